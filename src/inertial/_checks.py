@@ -1,0 +1,45 @@
+"""Checks of what a user passes in, made once at the edge.
+
+Each check returns its value or raises `InvalidInput` with one sentence that says what is wrong,
+where, and what to do.  The command line turns that exception into exit code 2.
+"""
+
+import math
+from collections.abc import Iterable
+
+
+class InvalidInput(ValueError):  # noqa: N818 - reads as what it is: the input, not our code
+    """A mistake in what was passed in; the message is one sentence with the remedy."""
+
+
+def positive(name: str, value: float) -> float:
+    """Return `value` if it is finite and greater than zero."""
+    if not (math.isfinite(value) and value > 0):
+        raise InvalidInput(f"{name} is {value}; give a finite number greater than 0.")
+    return value
+
+
+def unit_interval(name: str, value: float) -> float:
+    """Return `value` if it lies in [0, 1)."""
+    if not 0 <= value < 1:
+        raise InvalidInput(f"{name} is {value}; give a number of at least 0 and below 1.")
+    return value
+
+
+def whole(name: str, value: int, *, least: int = 1) -> int:
+    """Return `value` if it is a whole number of at least `least`."""
+    if isinstance(value, bool) or int(value) != value or value < least:
+        raise InvalidInput(f"{name} is {value}; give a whole number of at least {least}.")
+    return int(value)
+
+
+def one_of(name: str, value: str, choices: Iterable[str]) -> str:
+    """Return `value` if it is one of `choices`; name the nearest choice otherwise."""
+    import difflib
+
+    known = list(choices)
+    if value not in known:
+        near = difflib.get_close_matches(value, known, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise InvalidInput(f"{name} is {value!r}; {hint}choose one of {', '.join(known)}.")
+    return value
