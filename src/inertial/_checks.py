@@ -4,8 +4,12 @@ Each check returns its value or raises `InvalidInput` with one sentence that say
 where, and what to do.  The command line turns that exception into exit code 2.
 """
 
+import difflib
 import math
 from collections.abc import Iterable
+from typing import TypeVar
+
+_Choice = TypeVar("_Choice", bound=str)
 
 
 class InvalidInput(ValueError):  # noqa: N818 - reads as what it is: the input, not our code
@@ -33,13 +37,18 @@ def whole(name: str, value: int, *, least: int = 1) -> int:
     return int(value)
 
 
-def one_of(name: str, value: str, choices: Iterable[str]) -> str:
-    """Return `value` if it is one of `choices`; name the nearest choice otherwise."""
-    import difflib
-
+def one_of(name: str, value: str, choices: Iterable[_Choice]) -> _Choice:
+    """Return the one of `choices` that equals `value`; name the nearest one otherwise."""
     known = list(choices)
     if value not in known:
         near = difflib.get_close_matches(value, known, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise InvalidInput(f"{name} is {value!r}; {hint}choose one of {', '.join(known)}.")
+    return known[known.index(value)]
+
+
+def fraction(name: str, value: float) -> float:
+    """Return `value` if it lies strictly between 0 and 1."""
+    if not 0 < value < 1:
+        raise InvalidInput(f"{name} is {value}; give a number between 0 and 1.")
     return value

@@ -1,0 +1,172 @@
+"""Where data is read from: the places searched, and the download.
+
+A set of the papers is searched for, in this order,
+
+1. in the data folder that is passed in, else in the one that INERTIAL_DATA names,
+2. in /usr/share/datasets, where distributions install them (Debian: dataset-fashion-mnist),
+3. in the user's cache, and then
+4. downloaded from its canonical address into the cache, if its SHA-256 is the one written here.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from inertial._checks import InvalidInput
+from inertial.data.sources import Source, find
+
+ENVIRONMENT = "INERTIAL_DATA"
+"""The environment variable that names a data folder."""
+
+SYSTEM = Path("/usr/share/datasets")
+"""The folder where distributions install data sets."""
+
+SUFFIXES = (".csv", ".npz", ".parquet")
+"""The files of one's own that can be read."""
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where data would be read from: in words, and the files, of which embedded sets have none."""
+
+    source: str
+    files: tuple[Path, ...]
+
+
+def own_file(name: str | Path) -> Path | None:
+    """Return the path if `name` means a file of one's own: a Path, or text with a dot or slash.
+
+    Raises `InvalidInput` if the file is of a kind that cannot be read.
+    """
+    if not isinstance(name, Path) and not {".", "/", os.sep} & set(name):
+        return None
+    path = Path(name).expanduser()
+    if path.suffix.lower() not in SUFFIXES:
+        raise InvalidInput(
+            f"{path} cannot be read; give a file that ends in {', '.join(SUFFIXES)}."
+        )
+    return path
+
+
+def locate(name: str | Path, data_dir: str | Path | None = None) -> Location | None:
+    """Return where `load` would read `name` from, or None if it is not on this machine.
+
+    Nothing is read, checked or downloaded.  Raises `InvalidInput` for an unknown name and for a
+    data folder that does not exist.
+    """
+    if path := own_file(name):
+        return Location(str(path), (path,)) if path.is_file() else None
+    source = find(str(name))
+    if source.origin == "embedded":
+        return Location("embedded in scikit-learn", ())
+    if source.origin == "generated":
+        return Location("generated", ())
+    for root in (_data_folder(data_dir), SYSTEM, _cache()):
+        if root is not None and (files := _files(source, root)):
+            return Location(_words(source, files), files)
+    return None
+
+
+def fetch(name: str, data_dir: str | Path | None = None) -> Path:
+    """Download a set of the papers and return the folder that holds its files.
+
+    The files go below `data_dir`, which is made if need be, or below the user's cache.  A file
+    that is there with the right SHA-256 is kept.  Raises `InvalidInput` for a set that needs no
+    files, for an address that cannot be reached, and for a file that is not the expected one.
+    """
+    root = _cache() if data_dir is None else Path(data_dir).expanduser()
+    return _download(find(name), root, remedy_folder=data_dir)
+
+
+def obtain(name: str, data_dir: str | Path | None = None) -> Location:
+    """Return where to read `name` from, downloading it if need be and checking cached files."""
+    if found := locate(name, data_dir):
+        _check_cached(find(name), found)
+        return found
+    _download(find(name), _cache(), remedy_folder=_data_folder(data_dir))
+    if found := locate(name, data_dir):
+        return found
+    raise InvalidInput(f"{name} was downloaded to {_cache()} and is gone; load it once more.")
+
+
+def _data_folder(data_dir: str | Path | None) -> Path | None:
+    given = data_dir if data_dir is not None else os.environ.get(ENVIRONMENT)
+    if not given:
+        return None
+    folder = Path(given).expanduser()
+    if not folder.is_dir():
+        origin = "the data folder" if data_dir is not None else f"the folder in {ENVIRONMENT},"
+        raise InvalidInput(f"{origin} {folder} does not exist; create it or name another.")
+    return folder
+
+
+def _cache() -> Path:
+    import pooch
+
+    return Path(pooch.os_cache("inertial"))
+
+
+def _files(source: Source, root: Path) -> tuple[Path, ...]:
+    """Return the files of the first complete layout below `root`."""
+    for layout in source.layouts:
+        names = ([root / part, root / f"{part}.gz"] for part in layout)
+        files = [next((path for path in pair if path.is_file()), None) for pair in names]
+        if all(files):
+            return tuple(path for path in files if path)
+    return ()
+
+
+def _words(source: Source, files: tuple[Path, ...]) -> str:
+    cached = {_cache() / item.path: item.url for item in source.downloads}
+    if all(path in cached for path in files):
+        return ", ".join(cached[path] for path in files)
+    words = ", ".join([str(files[0]), *(path.name for path in files[1:])])
+    if "t10k" in files[0].name:
+        words += " (the test files, as the training files are not there)"
+    return words
+
+
+def _check_cached(source: Source, found: Location) -> None:
+    for item in source.downloads:
+        path = _cache() / item.path
+        if path in found.files:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            if digest != item.sha256:
+                raise InvalidInput(
+                    f"{path} has the SHA-256 {digest} where {item.url} has {item.sha256}; delete "
+                    f"the file to download it again."
+                )
+
+
+def _download(source: Source, root: Path, *, remedy_folder: str | Path | None) -> Path:
+    import pooch
+
+    if not source.downloads:
+        raise InvalidInput(f"{source.name} is {source.origin}; load it without fetching.")
+    remedy = _remedy(source, remedy_folder)
+    for item in source.downloads:
+        target = root / item.path
+        try:
+            pooch.retrieve(
+                item.url, f"sha256:{item.sha256}", target.name, target.parent, progressbar=False
+            )
+        except OSError as error:
+            reason = type(error).__name__
+            raise InvalidInput(
+                f"{source.name} is not on this machine and {item.url} could not be downloaded "
+                f"({reason}); {remedy}"
+            ) from None
+        except ValueError:
+            raise InvalidInput(
+                f"{item.url} does not have the SHA-256 {item.sha256}, so it was not kept; {remedy}"
+            ) from None
+    return (root / source.downloads[0].path).parent
+
+
+def _remedy(source: Source, folder: str | Path | None) -> str:
+    shelf = "DIR" if folder is None else str(folder)
+    paths = " and ".join(f"{shelf}/{item.path}" for item in source.downloads)
+    named = f", then pass DIR as data folder or set {ENVIRONMENT}=DIR" if folder is None else ""
+    return f"get it elsewhere and put it at {paths}{named}."

@@ -1,0 +1,17 @@
+"""Small problems shared by the tests."""
+
+import numpy as np
+
+
+def unit_inputs(rng, n, d):
+    """Rows on the unit sphere."""
+    x = rng.standard_normal((n, d))
+    return x / np.linalg.norm(x, axis=1, keepdims=True)
+
+
+def residual_and_gradient(w, a, x, y):
+    """Residual and gradient of the two-layer ReLU network, written out in NumPy."""
+    z = w @ x.T
+    scale = a / np.sqrt(len(a))
+    residual = scale @ np.maximum(z, 0) - y
+    return residual, ((z >= 0) * residual) @ x * scale[:, None]
