@@ -1,0 +1,1 @@
+"""The network, its kernel and the kernel's spectrum."""

@@ -1,0 +1,57 @@
+r"""The two-layer ReLU network of the papers, its random start and its loss.
+
+.. math:: f_i = \frac{1}{\sqrt m} \sum_r a_r \max(w_r \cdot x_i, 0), \qquad
+          L = \tfrac12 \sum_i (f_i - y_i)^2
+
+(Liu, Pan and Tao 2022, eqs. 7 and 8).  The loss is the SUM over samples: for a mean loss multiply
+the step size by n.  Only W is trained; the signs a stay.  ReLU's slope at 0 is 1 everywhere.
+"""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, PRNGKeyArray
+
+from inertial._checks import whole
+
+
+@dataclass(frozen=True)
+class Network:
+    """Widths of the network: `width` neurons m on `inputs` input coordinates d.
+
+    Raises
+    ------
+    InvalidInput
+        If a width is not a whole number of at least 1.
+
+    """
+
+    width: int
+    inputs: int
+
+    def __post_init__(self) -> None:
+        whole("width", self.width)
+        whole("inputs", self.inputs)
+
+    def init(
+        self, key: PRNGKeyArray, dtype: jnp.dtype | type = jnp.float32
+    ) -> tuple[Float[jax.Array, "m d"], Float[jax.Array, "m"]]:
+        """Draw ``w_r ~ N(0, I)`` and signs ``a_r = +-1`` with equal probability.
+
+        The draw is made in float32 and converted, so that both precisions start at one point.
+        """
+        with jax.enable_x64(False):
+            weights = jax.random.normal(jax.random.fold_in(key, 0), (self.width, self.inputs))
+            signs = jax.random.rademacher(jax.random.fold_in(key, 1), (self.width,), jnp.float32)
+        return weights.astype(dtype), signs.astype(dtype)
+
+
+def outputs(
+    w: Float[np.ndarray, "m d"] | Float[jax.Array, "m d"],
+    a: Float[np.ndarray, "m"] | Float[jax.Array, "m"],
+    x: Float[np.ndarray, "n d"] | Float[jax.Array, "n d"],
+) -> Float[jax.Array, "n"]:
+    """Return the outputs of the network with hidden weights `w` and signs `a`, shape (n,)."""
+    return jnp.maximum(x @ w.T, 0) @ a / jnp.sqrt(jnp.asarray(w.shape[0], w.dtype))

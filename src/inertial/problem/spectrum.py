@@ -1,0 +1,124 @@
+r"""The spectrum of a kernel matrix: its two ends cheaply, or all of it with the basis.
+
+In the basis of eigenvectors the linearised residual falls apart into n independent modes; the
+smallest and largest eigenvalue alone decide step size and momentum in the published rules.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse.linalg
+from jaxtyping import Float
+
+from inertial._checks import InvalidInput
+from inertial._types import Eigenvalues, Gram
+
+_DENSE_BELOW = 64
+"""Below this n the full decomposition is cheaper than starting Lanczos."""
+
+
+@dataclass(frozen=True)
+class Extremes:
+    """Smallest and largest eigenvalue, each with a bound on its error.
+
+    A symmetric matrix has an eigenvalue within ``|H v - l v|`` of l for every unit vector v
+    (Parlett 1980, theorem 4.5.1); `smallest_error` and `largest_error` are these residual norms.
+    """
+
+    smallest: float
+    largest: float
+    smallest_error: float
+    largest_error: float
+    size: int
+
+    @property
+    def condition_number(self) -> float:
+        """Largest over smallest eigenvalue; infinite when the matrix is singular to rounding."""
+        return np.inf if self.singular else self.largest / self.smallest
+
+    @property
+    def singular(self) -> bool:
+        """Whether the smallest eigenvalue is below n times the rounding of the largest."""
+        return self.smallest <= self.size * float(np.finfo(np.float64).eps) * self.largest
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """All eigenvalues in ascending order and the orthonormal basis, one eigenvector a column."""
+
+    eigenvalues: Eigenvalues
+    basis: Float[np.ndarray, "n n"]
+
+    def modes(self, residual: Float[np.ndarray, "... n"]) -> Float[np.ndarray, "... n"]:
+        """Coordinates of residuals in the eigenbasis: ``c_k = v_k . residual``."""
+        return np.asarray(residual @ self.basis)
+
+    def residual(self, modes: Float[np.ndarray, "... n"]) -> Float[np.ndarray, "... n"]:
+        """Residuals from their coordinates: the inverse of `modes`."""
+        return np.asarray(modes @ self.basis.T)
+
+    @property
+    def extremes(self) -> Extremes:
+        """Both ends of this spectrum, with the backward error of the decomposition as bound."""
+        ends = self.eigenvalues
+        error = float(len(ends) * np.finfo(np.float64).eps * ends[-1])
+        return Extremes(float(ends[0]), float(ends[-1]), error, error, len(ends))
+
+
+def decompose(gram: Gram, *, overwrite: bool = False) -> Spectrum:
+    """All eigenvalues and eigenvectors of a symmetric matrix (LAPACK, divide and conquer).
+
+    `overwrite` lets the decomposition use the memory of `gram`, which holds no matrix afterwards.
+    """
+    eigenvalues, basis = scipy.linalg.eigh(
+        _finite(gram), driver="evd", overwrite_a=overwrite, check_finite=False
+    )
+    return Spectrum(eigenvalues, basis)
+
+
+def extremes(gram: Gram) -> Extremes:
+    """Smallest and largest eigenvalue without a full decomposition.
+
+    Lanczos for the largest; for the smallest a Cholesky factorisation and Lanczos on the inverse.
+    One matrix of the size of `gram` is held besides it.  A matrix that has no factorisation is
+    singular to rounding: its smallest eigenvalue is returned as 0, with the rounding as error.
+    """
+    size = gram.shape[0]
+    if size < _DENSE_BELOW:
+        return Spectrum(scipy.linalg.eigvalsh(_finite(gram)), np.eye(size)).extremes
+    largest, largest_error = _lanczos(_finite(gram))
+    try:
+        factor = scipy.linalg.cho_factor(gram, lower=True, check_finite=False)
+    except scipy.linalg.LinAlgError:
+        rounding = float(size * np.finfo(np.float64).eps * largest)
+        return Extremes(0.0, largest, rounding, largest_error, size)
+    inverse = scipy.sparse.linalg.LinearOperator(
+        gram.shape,
+        matvec=lambda v: scipy.linalg.cho_solve(factor, v, check_finite=False),
+        dtype=np.float64,
+    )
+    smallest, smallest_error = _lanczos(gram, inverse)
+    return Extremes(smallest, largest, smallest_error, largest_error, size)
+
+
+def _lanczos(
+    gram: Gram, inverse: scipy.sparse.linalg.LinearOperator | None = None
+) -> tuple[float, float]:
+    """Return the largest eigenvalue, or with `inverse` the smallest, and its residual norm."""
+    start = np.random.default_rng(0).standard_normal(gram.shape[0])
+    _, vectors = scipy.sparse.linalg.eigsh(
+        gram if inverse is None else inverse, k=1, which="LA", v0=start
+    )
+    vector = vectors[:, 0] / np.linalg.norm(vectors[:, 0])
+    image = gram @ vector
+    value = float(vector @ image)
+    return value, float(np.linalg.norm(image - value * vector))
+
+
+def _finite(gram: Gram) -> Gram:
+    if not np.isfinite(gram).all():
+        raise InvalidInput(
+            "the kernel matrix holds NaN or infinity; check the inputs it was built from."
+        )
+    return gram

@@ -1,0 +1,45 @@
+"""Weights against Monte Carlo, and the words for a singular kernel."""
+
+import numpy as np
+import pytest
+
+from helpers import unit_inputs
+from inertial import InvalidInput, Network, decompose, infinite_gram, initial_residual, load, survey
+from inertial.problem.kernel import output_covariance
+from inertial.problem.landscape import expected_weights, kernel_extremes, singular_reason
+
+
+def test_expected_weights_are_means_over_random_starts(rng):
+    x, y = unit_inputs(rng, 8, 3), rng.standard_normal(8)
+    spectrum = decompose(infinite_gram(x))
+    weights = expected_weights(spectrum, y, output_covariance(x))
+    draws = np.array(
+        [spectrum.modes(initial_residual(Network(40, 3), x, y, seed=s)) ** 2 for s in range(600)]
+    )
+    error = draws.std(axis=0) / np.sqrt(len(draws))
+    assert (np.abs(draws.mean(axis=0) - weights) < 5 * error).all()
+    assert weights.sum() == pytest.approx(0.5 * np.sum(x**2) + np.sum(y**2))
+
+
+def test_both_surveys_agree():
+    data = load("digits", n=120)
+    landscape, ends = survey(data), kernel_extremes(data)
+    assert landscape.extremes.smallest == pytest.approx(ends.smallest, rel=1e-9)
+    assert landscape.extremes.largest == pytest.approx(ends.largest, rel=1e-12)
+
+
+def test_repeated_rows_are_named_with_the_remedy(tmp_path, rng):
+    x = unit_inputs(rng, 80, 4)
+    x[7], x[60] = 2 * x[3], x[3]
+    np.savez(tmp_path / "own.npz", x=x, y=rng.standard_normal(80))
+    data = load(tmp_path / "own.npz")
+    for study in (survey, kernel_extremes):
+        with pytest.raises(InvalidInput, match=r"2 pairs .* 3 and 7, 3 and 60; .*--dedupe"):
+            study(data)
+    assert survey(load(tmp_path / "own.npz", dedupe=True)).extremes.smallest > 0
+
+
+def test_other_reasons_are_told_apart(rng):
+    cross = np.array([[1.0, 0], [0, 1], [np.sqrt(0.5), np.sqrt(0.5)]])
+    assert "antiparallel rows 0 and 3" in singular_reason(np.vstack([cross, -cross]))
+    assert "nearly parallel" in singular_reason(unit_inputs(rng, 10, 3))
