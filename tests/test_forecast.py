@@ -1,0 +1,101 @@
+"""Forecasts against the dense residual recursion and brute-force step counts."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers import unit_inputs
+from inertial import (
+    Spectrum,
+    decompose,
+    forecast,
+    forecast_loss,
+    gradient_descent,
+    heavy_ball,
+    infinite_gram,
+    nesterov,
+    nesterov_varying,
+    steps_to,
+)
+
+METHODS = [
+    gradient_descent(0.3),
+    heavy_ball(0.3, 0.9),
+    nesterov(0.2, 0.9),
+    nesterov(0.2, 0.9, start="copy"),
+    nesterov_varying(0.2, 3.0),
+]
+
+
+@pytest.fixture
+def problem(rng):
+    return infinite_gram(unit_inputs(rng, 25, 5)), rng.standard_normal(25)
+
+
+def dense_residuals(method, gram, residual, count):
+    """The recursion on the residual vector with the n x n kernel, as the papers write it."""
+    beta, gamma = method.coefficients(0, count)
+    rows, step, before = [residual], np.zeros_like(residual), np.zeros_like(residual)
+    for t in range(count):
+        image = method.eta * gram @ residual
+        step = beta[t] * step - image - gamma[t] * (image - before)
+        residual, before = residual + step, image
+        rows.append(residual)
+    return np.array(rows)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_step_is_the_dense_recursion(problem, method):
+    gram, residual = problem
+    steps = np.array([0, 1, 2, 5, 40, 100])
+    expected = dense_residuals(method, gram, residual, 100)[steps]
+    run = forecast(method, decompose(gram), residual, steps, record_residual=True)
+    np.testing.assert_allclose(run.residual, expected, atol=1e-11)
+    np.testing.assert_allclose(run.loss, 0.5 * np.sum(expected**2, axis=1), atol=1e-10)
+    assert run.status == "finished"
+
+
+@given(st.integers(0, 2**31))
+def test_rotating_the_basis_changes_no_loss(seed):
+    rng = np.random.default_rng(seed)
+    spectrum = decompose(infinite_gram(unit_inputs(rng, 10, 4)))
+    residual, steps = rng.standard_normal(10), np.arange(30)
+    rotation, _ = np.linalg.qr(rng.standard_normal((10, 10)))
+    turned = Spectrum(spectrum.eigenvalues, rotation @ spectrum.basis)
+    method = nesterov(0.3, 0.8)
+    np.testing.assert_allclose(
+        forecast(method, turned, rotation @ residual, steps).loss,
+        forecast(method, spectrum, residual, steps).loss,
+        rtol=1e-9,
+    )
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("fraction", [0.5, 0.01])
+def test_steps_to_is_the_first_step_at_the_target(problem, method, fraction):
+    gram, residual = problem
+    spectrum = decompose(gram)
+    weights = spectrum.modes(residual) ** 2
+    loss = forecast_loss(method, spectrum.eigenvalues, weights, np.arange(20_000))
+    expected = int(np.flatnonzero(loss <= fraction * loss[0])[0])
+    assert steps_to(method, spectrum.eigenvalues, weights, fraction) == expected
+
+
+def test_steps_beyond_the_limit_are_none():
+    eigenvalues, weights = np.array([1e-3, 1.0]), np.ones(2)
+    for method in (gradient_descent(0.5), heavy_ball(0.5, 0.5), nesterov_varying(0.5)):
+        exact = steps_to(method, eigenvalues, weights, 0.01)
+        assert steps_to(method, eigenvalues, weights, 0.01, limit=exact) == exact
+        assert steps_to(method, eigenvalues, weights, 0.01, limit=exact - 1) is None
+
+
+def test_a_step_size_above_the_limit_diverges_with_a_status_and_a_step():
+    spectrum = Spectrum(np.array([0.1, 1.0]), np.eye(2))
+    for method in (gradient_descent(4.0), heavy_ball(5.0, 0.5), nesterov(5.0, 0.5)):
+        run = forecast(method, spectrum, np.ones(2), np.arange(2000))
+        assert run.status == "diverged"
+        assert run.diverged_at == len(run.loss) - 1
+        assert np.isfinite(run.loss[:-1]).all()
+        assert not np.isfinite(run.loss[-1])
+        assert steps_to(method, spectrum.eigenvalues, np.ones(2), 1e-3) is None

@@ -1,0 +1,145 @@
+"""Rules against brute-force optima, and the claims their sources make for them."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inertial import (
+    Extremes,
+    InvalidInput,
+    forecast_loss,
+    heavy_ball,
+    load,
+    nesterov,
+    spectral_radius,
+    stability_limit,
+    steps_to,
+    survey,
+)
+from inertial.dynamics.tuning import METHODS, RULES, choose, fastest, paper, quadratic
+from inertial.dynamics.tuning import wang_abernethy as wang
+
+conditions = st.floats(1.5, 1e6)
+
+
+def ends(condition, largest=3.0, size=50):
+    return Extremes(largest / condition, largest, 0.0, 0.0, size)
+
+
+@pytest.fixture(scope="module")
+def landscape():
+    return survey(load("digits", n=150))
+
+
+@given(conditions)
+def test_the_paper_rule_has_the_radii_of_its_theorem(condition):
+    """Claimed rates 1 - 1/(2 sqrt k), heavy ball exactly, Nesterov at most 1 - 2/(3 sqrt k)."""
+    extremes = ends(condition)
+    kappa = 4 / 3 * condition + 1 / 3
+    # The rule is made for spectra inside [3/4 lambda_min, lambda_max + lambda_min/4].
+    spectrum = np.linspace(0.75 * extremes.smallest, extremes.largest + extremes.smallest / 4, 200)
+    root = np.sqrt(kappa)
+    assert spectral_radius(paper("heavy_ball", extremes), spectrum) == pytest.approx(
+        1 - 1 / (2 * root), abs=1e-7
+    )
+    assert spectral_radius(paper("nesterov", extremes), spectrum) <= 1 - 2 / (3 * root) + 1e-7
+    assert spectral_radius(paper("gradient_descent", extremes), spectrum) == pytest.approx(
+        1 - 1 / kappa
+    )
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("condition", [2.0, 30.0, 1000.0])
+def test_the_quadratic_rule_beats_its_neighbours(name, condition):
+    """No step size or momentum nearby has a smaller spectral radius on [mu, L]."""
+    extremes = ends(condition)
+    spectrum = np.geomspace(extremes.smallest, extremes.largest, 400)
+    best = quadratic(name, extremes)
+    radius = spectral_radius(best, spectrum)
+    for stretch in (0.95, 0.99, 1.0, 1.01, 1.05):
+        for push in (-0.02, -0.005, 0.0, 0.005, 0.02):
+            beta = float(np.clip(best.beta + push * (1 - best.beta), 0, 0.9999))
+            eta = best.eta * stretch
+            other = nesterov(eta, beta) if name == "nesterov" else heavy_ball(eta, beta)
+            if name == "gradient_descent":
+                other = heavy_ball(eta, 0.0)
+            # Double roots: the radius at the optimum is exact to sqrt(eps) only.
+            assert spectral_radius(other, spectrum) >= radius - 1e-7
+
+
+@given(conditions)
+def test_the_quadratic_rule_has_the_rates_of_its_sources(condition):
+    extremes = ends(condition)
+    spectrum = np.array([extremes.smallest, extremes.largest])
+    root = np.sqrt(condition)
+    expected = {
+        "gradient_descent": (condition - 1) / (condition + 1),
+        "heavy_ball": (root - 1) / (root + 1),
+        "nesterov": 1 - 2 / np.sqrt(3 * condition + 1),
+    }
+    for name, rate in expected.items():
+        assert spectral_radius(quadratic(name, extremes), spectrum) == pytest.approx(rate, abs=1e-7)
+
+
+@given(conditions)
+def test_wang_and_abernethys_momentum_is_the_square_of_their_rate(condition):
+    extremes = ends(condition)
+    method = wang("heavy_ball", extremes)
+    rate = 1 - np.sqrt(method.eta * extremes.smallest / 2)
+    assert method.eta * extremes.smallest <= 0.5
+    spectrum = np.array([extremes.smallest / 2, extremes.smallest, extremes.largest])
+    assert spectral_radius(method, spectrum) == pytest.approx(rate, abs=1e-7)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_forecast_rule_is_as_good_as_an_exhaustive_search(landscape, name):
+    """No setting of a finer grid inside the margin settles below the target clearly sooner."""
+    eigenvalues, weights = landscape.spectrum.eigenvalues, landscape.weights
+    target = 0.01
+    tuned = fastest(name, eigenvalues, weights, target)
+    count = steps_to(tuned, eigenvalues, weights, target)
+    steps = np.arange(2 * count)
+    settle = []
+    for beta in [0.0] if name == "gradient_descent" else 1 - np.geomspace(0.01, 0.5, 25):
+        gamma = beta if name == "nesterov" else 0.0
+        limit = 2 * (1 + beta) / (1 + 2 * gamma) / eigenvalues[-1]
+        for share in np.linspace(0.1, 0.9, 33):
+            make = nesterov if gamma else heavy_ball
+            loss = forecast_loss(make(share * limit, beta), eigenvalues, weights, steps)
+            above = np.flatnonzero(loss > target * loss[0])
+            settle.append(above[-1] + 1)
+    # The rule's grid is 40 x 50; between its points lie at most a step or two.
+    assert count <= min(settle) + 2
+
+
+def test_the_forecast_rule_keeps_its_margin(landscape):
+    for name in METHODS:
+        method = choose("forecast", name, landscape)
+        share = method.eta * landscape.extremes.largest / stability_limit(method)
+        assert 0 < share <= 0.9 * (1 + 1e-12)
+
+
+def test_merging_eigenvalues_changes_the_choice_little():
+    rng = np.random.default_rng(0)
+    eigenvalues = np.sort(np.concatenate([rng.uniform(1e-3, 1, 1500), [20.0, 300.0]]))
+    weights = np.concatenate([rng.uniform(0, 1, 1500), [300.0, 2000.0]])
+    method = fastest("nesterov", eigenvalues, weights, 0.05)
+    merged = steps_to(method, eigenvalues, weights, 0.05)
+    few = np.concatenate([eigenvalues[:1500:4], eigenvalues[-2:]])
+    mass = np.concatenate([weights[:1500].reshape(-1, 4).sum(axis=1), weights[-2:]])
+    exact = steps_to(fastest("nesterov", few, mass, 0.05), eigenvalues, weights, 0.05)
+    assert merged == pytest.approx(exact, rel=0.1)
+
+
+def test_what_a_rule_does_not_define_is_refused(landscape):
+    with pytest.raises(InvalidInput, match=r"wang2020' does not define nesterov; choose among"):
+        choose("wang2020", "nesterov", landscape)
+    with pytest.raises(InvalidInput, match="did you mean 'paper'"):
+        choose("papre", "nesterov", landscape)
+    with pytest.raises(InvalidInput, match="target is 1.5"):
+        choose("forecast", "nesterov", landscape, target=1.5)
+
+
+def test_every_rule_names_its_source():
+    assert all(rule.source and key == rule.key for key, rule in RULES.items())
