@@ -1,0 +1,200 @@
+"""Training against a plain NumPy loop, automatic differentiation, and the exact forecast."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from helpers import residual_and_gradient, unit_inputs
+from inertial import (
+    InvalidInput,
+    Network,
+    decompose,
+    finite_gram,
+    forecast,
+    gradient_descent,
+    heavy_ball,
+    infinite_gram,
+    initial_residual,
+    nesterov,
+    nesterov_varying,
+    train,
+)
+from inertial.dynamics import train as module
+from inertial.dynamics.train import span
+from inertial.problem.network import outputs
+
+METHODS = [
+    gradient_descent(0.2),
+    heavy_ball(0.2, 0.8),
+    nesterov(0.1, 0.8),
+    nesterov(0.1, 0.8, start="copy"),
+    nesterov_varying(0.1, 3.0),
+]
+
+
+@pytest.fixture
+def problem(rng):
+    return unit_inputs(rng, 30, 5), rng.standard_normal(30)
+
+
+def plain_run(network, x, y, method, seed, steps):
+    """The recursion on the weights themselves, no blocks, no span, float64 NumPy."""
+    with jax.enable_x64(True):
+        w0, a = (np.asarray(v) for v in network.init(jax.random.key(seed), jnp.float64))
+    beta, gamma = method.coefficients(0, steps + 1)
+    w, step, before, rows = w0.copy(), np.zeros_like(w0), np.zeros_like(w0), []
+    for t in range(steps + 1):
+        residual, gradient = residual_and_gradient(w, a, x, y)
+        moved = np.linalg.norm(w - w0, axis=1)
+        flipped = np.mean((w @ x.T >= 0) != (w0 @ x.T >= 0))
+        rows.append((0.5 * np.sum(residual**2), moved.max(), moved.mean(), flipped))
+        step = beta[t] * step - method.eta * (gradient + gamma[t] * (gradient - before))
+        w, before = w + step, gradient
+    return np.array(rows).T
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_training_is_the_plain_recursion(problem, method):
+    network = Network(70, 5)
+    run = train(network, *problem, method, seed=2, steps=40, precision="float64")
+    loss, largest, mean, flipped = plain_run(network, *problem, method, 2, 40)
+    # Sums in another order, 40 steps of a contracting map: a few roundings.
+    np.testing.assert_allclose(run.loss, loss, rtol=1e-10)
+    np.testing.assert_allclose(run.max_distance, largest, rtol=1e-10, atol=1e-14)
+    np.testing.assert_allclose(run.mean_distance, mean, rtol=1e-10, atol=1e-14)
+    np.testing.assert_array_equal(run.pattern_change, flipped)
+    assert (run.status, list(run.steps)) == ("finished", list(range(41)))
+
+
+def test_the_helper_gradient_is_automatic_differentiation(problem, rng):
+    x, y = problem
+    w, a = rng.standard_normal((9, 5)), rng.choice([-1.0, 1.0], 9)
+    with jax.enable_x64(True):
+        gradient = jax.grad(lambda w: 0.5 * jnp.sum((outputs(w, a, x) - y) ** 2))(jnp.asarray(w))
+    np.testing.assert_allclose(residual_and_gradient(w, a, x, y)[1], gradient, atol=1e-13)
+
+
+@pytest.mark.parametrize("rows", [7, 30, 64])
+def test_blocks_change_nothing(problem, monkeypatch, rows):
+    network = Network(21, 5)
+    whole = train(network, *problem, nesterov(0.1, 0.8), seed=0, steps=30, precision="float64")
+    monkeypatch.setattr(module, "_BLOCK_ROWS", rows)
+    blocked = train(
+        network,
+        *problem,
+        nesterov(0.1, 0.8),
+        seed=0,
+        steps=30,
+        precision="float64",
+        record_residual=True,
+    )
+    np.testing.assert_allclose(blocked.loss, whole.loss, rtol=1e-11)
+    np.testing.assert_array_equal(blocked.pattern_change, whole.pattern_change)
+    assert blocked.residual.shape == (31, 30)
+    np.testing.assert_allclose(0.5 * np.sum(blocked.residual**2, axis=1), blocked.loss)
+
+
+def test_the_inputs_own_span_changes_nothing(rng):
+    x = unit_inputs(rng, 25, 3) @ np.linalg.qr(rng.standard_normal((8, 3)))[0].T
+    y = rng.standard_normal(25)
+    inner = span(x)
+    assert inner.x.shape == (25, 3)
+    np.testing.assert_allclose(inner.x @ inner.basis.T, x, atol=1e-14)
+    run = train(Network(40, 8), x, y, heavy_ball(0.2, 0.8), seed=1, steps=30, precision="float64")
+    loss, largest, mean, flipped = plain_run(Network(40, 8), x, y, heavy_ball(0.2, 0.8), 1, 30)
+    np.testing.assert_allclose(run.loss, loss, rtol=1e-10)
+    np.testing.assert_allclose(run.max_distance, largest, rtol=1e-10, atol=1e-14)
+    np.testing.assert_allclose(run.mean_distance, mean, rtol=1e-10, atol=1e-14)
+    np.testing.assert_array_equal(run.pattern_change, flipped)
+
+
+def test_a_span_that_saves_little_is_not_used(rng):
+    x = unit_inputs(rng, 40, 6)
+    assert span(x).basis is None
+
+
+def test_float32_follows_float64(problem):
+    arguments = (Network(500, 5), *problem, nesterov(0.1, 0.8))
+    single = train(*arguments, seed=0, steps=50)
+    double = train(*arguments, seed=0, steps=50, precision="float64")
+    # A step loses some 1e-7 of the residual, and the map contracts.
+    np.testing.assert_allclose(single.loss, double.loss, rtol=1e-4)
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(problem):
+    runs = [
+        train(Network(60, 5), *problem, nesterov(0.1, 0.8), seed=s, steps=90) for s in (4, 4, 5)
+    ]
+    np.testing.assert_array_equal(runs[0].loss, runs[1].loss)
+    assert (runs[0].loss != runs[2].loss).any()
+
+
+def test_the_initial_residual_is_the_first_recorded_one(problem):
+    run = train(
+        Network(60, 5), *problem, METHODS[0], seed=3, steps=1, precision="float64",
+        record_residual=True,
+    )  # fmt: skip
+    expected = initial_residual(Network(60, 5), *problem, seed=3)
+    np.testing.assert_array_equal(run.residual[0], expected)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_divergence_ends_with_a_status_and_a_step(problem, precision):
+    run = train(
+        Network(60, 5), *problem, heavy_ball(300.0, 0.9), seed=0, steps=500, precision=precision
+    )
+    assert run.status == "diverged"
+    assert run.diverged_at == run.steps[-1] < 500
+    assert len(run.loss) == len(run.max_distance) == len(run.pattern_change) == len(run.steps)
+    assert (run.loss[:-1] <= 1e6 * run.loss[0]).all()
+    assert not run.loss[-1] <= 1e6 * run.loss[0]
+
+
+def test_progress_counts_every_step_once(problem):
+    seen = []
+    train(Network(30, 5), *problem, METHODS[0], seed=0, steps=130, progress=seen.append)
+    assert sum(seen) == 131
+
+
+def median_gap(x, y, width, method, steps=60):
+    """Median over seeds of the largest gap between the losses of network and linearisation."""
+    gaps = []
+    for seed in range(8):
+        network = Network(width, x.shape[1])
+        w, _ = network.init(jax.random.key(seed))
+        spectrum = decompose(finite_gram(x, np.asarray(w)))
+        residual = initial_residual(network, x, y, seed=seed)
+        run = train(network, x, y, method, seed=seed, steps=steps, precision="float64")
+        linear = forecast(method, spectrum, residual, np.arange(steps + 1))
+        gaps.append(np.max(np.abs(np.sqrt(run.loss) - np.sqrt(linear.loss)) / run.loss[0] ** 0.5))
+    return np.median(gaps)
+
+
+def test_wider_networks_follow_their_linearisation_more_closely(problem):
+    # ReLU shows no clean power of the width at sizes a test can run, so only the decrease counts.
+    x, y = problem
+    gaps = [median_gap(x, y, m, nesterov(0.1, 0.8)) for m in (100, 1600, 25600)]
+    assert gaps[0] > 1.5 * gaps[1] > 1.5**2 * gaps[2]
+
+
+def test_the_stability_limit_holds_on_a_wide_network(problem):
+    """Just below the limit the loss falls; just above it grows, as the theory says."""
+    x, y = problem
+    largest = decompose(infinite_gram(x)).eigenvalues[-1]
+    network = Network(20_000, 5)
+    w, _ = network.init(jax.random.key(0))
+    largest = decompose(finite_gram(x, np.asarray(w))).eigenvalues[-1]
+    below = train(network, x, y, gradient_descent(1.9 / largest), seed=0, steps=60)
+    above = train(network, x, y, gradient_descent(2.1 / largest), seed=0, steps=60)
+    assert below.loss[-1] < 0.5 * below.loss[0]
+    assert above.loss.max() > 2 * above.loss[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [({"steps": 0}, "steps is 0; give a whole"), ({"steps": -2}, "steps is -2; give a whole")],
+)
+def test_steps_that_make_no_sense_are_refused(problem, arguments, message):
+    with pytest.raises(InvalidInput, match=message):
+        train(Network(5, 5), *problem, METHODS[0], seed=0, **arguments)
