@@ -1,0 +1,440 @@
+"""The main job: train several methods from the same starts and set the exact forecast beside them.
+
+data -> kernel -> spectrum -> tuned methods -> runs and forecasts -> a folder with arrays, manifest
+and figure.
+"""
+
+import dataclasses
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+
+from inertial import store
+from inertial._checks import InvalidInput, fraction, one_of, whole
+from inertial._types import MethodName
+from inertial.data import Data, Provenance
+from inertial.dynamics.forecast import forecast, steps_to
+from inertial.dynamics.method import Method, gradient_descent, heavy_ball, nesterov
+from inertial.dynamics.modes import stability_limit
+from inertial.dynamics.train import Precision, initial_residual, span, train
+from inertial.dynamics.trajectory import Trajectory
+from inertial.dynamics.tuning import METHODS, choose, defined
+from inertial.problem.kernel import finite_gram
+from inertial.problem.landscape import Landscape, survey
+from inertial.problem.network import Network
+from inertial.problem.spectrum import Spectrum, decompose
+from inertial.report.figures import save_convergence
+
+Kernel = Literal["infinite", "finite"]
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, steps done and steps in all."""
+
+FRACTIONS = (0.1, 0.001)
+"""Shares of the initial loss whose step counts are reported."""
+
+
+_FORECAST_STEPS = 100_000
+"""How far ahead step counts are forecast, whatever the length of the run."""
+
+
+class StabilityWarning(UserWarning):
+    """A step size above the limit of the linearised dynamics."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides the numbers of a comparison, besides the data.
+
+    Parameters
+    ----------
+    methods
+        Which methods to run.
+    width
+        Neurons m of the hidden layer.
+    seeds
+        One random start each, shared by all methods.
+    steps
+        Number of updates.
+    rule
+        Key of the tuning rule.
+    eta, beta
+        Step size and momentum given by hand instead; momentum goes to the methods that have one.
+    target
+        Share of the initial loss the rule `forecast` aims at.
+    kernel
+        Kernel of the forecast: of the infinite network, or of each seed's own start.
+    precision
+        Arithmetic of training.
+    record_residuals
+        Whether to store the residual vector of every run at every step.
+
+    """
+
+    methods: tuple[MethodName, ...] = METHODS
+    width: int = 2000
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    steps: int = 200
+    rule: str = "paper"
+    eta: float | None = None
+    beta: float | None = None
+    target: float = 0.01
+    kernel: Kernel = "infinite"
+    precision: Precision = "float32"
+    record_residuals: bool = False
+
+    def __post_init__(self) -> None:
+        whole("width", self.width)
+        whole("steps", self.steps)
+        fraction("target", self.target)
+        one_of("kernel", self.kernel, ("infinite", "finite"))
+        one_of("precision", self.precision, ("float32", "float64"))
+        defined(self.rule, self.methods)
+        for seed in self.seeds:
+            whole("seed", seed, least=0)
+        for what, values in (("methods", self.methods), ("seeds", self.seeds)):
+            if not values or len(set(values)) < len(values):
+                raise InvalidInput(
+                    f"{what} is {list(values)}; give at least one, each of them once."
+                )
+        if self.beta is not None and self.eta is None:
+            raise InvalidInput("beta is given without eta; give both, or neither and a rule.")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One method's row: means over the seeds unless the name says otherwise.
+
+    `steps_to` holds, for each share of the initial loss, the step count forecast for the expected
+    initial loss, as `tune` gives it, and the one measured, None if a seed did not get there.
+    """
+
+    method: MethodName
+    rule: str
+    eta: float
+    beta: float
+    gamma: float
+    steps_to: dict[str, dict[str, float | None]]
+    loss_first: float
+    loss_last_mean: float
+    loss_last_min: float
+    loss_last_max: float
+    max_distance_mean: float
+    pattern_change_mean: float
+    forecast_error: float
+    status: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare` returns: where it is stored, how long it took, arrays and one row a method."""
+
+    run: Path
+    wall_seconds: float
+    arrays: xr.Dataset
+    methods: tuple[Summary, ...]
+
+
+def compare(
+    data: Data,
+    settings: Settings | None = None,
+    *,
+    out: str | Path | None = None,
+    command: str | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Train every method on every seed, forecast each, and store everything in a new folder.
+
+    Parameters
+    ----------
+    data
+        What `load` returned.
+    settings
+        Methods, width, seeds and so on; the defaults if absent.
+    out
+        Folder to create; by default one under ``runs/`` named after data and time.
+    command
+        What to record as the command that makes this run again.
+    progress
+        Called every half second or so.
+
+    Raises
+    ------
+    InvalidInput
+        If the kernel is singular, the rule does not define a method, or `out` exists.
+
+    """
+    settings = settings or Settings()
+    began, started = time.perf_counter(), datetime.now(UTC)
+    path = Path(out) if out else _default_folder(data.provenance.name, started)
+    with store.new_folder(path) as folder:
+        landscape = survey(data)
+        methods = tuple(_method(name, landscape, settings) for name in settings.methods)
+        report = progress or (lambda *_: None)
+        runs = _run_all(landscape, methods, settings, report)
+        arrays = _dataset(runs, landscape, methods, settings)
+        summaries = tuple(_summary(arrays, method, landscape) for method in methods)
+        seconds = time.perf_counter() - began
+        manifest = {
+            "command": command,
+            "started": started.isoformat(timespec="seconds"),
+            "wall_seconds": seconds,
+            "settings": dataclasses.asdict(settings),
+            "data": dataclasses.asdict(data.provenance),
+            "methods": [dataclasses.asdict(method) for method in methods],
+            **store.environment(),
+        }
+        store.write_run(folder, arrays, manifest)
+        save_convergence(arrays, folder)
+    return Comparison(path, seconds, arrays, summaries)
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """A measured run and its forecast."""
+
+    measured: Trajectory
+    forecast: Trajectory
+
+
+def _default_folder(name: str, started: datetime) -> Path:
+    safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
+    return Path("runs") / f"compare-{safe}-{started:%Y%m%d-%H%M%S}"
+
+
+def _method(name: MethodName, landscape: Landscape, settings: Settings) -> Method:
+    """Choose by the rule, or take what was given by hand; warn above the stability limit."""
+    if settings.eta is None:
+        return choose(settings.rule, name, landscape, target=settings.target)
+    beta = settings.beta or 0.0
+    match name:
+        case "gradient_descent":
+            method = gradient_descent(settings.eta)
+        case "heavy_ball":
+            method = heavy_ball(settings.eta, beta)
+        case "nesterov":
+            method = nesterov(settings.eta, beta)
+    limit = stability_limit(method) / landscape.extremes.largest
+    if method.eta >= limit:
+        warnings.warn(
+            f"eta = {method.eta:g} is not below the stability limit {limit:.4g} of {name} on this "
+            "kernel: the forecast grows, and the network may diverge.",
+            StabilityWarning,
+            stacklevel=3,
+        )
+    return method
+
+
+def _run_all(
+    landscape: Landscape, methods: Sequence[Method], settings: Settings, report: Progress
+) -> list[list[_Pair]]:
+    """Pairs indexed by method, then seed."""
+    data = landscape.data
+    within = span(data.x)
+    total = len(methods) * len(settings.seeds) * (settings.steps + 1)
+    done = 0
+    runs: list[list[_Pair]] = [[] for _ in methods]
+    for seed in settings.seeds:
+        network = Network(settings.width, data.x.shape[1])
+        spectrum = _forecast_spectrum(landscape, network, seed, settings.kernel)
+        residual = initial_residual(network, data.x, data.y, seed=seed, within=within)
+        for row, method in zip(runs, methods, strict=True):
+            label = f"{method.name}, seed {seed}"
+
+            def advance(count: int, label: str = label) -> None:
+                nonlocal done
+                done += count
+                report(label, done, total)
+
+            measured = train(
+                network,
+                data.x,
+                data.y,
+                method,
+                seed=seed,
+                steps=settings.steps,
+                precision=settings.precision,
+                record_residual=settings.record_residuals,
+                within=within,
+                progress=advance,
+            )
+            predicted = forecast(method, spectrum, residual, np.arange(settings.steps + 1))
+            row.append(_Pair(measured, predicted))
+            done += settings.steps + 1 - len(measured.steps)
+    return runs
+
+
+def _forecast_spectrum(
+    landscape: Landscape, network: Network, seed: int, kernel: Kernel
+) -> Spectrum:
+    """Spectrum that the forecast of this seed uses."""
+    if kernel == "infinite":
+        return landscape.spectrum
+    w, _ = network.init(jax.random.key(seed))
+    return decompose(finite_gram(landscape.data.x, np.asarray(w)), overwrite=True)
+
+
+def _dataset(
+    runs: Sequence[Sequence[_Pair]],
+    landscape: Landscape,
+    methods: Sequence[Method],
+    settings: Settings,
+) -> xr.Dataset:
+    """All records over (method, seed, step); NaN after a divergence, which `status` names."""
+    length = settings.steps + 1
+
+    def stack(read: Callable[[_Pair], Float[np.ndarray, "T ..."] | None]) -> Any:  # noqa: ANN401
+        rows = [[_pad(read(pair), length) for pair in row] for row in runs]
+        return np.array(rows)
+
+    along = ("method", "seed", "step")
+    variables: dict[str, tuple[tuple[str, ...], Any, dict[str, str]]] = {
+        "loss": (along, stack(lambda p: p.measured.loss), {"long_name": "1/2 |f - y|^2"}),
+        "max_distance": (
+            along,
+            stack(lambda p: p.measured.max_distance),
+            {"long_name": "largest distance of a neuron from its start"},
+        ),
+        "mean_distance": (
+            along,
+            stack(lambda p: p.measured.mean_distance),
+            {"long_name": "mean distance of a neuron from its start"},
+        ),
+        "pattern_change": (
+            along,
+            stack(lambda p: p.measured.pattern_change),
+            {"long_name": "share of changed activation patterns"},
+        ),
+        "forecast_loss": (
+            along,
+            stack(lambda p: p.forecast.loss),
+            {"long_name": f"loss of the linearised network, {settings.kernel}-width kernel"},
+        ),
+        "status": (
+            along[:2],
+            np.array([[pair.measured.status for pair in row] for row in runs], dtype=object),
+            {"long_name": "how the run ended"},
+        ),
+        "diverged_at": (
+            along[:2],
+            np.array([[_or(pair.measured.diverged_at, -1) for pair in row] for row in runs]),
+            {"long_name": "step of the divergence, -1 if there was none"},
+        ),
+        "eigenvalue": (
+            ("mode",),
+            landscape.spectrum.eigenvalues,
+            {"long_name": "eigenvalues of the infinite-width kernel"},
+        ),
+        "weight": (
+            ("mode",),
+            landscape.weights,
+            {"long_name": "expected squared modal coordinates of the initial residual"},
+        ),
+    }
+    if settings.record_residuals:
+        variables["residual"] = (
+            (*along, "sample"),
+            stack(lambda p: p.measured.residual),
+            {"long_name": "f - y"},
+        )
+    for name in ("eta", "beta", "gamma"):
+        values = np.array([getattr(method, name) for method in methods])
+        variables[name] = (("method",), values, {})
+    return xr.Dataset(
+        variables,
+        coords={
+            "method": [method.name for method in methods],
+            "seed": list(settings.seeds),
+            "step": np.arange(length),
+        },
+        attrs=_attributes(landscape.data.provenance, settings),
+    )
+
+
+def _attributes(provenance: Provenance, settings: Settings) -> dict[str, str | int]:
+    return {
+        "title": f"inertial compare {provenance.name}",
+        "data": provenance.name,
+        "n": provenance.n,
+        "d": provenance.d,
+        "data_sha256": provenance.sha256,
+        "width": settings.width,
+        "rule": "given" if settings.eta is not None else settings.rule,
+        "kernel": settings.kernel,
+    }
+
+
+def _pad(values: Float[np.ndarray, "T ..."] | None, length: int) -> Float[np.ndarray, "L ..."]:
+    if values is None:
+        raise ValueError("a trainer's record is missing")
+    padded = np.full((length, *values.shape[1:]), np.nan)
+    padded[: len(values)] = values
+    return padded
+
+
+def _summary(arrays: xr.Dataset, method: Method, landscape: Landscape) -> Summary:
+    """One method's row of the table, from the stored arrays."""
+    run = arrays.sel({"method": method.name})
+    ends = np.where(run.diverged_at < 0, run.sizes["step"] - 1, run.diverged_at)
+
+    def last(name: str) -> Float[np.ndarray, "seed"]:
+        return run[name].transpose("seed", "step").values[np.arange(len(ends)), ends]
+
+    diverged = bool((run.status == "diverged").any())
+    return Summary(
+        method=method.name,
+        rule=str(arrays.attrs["rule"]),
+        eta=method.eta,
+        beta=method.beta,
+        gamma=method.gamma,
+        steps_to={
+            f"{fraction:g}": {
+                "predicted": steps_to(
+                    method,
+                    landscape.spectrum.eigenvalues,
+                    landscape.weights,
+                    fraction,
+                    limit=_FORECAST_STEPS,
+                ),
+                "measured": _mean_steps(run.loss, fraction),
+            }
+            for fraction in FRACTIONS
+        },
+        loss_first=float(run.loss.isel(step=0).mean()),
+        loss_last_mean=float(last("loss").mean()),
+        loss_last_min=float(last("loss").min()),
+        loss_last_max=float(last("loss").max()),
+        max_distance_mean=float(last("max_distance").mean()),
+        pattern_change_mean=float(last("pattern_change").mean()),
+        forecast_error=_forecast_error(run),
+        status="diverged" if diverged else "finished",
+    )
+
+
+def _mean_steps(loss: xr.DataArray, fraction: float) -> float | None:
+    """Mean over seeds of the first step at the target; None unless every seed gets there."""
+    reached = (loss <= fraction * loss.isel(step=0)).transpose("seed", "step").values
+    if not reached.any(axis=1).all():
+        return None
+    return float(loss.step.values[reached.argmax(axis=1)].mean())
+
+
+def _forecast_error(run: xr.Dataset) -> float:
+    r"""Largest gap of the residual norms over the run, relative to the start, mean over seeds.
+
+    .. math:: \max_t \bigl|\sqrt{L_t} - \sqrt{\hat L_t}\bigr| / \sqrt{L_0}
+    """
+    gap = np.abs(np.sqrt(run.loss) - np.sqrt(run.forecast_loss))
+    return float((gap.max("step") / np.sqrt(run.loss.isel(step=0))).mean())
+
+
+def _or(value: int | None, default: int) -> int:
+    return default if value is None else value

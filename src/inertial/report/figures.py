@@ -1,0 +1,115 @@
+"""Figures as functions of stored results only: arrays in, figure out, nothing recomputed.
+
+One colour and one line style per method everywhere, from the Okabe-Ito palette, so that figures
+read in black and white and for colour-blind readers.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+FORMATS = ("png", "svg")
+
+
+@dataclass(frozen=True)
+class MethodStyle:
+    """How a method looks in every figure."""
+
+    label: str
+    colour: str
+    marker: str
+
+
+STYLES = {
+    "gradient_descent": MethodStyle("gradient descent", "#0072B2", "o"),
+    "heavy_ball": MethodStyle("heavy ball", "#D55E00", "s"),
+    "nesterov": MethodStyle("Nesterov", "#009E73", "^"),
+}
+
+_TOP = 1e6
+"""Losses above this many times the first, which only diverging runs have, are not drawn."""
+
+_SETTINGS: dict[Any, Any] = {
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "legend.frameon": False,
+    "svg.hashsalt": "inertial",
+}
+
+
+def convergence(arrays: xr.Dataset) -> Figure:
+    """Loss against step: mean over seeds with the min-max band, the forecast dashed.
+
+    Parameters
+    ----------
+    arrays
+        A run of `compare`: `loss` and `forecast_loss` over (method, seed, step).
+
+    """
+    with mpl.rc_context(_SETTINGS):
+        figure = Figure(figsize=(5.6, 3.8), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
+        for name in arrays.method.values:
+            _draw_method(axes, arrays.sel({"method": name}), STYLES[str(name)])
+        axes.set(xlabel="step", yscale="log", ylabel=r"loss $\frac{1}{2}\,\Sigma\,(f-y)^2$")
+        axes.margins(x=0)
+        axes.grid(visible=True, which="major", linewidth=0.4, alpha=0.5)
+        axes.plot([], [], color="0.35", linestyle="--", linewidth=1.2, label="forecast")
+        axes.legend(loc="upper right")
+        axes.set_title(_caption(arrays), loc="left", fontsize=8, color="0.3")
+    return figure
+
+
+def save_convergence(arrays: xr.Dataset, folder: Path) -> None:
+    """Write `convergence` as ``convergence.png`` and ``convergence.svg`` into a folder."""
+    figure = convergence(arrays)
+    with mpl.rc_context(_SETTINGS):
+        for kind in FORMATS:
+            stamp = {"Date": None} if kind == "svg" else {}
+            figure.savefig(folder / f"convergence.{kind}", dpi=200, metadata=stamp)
+
+
+def _draw_method(axes: Axes, run: xr.Dataset, style: MethodStyle) -> None:
+    step = run.step.values
+    first = float(run.loss.isel(step=0).max())
+    loss, forecast = (
+        run[name].where(run[name] <= _TOP * first).transpose("seed", "step")
+        for name in ("loss", "forecast_loss")
+    )
+    low, high, mean = (getattr(loss, what)("seed", skipna=False) for what in ("min", "max", "mean"))
+    axes.fill_between(step, low, high, color=style.colour, alpha=0.2, linewidth=0)
+    axes.plot(
+        step,
+        mean,
+        color=style.colour,
+        label=style.label,
+        linewidth=1.4,
+        marker=style.marker,
+        markersize=4,
+        markevery=max(1, len(step) // 8),
+    )
+    axes.plot(
+        step,
+        forecast.mean("seed", skipna=False),
+        color=style.colour,
+        linestyle="--",
+        linewidth=1.1,
+    )
+
+
+def _caption(arrays: xr.Dataset) -> str:
+    seeds = arrays.sizes["seed"]
+    facts = arrays.attrs
+    return (
+        f"{facts['data']}: n = {facts['n']:,}, d = {facts['d']:,}, width m = {facts['width']:,}, "
+        f"{seeds} seed{'s' if seeds > 1 else ''}, rule: {facts['rule']}"
+    )

@@ -1,0 +1,236 @@
+"""The commands as a user runs them: output, exit codes, one sentence a mistake."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from inertial import cli, load, survey
+
+SMALL = {"--n": "40", "--width": "60", "--seeds": "2", "--steps": "8"}
+
+
+def comparing(**changes):
+    """Words of a small comparison with some options changed or added."""
+    options = SMALL | {f"--{name}": str(value) for name, value in changes.items()}
+    return ["compare", "digits", *(word for pair in options.items() for word in pair)]
+
+
+COMPARE = comparing()
+
+
+def run(capsys, *arguments):
+    """Run in this process; return exit code, standard output and standard error."""
+    code = 0
+    try:
+        cli.main([str(a) for a in arguments])
+    except SystemExit as stop:
+        code = stop.code
+    return (code, *capsys.readouterr())
+
+
+@pytest.fixture(autouse=True)
+def in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_compare_prints_the_table_and_where_things_are(capsys, tmp_path):
+    code, out, err = run(capsys, *COMPARE, "--out", "run")
+    assert code == 0, err
+    for word in (
+        "gradient descent",
+        "heavy ball",
+        "Nesterov",
+        "run/convergence.png",
+        "forecast error",
+    ):
+        assert word in out
+    assert (tmp_path / "run" / "run.nc").is_file()
+    manifest = json.loads((tmp_path / "run" / "manifest.json").read_text())
+    assert manifest["settings"]["seeds"] == [0, 1]
+
+
+def test_compare_json_is_one_document_with_the_promised_keys(capsys):
+    code, out, _ = run(capsys, *COMPARE, "--json")
+    assert code == 0
+    document = json.loads(out)
+    assert set(document) == {"run", "wall_seconds", "methods"}
+    keys = {
+        "method", "rule", "eta", "beta", "loss_first", "loss_last_mean", "loss_last_min",
+        "loss_last_max", "max_distance_mean", "pattern_change_mean", "forecast_error", "status",
+    }  # fmt: skip
+    assert [row["method"] for row in document["methods"]] == [
+        "gradient_descent", "heavy_ball", "nesterov",
+    ]  # fmt: skip
+    assert all(keys <= set(row) for row in document["methods"])
+    assert os.path.isdir(document["run"])  # noqa: PTH112
+
+
+def test_tune_json_has_the_promised_keys_and_the_spectrum_file(capsys, tmp_path):
+    code, out, _ = run(capsys, "tune", "digits", "--n", 50, "--json", "--spectrum", "eigs.npy")
+    assert code == 0
+    document = json.loads(out)
+    assert set(document["data"]) == {"name", "n", "d", "task", "sha256"}
+    assert set(document["kernel"]) == {"kind", "lambda_min", "lambda_max", "condition_number"}
+    for row in document["methods"]:
+        assert set(row) == {
+            "method", "rule", "eta", "beta", "gamma", "spectral_radius", "stability_limit",
+            "steps_to",
+        }  # fmt: skip
+    eigenvalues = np.load(tmp_path / "eigs.npy")
+    np.testing.assert_array_equal(eigenvalues, survey(load("digits", n=50)).spectrum.eigenvalues)
+    assert document["kernel"]["lambda_max"] == eigenvalues[-1]
+
+
+def test_the_first_line_of_tune_is_the_recommendation(capsys):
+    _, out, _ = run(capsys, "tune", "digits", "--n", 50)
+    first, *rest = out.splitlines()
+    assert first.startswith("Use ")
+    assert "steps to 0.01 of the initial loss" in first
+    assert any(line.startswith("optax.sgd(learning_rate=") for line in rest)
+    assert any(line.startswith("torch.optim.SGD(") for line in rest)
+
+
+def test_the_copied_optax_line_runs(capsys):
+    import optax
+
+    _, out, _ = run(capsys, "tune", "digits", "--n", 50, "--rule", "paper")
+    line = next(line for line in out.splitlines() if line.startswith("optax.sgd("))
+    words = dict(part.split("=") for part in line[len("optax.sgd(") : -1].split(", "))
+    settings = {key: value == "True" or float(value) for key, value in words.items()}
+    assert optax.sgd(**settings).init(np.zeros(3)) is not None
+
+
+def test_data_commands(capsys):
+    code, out, _ = run(capsys, "data", "list", "--json")
+    names = {row["name"] for row in json.loads(out)}
+    assert code == 0
+    assert names >= {
+        "digits", "diabetes", "sphere", "fashion-mnist", "mnist", "cifar10", "energy", "housing",
+        "yacht",
+    }  # fmt: skip
+    _, out, _ = run(capsys, "data", "info", "sphere", "--n", 30, "--dim", 4, "--json")
+    facts = json.loads(out)
+    assert (facts["n"], facts["d"], facts["sha256"]) == (
+        30, 4, load("sphere", n=30, dim=4).provenance.sha256,
+    )  # fmt: skip
+    for command in ("list", "info"):
+        code, out, _ = run(capsys, "data", command, *(["digits"] if command == "info" else []))
+        assert code == 0
+        assert "digits" in out
+
+
+def test_doctor_names_versions_devices_and_data(capsys, tmp_path):
+    _, out, _ = run(capsys, "doctor", "--json")
+    document = json.loads(out)
+    assert document["devices"]
+    assert "jax" in document["packages"]
+    assert "digits" in document["data"]
+    code, out, _ = run(capsys, "doctor", "--data-dir", tmp_path)
+    assert code == 0
+    assert "fashion-mnist" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["tune", "digitz"], "digits"),
+        (["tune", "missing.csv"], "missing.csv"),
+        (["tune", "digits", "--n", "1"], "n is 1"),
+        (["tune", "digits", "--n", "5000"], "360"),
+        (["tune", "digits", "--rule", "papr"], "did you mean 'paper'"),
+        (["tune", "digits", "--target", "2"], "target is 2"),
+        (["tune", "digits", "--spectrum", "no/such/folder.npy"], "--spectrum"),
+        (["tune"], "data"),
+        (["tune", "digits", "--no-such-option"], "--no-such-option"),
+        (["nonsense"], "nonsense"),
+        (comparing(width=0), "width is 0"),
+        (comparing(width="many"), "many"),
+        (["compare", "digits", "--seeds", "0"], "seeds is '0'"),
+        (["compare", "digits", "--seeds", "a,b"], "seeds is 'a,b'"),
+        (["compare", "digits", "--methods", "nesterof"], "did you mean 'nesterov'"),
+        (["compare", "digits", "--record", "weights"], "record is 'weights'"),
+        (["compare", "digits", "--rule", "wang2020"], "does not define nesterov"),
+        ([*COMPARE, "--out", "."], "exists already"),
+        ([*COMPARE, "--data-dir", "nowhere", "--beta", "0.5"], "beta is given without eta"),
+    ],
+)
+def test_a_mistake_is_one_sentence_with_exit_code_2_and_leaves_nothing(
+    capsys, tmp_path, arguments, message
+):
+    code, out, err = run(capsys, *arguments)
+    assert code == 2
+    assert out == ""
+    assert err.startswith("inertial: error: ")
+    assert err.count("\n") == 1
+    assert message in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_step_size_above_the_limit_is_a_warning_not_an_error(capsys):
+    code, out, err = run(
+        capsys, *COMPARE, "--methods", "nesterov", "--eta", "5", "--beta", "0.9", "--out", "run"
+    )
+    assert code == 0
+    assert "inertial: warning: eta = 5 is not below the stability limit" in err
+    assert "Nesterov" in out
+
+
+def test_seeds_are_a_count_or_a_list(capsys, tmp_path):
+    for words, expected in (("3", [0, 1, 2]), ("4,9", [4, 9]), ("7,", [7])):
+        run(capsys, *comparing(seeds=words, out=f"run{words}"))
+        manifest = json.loads((tmp_path / f"run{words}" / "manifest.json").read_text())
+        assert manifest["settings"]["seeds"] == expected
+
+
+def test_methods_may_be_parted_by_commas_or_spaces(capsys):
+    for words in (["nesterov,heavy_ball"], ["nesterov", "heavy_ball"]):
+        _, out, _ = run(capsys, *COMPARE, "--json", "--out", "-".join(words), "--methods", *words)
+        assert [row["method"] for row in json.loads(out)["methods"]] == ["nesterov", "heavy_ball"]
+
+
+def test_only_the_first_thousand_rows_are_taken_and_it_is_said(capsys, tmp_path):
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "own.npz", x=rng.standard_normal((1200, 5)), y=rng.standard_normal(1200))
+    _, out, err = run(capsys, "data", "info", "own.npz", "--json")
+    assert json.loads(out)["n"] == 1000
+    assert "first 1,000 of 1,200 rows" in err
+
+
+def test_help_needs_no_heavy_import():
+    code = (
+        "import sys; from inertial import cli\n"
+        "try: cli.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'jax', 'numpy', 'matplotlib', 'xarray', 'scipy'} & set(sys.modules)))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.splitlines()[-1] == "[]"
+
+
+def test_ctrl_c_ends_with_130_and_leaves_nothing(tmp_path):
+    # A shell may have told its background jobs to ignore the signal.
+    code = (
+        "import signal, sys; from inertial import cli\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "cli.main(sys.argv[1:])"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *comparing(steps=1_000_000, out="run")],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not any(tmp_path.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert any(tmp_path.iterdir())
+    process.send_signal(2)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.rstrip().endswith("stopped; nothing was written.")
+    assert list(tmp_path.iterdir()) == []

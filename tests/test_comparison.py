@@ -1,0 +1,183 @@
+"""The main job: what it stores, that it repeats, and what its table says."""
+
+import json
+import warnings
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+
+from inertial import (
+    InvalidInput,
+    Settings,
+    StabilityWarning,
+    compare,
+    forecast_loss,
+    load,
+    read_run,
+    survey,
+    tune,
+)
+
+SMALL = Settings(width=300, seeds=(0, 3), steps=40)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load("digits", n=60)
+
+
+@pytest.fixture(scope="module")
+def result(data, tmp_path_factory):
+    return compare(data, SMALL, out=tmp_path_factory.mktemp("runs") / "run", command="as typed")
+
+
+def test_the_folder_holds_arrays_manifest_and_figures(result, data):
+    assert sorted(path.name for path in result.run.iterdir()) == [
+        "convergence.png",
+        "convergence.svg",
+        "manifest.json",
+        "run.nc",
+    ]
+    arrays, manifest = read_run(result.run)
+    for name in ("loss", "max_distance", "mean_distance", "pattern_change", "forecast_loss"):
+        assert arrays[name].dims == ("method", "seed", "step")
+        assert arrays[name].shape == (3, 2, 41)
+        assert np.isfinite(arrays[name]).all()
+    assert list(arrays.method.values) == ["gradient_descent", "heavy_ball", "nesterov"]
+    assert list(arrays.seed.values) == [0, 3]
+    assert manifest["data"] == asdict(data.provenance)
+    assert manifest["settings"] == json.loads(json.dumps(asdict(SMALL)))
+    assert manifest["command"] == "as typed"
+    for key in ("packages", "commit", "machine", "wall_seconds", "started", "methods"):
+        assert key in manifest
+
+
+def test_all_methods_start_at_one_point_and_momentum_wins(result):
+    first = result.arrays.loss.isel(step=0).transpose("method", "seed").values
+    assert (first == first[0]).all()
+    rows = {row.method: row for row in result.methods}
+    assert rows["nesterov"].loss_last_mean < rows["gradient_descent"].loss_last_mean
+    assert (result.arrays.pattern_change.isel(step=0) == 0).all()
+    assert (result.arrays.max_distance >= result.arrays.mean_distance).all()
+
+
+def test_the_forecast_starts_where_the_network_does(result):
+    measured, linear = result.arrays.loss.isel(step=0), result.arrays.forecast_loss.isel(step=0)
+    # The network runs in float32, its initial residual is computed in float64.
+    np.testing.assert_allclose(measured, linear, rtol=1e-5)
+    errors = {row.method: row.forecast_error for row in result.methods}
+    assert errors["gradient_descent"] < 0.05
+
+
+def test_the_same_settings_give_the_same_bits(data, result, tmp_path):
+    again = compare(data, SMALL, out=tmp_path / "again")
+    assert again.arrays.identical(result.arrays)
+    for name in ("convergence.png", "convergence.svg", "run.nc"):
+        assert (again.run / name).read_bytes() == (result.run / name).read_bytes()
+
+
+def test_the_finite_kernel_forecasts_a_wide_network_better(data, tmp_path):
+    settings = Settings(methods=("nesterov",), width=2000, seeds=(0,), steps=60, rule="quadratic")
+    errors = {
+        kernel: compare(data, replace(settings, kernel=kernel), out=tmp_path / kernel)
+        .methods[0]
+        .forecast_error
+        for kernel in ("infinite", "finite")
+    }
+    assert errors["finite"] < errors["infinite"]
+
+
+def test_summaries_are_read_from_the_arrays(result):
+    loss = result.arrays.loss.sel({"method": "nesterov"}).transpose("seed", "step").values
+    row = result.methods[2]
+    assert row.loss_first == pytest.approx(loss[:, 0].mean())
+    assert row.loss_last_mean == pytest.approx(loss[:, -1].mean())
+    assert (row.loss_last_min, row.loss_last_max) == (loss[:, -1].min(), loss[:, -1].max())
+    reached = [np.flatnonzero(seed <= 0.1 * seed[0]) for seed in loss]
+    measured = row.steps_to["0.1"]["measured"]
+    if all(steps.size for steps in reached):
+        assert measured == np.mean([steps[0] for steps in reached])
+    else:
+        assert measured is None
+    assert row.steps_to["0.001"]["measured"] is None
+
+
+def test_predicted_steps_are_those_of_tune(data, result):
+    advice = tune(data, "paper", target=0.1)
+    for row in result.methods:
+        assert row.steps_to["0.1"]["predicted"] == advice.of(row.method).steps_to
+
+
+def test_recorded_residuals_have_the_recorded_losses(data, tmp_path):
+    settings = replace(SMALL, record_residuals=True, seeds=(1,), methods=("heavy_ball",))
+    arrays = compare(data, settings, out=tmp_path / "run").arrays
+    assert arrays.residual.dims == ("method", "seed", "step", "sample")
+    np.testing.assert_allclose(0.5 * (arrays.residual**2).sum("sample"), arrays.loss, rtol=1e-12)
+
+
+def test_a_diverged_run_is_named_and_the_others_finish(data, tmp_path):
+    settings = Settings(methods=("gradient_descent", "nesterov"), width=100, seeds=(0,), steps=80,
+                        eta=1e3, beta=0.5)  # fmt: skip
+    with pytest.warns(StabilityWarning, match="not below the stability limit"):
+        result = compare(data, settings, out=tmp_path / "run")
+    for row in result.methods:
+        assert row.status == "diverged"
+        assert row.rule == "given"
+        run = result.arrays.sel({"method": row.method}).isel(seed=0)
+        ended = int(run.diverged_at)
+        assert run.loss.isel(step=slice(ended)).notnull().all()
+        assert run.loss.isel(step=slice(ended + 1, None)).isnull().all()
+
+
+def test_a_step_size_below_the_limit_does_not_warn(data, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        compare(data, Settings(eta=1e-3, seeds=(0,), width=20, steps=2), out=tmp_path / "run")
+
+
+def test_an_existing_folder_is_refused_before_any_work(data, tmp_path):
+    (tmp_path / "run").mkdir()
+    with pytest.raises(InvalidInput, match=r"run exists already; give another one with --out"):
+        compare(data, SMALL, out=tmp_path / "run")
+
+
+def test_nothing_is_left_behind_when_a_run_fails(data, tmp_path):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        compare(data, SMALL, out=tmp_path / "run", progress=interrupt)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"width": 0}, "width is 0"),
+        ({"steps": 0}, "steps is 0"),
+        ({"seeds": ()}, r"seeds is \[\]; give at least one"),
+        ({"seeds": (1, 1)}, "each of them once"),
+        ({"seeds": (-1,)}, "seed is -1"),
+        ({"methods": ("nesterov", "nesterov")}, "each of them once"),
+        ({"rule": "quadratc"}, "did you mean 'quadratic'"),
+        ({"target": 0.0}, "target is 0.0"),
+        ({"beta": 0.9}, "beta is given without eta"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(changes, message):
+    with pytest.raises(InvalidInput, match=message):
+        Settings(**changes)
+
+
+def test_advice_is_the_forecast_of_the_expected_loss(data):
+    advice = tune(data, target=0.02)
+    landscape = survey(data)
+    for entry in advice.methods:
+        steps = np.array([0, entry.steps_to - 1, entry.steps_to])
+        loss = forecast_loss(entry.method, advice.eigenvalues, landscape.weights, steps)
+        assert loss[1] > 0.02 * loss[0] >= loss[2]
+        assert entry.method.eta < entry.stability_limit
+        assert entry.spectral_radius < 1
+    counts = [entry.steps_to for entry in advice.methods]
+    assert advice.best.steps_to == min(counts)

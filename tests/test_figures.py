@@ -1,0 +1,52 @@
+"""The convergence figure draws the stored numbers."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from inertial.report.figures import STYLES, convergence
+
+
+@pytest.fixture
+def arrays():
+    rng = np.random.default_rng(0)
+    shape = (2, 3, 5)
+    along = ("method", "seed", "step")
+    return xr.Dataset(
+        {
+            "loss": (along, rng.uniform(1, 9, shape)),
+            "forecast_loss": (along, rng.uniform(1, 9, shape)),
+        },
+        coords={"method": ["heavy_ball", "nesterov"], "seed": [0, 1, 2], "step": np.arange(5)},
+        attrs={"data": "some <data>", "n": 1234, "d": 5, "width": 6000, "rule": "paper"},
+    )
+
+
+def test_lines_are_means_and_bands_are_ranges(arrays):
+    axes = convergence(arrays).axes[0]
+    lines = {line.get_label(): line for line in axes.lines}
+    for name in ("heavy_ball", "nesterov"):
+        style, run = STYLES[name], arrays.sel({"method": name})
+        drawn = lines[style.label]
+        np.testing.assert_allclose(drawn.get_ydata(), run.loss.mean("seed"))
+        assert drawn.get_color() == style.colour
+    dashed = [line for line in axes.lines if line.get_linestyle() == "--" and len(line.get_ydata())]
+    np.testing.assert_allclose(
+        [line.get_ydata() for line in dashed], arrays.forecast_loss.mean("seed")
+    )
+    band = axes.collections[0].get_paths()[0].vertices[:, 1]
+    run = arrays.loss.sel({"method": "heavy_ball"})
+    assert set(np.round(band, 9)) >= set(
+        np.round(np.concatenate([run.min("seed"), run.max("seed")]), 9)
+    )
+    assert axes.get_yscale() == "log"
+
+
+def test_the_figure_names_data_size_width_seeds_and_rule(arrays):
+    title = convergence(arrays).axes[0].get_title(loc="left")
+    assert title == "some <data>: n = 1,234, d = 5, width m = 6,000, 3 seeds, rule: paper"
+
+
+def test_methods_differ_in_colour_and_marker():
+    for what in ("colour", "marker", "label"):
+        assert len({getattr(style, what) for style in STYLES.values()}) == len(STYLES)
