@@ -137,7 +137,7 @@ def test_what_a_rule_does_not_define_is_refused(landscape):
         choose("wang2020", "nesterov", landscape)
     with pytest.raises(InvalidInput, match="did you mean 'paper'"):
         choose("papre", "nesterov", landscape)
-    with pytest.raises(InvalidInput, match="target is 1.5"):
+    with pytest.raises(InvalidInput, match=r"target is 1.5"):
         choose("forecast", "nesterov", landscape, target=1.5)
 
 

@@ -1,0 +1,218 @@
+"""Measure every bar of docs/benchmarks.md: ``python -m benchmarks [NAME...] [--write FILE]``.
+
+Machines are shared and noisy, so each figure is a ratio: both sides run in turn, A B A B, and the
+median of the pairwise ratios is quoted.  Peak memory is that of a process of its own.
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.linalg
+
+from benchmarks import memory
+from inertial import extremes, infinite_gram, load, nesterov
+from inertial.dynamics import train as training
+from inertial.problem.network import Network
+
+SHAPES = [(1000, 784, 2000), (2000, 784, 20_000), (360, 51, 2000)]
+FULL = (10_000, 784, 20_000)
+METHOD = nesterov(1e-3, 0.9)
+
+Row = tuple[str, str, str]
+"""What was measured, the figure, the bar it has to pass."""
+
+
+def seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    jax.block_until_ready(work())
+    return time.perf_counter() - began
+
+
+def ratio(ours: Callable[[], object], other: Callable[[], object], pairs: int = 9) -> float:
+    """Median of ``time of other / time of ours`` over runs in turn: above 1, ours is faster."""
+    ours(), other()
+    return 1 / statistics.median(seconds(ours) / seconds(other) for _ in range(pairs))
+
+
+def sphere(n: int, d: int) -> tuple[np.ndarray, np.ndarray]:
+    data = load("sphere", n=n, dim=d)
+    return data.x, data.y
+
+
+def stepper(n: int, d: int, m: int, steps: int) -> Callable[[], object]:
+    """`steps` training steps of the package, diagnostics included."""
+    x, y = sphere(n, d)
+    problem = training._prepare(Network(m, d), training.Span(x, None), y, 0, "float32")  # noqa: SLF001
+    coefficients = training._device_coefficients(METHOD, 0, jnp.float32)  # noqa: SLF001
+
+    def run() -> object:
+        zero = (jnp.zeros_like(problem.start) for _ in range(3))
+        state = training._State(*zero)  # noqa: SLF001
+        return training._advance(problem, state, coefficients, steps)  # noqa: SLF001
+
+    return run
+
+
+def products(n: int, d: int, m: int, steps: int) -> Callable[[], object]:
+    """The two matrix products of a step, on whole arrays, and nothing else."""
+    key = jax.random.key(0)
+    x, w, z = (jax.random.normal(key, shape) for shape in ((n, d), (m, d), (n, m)))
+
+    @jax.jit
+    def pair(x: jax.Array, w: jax.Array, z: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return x @ w.T, z.T @ x
+
+    return lambda: [pair(x, w, z) for _ in range(steps)]
+
+
+def autodiff(n: int, d: int, m: int, steps: int) -> Callable[[], object]:
+    """A plain jitted automatic-differentiation step of the same loss and method."""
+    step, state = memory.plain_step(n, d, m)
+
+    def run() -> object:
+        carry = state
+        for _ in range(steps):
+            carry = step(*carry)
+        return carry
+
+    return run
+
+
+def torch_autograd(n: int, d: int, m: int, steps: int) -> Callable[[], object]:
+    """The same in PyTorch with its own optimiser."""
+    import torch
+
+    x, y = (torch.tensor(v, dtype=torch.float32) for v in sphere(n, d))
+    w = torch.randn(m, d, requires_grad=True)
+    a = torch.sign(torch.randn(m)) / m**0.5
+    optimiser = torch.optim.SGD([w], lr=METHOD.eta, momentum=METHOD.beta, nesterov=True)
+
+    def run() -> None:
+        for _ in range(steps):
+            optimiser.zero_grad()
+            loss = 0.5 * ((torch.relu(x @ w.T) @ a - y) ** 2).sum()
+            loss.backward()
+            optimiser.step()
+
+    return run
+
+
+def steps_rows() -> Iterator[Row]:
+    """Speed of a step against its own products, automatic differentiation and PyTorch."""
+    others = {"matrix products alone": (products, "≥ 0.85"), "plain autodiff": (autodiff, "≥ 1.0")}
+    try:
+        import torch  # noqa: F401
+
+        others["PyTorch autograd"] = (torch_autograd, "≥ 1.2")
+    except ImportError:
+        yield "step against PyTorch autograd", "PyTorch is not installed", "≥ 1.2"
+    for n, d, m in SHAPES:
+        count = max(1, int(2e10 / (n * d * m)))
+        ours = stepper(n, d, m, count)
+        for name, (other, bar) in others.items():
+            figure = ratio(ours, other(n, d, m, count))
+            limit = bar if d == 784 else "no bar"
+            yield f"step rate / {name}, n={n}, d={d}, m={m}", f"{figure:.2f}", limit
+
+
+def memory_rows() -> Iterator[Row]:
+    """Peak memory at the papers' full size, and of the kernel."""
+    n, d, m = FULL
+    ours = peak("train", n, d, m)
+    plain = peak("autodiff", n, d, m)
+    yield (
+        f"peak memory of a step / plain autodiff, n={n}, d={d}, m={m}",
+        f"{ours / plain:.2f} ({ours / 2**20:.0f} MiB / {plain / 2**20:.0f} MiB)",
+        "≤ 0.5",
+    )
+    arrays = peak("kernel", n, d, m) / (8 * n**2)
+    yield f"peak memory of the kernel matrix, in n x n arrays, n={n}", f"{arrays:.2f}", "≤ 3"
+
+
+def peak(what: str, n: int, d: int, m: int) -> int:
+    """Peak resident bytes of a process doing `what`, less those of one that only imports."""
+    command = [sys.executable, "-m", "benchmarks.memory", what, str(n), str(d), str(m)]
+    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return int(json.loads(out)["bytes"])
+
+
+def spectrum_rows() -> Iterator[Row]:
+    """Both ends of the spectrum against all eigenvalues."""
+    n = 4000
+    gram = infinite_gram(sphere(n, 100)[0])
+    full, ends = scipy.linalg.eigvalsh(gram), extremes(gram)
+    error = max(abs(ends.smallest / full[0] - 1), abs(ends.largest / full[-1] - 1))
+    figure = ratio(lambda: extremes(gram), lambda: scipy.linalg.eigvalsh(gram), pairs=3)
+    yield f"extreme eigenvalues / scipy.linalg.eigvalsh, n={n}", f"{figure:.2f}", "≥ 1.5"
+    yield "the same, largest relative error", f"{error:.1e}", "≤ 1e-8"
+
+
+def span_rows() -> Iterator[Row]:
+    """What training in the inputs' own span saves."""
+    n, d, m = 300, 784, 4000
+    x, y = sphere(n, d)
+    inner = training.span(x)
+
+    def run(within: training.Span) -> Callable[[], object]:
+        return lambda: (
+            training.train(Network(m, d), x, y, METHOD, seed=0, steps=40, within=within).loss
+        )
+
+    figure = ratio(run(inner), run(training.Span(x, None)), pairs=5)
+    yield (
+        f"training in the span (rank {inner.x.shape[1]} of {d}) / without, n={n}, m={m}",
+        (f"{figure:.2f}"),
+        "no bar",
+    )
+
+
+def startup_rows() -> Iterator[Row]:
+    """How long `inertial --help` takes."""
+    command = [str(Path(sys.executable).with_name("inertial")), "--help"]
+    times = [seconds(lambda: subprocess.run(command, capture_output=True, check=True).stdout)]
+    times += [seconds(lambda: subprocess.run(command, capture_output=True, check=True).stdout)]
+    yield "inertial --help, seconds", f"{min(times):.2f}", "≤ 0.5"
+
+
+TOPICS = {
+    "steps": steps_rows,
+    "memory": memory_rows,
+    "spectrum": spectrum_rows,
+    "span": span_rows,
+    "startup": startup_rows,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*TOPICS, []])
+    parser.add_argument("--write", type=Path, help="replace the table in this file")
+    arguments = parser.parse_args()
+    lines = ["| measured | figure | bar |", "|---|---|---|"]
+    for name in arguments.names or TOPICS:
+        for row in TOPICS[name]():
+            lines.append(f"| {' | '.join(row)} |")
+            print(lines[-1], flush=True)
+    cores = len(os.sched_getaffinity(0))
+    lines += ["", f"{cores} cores, {platform.machine()}, jax {jax.__version__}."]
+    if arguments.write:
+        text = arguments.write.read_text(encoding="utf-8")
+        block = "<!-- table -->\n" + "\n".join(lines) + "\n<!-- end -->"
+        text = re.sub(r"<!-- table -->.*<!-- end -->", lambda _: block, text, flags=re.DOTALL)
+        arguments.write.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

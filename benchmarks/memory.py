@@ -1,0 +1,57 @@
+"""Peak memory of one piece of work in a process of its own: ``python -m benchmarks.memory ...``."""
+
+import json
+import resource
+import sys
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from inertial import Network, infinite_gram, load, nesterov, train
+from inertial.dynamics.train import Span
+
+
+def plain_step(n: int, d: int, m: int) -> tuple[Callable[..., tuple], tuple]:
+    """A jitted Nesterov step by automatic differentiation of the whole batch, and its state."""
+    data = load("sphere", n=n, dim=d)
+    x, y = jnp.asarray(data.x, jnp.float32), jnp.asarray(data.y, jnp.float32)
+    w, a = Network(m, d).init(jax.random.key(0))
+    output = a / m**0.5
+
+    def loss(w: jax.Array) -> jax.Array:
+        return 0.5 * jnp.sum((jnp.maximum(x @ w.T, 0) @ output - y) ** 2)
+
+    @jax.jit
+    def step(w: jax.Array, buffer: jax.Array) -> tuple[jax.Array, jax.Array]:
+        gradient = jax.grad(loss)(w)
+        buffer = 0.9 * buffer + gradient
+        return w - 1e-3 * (gradient + 0.9 * buffer), buffer
+
+    return step, (w, jnp.zeros_like(w))
+
+
+def work(what: str, n: int, d: int, m: int) -> None:
+    if what == "autodiff":
+        step, state = plain_step(n, d, m)
+        for _ in range(2):
+            state = jax.block_until_ready(step(*state))
+    elif what == "train":
+        data = load("sphere", n=n, dim=d)
+        whole = Span(data.x, None)
+        train(Network(m, d), data.x, data.y, nesterov(1e-3, 0.9), seed=0, steps=1, within=whole)
+    elif what == "kernel":
+        infinite_gram(load("sphere", n=n, dim=d).x)
+
+
+def main() -> None:
+    what, *sizes = sys.argv[1:]
+    work(what, 10, 3, 8)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    work(what, *(int(size) for size in sizes))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    sys.stdout.write(json.dumps({"bytes": 1024 * (peak - before)}))
+
+
+if __name__ == "__main__":
+    main()
