@@ -42,7 +42,7 @@ FRACTIONS = (0.1, 0.001)
 """Shares of the initial loss whose step counts are reported."""
 
 
-_FORECAST_STEPS = 100_000
+_FORECAST_STEPS = 20_000
 """How far ahead step counts are forecast, whatever the length of the run."""
 
 
@@ -113,8 +113,8 @@ class Settings:
 class Summary:
     """One method's row: means over the seeds unless the name says otherwise.
 
-    `steps_to` holds, for each share of the initial loss, the step count forecast for the expected
-    initial loss, as `tune` gives it, and the one measured, None if a seed did not get there.
+    `steps_to` holds, for each share of the initial loss, the step counts forecast from the seeds'
+    own starts and the ones measured; None if a seed did not get there.
     """
 
     method: MethodName
@@ -181,7 +181,7 @@ def compare(
         report = progress or (lambda *_: None)
         runs = _run_all(landscape, methods, settings, report)
         arrays = _dataset(runs, landscape, methods, settings)
-        summaries = tuple(_summary(arrays, method, landscape) for method in methods)
+        summaries = tuple(_summary(arrays, method) for method in methods)
         seconds = time.perf_counter() - began
         manifest = {
             "command": command,
@@ -199,10 +199,11 @@ def compare(
 
 @dataclass(frozen=True)
 class _Pair:
-    """A measured run and its forecast."""
+    """A measured run, its forecast, and the forecast's step counts to `FRACTIONS`."""
 
     measured: Trajectory
     forecast: Trajectory
+    steps_to: tuple[int | None, ...]
 
 
 def _default_folder(name: str, started: datetime) -> Path:
@@ -267,7 +268,12 @@ def _run_all(
                 progress=advance,
             )
             predicted = forecast(method, spectrum, residual, np.arange(settings.steps + 1))
-            row.append(_Pair(measured, predicted))
+            weights = spectrum.modes(residual) ** 2
+            counts = tuple(
+                steps_to(method, spectrum.eigenvalues, weights, share, limit=_FORECAST_STEPS)
+                for share in FRACTIONS
+            )
+            row.append(_Pair(measured, predicted, counts))
             done += settings.steps + 1 - len(measured.steps)
     return runs
 
@@ -318,6 +324,11 @@ def _dataset(
             stack(lambda p: p.forecast.loss),
             {"long_name": f"loss of the linearised network, {settings.kernel}-width kernel"},
         ),
+        "forecast_steps": (
+            (*along[:2], "share"),
+            np.array([[pair.steps_to for pair in row] for row in runs], dtype=float),
+            {"long_name": "forecast step at this share of the initial loss, NaN if far beyond"},
+        ),
         "status": (
             along[:2],
             np.array([[pair.measured.status for pair in row] for row in runs], dtype=object),
@@ -354,6 +365,7 @@ def _dataset(
             "method": [method.name for method in methods],
             "seed": list(settings.seeds),
             "step": np.arange(length),
+            "share": list(FRACTIONS),
         },
         attrs=_attributes(landscape.data.provenance, settings),
     )
@@ -380,7 +392,7 @@ def _pad(values: Float[np.ndarray, "T ..."] | None, length: int) -> Float[np.nda
     return padded
 
 
-def _summary(arrays: xr.Dataset, method: Method, landscape: Landscape) -> Summary:
+def _summary(arrays: xr.Dataset, method: Method) -> Summary:
     """One method's row of the table, from the stored arrays."""
     run = arrays.sel({"method": method.name})
     ends = np.where(run.diverged_at < 0, run.sizes["step"] - 1, run.diverged_at)
@@ -397,13 +409,7 @@ def _summary(arrays: xr.Dataset, method: Method, landscape: Landscape) -> Summar
         gamma=method.gamma,
         steps_to={
             f"{fraction:g}": {
-                "predicted": steps_to(
-                    method,
-                    landscape.spectrum.eigenvalues,
-                    landscape.weights,
-                    fraction,
-                    limit=_FORECAST_STEPS,
-                ),
+                "predicted": _mean(run.forecast_steps.sel(share=fraction).values),
                 "measured": _mean_steps(run.loss, fraction),
             }
             for fraction in FRACTIONS
@@ -422,9 +428,12 @@ def _summary(arrays: xr.Dataset, method: Method, landscape: Landscape) -> Summar
 def _mean_steps(loss: xr.DataArray, fraction: float) -> float | None:
     """Mean over seeds of the first step at the target; None unless every seed gets there."""
     reached = (loss <= fraction * loss.isel(step=0)).transpose("seed", "step").values
-    if not reached.any(axis=1).all():
-        return None
-    return float(loss.step.values[reached.argmax(axis=1)].mean())
+    first = loss.step.values[reached.argmax(axis=1)]
+    return _mean(np.where(reached.any(axis=1), first, np.nan))
+
+
+def _mean(counts: Float[np.ndarray, "seed"]) -> float | None:
+    return None if np.isnan(counts).any() else float(counts.mean())
 
 
 def _forecast_error(run: xr.Dataset) -> float:

@@ -279,7 +279,7 @@ def _console() -> Console:
 
 
 def _count(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.6g}"
+    return "-" if value is None else f"{value:,.1f}".removesuffix(".0")
 
 
 def _found(name: str, data_dir: Path | None) -> str | None:
