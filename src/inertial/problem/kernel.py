@@ -92,7 +92,7 @@ def finite_gram(x: Inputs, w: Float[np.ndarray, "m d"]) -> Gram:
         gram = np.empty((n, n))
         for start in range(0, n, _BLOCK_ROWS):
             rows = slice(start, start + _BLOCK_ROWS)
-            gram[rows] = _dots(inputs[rows], inputs) * (counts[rows] / width)
+            gram[rows] = _dots(inputs[rows], inputs) * (counts[rows].astype(jnp.float64) / width)
     return gram
 
 

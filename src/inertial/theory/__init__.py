@@ -1,0 +1,1 @@
+"""What the papers claim: Lyapunov functions and theorems, judged on what a run recorded."""
