@@ -186,3 +186,26 @@ def test_advice_is_the_forecast_of_the_expected_loss(data):
         assert entry.spectral_radius < 1
     counts = [entry.steps_to for entry in advice.methods]
     assert advice.best.steps_to == min(counts)
+
+
+def test_flows_are_solved_at_the_times_of_their_methods_steps(data, tmp_path):
+    keys = ("gradient_flow", "nesterov_flow")
+    settings = replace(SMALL, flows=keys, rule="quadratic", seeds=(3,))
+    arrays = compare(data, settings, out=tmp_path / "run").arrays
+    eigenvalues = arrays.eigenvalue.values
+    first = arrays.forecast_loss.isel(step=0, seed=0).sel({"method": "nesterov"}).item()
+    assert arrays.flow_loss.dims == ("flow", "seed", "step")
+    assert list(arrays.flow_method.values) == ["gradient_descent", "nesterov"]
+    np.testing.assert_allclose(arrays.flow_loss.isel(step=0), first)
+    # Gradient flow at t = k eta: exp(-2 l eta k), so its log falls by at most 2 lambda_max eta.
+    eta = arrays.eta.sel({"method": "gradient_descent"}).item()
+    falls = -np.diff(np.log(arrays.flow_loss.sel(flow="gradient_flow").values[0]))
+    assert (falls <= 2 * eta * eigenvalues[-1]).all()
+    assert (falls >= 2 * eta * eigenvalues[0] * (1 - 1e-9)).all()
+
+
+def test_a_flow_without_its_method_is_refused():
+    with pytest.raises(InvalidInput, match="is a limit of nesterov, which is not among"):
+        Settings(methods=("heavy_ball",), flows=("nesterov_flow",))
+    with pytest.raises(InvalidInput, match="did you mean 'gradient_flow'"):
+        Settings(flows=("gradient_flo",))

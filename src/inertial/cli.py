@@ -108,6 +108,7 @@ def compare(
     target: float = 0.01,
     kernel: Literal["infinite", "finite"] = "infinite",
     precision: Literal["float32", "float64"] = "float32",
+    flows: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
     record: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
     out: Path | None = None,
     json: bool = False,
@@ -137,6 +138,9 @@ def compare(
         Kernel of the forecast: infinite, or finite for each seed's own.
     precision
         Arithmetic of training: float32 or float64.
+    flows
+        Flows to set beside the methods: gradient_flow, newton_flow, heavy_ball_flow,
+        high_resolution_heavy_ball, nesterov_flow, high_resolution_nesterov.
     record
         What to store besides: `residuals` for every run's residual vector at every step.
     out
@@ -161,6 +165,7 @@ def compare(
         kernel=kernel,
         precision=precision,
         record_residuals=_records_residuals(record),
+        flows=_split(flows),
     )
     command = shlex.join(["inertial", *sys.argv[1:]])
     with printing.progress() as show:

@@ -22,7 +22,17 @@ from inertial import store
 from inertial._checks import InvalidInput, fraction, one_of, whole
 from inertial._types import MethodName
 from inertial.data import Data, Provenance
+from inertial.dynamics.flow import (
+    Flow,
+    gradient_flow,
+    heavy_ball_flow,
+    high_resolution_heavy_ball,
+    high_resolution_nesterov,
+    nesterov_flow,
+    newton_flow,
+)
 from inertial.dynamics.forecast import forecast, steps_to
+from inertial.dynamics.integrate import flow_loss
 from inertial.dynamics.method import Method, gradient_descent, heavy_ball, nesterov
 from inertial.dynamics.modes import stability_limit
 from inertial.dynamics.train import Precision, initial_residual, span, train
@@ -51,6 +61,24 @@ class StabilityWarning(UserWarning):
 
 
 @dataclass(frozen=True)
+class Companion:
+    """A flow and the method that it is a limit of, built from ``mu = lambda_min / 2`` and eta."""
+
+    method: MethodName
+    build: Callable[[float, float], Flow]
+
+
+COMPANIONS = {
+    "gradient_flow": Companion("gradient_descent", lambda _mu, _eta: gradient_flow()),
+    "newton_flow": Companion("gradient_descent", lambda _mu, _eta: newton_flow()),
+    "heavy_ball_flow": Companion("heavy_ball", lambda mu, _eta: heavy_ball_flow(mu)),
+    "high_resolution_heavy_ball": Companion("heavy_ball", high_resolution_heavy_ball),
+    "nesterov_flow": Companion("nesterov", lambda _mu, _eta: nesterov_flow()),
+    "high_resolution_nesterov": Companion("nesterov", high_resolution_nesterov),
+}
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything that decides the numbers of a comparison, besides the data.
 
@@ -76,6 +104,8 @@ class Settings:
         Arithmetic of training.
     record_residuals
         Whether to store the residual vector of every run at every step.
+    flows
+        Keys of `COMPANIONS`: flows to solve beside the methods that they are limits of.
 
     """
 
@@ -90,6 +120,7 @@ class Settings:
     kernel: Kernel = "infinite"
     precision: Precision = "float32"
     record_residuals: bool = False
+    flows: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         whole("width", self.width)
@@ -104,6 +135,12 @@ class Settings:
             if not values or len(set(values)) < len(values):
                 raise InvalidInput(
                     f"{what} is {list(values)}; give at least one, each of them once."
+                )
+        for flow in self.flows:
+            if COMPANIONS[one_of("flow", flow, COMPANIONS)].method not in self.methods:
+                raise InvalidInput(
+                    f"flow {flow!r} is a limit of {COMPANIONS[flow].method}, which is not among "
+                    "the methods; add it with --methods, or leave the flow out."
                 )
         if self.beta is not None and self.eta is None:
             raise InvalidInput("beta is given without eta; give both, or neither and a rule.")
@@ -199,11 +236,12 @@ def compare(
 
 @dataclass(frozen=True)
 class _Pair:
-    """A measured run, its forecast, and the forecast's step counts to `FRACTIONS`."""
+    """A measured run, its forecast with the step counts to `FRACTIONS`, and its flows' losses."""
 
     measured: Trajectory
     forecast: Trajectory
     steps_to: tuple[int | None, ...]
+    flows: dict[str, Float[np.ndarray, "T"]]
 
 
 def _default_folder(name: str, started: datetime) -> Path:
@@ -273,9 +311,25 @@ def _run_all(
                 steps_to(method, spectrum.eigenvalues, weights, share, limit=_FORECAST_STEPS)
                 for share in FRACTIONS
             )
-            row.append(_Pair(measured, predicted, counts))
+            flows = _flow_losses(method, spectrum, weights, settings)
+            row.append(_Pair(measured, predicted, counts, flows))
             done += settings.steps + 1 - len(measured.steps)
     return runs
+
+
+def _flow_losses(
+    method: Method, spectrum: Spectrum, weights: Float[np.ndarray, "n"], settings: Settings
+) -> dict[str, Float[np.ndarray, "T"]]:
+    """Losses of the method's flows at the times of its steps, by key."""
+    mu = spectrum.extremes.smallest / 2
+    steps = np.arange(settings.steps + 1)
+    losses = {}
+    for key in settings.flows:
+        if COMPANIONS[key].method == method.name:
+            flow = COMPANIONS[key].build(mu, method.eta)
+            times = flow.time(steps, method.eta)
+            losses[key] = flow_loss(flow, spectrum.eigenvalues, weights, times)
+    return losses
 
 
 def _forecast_spectrum(
@@ -356,6 +410,18 @@ def _dataset(
             stack(lambda p: p.measured.residual),
             {"long_name": "f - y"},
         )
+    if settings.flows:
+        losses = [
+            [pair.flows[key] for row in runs for pair in row if key in pair.flows]
+            for key in settings.flows
+        ]
+        variables["flow_loss"] = (
+            ("flow", *along[1:]),
+            np.array(losses),
+            {"long_name": "loss of the flow on the linearised network, at the steps' times"},
+        )
+        limits = np.array([COMPANIONS[key].method for key in settings.flows], dtype=object)
+        variables["flow_method"] = (("flow",), limits, {"long_name": "method it is a limit of"})
     for name in ("eta", "beta", "gamma"):
         values = np.array([getattr(method, name) for method in methods])
         variables[name] = (("method",), values, {})
@@ -366,6 +432,7 @@ def _dataset(
             "seed": list(settings.seeds),
             "step": np.arange(length),
             "share": list(FRACTIONS),
+            **({"flow": list(settings.flows)} if settings.flows else {}),
         },
         attrs=_attributes(landscape.data.provenance, settings),
     )

@@ -55,16 +55,18 @@ def convergence(arrays: xr.Dataset) -> Figure:
 
     """
     with mpl.rc_context(_SETTINGS):
-        figure = Figure(figsize=(5.6, 3.8), layout="constrained")
+        figure = Figure(figsize=(5.6, 4.0), layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
         for name in arrays.method.values:
             _draw_method(axes, arrays.sel({"method": name}), STYLES[str(name)])
+        if "flow_loss" in arrays:
+            _draw_flows(axes, arrays)
         axes.set(xlabel="step", yscale="log", ylabel=r"loss $\frac{1}{2}\,\Sigma\,(f-y)^2$")
         axes.margins(x=0)
         axes.grid(visible=True, which="major", linewidth=0.4, alpha=0.5)
         axes.plot([], [], color="0.35", linestyle="--", linewidth=1.2, label="forecast")
-        axes.legend(loc="upper right")
+        figure.legend(loc="outside lower center", ncols=4, fontsize=8)
         axes.set_title(_caption(arrays), loc="left", fontsize=8, color="0.3")
     return figure
 
@@ -104,6 +106,24 @@ def _draw_method(axes: Axes, run: xr.Dataset, style: MethodStyle) -> None:
         linestyle="--",
         linewidth=1.1,
     )
+
+
+def _draw_flows(axes: Axes, arrays: xr.Dataset) -> None:
+    """Dot every flow in the colour of the method that it is a limit of."""
+    patterns: dict[str, list[str]] = {}
+    for key in arrays.flow.values:
+        run = arrays.sel(flow=key)
+        method = str(run.flow_method.values)
+        dots = (":", "-.")[len(patterns.setdefault(method, []))]
+        patterns[method].append(dots)
+        axes.plot(
+            run.step.values,
+            run.flow_loss.mean("seed").values,
+            color=STYLES[method].colour,
+            linestyle=dots,
+            linewidth=1.3,
+            label=str(key).replace("_", " "),
+        )
 
 
 def _caption(arrays: xr.Dataset) -> str:
