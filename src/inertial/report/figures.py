@@ -66,7 +66,8 @@ def convergence(arrays: xr.Dataset) -> Figure:
         axes.margins(x=0)
         axes.grid(visible=True, which="major", linewidth=0.4, alpha=0.5)
         axes.plot([], [], color="0.35", linestyle="--", linewidth=1.2, label="forecast")
-        figure.legend(loc="outside lower center", ncols=4, fontsize=8)
+        columns = 3 if "flow_loss" in arrays else 4
+        figure.legend(loc="outside lower center", ncols=columns, fontsize=8)
         axes.set_title(_caption(arrays), loc="left", fontsize=8, color="0.3")
     return figure
 
