@@ -72,6 +72,33 @@ def span(x: Inputs) -> Span:
     return Span(x @ basis, basis)
 
 
+def layout(n: int, width: int) -> tuple[int, int]:
+    """Return the number of equal blocks that n samples pass in, and the rows of one."""
+    most = min(n, _BLOCK_ROWS, max(64, _BLOCK_ENTRIES // width))
+    blocks = -(-n // most)
+    return blocks, -(-n // blocks)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a run needs to go on, bit for bit: the state before `step` and the records up to it.
+
+    `displacement`, `last_step` and `gradient` are ``w_t - w_0``, ``w_t - w_{t-1}`` and ``g_{t-1}``
+    in the coordinates of the inputs' span, which must be the same when the run goes on; `residual`
+    has no columns unless residuals are recorded.
+    """
+
+    step: int
+    displacement: Float[np.ndarray, "m r"]
+    last_step: Float[np.ndarray, "m r"]
+    gradient: Float[np.ndarray, "m r"]
+    loss: Float[np.ndarray, "t"]
+    residual: Float[np.ndarray, "t k"]
+    pattern_change: Float[np.ndarray, "t"]
+    max_distance: Float[np.ndarray, "t"]
+    mean_distance: Float[np.ndarray, "t"]
+
+
 def train(
     network: Network,
     x: Inputs,
@@ -86,6 +113,9 @@ def train(
     progress: Callable[[int], None] | None = None,
     snapshots: Collection[int] = (),
     observe: Callable[[int, Float[np.ndarray, "m r"]], None] | None = None,
+    resume: Checkpoint | None = None,
+    save: Callable[[Checkpoint], None] | None = None,
+    save_seconds: float = 30.0,
 ) -> Trajectory:
     """Train the hidden layer by `method` from the random start of `seed`.
 
@@ -112,6 +142,10 @@ def train(
     snapshots, observe
         Steps t at which `observe` is called with t and the weights ``w_t``, in the coordinates of
         the inputs' span.
+    resume
+        Where an interrupted run with the same arguments goes on; the result has the same bits.
+    save, save_seconds
+        Called with a checkpoint whenever this many seconds have passed since the last one.
 
     Returns
     -------
@@ -129,9 +163,10 @@ def train(
     n = x.shape[0]
     with jax.enable_x64(precision == "float64"):
         problem = _prepare(network, within or span(x), y, seed, precision)
-        state = _State(*(jnp.zeros_like(problem.start) for _ in _State._fields))
-        records: list[_Record] = []
-        done, count, threshold = 0, 1, np.inf
+        state, records = _begin(problem, resume)
+        done = len(records[0].loss) if records else 0
+        threshold = _DIVERGED * records[0].loss[0] if records else np.inf
+        count, saved = 1, time.monotonic()
         while done <= steps:
             if observe is not None and done in snapshots:
                 observe(done, np.asarray(problem.start + state.displacement))
@@ -139,7 +174,7 @@ def train(
             began = time.perf_counter()
             coefficients = _device_coefficients(method, done, problem.start.dtype)
             state, buffers = _advance(problem, state, coefficients, count)
-            records.append(_on_host(buffers, count, n, network.width))
+            records.append(_on_host(buffers, count, n, network.width, residual=record_residual))
             if done == 0:
                 threshold = _DIVERGED * records[0].loss[0]
             if progress is not None:
@@ -150,6 +185,9 @@ def train(
             elapsed = max(time.perf_counter() - began, 1e-9)
             count = min(max(1, int(count * _LOOK_SECONDS / elapsed)), 2 * count, _CHUNK)
             count = min(count, steps + 1 - done)
+            if save is not None and done <= steps and time.monotonic() - saved >= save_seconds:
+                save(_checkpoint(state, records))
+                saved = time.monotonic()
     return _assemble(method, records, threshold, record_residual=record_residual)
 
 
@@ -207,9 +245,7 @@ def _prepare(
 ) -> _Problem:
     """Lay the samples out in equal blocks and draw the start."""
     n, inputs = within.x.shape
-    rows = min(n, _BLOCK_ROWS, max(64, _BLOCK_ENTRIES // network.width))
-    blocks = -(-n // rows)
-    rows = -(-n // blocks)
+    blocks, rows = layout(n, network.width)
     padded = np.zeros((blocks * rows, inputs))
     padded[:n] = within.x
     targets = np.zeros(blocks * rows)
@@ -226,6 +262,25 @@ def _prepare(
         jnp.zeros((blocks, rows, -(-network.width // 8)), jnp.uint8),
     )
     return problem._replace(patterns=_measure(problem, w)[1])
+
+
+def _begin(problem: _Problem, resume: Checkpoint | None) -> tuple[_State, list[_Record]]:
+    """State and records at the start, or where a checkpoint was taken."""
+    if resume is None:
+        return _State(*(jnp.zeros_like(problem.start) for _ in _State._fields)), []
+    state = (resume.displacement, resume.last_step, resume.gradient)
+    record = _Record(*(getattr(resume, name) for name in _Record._fields))
+    return _State(*(jnp.array(part, problem.start.dtype) for part in state)), [record]
+
+
+def _checkpoint(state: _State, records: list[_Record]) -> Checkpoint:
+    joined = _join(records)
+    displacement, step, gradient = (np.array(part) for part in state)
+    return Checkpoint(len(joined.loss), displacement, step, gradient, *joined)
+
+
+def _join(records: list[_Record]) -> _Record:
+    return _Record(*(np.concatenate(parts) for parts in zip(*records, strict=True)))
 
 
 def _device_coefficients(method: Method, first: int, dtype: jnp.dtype) -> Float[Array, "steps 3"]:
@@ -303,14 +358,14 @@ def _advance(
     return final
 
 
-def _on_host(buffers: _Buffers, count: int, n: int, width: int) -> _Record:
-    residual = np.asarray(buffers.residual[:count], np.float64).reshape(count, -1)[:, :n]
+def _on_host(buffers: _Buffers, count: int, n: int, width: int, *, residual: bool) -> _Record:
+    vectors = np.asarray(buffers.residual[:count], np.float64).reshape(count, -1)[:, :n]
     changed = np.asarray(buffers.changed[:count], np.float64).sum(axis=1)
     with np.errstate(over="ignore"):
-        loss = 0.5 * np.sum(residual**2, axis=1)
+        loss = 0.5 * np.sum(vectors**2, axis=1)
     return _Record(
         loss,
-        residual,
+        vectors if residual else vectors[:, :0].copy(),
         changed / (n * width),
         np.asarray(buffers.max_distance[:count], np.float64),
         np.asarray(buffers.mean_distance[:count], np.float64),
@@ -321,7 +376,7 @@ def _assemble(
     method: Method, records: list[_Record], threshold: float, *, record_residual: bool
 ) -> Trajectory:
     """Join the records; after a divergence they end with the step that showed it."""
-    joined = _Record(*(np.concatenate(parts) for parts in zip(*records, strict=True)))
+    joined = _join(records)
     beyond = np.flatnonzero(~(joined.loss <= threshold))
     length = int(beyond[0]) + 1 if beyond.size else len(joined.loss)
     return Trajectory(

@@ -14,8 +14,8 @@ from jaxtyping import Float
 from inertial._checks import InvalidInput
 from inertial._types import Eigenvalues, Gram
 
-_DENSE_BELOW = 64
-"""Below this n the full decomposition is cheaper than starting Lanczos."""
+_DENSE_BELOW = 1500
+"""Below this n all eigenvalues are cheaper than a factorisation and Lanczos."""
 
 _TOLERANCE = 1e-7
 """Relative residual at which Lanczos stops."""
@@ -63,10 +63,8 @@ class Spectrum:
 
     @property
     def extremes(self) -> Extremes:
-        """Both ends of this spectrum, with the backward error of the decomposition as bound."""
-        ends = self.eigenvalues
-        error = float(len(ends) * np.finfo(np.float64).eps * ends[-1])
-        return Extremes(float(ends[0]), float(ends[-1]), error, error, len(ends))
+        """Both ends of this spectrum."""
+        return _ends(self.eigenvalues)
 
 
 def decompose(gram: Gram, *, overwrite: bool = False) -> Spectrum:
@@ -89,7 +87,7 @@ def extremes(gram: Gram) -> Extremes:
     """
     size = gram.shape[0]
     if size < _DENSE_BELOW:
-        return Spectrum(scipy.linalg.eigvalsh(_finite(gram)), np.eye(size)).extremes
+        return _ends(scipy.linalg.eigvalsh(_finite(gram), check_finite=False))
     largest, largest_error = _lanczos(_finite(gram))
     try:
         factor = scipy.linalg.cho_factor(gram, lower=True, check_finite=False)
@@ -103,6 +101,13 @@ def extremes(gram: Gram) -> Extremes:
     )
     smallest, smallest_error = _lanczos(gram, inverse)
     return Extremes(smallest, largest, smallest_error, largest_error, size)
+
+
+def _ends(eigenvalues: Eigenvalues) -> Extremes:
+    """Both ends of all eigenvalues, with the backward error of a decomposition as bound."""
+    smallest, largest = float(eigenvalues[0]), float(eigenvalues[-1])
+    error = len(eigenvalues) * float(np.finfo(np.float64).eps) * largest
+    return Extremes(smallest, largest, error, error, len(eigenvalues))
 
 
 def _lanczos(
