@@ -24,7 +24,7 @@ def test_finite_gram_is_the_jacobian_times_its_transpose(rng):
     a = rng.choice([-1.0, 1.0], 11)
     with jax.enable_x64(True):
         jacobian = np.asarray(jax.jacobian(outputs)(w, a, x)).reshape(6, -1)
-    np.testing.assert_allclose(finite_gram(x, w), jacobian @ jacobian.T, atol=1e-12)
+    np.testing.assert_allclose(finite_gram(x, w), jacobian @ jacobian.T, rtol=0, atol=1e-12)
 
 
 def test_output_covariance_is_that_of_random_networks(rng):
@@ -44,7 +44,7 @@ def test_diagonal_trace_and_symmetry(n, d, seed):
     squares = np.sum(x**2, axis=1)
     for gram in (infinite_gram(x), output_covariance(x)):
         np.testing.assert_allclose(np.diag(gram), squares / 2, rtol=1e-14)
-        np.testing.assert_allclose(gram, gram.T, atol=1e-15 * squares.max() * d)
+        np.testing.assert_allclose(gram, gram.T, rtol=0, atol=1e-15 * squares.max() * d)
         assert np.linalg.eigvalsh(gram)[0] >= -n * 1e-15 * squares.sum()
 
 
@@ -54,7 +54,7 @@ def test_permuting_samples_permutes_the_kernel(seed):
     x, order = unit_inputs(rng, 12, 5), rng.permutation(12)
     # Blocked sums of five products: a few roundings.
     np.testing.assert_allclose(
-        infinite_gram(x[order]), infinite_gram(x)[np.ix_(order, order)], atol=1e-14
+        infinite_gram(x[order]), infinite_gram(x)[np.ix_(order, order)], rtol=0, atol=1e-14
     )
 
 
@@ -64,7 +64,7 @@ def test_rotating_the_inputs_changes_nothing(seed):
     x = unit_inputs(rng, 9, 4)
     rotation, _ = np.linalg.qr(rng.standard_normal((4, 4)))
     # arccos has slope 1/sin(angle): two of nine random directions come as close as 1e-2.
-    np.testing.assert_allclose(infinite_gram(x @ rotation), infinite_gram(x), atol=1e-12)
+    np.testing.assert_allclose(infinite_gram(x @ rotation), infinite_gram(x), rtol=0, atol=1e-12)
 
 
 def test_positive_definite_exactly_without_parallel_and_dependent_antiparallel_rows():
