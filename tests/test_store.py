@@ -21,7 +21,15 @@ def test_what_is_written_is_read_back(run):
     path, arrays = run
     again, manifest = read_run(path)
     xr.testing.assert_equal(again, arrays)
-    assert manifest == {"b": 1, "a": [None, "x"]}
+    assert {key: manifest[key] for key in ("a", "b")} == {"b": 1, "a": [None, "x"]}
+
+
+def test_arrays_that_were_edited_are_named(run):
+    path, arrays = run
+    other = arrays.assign(loss=arrays.loss * 0.5)
+    other.to_netcdf(path / store.ARRAYS, engine="h5netcdf")
+    with pytest.raises(InvalidInput, match="is not the file that its manifest was written for"):
+        read_run(path)
 
 
 def test_a_failure_leaves_nothing(tmp_path):

@@ -22,6 +22,8 @@ from inertial._types import Eigenvalues
 from inertial.advice import Advice, MethodAdvice
 from inertial.comparison import FRACTIONS, Comparison, Summary
 from inertial.data import Provenance, catalog, locate
+from inertial.report.verdicts import VERDICTS, audit_table, finding, headline
+from inertial.theory.audit import Audit
 
 _NAMES = {
     "gradient_descent": "gradient descent",
@@ -108,6 +110,26 @@ def show_comparison(result: Comparison, *, as_json: bool) -> None:
     seconds = result.wall_seconds
     console.print(f"\nfigure  {result.run / 'convergence.png'}\nrun     {result.run}")
     console.print(f"time    {seconds:.1f} s")
+
+
+def show_audit(audit: Audit, *, as_json: bool, as_tex: bool) -> None:
+    """Print verdicts with margins and reasons, as a JSON list, or as a LaTeX table."""
+    if as_json:
+        _print_json([asdict(entry) for entry in audit.entries])
+        return
+    if as_tex:
+        sys.stdout.write(audit_table(audit.entries))
+        return
+    console = _console()
+    for verdict, meaning in VERDICTS.items():
+        entries = [entry for entry in audit.entries if entry.verdict == verdict]
+        if not entries:
+            continue
+        console.print(f"\n{verdict} ({len(entries)}): {meaning}", style="bold")
+        for entry in entries:
+            console.print(f"  {headline(entry)}\n      {entry.statement}\n      {finding(entry)}")
+    for note in audit.notes:
+        console.print(f"note: {note}")
 
 
 def show_catalog(data_dir: Path | None, *, as_json: bool) -> None:

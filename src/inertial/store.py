@@ -4,6 +4,7 @@ The folder is written under a temporary name beside its own and renamed when it 
 it exists whole or not at all.
 """
 
+import hashlib
 import json
 import os
 import platform
@@ -21,6 +22,8 @@ from inertial._checks import InvalidInput
 
 ARRAYS = "run.nc"
 MANIFEST = "manifest.json"
+
+_SEAL = "arrays_sha256"
 
 _PACKAGES = ("inertial", "jax", "jaxlib", "numpy", "scipy", "xarray")
 
@@ -53,9 +56,10 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def write_run(folder: Path, arrays: xr.Dataset, manifest: dict[str, Any]) -> None:
-    """Write arrays and manifest of a run into an existing folder."""
+    """Write arrays and manifest of a run, with the arrays' SHA-256, into an existing folder."""
     arrays.to_netcdf(folder / ARRAYS, engine="h5netcdf")
-    text = json.dumps(manifest, indent=2, sort_keys=True, allow_nan=False)
+    sealed = {**manifest, _SEAL: _sha256(folder / ARRAYS)}
+    text = json.dumps(sealed, indent=2, sort_keys=True, allow_nan=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
@@ -65,7 +69,7 @@ def read_run(folder: str | Path) -> tuple[xr.Dataset, dict[str, Any]]:
     Raises
     ------
     InvalidInput
-        If the folder is not a run, or one of its files is missing or damaged.
+        If the folder is not a run, or one of its files is missing, damaged or edited.
 
     """
     folder = Path(folder)
@@ -82,6 +86,11 @@ def read_run(folder: str | Path) -> tuple[xr.Dataset, dict[str, Any]]:
         ) from None
     if not isinstance(manifest, dict):
         raise InvalidInput(f"{folder / MANIFEST} is no JSON object; make the run again.")
+    if manifest.get(_SEAL) != _sha256(folder / ARRAYS):
+        raise InvalidInput(
+            f"{folder / ARRAYS} is not the file that its manifest was written for (its SHA-256 "
+            "differs); make the run again."
+        )
     return arrays, manifest
 
 
@@ -97,6 +106,11 @@ def environment() -> dict[str, Any]:
             "cores": len(os.sched_getaffinity(0)),
         },
     }
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _commit() -> str | None:

@@ -1,6 +1,6 @@
 """Inputs and targets of an experiment: named sets and files of one's own."""
 
-from inertial.data.loading import Data, Provenance, load
+from inertial.data.loading import Data, Provenance, load, reload
 from inertial.data.lookup import Location, fetch, locate
 from inertial.data.parallel import antiparallel_rows, parallel_rows
 from inertial.data.sources import Source, catalog
@@ -16,4 +16,5 @@ __all__ = [
     "load",
     "locate",
     "parallel_rows",
+    "reload",
 ]

@@ -6,16 +6,17 @@ targets +1 and -1; all other targets stay as they are.  How rows are prepared st
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from inertial._checks import InvalidInput, whole
 from inertial._types import Inputs, Targets
 from inertial.data.images import read_cifar, read_idx
-from inertial.data.lookup import obtain, own_file
+from inertial.data.lookup import SUFFIXES, obtain, own_file
 from inertial.data.parallel import unit_rows
 from inertial.data.prepare import MOST_ROWS, Preparation, infer_task, prepare
 from inertial.data.readers import Raw, numbered, read_csv, read_npz, read_parquet, read_table
@@ -128,6 +129,36 @@ def load(
             seed=seed if title == "sphere" else None,
         ),
     )
+
+
+def reload(record: Mapping[str, Any], data_dir: str | Path | None = None) -> Data:
+    """Load again what a `Provenance`, written as a mapping, records.
+
+    Raises
+    ------
+    InvalidInput
+        If the data cannot be found any more, or are not those of the record.
+
+    """
+    own = Path(record["source"]).suffix.lower() in SUFFIXES
+    again = load(
+        record["source"] if own else record["name"],
+        n=record["n"] + record["dropped"],
+        data_dir=data_dir,
+        label=record["label"],
+        task=record["task"] if own else None,
+        normalize=record["normalize"],
+        standardize=record["standardize"],
+        dedupe=record["dedupe"],
+        seed=record["seed"] or 0,
+        dim=record["d"],
+    )
+    if again.provenance.sha256 != record["sha256"]:
+        raise InvalidInput(
+            f"{record['name']} is not what it was: its SHA-256 differs from the recorded one; "
+            "restore the data, or make the run again."
+        )
+    return again
 
 
 def _read_own(path: Path, label: str | None) -> Raw:

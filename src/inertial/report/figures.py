@@ -35,7 +35,7 @@ STYLES = {
 _TOP = 1e6
 """Losses above this many times the first, which only diverging runs have, are not drawn."""
 
-_SETTINGS: dict[Any, Any] = {
+SETTINGS: dict[Any, Any] = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "font.family": "DejaVu Sans",
@@ -54,7 +54,7 @@ def convergence(arrays: xr.Dataset) -> Figure:
         A run of `compare`: `loss` and `forecast_loss` over (method, seed, step).
 
     """
-    with mpl.rc_context(_SETTINGS):
+    with mpl.rc_context(SETTINGS):
         figure = Figure(figsize=(5.6, 4.0), layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
@@ -75,7 +75,7 @@ def convergence(arrays: xr.Dataset) -> Figure:
 def save_convergence(arrays: xr.Dataset, folder: Path) -> None:
     """Write `convergence` as ``convergence.png`` and ``convergence.svg`` into a folder."""
     figure = convergence(arrays)
-    with mpl.rc_context(_SETTINGS):
+    with mpl.rc_context(SETTINGS):
         for kind in FORMATS:
             stamp = {"Date": None} if kind == "svg" else {}
             figure.savefig(folder / f"convergence.{kind}", dpi=200, metadata=stamp)

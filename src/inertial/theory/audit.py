@@ -1,0 +1,278 @@
+"""Runs against theorems: every entry of the catalogue judged on every run, seed and method.
+
+A theorem on the infinite kernel is judged once a run, one on the start once a seed, one on iterates
+once a seed and method.  The judgements of a theorem become one entry; none is dropped: the counts
+say how many of each kind there were, and a violation outweighs everything else.
+
+A statement "with probability at least p" is counted over the seeds, with Clopper and Pearson's
+(1934) interval at 95 %; it is violated only if the whole interval lies below p.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from scipy.stats import binomtest
+
+from inertial.theory.catalog import CATALOG
+from inertial.theory.evidence import Evidence, Missing
+from inertial.theory.gather import StoredRun, along, at_seed, gather
+from inertial.theory.theorem import Entry, Form, Margin, Theorem, Verdict, evaluate
+
+_WEIGHT: tuple[Verdict, ...] = (
+    "violated",
+    "unresolved",
+    "holds",
+    "vacuous",
+    "not applicable",
+    "unverifiable",
+)
+"""Verdicts from the one that outweighs the others down."""
+
+_HELD = ("holds", "vacuous")
+
+
+@dataclass(frozen=True)
+class Frequency:
+    """How many seeds a statement held on, Clopper and Pearson's interval, and what was promised.
+
+    `promised` is None where the source leaves the probability free.
+    """
+
+    held: int
+    seeds: int
+    low: float
+    high: float
+    promised: float | None
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """A theorem's verdict over all runs, seeds and methods.
+
+    `finding` is the comparison of the sides whatever the assumptions say; `where` names the
+    judgement that decided.  `margin` is the worst ``1 - left/right``, `assumptions` hold the worst
+    margins, and `counts` the number of judgements by verdict.
+    """
+
+    theorem: str
+    source: str
+    statement: str
+    form: Form
+    erratum: str | None
+    verdict: Verdict
+    reason: str
+    finding: Verdict
+    margin: float | None
+    ratio: float | None
+    first_violation: float | int | None
+    axis: str
+    where: str
+    assumptions: tuple[Margin, ...]
+    counts: dict[str, int]
+    frequency: Frequency | None
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What `audit` returns: an entry for every theorem, and what was noticed about the runs."""
+
+    runs: tuple[str, ...]
+    notes: tuple[str, ...]
+    entries: tuple[AuditEntry, ...]
+
+    def of(self, theorem: str) -> AuditEntry:
+        """Return the entry of a theorem by its key."""
+        return next(entry for entry in self.entries if entry.theorem == theorem)
+
+
+def audit(
+    runs: Sequence[StoredRun],
+    *,
+    theorems: Sequence[Theorem] = CATALOG,
+    data_dir: str | Path | None = None,
+) -> Audit:
+    """Judge every theorem on every run.
+
+    Parameters
+    ----------
+    runs
+        Stored runs, at least one.
+    theorems
+        What to judge; the whole catalogue by default.
+    data_dir
+        Folder to look in for data first.
+
+    Raises
+    ------
+    InvalidInput
+        If a run is not a stored comparison, or its eigenvalues are not those of its data.
+
+    """
+    notes: list[str] = []
+    judgements: dict[str, list[_Judgement]] = {theorem.key: [] for theorem in theorems}
+    for run in runs:
+        for unit in _units(run, data_dir, notes):
+            for theorem in theorems:
+                if theorem.scope == unit.scope and _concerns(theorem, unit.evidence):
+                    judgements[theorem.key].append(_judge(theorem, unit))
+    entries = tuple(_combine(theorem, judgements[theorem.key]) for theorem in theorems)
+    return Audit(tuple(run.name for run in runs), tuple(dict.fromkeys(notes)), entries)
+
+
+class _Unit(NamedTuple):
+    """One piece of evidence, and the seed it belongs to."""
+
+    scope: str
+    label: str
+    seed: str
+    evidence: Evidence
+
+
+class _Judgement(NamedTuple):
+    """An entry with its unit's labels and the probability that the source promises there."""
+
+    entry: Entry
+    label: str
+    seed: str
+    promised: float | None
+
+
+def _units(run: StoredRun, data_dir: str | Path | None, notes: list[str]) -> Iterator[_Unit]:
+    """Yield a run's evidence, one seed after the other, so that one start is held at a time."""
+    gathered = gather(run, data_dir=data_dir)
+    notes.extend(gathered.notes)
+    yield _Unit("kernel", run.name, "", gathered.evidence)
+    for seed in (int(seed) for seed in run.arrays["seed"].values):
+        label = f"{run.name}, seed {seed}"
+        evidence = at_seed(gathered, seed)
+        if "start" in evidence.lacking and "start" not in gathered.evidence.lacking:
+            notes.append(f"{run.name}: {evidence.lacking['start']}")
+        yield _Unit("start", label, label, evidence)
+        for method, whole, problem in along(gathered, evidence, seed):
+            if problem is not None:
+                notes.append(f"{label}, {method}: {problem}")
+            yield _Unit("run", f"{label}, {method}", label, whole)
+
+
+def _concerns(theorem: Theorem, evidence: Evidence) -> bool:
+    """Whether the run's method, if it is known, is one that the theorem speaks of."""
+    run = evidence.along_run
+    return run is None or not theorem.methods or run.method.name in theorem.methods
+
+
+def _judge(theorem: Theorem, unit: _Unit) -> _Judgement:
+    promised = None
+    if theorem.chance is not None:
+        try:
+            promised = theorem.chance(unit.evidence)
+        except Missing:
+            promised = None
+    return _Judgement(evaluate(theorem, unit.evidence), unit.label, unit.seed, promised)
+
+
+def _combine(theorem: Theorem, judgements: Sequence[_Judgement]) -> AuditEntry:
+    """Join a theorem's judgements into one entry; the weightiest verdict decides."""
+    if not judgements:
+        return _absent(theorem)
+    decisive = min(judgements, key=_rank)
+    entries = [judgement.entry for judgement in judgements]
+    verdict, reason = decisive.entry.verdict, decisive.entry.reason
+    frequency = None
+    if theorem.chance is not None:
+        frequency = _frequency(judgements)
+        verdict, reason = _weigh(verdict, reason, frequency)
+    return AuditEntry(
+        theorem=theorem.key,
+        source=theorem.source,
+        statement=theorem.statement,
+        form=theorem.form,
+        erratum=theorem.erratum,
+        verdict=verdict,
+        reason=reason,
+        finding=min((entry.finding for entry in entries), key=_WEIGHT.index),
+        margin=min((e.margin for e in entries if e.margin is not None), default=None),
+        ratio=max((e.ratio for e in entries if e.ratio is not None), default=None),
+        first_violation=decisive.entry.first_violation,
+        axis=theorem.axis,
+        where=decisive.label,
+        assumptions=_worst_margins(entries),
+        counts=dict(Counter(entry.verdict for entry in entries)),
+        frequency=frequency,
+    )
+
+
+def _absent(theorem: Theorem) -> AuditEntry:
+    """Return the entry of a theorem on methods that no run used."""
+    return AuditEntry(
+        theorem=theorem.key,
+        source=theorem.source,
+        statement=theorem.statement,
+        form=theorem.form,
+        erratum=theorem.erratum,
+        verdict="not applicable",
+        reason=f"no run of {' or '.join(theorem.methods)}",
+        finding="unverifiable",
+        margin=None,
+        ratio=None,
+        first_violation=None,
+        axis=theorem.axis,
+        where="",
+        assumptions=(),
+        counts={},
+        frequency=None,
+    )
+
+
+def _rank(judgement: _Judgement) -> tuple[int, float]:
+    """Order judgements by the weight of their verdict, then by their margin."""
+    margin = judgement.entry.margin
+    return _WEIGHT.index(judgement.entry.verdict), math.inf if margin is None else margin
+
+
+def _worst_margins(entries: Sequence[Entry]) -> tuple[Margin, ...]:
+    """Return the smallest margin of each assumption; None where it is never known."""
+    known: dict[str, list[float]] = {}
+    for entry in entries:
+        for assumption in entry.assumptions:
+            margins = known.setdefault(assumption.name, [])
+            if assumption.margin is not None:
+                margins.append(assumption.margin)
+    return tuple(Margin(name, min(margins, default=None)) for name, margins in known.items())
+
+
+def _frequency(judgements: Sequence[_Judgement]) -> Frequency | None:
+    """Count the seeds on which the claim held for every method; None if none could be compared."""
+    seeds: dict[str, bool] = {}
+    for judgement in judgements:
+        if judgement.entry.finding in (*_HELD, "violated"):
+            held = judgement.entry.finding != "violated"
+            seeds[judgement.seed] = seeds.get(judgement.seed, True) and held
+    if not seeds:
+        return None
+    interval = binomtest(sum(seeds.values()), len(seeds)).proportion_ci(0.95, method="exact")
+    promised = [j.promised for j in judgements if j.promised is not None]
+    return Frequency(
+        held=sum(seeds.values()),
+        seeds=len(seeds),
+        low=float(interval.low),
+        high=float(interval.high),
+        promised=min(promised, default=None),
+    )
+
+
+def _weigh(verdict: Verdict, reason: str, frequency: Frequency | None) -> tuple[Verdict, str]:
+    """Judge a statement with a probability: single failures do not refute it, frequent ones do."""
+    if frequency is None or frequency.promised is None or verdict not in ("violated", *_HELD):
+        return verdict, reason
+    if frequency.promised <= 0:
+        return "vacuous", "the promised probability is not above 0"
+    if verdict != "violated":
+        return verdict, reason
+    counted = f"held on {frequency.held} of {frequency.seeds} seeds"
+    if frequency.high < frequency.promised:
+        return "violated", f"{counted}, promised with probability {frequency.promised:.3g}"
+    return "unresolved", f"{counted}, which the promised {frequency.promised:.3g} allows"

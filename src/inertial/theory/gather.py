@@ -1,0 +1,216 @@
+"""From a stored run to evidence: rebuild data and starts, check the records, name what is off.
+
+Whatever cannot be trusted is left out with the reason, so that a theorem that needs it is
+unverifiable: data that no longer are those of the run, a start whose loss differs from the recorded
+one, records that contradict each other.  A file without the arrays of a comparison is refused.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+
+from inertial._checks import InvalidInput
+from inertial.data import Data, reload
+from inertial.dynamics.method import Method
+from inertial.problem.kernel import infinite_gram
+from inertial.theory.evidence import Decomposed, Evidence, Kernel, Probes, Records
+from inertial.theory.start import Start
+
+_VARIABLES = ("loss", "status", "diverged_at", "eigenvalue", "eta", "beta", "gamma")
+
+_SAME_LOSS = {"float32": 1e-3, "float64": 1e-9}
+"""Relative difference of the first loss up to which a rebuilt start counts as the run's."""
+
+_SAME_NORM = 1e-6
+"""Relative difference up to which a loss counts as half the squared residual."""
+
+_SAME_MOMENTS = 1e-10
+"""Relative difference up to which eigenvalues count as those of a kernel, by trace and squares."""
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run as it was read back, with what was measured again for it, by (method, seed).
+
+    `data` replaces loading by the manifest's record.
+    """
+
+    name: str
+    arrays: xr.Dataset
+    manifest: Mapping[str, Any]
+    data: Data | None = None
+    probes: Mapping[tuple[str, int], Probes] = field(default_factory=dict)
+    decompositions: Mapping[tuple[str, int], Decomposed] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """A run's evidence without start and records, and what was noticed on the way."""
+
+    run: StoredRun
+    evidence: Evidence
+    targets: Float[np.ndarray, "n"] | None
+    notes: tuple[str, ...]
+
+
+def gather(run: StoredRun, *, data_dir: str | Path | None = None) -> Gathered:
+    """Check a stored run and rebuild its data.
+
+    Raises
+    ------
+    InvalidInput
+        If the run lacks arrays or settings of a comparison, or its eigenvalues are not those of its
+        data.
+
+    """
+    _check_parts(run)
+    notes = []
+    made_by = run.manifest.get("packages", {}).get("inertial")
+    if made_by != version("inertial"):
+        notes.append(f"{run.name} was made by version {made_by}, this is {version('inertial')}")
+    values = np.asarray(run.arrays["eigenvalue"].values, float)
+    if not (np.isfinite(values).all() and values[0] > 0 and (np.diff(values) >= 0).all()):
+        raise InvalidInput(
+            f"the eigenvalues of {run.name} are not positive and ascending; make the run again."
+        )
+    evidence = Evidence(Kernel(values))
+    data, problem = _data(run, data_dir)
+    if data is None:
+        notes.append(f"{run.name}: {problem}")
+        lacking = {"inputs": problem, "start": problem}
+        return Gathered(run, replace(evidence, lacking=lacking), None, tuple(notes))
+    _check_moments(run.name, values, data)
+    return Gathered(run, replace(evidence, inputs=data.x), data.y, tuple(notes))
+
+
+def at_seed(gathered: Gathered, seed: int) -> Evidence:
+    """Add the random start of `seed`, if it is the one that the run recorded."""
+    evidence, run = gathered.evidence, gathered.run
+    if evidence.inputs is None or gathered.targets is None:
+        return evidence
+    start = Start(evidence.inputs, gathered.targets, int(run.manifest["settings"]["width"]), seed)
+    rebuilt = float(start.residual @ start.residual / 2)
+    recorded = np.atleast_1d(run.arrays["loss"].sel({"seed": seed}).isel({"step": 0}).values)
+    allowed = _SAME_LOSS[run.manifest["settings"]["precision"]] * rebuilt
+    if np.abs(recorded - rebuilt).max() <= allowed:
+        return replace(evidence, at_start=start)
+    reason = f"the start of seed {seed} has loss {rebuilt:g}, but the run recorded {recorded[0]:g}"
+    return replace(evidence, lacking={**evidence.lacking, "start": reason})
+
+
+def along(
+    gathered: Gathered, evidence: Evidence, seed: int
+) -> Iterator[tuple[str, Evidence, str | None]]:
+    """Yield every method's name, evidence and what is wrong with its records, for one seed."""
+    run = gathered.run
+    for index, name in enumerate(str(name) for name in run.arrays["method"].values):
+        part = run.arrays.isel({"method": index}).sel({"seed": seed})
+        method = Method(**run.manifest["methods"][index])
+        records, problem = _records(part, method, run.manifest["settings"])
+        whole = replace(
+            evidence,
+            along_run=records,
+            probed=run.probes.get((name, seed)),
+            decomposed=run.decompositions.get((name, seed)),
+        )
+        if problem is not None:
+            whole = replace(whole, lacking={**evidence.lacking, "run": problem})
+        yield name, whole, problem
+
+
+def _check_parts(run: StoredRun) -> None:
+    """Refuse what is not a stored comparison."""
+    wanted = {
+        "array": ([*_VARIABLES, "method", "seed", "step"], run.arrays),
+        "manifest entry": (["settings", "data", "methods"], run.manifest),
+    }
+    for what, (names, found) in wanted.items():
+        missing = [name for name in names if name not in found]
+        if missing:
+            raise InvalidInput(
+                f"{run.name} is no complete comparison: it lacks the {what} {missing[0]}; make the "
+                "run again."
+            )
+    settings = run.manifest["settings"]
+    if not {"width", "precision"} <= set(settings) or settings["precision"] not in _SAME_LOSS:
+        raise InvalidInput(f"the settings of {run.name} lack width or precision; make it again.")
+    if len(run.manifest["methods"]) != run.arrays.sizes["method"]:
+        raise InvalidInput(f"{run.name} lists other methods than it stores; make the run again.")
+
+
+def _data(run: StoredRun, data_dir: str | Path | None) -> tuple[Data | None, str]:
+    """Return the run's data, or None and why not."""
+    record = run.manifest["data"]
+    try:
+        data = run.data or reload(record, data_dir)
+    except (InvalidInput, KeyError, TypeError) as error:
+        return None, f"the data {record.get('name')} cannot be loaded ({error})"
+    if data.provenance.sha256 != record.get("sha256"):
+        return None, f"the data {record.get('name')} are not those of the run (SHA-256 differs)"
+    return data, ""
+
+
+def _check_moments(name: str, values: Float[np.ndarray, "n"], data: Data) -> None:
+    """Refuse eigenvalues whose sum or sum of squares is not that of the data's kernel."""
+    gram = infinite_gram(data.x)
+    same = len(values) == len(gram) and np.allclose(
+        [values.sum(), values @ values],
+        [np.trace(gram), np.sum(gram**2)],
+        rtol=_SAME_MOMENTS,
+        atol=0,
+    )
+    if not same:
+        raise InvalidInput(
+            f"the eigenvalues stored in {name} are not those of its data; make the run again."
+        )
+
+
+def _records(
+    part: xr.Dataset, method: Method, settings: Mapping[str, Any]
+) -> tuple[Records | None, str | None]:
+    """Return the records of one method and seed, or None and what is wrong with them."""
+    stored = [float(part[name]) for name in ("eta", "beta", "gamma")]
+    if not np.allclose(stored, [method.eta, method.beta, method.gamma], rtol=1e-12, atol=0):
+        return None, "the stored coefficients differ from the manifest's"
+    diverged = int(part["diverged_at"])
+    length = part.sizes["step"] if diverged < 0 else diverged + 1
+    part = part.isel({"step": slice(length)})
+    loss = np.asarray(part["loss"].values, float)
+    steps = np.asarray(part["step"].values, int)
+    if len(steps) < length or not np.array_equal(steps, np.arange(length)):
+        return None, "the recorded steps are not complete"
+    expected = length if diverged < 0 else length - 1
+    if not (np.isfinite(loss[:expected]).all() and (loss[:expected] >= 0).all()):
+        return None, "the recorded loss is negative or not finite, though the run did not diverge"
+    length = length if np.isfinite(loss[-1]) else length - 1
+    residual = _series(part, "residual", length)
+    if residual is not None:
+        error = np.abs(np.sum(residual**2, axis=1) / 2 - loss[:length])
+        if (error > _SAME_NORM * loss[:length]).any():
+            step = int(np.argmax(error > _SAME_NORM * loss[:length]))
+            return None, f"the loss at step {step} is not half the squared residual stored with it"
+    return (
+        Records(
+            method,
+            int(settings["width"]),
+            settings["precision"],
+            steps[:length],
+            loss[:length],
+            scale=float(np.sqrt(2 * loss[0])),
+            max_distance=_series(part, "max_distance", length),
+            pattern_change=_series(part, "pattern_change", length),
+            residual=residual,
+            diverged_at=None if diverged < 0 else diverged,
+        ),
+        None,
+    )
+
+
+def _series(part: xr.Dataset, name: str, length: int) -> np.ndarray | None:
+    return None if name not in part else np.asarray(part[name].values[:length], float)

@@ -1,0 +1,309 @@
+"""Audits of stored runs: complete, counted over seeds, and honest about damaged input."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+import scipy.stats
+
+from catalog_cases import of_inputs
+from inertial import Settings, compare, load, read_run
+from inertial._checks import InvalidInput
+from inertial.dynamics.decomposition import decompose_residual
+from inertial.dynamics.method import Method
+from inertial.dynamics.probe import probe
+from inertial.problem.network import Network
+from inertial.theory import audit as auditing
+from inertial.theory.audit import audit
+from inertial.theory.catalog import CATALOG
+from inertial.theory.gather import StoredRun, at_seed, gather
+
+WIDTH, STEPS = 256, 20
+RUN_SCOPE = {theorem.key for theorem in CATALOG if theorem.scope == "run" and not theorem.open}
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load("sphere", n=30, dim=20, seed=4)
+
+
+@pytest.fixture(scope="module")
+def stored(data, tmp_path_factory):
+    out = tmp_path_factory.mktemp("audit") / "run"
+    settings = Settings(width=WIDTH, seeds=(0, 1), steps=STEPS, record_residuals=True)
+    compare(data, settings, out=out)
+    return StoredRun("run", *read_run(out))
+
+
+@pytest.fixture(scope="module")
+def judged(stored):
+    return audit([stored])
+
+
+def edit(stored, **changes):
+    """The run with arrays replaced: name = function of the old values."""
+    arrays = stored.arrays.copy(deep=True)
+    for name, change in changes.items():
+        arrays[name].values[...] = change(arrays[name].values)
+    return replace(stored, arrays=arrays)
+
+
+def with_manifest(stored, path, value):
+    manifest = json.loads(json.dumps(stored.manifest))
+    place = manifest
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    return replace(stored, manifest=manifest)
+
+
+def numbers(document):
+    """All keys and values of a nested document."""
+    if isinstance(document, Mapping):
+        return [x for value in document.values() for x in numbers(value)]
+    if isinstance(document, list | tuple):
+        return [x for value in document for x in numbers(value)]
+    return [document]
+
+
+def test_every_theorem_has_one_entry(judged):
+    assert [entry.theorem for entry in judged.entries] == [theorem.key for theorem in CATALOG]
+    assert judged.notes == ()
+
+
+def test_entries_are_plain_json(judged):
+    text = json.dumps([asdict(entry) for entry in judged.entries], allow_nan=False)
+    first = json.loads(text)[0]
+    wanted = {"theorem", "source", "statement", "verdict", "margin", "first_violation"}
+    assert wanted <= set(first)
+    assert set(first["assumptions"][0]) == {"name", "margin"}
+    assert not any(isinstance(x, float) and not np.isfinite(x) for x in numbers(json.loads(text)))
+
+
+@pytest.mark.parametrize(
+    ("key", "source", "verdict"),
+    [
+        ("companion-printed", "003 Lemma 3", "violated"),
+        ("companion-corrected", "003 Lemma 3", "holds"),
+        ("nesterov-rate-printed", "000 Theorem 3.2", "violated"),
+        ("nesterov-rate-corrected", "000 Theorem 3.2", "holds"),
+        ("friction-loss-printed", "001 eq. (3.4)", "violated"),
+        ("friction-loss-corrected", "001 eq. (3.4)", "holds"),
+        ("block-corner-printed", "002 eq. (23)", "violated"),
+        ("nesterov-middle-printed", "002 eq. (C.1)", "violated"),
+        ("first-step-printed", "002 eq. (6), Remark 1", "violated"),
+        ("first-step-corrected", "002 eq. (6), Remark 1", "holds"),
+    ],
+)
+def test_the_known_slips_show(judged, key, source, verdict):
+    entry = judged.of(key)
+    assert (entry.source, entry.verdict) == (source, verdict)
+
+
+def test_printed_friction_bound_fails_at_time_zero(judged):
+    assert judged.of("friction-loss-printed").first_violation == 0
+
+
+def test_counts_are_one_a_run_a_seed_or_a_method(judged):
+    for theorem in CATALOG:
+        methods = len(theorem.methods) or 3
+        units = {"kernel": 1, "start": 2, "run": 2 * methods}[theorem.scope]
+        assert sum(judged.of(theorem.key).counts.values()) == units
+
+
+def test_start_is_the_one_that_was_trained(stored, data):
+    evidence = at_seed(gather(stored), 1)
+    trained = stored.arrays["residual"].sel({"seed": 1}).isel({"step": 0, "method": 0}).values
+    # The run started in float32.
+    np.testing.assert_allclose(evidence.start.residual, trained, rtol=0, atol=1e-5)
+    rebuilt = of_inputs(data.x, WIDTH).start
+    # J J' xi through the network against the kernel matrix, whose counts are kept in float32.
+    image = rebuilt.forward(rebuilt.backward(rebuilt.residual))
+    np.testing.assert_allclose(image, rebuilt.gram @ rebuilt.residual, rtol=1e-5, atol=1e-6)
+
+
+def test_theorem_on_absent_methods_is_not_applicable(stored):
+    only = edit(stored)
+    only = replace(
+        only,
+        arrays=only.arrays.isel({"method": [0]}),
+        manifest={**only.manifest, "methods": only.manifest["methods"][:1]},
+    )
+    entry = audit([only]).of("nesterov-loss")
+    assert (entry.verdict, entry.reason, entry.counts) == (
+        "not applicable",
+        "no run of nesterov",
+        {},
+    )
+
+
+def test_decomposition_and_probes_make_the_identities_checkable(stored, data):
+    network = Network(WIDTH, data.x.shape[1])
+    splits, probes = {}, {}
+    for record in stored.manifest["methods"]:
+        method = Method(**record)
+        key = (method.name, 0)
+        splits[key] = decompose_residual(network, data.x, data.y, method, seed=0, steps=5)
+        at = range(0, STEPS + 1, 5)
+        probes[key] = probe(network, data.x, data.y, method, seed=0, steps=STEPS, at=at)[1]
+    result = audit([replace(stored, decompositions=splits, probes=probes)])
+    for key in ("nesterov-recursion", "heavy-ball-recursion", "unrolled", "weight-steps"):
+        assert result.of(key).counts["holds"] > 0, result.of(key)
+        assert result.of(key).counts["unverifiable"] > 0
+    assert result.of("remainder-sign-printed").verdict == "violated"
+    assert result.of("drift-worst-case").counts["holds"] == 3
+
+
+NOT_ON_KERNEL = [
+    theorem
+    for theorem in CATALOG
+    if theorem.scope != "kernel" or theorem.key == "companion-printed"
+]
+
+
+def damaged(runs):
+    """Audit by the theorems that look at more than the kernel, and one that does not."""
+    return audit(runs, theorems=NOT_ON_KERNEL)
+
+
+# --- bad input ------------------------------------------------------------------------------------
+
+
+def test_run_of_another_version_is_named(stored):
+    result = damaged([with_manifest(stored, ("packages", "inertial"), "0.0.1")])
+    assert "version 0.0.1" in result.notes[0]
+
+
+@pytest.mark.parametrize("name", ["loss", "eigenvalue", "status", "eta"])
+def test_run_without_an_array_is_refused(stored, name):
+    with pytest.raises(InvalidInput, match=name):
+        damaged([replace(stored, arrays=stored.arrays.drop_vars(name))])
+
+
+@pytest.mark.parametrize("name", ["settings", "data", "methods"])
+def test_run_without_a_manifest_entry_is_refused(stored, name):
+    manifest = {key: value for key, value in stored.manifest.items() if key != name}
+    with pytest.raises(InvalidInput, match=name):
+        damaged([replace(stored, manifest=manifest)])
+
+
+@pytest.mark.parametrize("factor", [1 - 1e-6, 0.0, -1.0, np.nan])
+def test_edited_eigenvalue_is_refused(stored, factor):
+    def change(values):
+        return np.where(np.arange(len(values)) == 0, factor * values, values)
+
+    with pytest.raises(InvalidInput, match="eigenvalues"):
+        damaged([edit(stored, eigenvalue=change)])
+
+
+def only_at_step(step, value):
+    def change(values):
+        changed = values.copy()
+        changed[:, :, step] = value
+        return changed
+
+    return change
+
+
+@pytest.mark.parametrize("value", [1e-9, np.nan, -1.0])
+def test_edited_loss_is_named_and_never_holds(stored, value):
+    result = damaged([edit(stored, loss=only_at_step(7, value))])
+    assert any("loss" in note for note in result.notes)
+    for key in RUN_SCOPE:
+        assert set(result.of(key).counts) <= {"unverifiable", "not applicable"}, key
+
+
+def test_edited_first_loss_shows_without_residuals(stored):
+    bare = replace(stored, arrays=stored.arrays.drop_vars("residual"))
+    result = damaged([edit(bare, loss=only_at_step(0, 1.0))])
+    assert any("start of seed 0" in note for note in result.notes)
+    assert result.of("gradient-size").counts == {"unverifiable": 2}
+
+
+def test_edited_coefficients_are_named(stored):
+    result = damaged([edit(stored, beta=lambda values: values + 0.01)])
+    assert any("coefficients" in note for note in result.notes)
+    assert result.of("flip-share").counts == {"unverifiable": 6}
+
+
+def test_run_cut_short_is_named(stored):
+    short = edit(stored, diverged_at=lambda values: 0 * values + 5)
+    result = damaged([replace(short, arrays=short.arrays.isel({"step": slice(0, 3)}))])
+    assert any("not complete" in note for note in result.notes)
+
+
+def test_run_without_residuals_is_judged(stored):
+    bare = replace(stored, arrays=stored.arrays.drop_vars("residual"))
+    assert damaged([bare]).of("flip-sets-corrected").counts == {"holds": 6}
+
+
+def test_other_data_are_named(stored):
+    result = damaged([with_manifest(stored, ("data", "sha256"), "0" * 64)])
+    assert "SHA-256 differs" in result.notes[0]
+    assert result.of("gradient-size").verdict == "unverifiable"
+    # What needs the stored spectrum only is judged all the same.
+    assert result.of("companion-printed").verdict == "violated"
+
+
+def test_data_that_cannot_be_found_are_named(stored):
+    result = damaged([with_manifest(stored, ("data", "name"), "nowhere")])
+    assert "cannot be loaded" in result.notes[0]
+    assert result.of("gradient-size").verdict == "unverifiable"
+
+
+def test_diverged_run_is_never_counted_as_holding(stored):
+    # As a comparison stores it: NaN after the step that showed the divergence.
+    def ended(values):
+        later = np.arange(STEPS + 1) > 5
+        return np.where(later.reshape(-1, *[1] * (values.ndim - 3)), np.nan, values)
+
+    names = ("loss", "max_distance", "pattern_change", "residual")
+    diverged = edit(stored, **dict.fromkeys(names, ended), diverged_at=lambda v: 0 * v + 5)
+    result = damaged([diverged])
+    verdicts = {result.of(key).verdict for key in RUN_SCOPE}
+    assert verdicts <= {"violated", "not applicable", "unverifiable"}
+    assert result.of("flip-sets-corrected").reason == "the run diverged at step 5"
+    # What the steps before the divergence refute stays refuted.
+    assert result.of("kernel-constant-printed").verdict == "violated"
+
+
+# --- over seeds -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("held", "seeds"), [(0, 5), (4, 5), (5, 5), (93, 100)])
+def test_interval_is_clopper_and_pearsons(judged, held, seeds):
+    entry = judged.of("flip-share")
+    single = auditing._Judgement  # the unit of counting
+    template = auditing.evaluate(CATALOG[0], gather_kernel())
+    judgements = [
+        single(replace(template, finding="holds" if k < held else "violated"), "", str(k), None)
+        for k in range(seeds)
+    ]
+    counted = auditing._frequency(judgements)
+    low = scipy.stats.beta.ppf(0.025, held, seeds - held + 1) if held else 0.0
+    high = scipy.stats.beta.ppf(0.975, held + 1, seeds - held) if held < seeds else 1.0
+    assert (counted.held, counted.seeds) == (held, seeds)
+    np.testing.assert_allclose([counted.low, counted.high], [low, high], rtol=0, atol=1e-9)
+    assert entry.frequency is None
+
+
+def gather_kernel():
+    return of_inputs(np.eye(3))
+
+
+@pytest.mark.parametrize(
+    ("promised", "high", "verdict"),
+    [(0.99, 0.5, "violated"), (0.4, 0.5, "unresolved"), (-3.0, 0.5, "vacuous"), (None, 0.5, None)],
+)
+def test_failures_refute_a_probability_only_if_they_are_too_many(promised, high, verdict):
+    frequency = auditing.Frequency(1, 5, 0.0, high, promised)
+    assert auditing._weigh("violated", "r", frequency)[0] == (verdict or "violated")
+
+
+def test_a_statement_with_a_probability_is_counted_over_seeds(judged):
+    counted = judged.of("start-near").frequency
+    assert counted.seeds == 2
+    assert counted.promised is None
+    assert 0 <= counted.low <= counted.held / 2 <= counted.high <= 1
