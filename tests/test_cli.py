@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -234,3 +235,59 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing(tmp_path):
     assert process.returncode == 130
     assert err.rstrip().endswith("stopped; nothing was written.")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["tune", "digits", "--n", "20.9"], "--n is '20.9'; give a whole number"),
+        (comparing(width=1.5), "--width is '1.5'"),
+        (comparing(width=10**12), "GiB of memory"),
+        (comparing(seeds="4294967296,"), "seed is 4294967296"),
+        (comparing(eta=0.1, rule="forecast"), "are both given"),
+        ([*comparing(eta=0.1, beta=0.5), "--methods", "gradient_descent"], "has none"),
+        ([*COMPARE, "--methods", ","], "give at least one"),
+        (["tune", "digits", "--spectrum", "."], "--spectrum"),
+        (["tune", "digits", "--spectrum", "/dev/null"], "--spectrum"),
+    ],
+)
+def test_more_mistakes_are_one_sentence(capsys, tmp_path, arguments, message):
+    code, out, err = run(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 1
+    assert message in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_strange_name_keeps_its_run_and_its_figure(capsys, tmp_path):
+    rng = np.random.default_rng(0)
+    name = "$\\frac$ \x1b<script>雪.npz"
+    np.savez(tmp_path / name, x=rng.standard_normal((20, 3)), y=rng.standard_normal(20))
+    words = ["compare", f"./{name}", "--width", "30", "--steps", "3", "--out", "run"]
+    code, _, err = run(capsys, *words)
+    assert (code, err) == (0, "")
+    svg = (tmp_path / "run" / "convergence.svg").read_text(encoding="utf-8")
+    assert "<script>" not in svg
+    assert ET.fromstring(svg).tag.endswith("svg")  # noqa: S314 - our own file
+
+
+def test_doctor_names_a_data_folder_that_is_not_there(capsys, monkeypatch):
+    monkeypatch.setenv("INERTIAL_DATA", "/no/such/folder")
+    code, out, _ = run(capsys, "doctor")
+    assert code == 0
+    assert "/no/such/folder" in out
+
+
+def test_a_folder_that_appears_meanwhile_does_not_cost_the_results(capsys, tmp_path, monkeypatch):
+    from inertial import comparison
+
+    def meanwhile(*_):
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run" / "other").write_text("theirs")
+
+    monkeypatch.setattr(comparison, "save_convergence", meanwhile)
+    code, _, err = run(capsys, *COMPARE, "--out", "run")
+    assert code == 2
+    assert "they lie in" in err
+    kept = [path for path in tmp_path.iterdir() if path.name != "run"]
+    assert (kept[0] / "run.nc").is_file()

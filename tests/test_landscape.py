@@ -34,12 +34,12 @@ def test_repeated_rows_are_named_with_the_remedy(tmp_path, rng):
     np.savez(tmp_path / "own.npz", x=x, y=rng.standard_normal(80))
     data = load(tmp_path / "own.npz")
     for study in (survey, kernel_extremes):
-        with pytest.raises(InvalidInput, match=r"2 pairs .* 3 and 7, 3 and 60; .*--dedupe"):
+        with pytest.raises(InvalidInput, match=r"2 pairs .* 4 and 8, 4 and 61; .*--dedupe"):
             study(data)
     assert survey(load(tmp_path / "own.npz", dedupe=True)).extremes.smallest > 0
 
 
 def test_other_reasons_are_told_apart(rng):
     cross = np.array([[1.0, 0], [0, 1], [np.sqrt(0.5), np.sqrt(0.5)]])
-    assert "antiparallel rows 0 and 3" in singular_reason(np.vstack([cross, -cross]))
+    assert "antiparallel rows 1 and 4" in singular_reason(np.vstack([cross, -cross]))
     assert "nearly parallel" in singular_reason(unit_inputs(rng, 10, 3))

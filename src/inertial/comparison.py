@@ -5,6 +5,7 @@ and figure.
 """
 
 import dataclasses
+import os
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -51,6 +52,9 @@ Progress = Callable[[str, int, int], None]
 FRACTIONS = (0.1, 0.001)
 """Shares of the initial loss whose step counts are reported."""
 
+
+_SEEDS = 2**32
+"""Number of different seeds that the random generator tells apart."""
 
 _FORECAST_STEPS = 20_000
 """How far ahead step counts are forecast, whatever the length of the run."""
@@ -130,7 +134,8 @@ class Settings:
         one_of("precision", self.precision, ("float32", "float64"))
         defined(self.rule, self.methods)
         for seed in self.seeds:
-            whole("seed", seed, least=0)
+            if whole("seed", seed, least=0) >= _SEEDS:
+                raise InvalidInput(f"seed is {seed}; give a whole number below {_SEEDS}.")
         for what, values in (("methods", self.methods), ("seeds", self.seeds)):
             if not values or len(set(values)) < len(values):
                 raise InvalidInput(
@@ -144,6 +149,10 @@ class Settings:
                 )
         if self.beta is not None and self.eta is None:
             raise InvalidInput("beta is given without eta; give both, or neither and a rule.")
+        if self.eta is not None and self.rule != "paper":
+            raise InvalidInput(f"eta and the rule {self.rule!r} are both given; give one of them.")
+        if self.beta is not None and self.methods == ("gradient_descent",):
+            raise InvalidInput("beta is given, but gradient descent has none; leave it out.")
 
 
 @dataclass(frozen=True)
@@ -210,6 +219,7 @@ def compare(
 
     """
     settings = settings or Settings()
+    _check_memory(data, settings)
     began, started = time.perf_counter(), datetime.now(UTC)
     path = Path(out) if out else _default_folder(data.provenance.name, started)
     with store.new_folder(path) as folder:
@@ -244,9 +254,24 @@ class _Pair:
     flows: dict[str, Float[np.ndarray, "T"]]
 
 
+def _check_memory(data: Data, settings: Settings) -> None:
+    """Refuse what cannot fit: weights, sign bits, kernel and records against the memory."""
+    n, d, m = data.x.shape[0], data.x.shape[1], settings.width
+    bytes_each = 4 if settings.precision == "float32" else 8
+    records = len(settings.methods) * len(settings.seeds) * (settings.steps + 1)
+    vectors = n if settings.record_residuals else 0
+    needed = 6 * bytes_each * m * d + n * m // 8 + 24 * n**2 + 8 * records * (6 + vectors)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > memory:
+        raise InvalidInput(
+            f"this needs about {needed / 2**30:.3g} GiB of memory and the machine has "
+            f"{memory / 2**30:.3g}; take fewer rows, neurons, steps or seeds."
+        )
+
+
 def _default_folder(name: str, started: datetime) -> Path:
     safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
-    return Path("runs") / f"compare-{safe}-{started:%Y%m%d-%H%M%S}"
+    return Path("runs") / f"compare-{safe[:80]}-{started:%Y%m%d-%H%M%S-%f}"[:-3]
 
 
 def _method(name: MethodName, landscape: Landscape, settings: Settings) -> Method:

@@ -6,7 +6,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,9 @@ _NAMES = {
     "nesterov": "Nesterov",
 }
 
+
+_PIPED_WIDTH = 200
+"""Columns of tables that no terminal limits."""
 
 _CATALOG_COLUMNS = ("name", "task", "n", "d", "found", "description")
 
@@ -66,8 +69,9 @@ def show_advice(advice: Advice, *, as_json: bool) -> None:
     console = _console()
     console.print(_recommendation(advice), style="bold")
     console.print(
-        f"\n# for the loss 0.5 * ((f - y) ** 2).sum() over all {data.n:,} rows; for a mean over "
-        f"rows multiply eta by {data.n}, for a mean of squares without the 0.5 by {data.n / 2:g}"
+        f"\n# for the loss 0.5 * ((f - y) ** 2).sum() over all {data.n:,} rows;\n"
+        f"# for a mean over rows multiply eta by {data.n},\n"
+        f"# for a mean of squares without the 0.5 by {data.n / 2:g}"
     )
     console.print(_copy_paste(best))
     console.print(
@@ -197,17 +201,27 @@ def show_doctor(data_dir: Path | None, *, as_json: bool) -> None:
 
 def save_eigenvalues(eigenvalues: Eigenvalues, path: Path) -> None:
     """Write eigenvalues to an .npy file, whole or not at all."""
+    check_spectrum_path(path)
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
         with partial.open("wb") as file:
             np.save(file, eigenvalues)
         partial.replace(path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
         raise InvalidInput(
             f"the eigenvalues cannot be written to {path} ({error.strerror}); give another path "
             "with --spectrum."
         ) from None
+
+
+def check_spectrum_path(path: Path) -> None:
+    """Refuse a path that an .npy file cannot take, before any work is done."""
+    if not path.name or (path.exists() and not path.is_file()) or not path.parent.is_dir():
+        raise InvalidInput(
+            f"{str(path)!r} is no file in an existing folder; give another path with --spectrum."
+        )
 
 
 def _recommendation(advice: Advice) -> str:
@@ -221,7 +235,8 @@ def _recommendation(advice: Advice) -> str:
     )
     return (
         f"Use {_NAMES[best.method.name]} with eta {best.method.eta:.4g}{momentum}: "
-        f"{_count(best.steps_to)} steps to {advice.target:.3g} of the initial loss{beside}."
+        f"{_count(best.steps_to)} steps to {advice.target:.3g} of the initial loss, forecast at "
+        f"infinite width{beside}."
     )
 
 
@@ -297,7 +312,8 @@ def _table(methods: Sequence[str]) -> Table:
 
 def _console() -> Console:
     """Return standard output, without guessing at numbers or markup in users' names."""
-    return Console(highlight=False, markup=False, emoji=False, soft_wrap=not sys.stdout.isatty())
+    width = None if sys.stdout.isatty() else _PIPED_WIDTH
+    return Console(highlight=False, markup=False, emoji=False, width=width)
 
 
 def _count(value: float | None) -> str:
@@ -305,7 +321,11 @@ def _count(value: float | None) -> str:
 
 
 def _found(name: str, data_dir: Path | None) -> str | None:
-    place = locate(name, data_dir)
+    """Say where a set would be read from, or what is wrong with the folder to look in."""
+    try:
+        place = locate(name, data_dir)
+    except InvalidInput as error:
+        return str(error)
     return None if place is None else place.source
 
 

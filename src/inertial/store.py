@@ -35,10 +35,11 @@ def new_folder(path: Path) -> Iterator[Path]:
     Raises
     ------
     InvalidInput
-        If `path` exists already or cannot be created.
+        If `path` exists already or cannot be created; if it has come to exist meanwhile, the
+        finished results are kept under their temporary name.
 
     """
-    if path.exists():
+    if path.exists() or path.is_symlink():
         raise InvalidInput(f"the output folder {path} exists already; give another one with --out.")
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
@@ -50,9 +51,15 @@ def new_folder(path: Path) -> Iterator[Path]:
         ) from None
     try:
         yield partial
-        partial.rename(path)
-    finally:
+    except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
+        raise
+    try:
+        partial.rename(path)
+    except OSError as error:
+        raise InvalidInput(
+            f"the results cannot be moved to {path} ({error.strerror}); they lie in {partial}."
+        ) from None
 
 
 def write_run(folder: Path, arrays: xr.Dataset, manifest: dict[str, Any]) -> None:

@@ -25,6 +25,10 @@ MOST_ROWS = 10_000
 """Rows taken when n is not given; the paper's number."""
 
 
+_LARGEST = 1e15
+"""Largest target: training is done in single precision and squares residuals."""
+
+
 @dataclass(frozen=True)
 class Preparation:
     """The steps to take besides the cut."""
@@ -52,8 +56,7 @@ def prepare(raw: Raw, steps: Preparation, *, n: int, task: Task, title: str) -> 
     taken = _cut(raw, n, title)
     if steps.standardize:
         taken = _standardized(taken, task, title)
-    if steps.normalize:
-        _check_norms(taken.x, title)
+    _check_norms(taken.x, title)
     left = _deduped(taken) if steps.dedupe else taken
     if len(left.y) < 2:
         raise InvalidInput(
@@ -115,6 +118,11 @@ def _deduped(raw: Raw) -> Raw:
 
 
 def _check_targets(y: Targets, task: Task, title: str) -> None:
+    if np.abs(y).max() > _LARGEST:
+        raise InvalidInput(
+            f"the targets of {title} reach {np.abs(y).max():g}, beyond what single precision can "
+            f"square; rescale them to at most {_LARGEST:g}, or standardise."
+        )
     if y.min() < y.max():
         return
     what = "belong to one class" if task == "classification" else "have one target"
@@ -129,6 +137,6 @@ def _check_norms(x: Inputs, title: str) -> None:
     if zero.size:
         named = ", ".join(str(row) for row in zero[:5]) + (", ..." if zero.size > 5 else "")
         raise InvalidInput(
-            f"{title} has inputs that are zero in every column and so have no unit norm, in rows "
-            f"{named} of those taken; remove them, or switch normalize off."
+            f"{title} has inputs that are zero in every column and so have no direction, in rows "
+            f"{named} of those taken; remove them."
         )

@@ -84,7 +84,7 @@ def forecast_loss(
     """
     loss = np.empty(len(steps))
     rows = len(steps) if method.friction is not None else max(1, _BLOCK // len(eigenvalues))
-    with np.errstate(over="ignore", under="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         for first in range(0, len(steps), rows):
             block = slice(first, first + rows)
             loss[block] = 0.5 * amplification(method, eigenvalues, steps[block]) ** 2 @ weights

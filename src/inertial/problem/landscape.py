@@ -97,5 +97,5 @@ def singular_reason(x: Inputs) -> str:
 
 
 def _name(pairs: list[tuple[int, int]]) -> str:
-    named = ", ".join(f"{i} and {j}" for i, j in pairs[:_NAMED])
+    named = ", ".join(f"{i + 1} and {j + 1}" for i, j in pairs[:_NAMED])
     return f"{named}, ..." if len(pairs) > _NAMED else named

@@ -4,6 +4,7 @@ One colour and one line style per method everywhere, from the Okabe-Ito palette,
 read in black and white and for colour-blind readers.
 """
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,9 @@ STYLES = {
 _TOP = 1e6
 """Losses above this many times the first, which only diverging runs have, are not drawn."""
 
+_BOTTOM = 0.1
+"""Losses below this share of the lowest measured one, which only forecasts have, are not drawn."""
+
 SETTINGS: dict[Any, Any] = {
     "axes.spines.right": False,
     "axes.spines.top": False,
@@ -63,19 +67,20 @@ def convergence(arrays: xr.Dataset) -> Figure:
         if "flow_loss" in arrays:
             _draw_flows(axes, arrays)
         axes.set(xlabel="step", yscale="log", ylabel=r"loss $\frac{1}{2}\,\Sigma\,(f-y)^2$")
-        axes.margins(x=0)
+        axes.set_xlim(0, int(arrays.step.values[-1]))
         axes.grid(visible=True, which="major", linewidth=0.4, alpha=0.5)
         axes.plot([], [], color="0.35", linestyle="--", linewidth=1.2, label="forecast")
         columns = 3 if "flow_loss" in arrays else 4
         figure.legend(loc="outside lower center", ncols=columns, fontsize=8)
-        axes.set_title(_caption(arrays), loc="left", fontsize=8, color="0.3")
+        axes.set_title(_caption(arrays), loc="left", fontsize=8, color="0.3", parse_math=False)
     return figure
 
 
 def save_convergence(arrays: xr.Dataset, folder: Path) -> None:
     """Write `convergence` as ``convergence.png`` and ``convergence.svg`` into a folder."""
     figure = convergence(arrays)
-    with mpl.rc_context(SETTINGS):
+    with mpl.rc_context(SETTINGS), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # names in any script
         for kind in FORMATS:
             stamp = {"Date": None} if kind == "svg" else {}
             figure.savefig(folder / f"convergence.{kind}", dpi=200, metadata=stamp)
@@ -83,9 +88,13 @@ def save_convergence(arrays: xr.Dataset, folder: Path) -> None:
 
 def _draw_method(axes: Axes, run: xr.Dataset, style: MethodStyle) -> None:
     step = run.step.values
+    ended = "status" in run and bool((run.status == "diverged").any())
     first = float(run.loss.isel(step=0).max())
+    floor = _BOTTOM * float(run.loss.where(run.loss > 0).min())
     loss, forecast = (
-        run[name].where(run[name] <= _TOP * first).transpose("seed", "step")
+        run[name]
+        .where((run[name] <= _TOP * first) & (run[name] >= floor))
+        .transpose("seed", "step")
         for name in ("loss", "forecast_loss")
     )
     low, high, mean = (getattr(loss, what)("seed", skipna=False) for what in ("min", "max", "mean"))
@@ -94,7 +103,7 @@ def _draw_method(axes: Axes, run: xr.Dataset, style: MethodStyle) -> None:
         step,
         mean,
         color=style.colour,
-        label=style.label,
+        label=style.label + (" (diverged)" if ended else ""),
         linewidth=1.4,
         marker=style.marker,
         markersize=4,
@@ -130,7 +139,8 @@ def _draw_flows(axes: Axes, arrays: xr.Dataset) -> None:
 def _caption(arrays: xr.Dataset) -> str:
     seeds = arrays.sizes["seed"]
     facts = arrays.attrs
+    name = "".join(c if c.isprintable() else "?" for c in str(facts["data"]))
     return (
-        f"{facts['data']}: n = {facts['n']:,}, d = {facts['d']:,}, width m = {facts['width']:,}, "
-        f"{seeds} seed{'s' if seeds > 1 else ''}, rule: {facts['rule']}"
+        f"{name}: n = {facts['n']:,}, d = {facts['d']:,}, width m = {facts['width']:,}, "
+        f"{seeds} seed{'s (mean and range)' if seeds > 1 else ''}, rule: {facts['rule']}"
     )
