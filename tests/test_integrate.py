@@ -63,7 +63,9 @@ def test_nothing_is_lost_around_critical_damping(offset):
     flow, t = heavy_ball_flow(MU), np.array([0.0, 1.0, 20.0])
     x = solve(flow, np.array([MU * (1 + offset)]), t).amplitude[:, 0]
     damped = np.sqrt(MU) * t
-    np.testing.assert_allclose(x, np.exp(-damped) * (1 + damped), rtol=0, atol=4e-6 * damped.max() ** 2)
+    np.testing.assert_allclose(
+        x, np.exp(-damped) * (1 + damped), rtol=0, atol=4e-6 * damped.max() ** 2
+    )
     exact = solve(flow, np.array([MU]), t).amplitude[:, 0]
     np.testing.assert_allclose(exact, np.exp(-damped) * (1 + damped), rtol=1e-13)
 
@@ -94,7 +96,9 @@ def test_vanishing_friction_is_a_bessel_function(d):
     solution = solve(nesterov_flow(d), EIGENVALUES[4:], t)
     scale = scipy.special.gamma(nu + 1) * (2 / z) ** nu
     # Phases up to z = 100 are known to 100 eps = 2e-14 in both; the scale is below 1e3 here.
-    np.testing.assert_allclose(solution.amplitude, scale * scipy.special.jv(nu, z), rtol=0, atol=1e-11)
+    np.testing.assert_allclose(
+        solution.amplitude, scale * scipy.special.jv(nu, z), rtol=0, atol=1e-11
+    )
     slope = -np.sqrt(EIGENVALUES[4:]) * scale * scipy.special.jv(nu + 1, z)
     np.testing.assert_allclose(solution.velocity, slope, rtol=0, atol=1e-11)
 

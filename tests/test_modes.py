@@ -109,7 +109,9 @@ def test_roots_solve_the_characteristic_polynomial(eta, beta):
         for eigenvalue, pair in zip(EIGENVALUES, roots(method, EIGENVALUES).T, strict=True):
             expected = np.linalg.eigvals(block_matrix(method, eigenvalue))
             # A double root's two halves part by sqrt(eps) = 1.5e-8 under rounding.
-            np.testing.assert_allclose(np.sort_complex(pair), np.sort_complex(expected), rtol=0, atol=1e-7)
+            np.testing.assert_allclose(
+                np.sort_complex(pair), np.sort_complex(expected), rtol=0, atol=1e-7
+            )
 
 
 @given(st.floats(0.1, 10.0), etas, betas)

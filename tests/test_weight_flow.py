@@ -88,7 +88,9 @@ def test_gradient_descent_with_a_small_step_follows_gradient_flow(rng):
     np.testing.assert_allclose(run.loss, iterates.loss[steps], rtol=0.015)
     np.testing.assert_allclose(run.max_distance, iterates.max_distance[steps], rtol=0.015)
     # A neuron that slides along a boundary is on either side of it: up to three pairs of 360.
-    np.testing.assert_allclose(run.pattern_change, iterates.pattern_change[steps], rtol=0, atol=3.1 / 360)
+    np.testing.assert_allclose(
+        run.pattern_change, iterates.pattern_change[steps], rtol=0, atol=3.1 / 360
+    )
 
 
 def test_a_smaller_tolerance_changes_less_than_the_larger_one_allows(rng):

@@ -1,0 +1,245 @@
+/* Line charts in SVG, with their numbers as CSV; nothing is loaded, nothing is sent. */
+const charts = (() => {
+  const NS = "http://www.w3.org/2000/svg";
+  const MARGIN = { top: 26, right: 14, bottom: 40, left: 56 };
+  let clips = 0;
+
+  function node(tag, attributes = {}, text) {
+    const made = document.createElementNS(NS, tag);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    if (text !== undefined) made.textContent = text;
+    return made;
+  }
+
+  function html(tag, properties = {}, ...children) {
+    const made = Object.assign(document.createElement(tag), properties);
+    made.append(...children);
+    return made;
+  }
+
+  function scale(domain, range, log) {
+    const map = log ? Math.log10 : (v) => v;
+    const [low, high] = domain.map(map);
+    const unit = (range[1] - range[0]) / (high - low || 1);
+    const at = (value) => range[0] + (map(value) - low) * unit;
+    at.invert = (pixel) => {
+      const value = low + (pixel - range[0]) / unit;
+      return log ? 10 ** value : value;
+    };
+    at.domain = domain;
+    return at;
+  }
+
+  function ticks([low, high], log, most) {
+    if (log) {
+      const first = Math.ceil(Math.log10(low) - 1e-9), last = Math.floor(Math.log10(high) + 1e-9);
+      const every = Math.max(1, Math.ceil((last - first + 1) / most));
+      const found = [];
+      for (let e = first; e <= last; e += every) found.push(10 ** e);
+      if (found.length >= 2) return found;
+      const all = [];
+      for (let e = first - 1; e <= last + 1; e++) for (const m of [1, 2, 5]) all.push(m * 10 ** e);
+      return all.filter((v) => v >= low * (1 - 1e-9) && v <= high * (1 + 1e-9));
+    }
+    const rough = (high - low) / most;
+    const power = 10 ** Math.floor(Math.log10(rough));
+    const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough);
+    const found = [];
+    for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k++) found.push(+(k * step).toPrecision(12));
+    return found;
+  }
+
+  const SUPERSCRIPTS = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
+
+  function short(value) {
+    if (value === null || Number.isNaN(value)) return "–";
+    const size = Math.abs(value);
+    if (size !== 0 && (size >= 1e5 || size < 1e-3)) {
+      const exponent = Math.floor(Math.log10(size) + 1e-12), front = +(value / 10 ** exponent).toPrecision(3);
+      const power = "10" + [...String(exponent)].map((c) => SUPERSCRIPTS[c]).join("");
+      return front === 1 ? power : `${front}·${power}`;
+    }
+    return size >= 1000 ? Math.round(value).toLocaleString("en") : String(+value.toPrecision(4));
+  }
+
+  function line(x, y, sx, sy, log) {
+    let path = "", pen = false;
+    for (let i = 0; i < x.length; i++) {
+      const value = y[i];
+      if (!Number.isFinite(value) || (log && value <= 0)) { pen = false; continue; }
+      path += `${pen ? "L" : "M"}${sx(x[i]).toFixed(2)} ${Math.max(-1e4, Math.min(1e4, sy(value))).toFixed(2)}`;
+      pen = true;
+    }
+    return path;
+  }
+
+  function area(x, low, high, sx, sy, log) {
+    let count = 0;
+    while (count < x.length && Number.isFinite(low[count]) && Number.isFinite(high[count])) count++;
+    if (count < 2) return "";
+    const head = Array.from(x).slice(0, count);
+    const floor = (v) => (log ? Math.max(v, sy.domain[0] * 1e-3) : v);
+    const there = head.map((v, i) => `${sx(v).toFixed(2)} ${sy(floor(high[i])).toFixed(2)}`);
+    const back = head.map((v, i) => `${sx(v).toFixed(2)} ${sy(floor(low[i])).toFixed(2)}`).reverse();
+    return `M${there.join("L")}L${back.join("L")}Z`;
+  }
+
+  /* Axes with grid and titles inside margins; returns the svg and both scales. */
+  function frame(width, height, x, y, margin = MARGIN) {
+    const svg = node("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
+    const sx = scale(x.domain, [margin.left, width - margin.right], x.log);
+    const sy = scale(y.domain, [height - margin.bottom, margin.top], y.log);
+    const bottom = height - margin.bottom, right = width - margin.right;
+    const axes = node("g", { "aria-hidden": "true" });
+    for (const v of x.ticks || ticks(x.domain, x.log, Math.max(3, Math.floor(width / 90)))) {
+      axes.append(node("path", { class: "axis", d: `M${sx(v).toFixed(2)} ${bottom}v5` }));
+      axes.append(node("text", { x: sx(v), y: bottom + 18, "text-anchor": "middle" }, (x.format || short)(v)));
+    }
+    for (const v of y.ticks || ticks(y.domain, y.log, Math.max(3, Math.floor(height / 50)))) {
+      if (!y.bare) axes.append(node("path", { class: "grid", d: `M${margin.left} ${sy(v).toFixed(2)}H${right}` }));
+      axes.append(node("text", { x: margin.left - 8, y: sy(v) + 4, "text-anchor": "end" }, (y.format || short)(v)));
+    }
+    axes.append(node("path", { class: "axis", d: `M${margin.left} ${bottom}H${right}` }));
+    axes.append(node("text", { class: "title", x: right, y: bottom + 34, "text-anchor": "end" }, x.title));
+    svg.append(axes);
+    return { svg, sx, sy, axes, margin };
+  }
+
+  function domainOf(series, log, floor) {
+    let low = Infinity, high = -Infinity;
+    for (const one of series) {
+      for (const values of [one.y, ...(one.band || [])]) {
+        for (const v of values) {
+          if (!Number.isFinite(v) || (log && v <= 0)) continue;
+          if (v < low) low = v;
+          if (v > high) high = v;
+        }
+      }
+    }
+    if (!Number.isFinite(low)) return log ? [0.1, 1] : [0, 1];
+    if (log) {
+      low = Math.max(low, high * floor);
+      return [low / 1.3, high * 1.3];
+    }
+    const pad = 0.05 * (high - low || Math.abs(high) || 1);
+    return [low >= 0 && low < 0.3 * high ? 0 : low - pad, high + pad];
+  }
+
+  function swatch(one) {
+    const svg = node("svg", { width: 26, height: 12, "aria-hidden": "true" });
+    if (one.band) svg.append(node("rect", { class: `band c-${one.colour}`, width: 26, height: 12 }));
+    if (one.dots) svg.append(...[5, 13, 21].map((cx) => node("circle", { class: `dot c-${one.colour}`, cx, cy: 6, r: 2 })));
+    else svg.append(node("path", { class: `line c-${one.colour}`, d: "M1 6H25", ...(one.dash ? { "stroke-dasharray": one.dash } : {}) }));
+    return svg;
+  }
+
+  /* spec: {label, x, y: {title, log, domain}, series: [{name, colour, x, y, band, dash, dots}], file, table, height} */
+  function draw(host, spec) {
+    const width = Math.max(260, host.clientWidth || 640);
+    const height = spec.height || Math.round(Math.min(380, Math.max(240, width * 0.5)));
+    const xs = spec.series.flatMap((one) => [one.x[0], one.x[one.x.length - 1]]);
+    const x = { domain: [Math.min(...xs), Math.max(...xs)], ...spec.x };
+    const y = { domain: domainOf(spec.series, spec.y.log, spec.floor || 1e-9), ...spec.y };
+    const { svg, sx, sy, margin } = frame(width, height, x, y);
+    svg.setAttribute("role", "img");
+    svg.setAttribute("aria-label", spec.label);
+    const id = `clip-${++clips}`;
+    const clip = node("clipPath", { id });
+    clip.append(node("rect", { x: margin.left, y: margin.top - 6, width: width - margin.left - margin.right, height: height - margin.bottom - margin.top + 8 }));
+    const inside = node("g", { "clip-path": `url(#${id})` });
+    for (const one of spec.series) if (one.band) inside.append(node("path", { class: `band c-${one.colour}`, d: area(one.x, one.band[0], one.band[1], sx, sy, y.log) }));
+    for (const one of spec.series) {
+      if (one.dots) {
+        const points = node("g");
+        for (let i = 0; i < one.x.length; i++) if (Number.isFinite(one.y[i])) points.append(node("circle", { class: `dot c-${one.colour}`, cx: sx(one.x[i]).toFixed(2), cy: Math.max(-99, Math.min(9999, sy(one.y[i]))).toFixed(2), r: one.dots }));
+        inside.append(points);
+      } else {
+        inside.append(node("path", { class: `line c-${one.colour}`, d: line(one.x, one.y, sx, sy, y.log), ...(one.dash ? { "stroke-dasharray": one.dash } : {}), ...(one.width ? { "stroke-width": one.width } : {}) }));
+      }
+    }
+    svg.append(clip, inside);
+    if (y.title) svg.append(node("text", { class: "title", x: 4, y: 13 }, y.title));
+    const parts = [];
+    if (!spec.plain) {
+      const legend = html("ul", { className: "legend" });
+      const shown = new Set();
+      for (const one of spec.series) {
+        if (!one.name || shown.has(one.name)) continue;
+        shown.add(one.name);
+        legend.append(html("li", {}, swatch(one), one.name));
+      }
+      parts.push(legend);
+    }
+    parts.push(svg);
+    if (spec.file) parts.push(buttons(svg, spec));
+    host.replaceChildren(...parts);
+    return { sx, sy, svg };
+  }
+
+  function buttons(svg, spec) {
+    const save = (kind, text, make) => {
+      const button = html("button", { type: "button", textContent: text });
+      button.setAttribute("aria-label", `${text}: ${spec.label}`);
+      button.dataset.save = `${spec.file}.${kind}`;
+      button.addEventListener("click", () => download(`${spec.file}.${kind}`, make()));
+      return button;
+    };
+    const row = html("div", { className: "save" }, save("svg", "SVG", () => standalone(svg)));
+    if (spec.table) row.append(save("csv", "CSV", () => csv(spec.table())));
+    return row;
+  }
+
+  /* The picture as a file of its own: styles become attributes, on the page's background. */
+  function standalone(svg) {
+    const copy = svg.cloneNode(true);
+    const from = svg.querySelectorAll("*"), to = copy.querySelectorAll("*");
+    const names = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font-family", "font-size", "font-style"];
+    for (let i = 0; i < from.length; i++) {
+      const style = getComputedStyle(from[i]);
+      const wanted = from[i].tagName === "text" ? names : names.slice(0, 5);
+      if (from[i].tagName === "g") continue;
+      for (const name of wanted) to[i].setAttribute(name, style.getPropertyValue(name));
+      to[i].removeAttribute("class");
+    }
+    const paper = getComputedStyle(document.body).backgroundColor;
+    copy.prepend(node("rect", { width: "100%", height: "100%", fill: paper }));
+    copy.setAttribute("xmlns", NS);
+    return new Blob(['<?xml version="1.0" encoding="UTF-8"?>\n', new XMLSerializer().serializeToString(copy)], { type: "image/svg+xml" });
+  }
+
+  /* Numbers in their shortest form that reads back the same; an empty field for none. */
+  function csv({ columns, rows }) {
+    const cell = (value) => {
+      if (value === null || value === undefined || Number.isNaN(value)) return "";
+      const text = String(value);
+      return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+    };
+    const lines = [columns, ...rows].map((row) => row.map(cell).join(","));
+    return new Blob([lines.join("\n"), "\n"], { type: "text/csv" });
+  }
+
+  function download(name, blob) {
+    const link = html("a", { href: URL.createObjectURL(blob), download: name });
+    document.body.append(link);
+    link.click();
+    link.remove();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+
+  /* Draw now, and again when the width, the theme or the medium changes. */
+  function live(redraw) {
+    let width = 0, frameId = 0;
+    const later = () => { cancelAnimationFrame(frameId); frameId = requestAnimationFrame(redraw); };
+    new ResizeObserver(() => {
+      if (document.body.clientWidth === width) return;
+      width = document.body.clientWidth;
+      later();
+    }).observe(document.body);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", later);
+    addEventListener("beforeprint", () => { document.documentElement.classList.add("printing"); redraw(); });
+    addEventListener("afterprint", () => { document.documentElement.classList.remove("printing"); redraw(); });
+    redraw();
+  }
+
+  return { node, html, scale, frame, draw, short, csv, live, MARGIN };
+})();

@@ -1,0 +1,241 @@
+"use strict";
+/* The recursion of inertial.dynamics, mode by mode, in the same formulas as its Python.
+ *
+ * A method is {name, eta, beta, gamma, friction}; friction is null for constant coefficients.
+ * xi_{t+1} = T xi_t - D xi_{t-1},  T = 1 + beta - (1 + gamma) eta l,  D = beta - gamma eta l.
+ */
+const numerics = (() => {
+  const NEAR_ONE = 0.5;
+  const SERIES_UP_TO = 14;
+
+  function method(name, eta, beta, friction) {
+    switch (name) {
+      case "heavy_ball": return { name, eta, beta, gamma: 0, friction: null };
+      case "nesterov": return { name, eta, beta, gamma: beta, friction: null };
+      case "nesterov_varying": return { name, eta, beta: 1, gamma: 1, friction };
+      default: return { name, eta, beta: 0, gamma: 0, friction: null };
+    }
+  }
+
+  function companion(m, l) {
+    const scaled = m.eta * l;
+    return [1 + m.beta - (1 + m.gamma) * scaled, m.beta - m.gamma * scaled];
+  }
+
+  /* Both roots of z^2 - T z + D as [re, im, re, im]. */
+  function roots(m, l) {
+    const [trace, determinant] = companion(m, l);
+    const discriminant = trace * trace - 4 * determinant;
+    if (discriminant < 0) {
+      const height = Math.sqrt(-discriminant) / 2;
+      return [trace / 2, height, trace / 2, -height];
+    }
+    const offset = Math.sqrt(discriminant);
+    return [(trace + offset) / 2, 0, (trace - offset) / 2, 0];
+  }
+
+  function radius(m, l) {
+    const [trace, determinant] = companion(m, l);
+    const discriminant = trace * trace - 4 * determinant;
+    if (discriminant < 0) return Math.sqrt(determinant);
+    return (Math.abs(trace) + Math.sqrt(discriminant)) / 2;
+  }
+
+  function spectralRadius(m, nodes) {
+    let largest = 0;
+    for (const l of nodes) largest = Math.max(largest, radius(m, l));
+    return largest;
+  }
+
+  /* Bound on eta * lambda_max below which every mode decays. */
+  function stabilityLimit(m) {
+    return 2 * (1 + m.beta) / (1 + 2 * m.gamma);
+  }
+
+  /* xi_t / xi_0 at one step, directly (constant coefficients, start zero). */
+  function amplification(m, l, t) {
+    if (t === 0) return 1;
+    const [trace, determinant] = companion(m, l);
+    const size = Math.abs(trace);
+    const sign = trace < 0 ? -1 : 1;
+    let scale, here, before;
+    if (trace * trace < 4 * determinant) {
+      const height = Math.sqrt(4 * determinant - trace * trace);
+      const angle = Math.atan2(height, size);
+      scale = Math.sqrt(determinant);
+      const sine = height / (2 * scale);
+      here = Math.sin((t + 1) * angle) / sine;
+      before = Math.sin(t * angle) / sine;
+    } else {
+      const offset = Math.sqrt(trace * trace - 4 * determinant);
+      scale = (size + offset) / 2;
+      const gap = scale > 0 ? offset / scale : 1;
+      const ratio = scale > 0 ? determinant / (scale * scale) : 0;
+      const close = ratio > NEAR_ONE;
+      const logarithm = close ? Math.log1p(-gap) : 0;
+      const sum = (terms) => {
+        if (close && gap === 0) return terms;
+        return (close ? -Math.expm1(terms * logarithm) : 1 - Math.pow(ratio, terms)) / gap;
+      };
+      here = sum(t + 1);
+      before = sum(t);
+    }
+    const grown = (t % 2 ? sign : 1) * Math.pow(scale, t - 1);
+    return grown * (scale * here - sign * m.beta * before);
+  }
+
+  /* Factors of one eigenvalue at ascending steps. */
+  function history(m, l, steps) {
+    if (m.friction === null) return Float64Array.from(steps, (t) => amplification(m, l, t));
+    const out = new Float64Array(steps.length);
+    let value = 1, step = 0, gradient = 0, next = 0;
+    for (let t = 0; next < steps.length; t++) {
+      while (next < steps.length && steps[next] === t) out[next++] = value;
+      const weight = t / (t + m.friction);
+      const previous = gradient;
+      gradient = m.eta * l * value;
+      step = m.beta * weight * step - gradient - m.gamma * weight * (gradient - previous);
+      value += step;
+    }
+    return out;
+  }
+
+  /* 1/2 sum_k weights_k a_t(l_k)^2 at ascending steps. */
+  function forecast(m, nodes, weights, steps) {
+    const loss = new Float64Array(steps.length);
+    for (let k = 0; k < nodes.length; k++) {
+      const factor = history(m, nodes[k], steps);
+      for (let i = 0; i < loss.length; i++) loss[i] += 0.5 * weights[k] * factor[i] * factor[i];
+    }
+    return loss;
+  }
+
+  /* First step whose forecast loss is at most the share of the first; null beyond the limit. */
+  function stepsTo(m, nodes, weights, share, limit) {
+    const n = nodes.length;
+    const value = new Float64Array(n).fill(1), step = new Float64Array(n);
+    const gradient = new Float64Array(n);
+    const first = weights.reduce((sum, w) => sum + w, 0);
+    for (let t = 0; t <= limit; t++) {
+      let loss = 0;
+      for (let k = 0; k < n; k++) loss += weights[k] * value[k] * value[k];
+      if (loss <= share * first) return t;
+      if (!(loss <= 1e12 * first)) return null;
+      const weight = m.friction === null ? 1 : t / (t + m.friction);
+      const beta = m.beta * weight, gamma = m.gamma * weight;
+      for (let k = 0; k < n; k++) {
+        const previous = gradient[k];
+        gradient[k] = m.eta * nodes[k] * value[k];
+        step[k] = beta * step[k] - gradient[k] - gamma * (gradient[k] - previous);
+        value[k] += step[k];
+      }
+    }
+    return null;
+  }
+
+  /* A flow: x'' + (a + d/t + b l) x' + c l x = 0 with x'(0) = v l, or of first order, x' = -l x. */
+  function flows(m) {
+    if (m.name === "gradient_descent") {
+      return [{ name: "gradient flow", mass: 0 }];
+    }
+    if (m.friction !== null) {
+      return [{ name: "flow with friction d/t", mass: 1, vanishing: m.friction }];
+    }
+    const share = (1 - m.beta) / (1 + m.beta);
+    const root = share / Math.sqrt(m.eta);
+    const s = Math.sqrt(m.eta);
+    return [
+      { name: "flow with friction", mass: 1, a: 2 * root, b: 0, c: 1, v: 0 },
+      {
+        name: "high-resolution flow", mass: 1, a: 2 * root, b: m.gamma > 0 ? s : 0,
+        c: 1 + share, v: -s * (0.5 + m.gamma),
+      },
+    ];
+  }
+
+  function flowTime(flow, m, step) {
+    return step * (flow.mass ? Math.sqrt(m.eta) : m.eta);
+  }
+
+  function flowValue(flow, l, t) {
+    if (!flow.mass) return Math.exp(-l * t);
+    if (flow.vanishing) return hypergeometric((flow.vanishing + 1) / 2, Math.sqrt(l) * t);
+    const half = (flow.a + flow.b * l) / 2, stiffness = flow.c * l, velocity = flow.v * l;
+    const discriminant = stiffness - half * half;
+    const omega = Math.sqrt(Math.abs(discriminant));
+    if (discriminant >= 0) {
+      const decay = Math.exp(-half * t);
+      const quotient = omega > 0 ? Math.sin(omega * t) / omega : t;
+      return decay * (Math.cos(omega * t) + (velocity + half) * quotient);
+    }
+    const slow = Math.exp(-t * stiffness / (half + omega));
+    const lost = Math.expm1(-2 * omega * t);
+    return slow * (1 + lost / 2 - (velocity + half) * lost / (2 * omega));
+  }
+
+  function flowLoss(flow, m, nodes, weights, steps) {
+    return Float64Array.from(steps, (step) => {
+      const t = flowTime(flow, m, step);
+      let loss = 0;
+      for (let k = 0; k < nodes.length; k++) loss += 0.5 * weights[k] * flowValue(flow, nodes[k], t) ** 2;
+      return loss;
+    });
+  }
+
+  /* 0F1(; order; -z^2/4): its series near 0, Hankel's expansion of the Bessel function far away. */
+  function hypergeometric(order, z) {
+    if (z <= SERIES_UP_TO) {
+      let term = 1, sum = 1;
+      for (let k = 1; k < 200 && Math.abs(term) > 1e-18 * Math.max(1, Math.abs(sum)); k++) {
+        term *= -z * z / (4 * k * (order + k - 1));
+        sum += term;
+      }
+      return sum;
+    }
+    const nu = order - 1;
+    let even = 1, odd = 0, term = 1;
+    for (let k = 1; k < 60; k++) {
+      const next = term * (4 * nu * nu - (2 * k - 1) ** 2) / (8 * k * z);
+      if (Math.abs(next) >= Math.abs(term) && k > nu) break;
+      term = next;
+      const sign = Math.floor(k / 2) % 2 ? -1 : 1;
+      if (k % 2) odd += sign * term; else even += sign * term;
+      if (Math.abs(term) < 1e-18) break;
+    }
+    const phase = z - nu * Math.PI / 2 - Math.PI / 4;
+    const bessel = Math.sqrt(2 / (Math.PI * z)) * (even * Math.cos(phase) - odd * Math.sin(phase));
+    return Math.exp(logGamma(order) + nu * Math.log(2 / z)) * bessel;
+  }
+
+  /* Stirling's series after shifting the argument above 10. */
+  function logGamma(x) {
+    let shift = 0;
+    while (x < 10) { shift -= Math.log(x); x += 1; }
+    const i = 1 / (x * x);
+    const series = (1 / 12 - i * (1 / 360 - i * (1 / 1260 - i * (1 / 1680 - i / 1188)))) / x;
+    return shift + (x - 0.5) * Math.log(x) - x + 0.5 * Math.log(2 * Math.PI) + series;
+  }
+
+  /* Merge nodes within bins of equal ratio, each at its weighted mean; the ends stay. */
+  function coarsen(nodes, weights, most) {
+    if (nodes.length <= most) return [nodes, weights];
+    const last = nodes.length - 1, low = Math.log(nodes[0]), high = Math.log(nodes[last]);
+    const mass = new Float64Array(most), moment = new Float64Array(most);
+    for (let k = 1; k < last; k++) {
+      const share = (Math.log(nodes[k]) - low) / (high - low);
+      const bin = Math.min(most - 1, Math.floor(share * most));
+      mass[bin] += weights[k];
+      moment[bin] += weights[k] * nodes[k];
+    }
+    const kept = [...mass.keys()].filter((bin) => mass[bin] > 0);
+    return [
+      [nodes[0], ...kept.map((bin) => moment[bin] / mass[bin]), nodes[last]],
+      [weights[0], ...kept.map((bin) => mass[bin]), weights[last]],
+    ];
+  }
+
+  return {
+    method, roots, radius, spectralRadius, stabilityLimit, amplification, history, forecast,
+    stepsTo, flows, flowTime, flowValue, flowLoss, hypergeometric, coarsen,
+  };
+})();

@@ -1,0 +1,70 @@
+"""Headless Chromium without a network, and what every page must not do in it."""
+
+import shutil
+from contextlib import contextmanager
+
+import pytest
+
+EXECUTABLE = shutil.which("chromium") or shutil.which("chromium-browser")
+PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
+VIEWS = {"light": {}, "dark": {"color_scheme": "dark"}, "phone": PHONE}
+SERIOUS = {"serious", "critical"}
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A running browser; skips where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if EXECUTABLE is None:
+        pytest.skip("chromium is not installed: apt-get install chromium")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=EXECUTABLE,
+            args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
+        )
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def opened(chromium, file, address="", **options):
+    """Open a file; afterwards it must have logged no fault and asked for nothing but itself."""
+    settings = {"viewport": {"width": 1280, "height": 900}, "offline": True} | options
+    context = chromium.new_context(**settings)
+    page = context.new_page()
+    faults, requests = [], []
+    page.on("console", lambda m: faults.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("dialog", lambda dialog: faults.append(f"dialog: {dialog.message}"))
+    page.on("request", lambda request: requests.append(request.url))
+    try:
+        page.goto(file.as_uri() + address)
+        settle(page)
+        yield page
+        assert faults == []
+        outside = [url for url in requests if not url.startswith((file.as_uri(), "data:", "blob:"))]
+        assert outside == []
+    finally:
+        context.close()
+
+
+def settle(page):
+    """Wait until what was asked for is drawn and the address is written."""
+    page.evaluate("() => new Promise(done => setTimeout(() => requestAnimationFrame(done), 120))")
+
+
+def accessibility_faults(page):
+    """Rules of axe-core that are broken in a serious or critical way, and where."""
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe is not installed"
+    )
+    violations = axe.Axe().run(page).response["violations"]
+    return [
+        (rule["id"], [node["html"][:120] for node in rule["nodes"]])
+        for rule in violations
+        if rule["impact"] in SERIOUS
+    ]
+
+
+def scrolls_sideways(page):
+    return page.evaluate("document.documentElement.scrollWidth > window.innerWidth")

@@ -1,0 +1,443 @@
+"""The explorer computes what Python computes, in a real browser, and runs nothing from a file."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from browser import VIEWS, accessibility_faults, chromium, opened, scrolls_sideways, settle
+from inertial import InvalidInput, cli, load
+from inertial.dynamics.flow import (
+    gradient_flow,
+    heavy_ball_flow,
+    high_resolution_heavy_ball,
+    high_resolution_nesterov,
+    nesterov_flow,
+    started_like,
+)
+from inertial.dynamics.forecast import forecast_loss, steps_to
+from inertial.dynamics.integrate import flow_loss, solve
+from inertial.dynamics.method import gradient_descent, heavy_ball, nesterov, nesterov_varying
+from inertial.dynamics.modes import amplification, roots, spectral_radius, stability_limit
+from inertial.exploration import MOST_NODES, Trials, explore, merge, page
+from inertial.report.page import write_page
+
+__all__ = ["chromium"]
+
+NAUGHTY = "<script>alert(1)</script>"
+LABEL = '"><img src=x onerror=alert(2)>'
+METHODS = ("gradient_descent", "heavy_ball", "nesterov", "nesterov_varying")
+
+# Both sides evaluate the same closed forms; what differs is the last digit of sin, pow and log1p,
+# carried through at most a few hundred steps.
+CLOSE = {"rtol": 1e-9, "atol": 1e-13}
+
+
+@pytest.fixture(scope="module")
+def exploration():
+    data = load("digits", n=60)
+    named = dataclasses.replace(data.provenance, name=NAUGHTY, label=LABEL)
+    return explore(
+        dataclasses.replace(data, provenance=named), Trials(seeds=2, steps=40, width=100)
+    )
+
+
+@pytest.fixture(scope="module")
+def file(exploration, tmp_path_factory):
+    path = tmp_path_factory.mktemp("explorer") / "explore.html"
+    path.write_text(page(exploration, f"inertial explore {NAUGHTY}"), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def shared(chromium, file):
+    """One open page for tests that only ask it for numbers."""
+    with opened(chromium, file) as view:
+        yield view
+
+
+def method_of(state):
+    """The Python method of the state that a page shows."""
+    eta, beta = state["eta"], state["beta"]
+    return {
+        "gradient_descent": lambda: gradient_descent(eta),
+        "heavy_ball": lambda: heavy_ball(eta, beta),
+        "nesterov": lambda: nesterov(eta, beta),
+        "nesterov_varying": lambda: nesterov_varying(eta, state["friction"]),
+    }[state["method"]]()
+
+
+def as_script(method):
+    return {
+        "name": method.name if method.friction is None else "nesterov_varying",
+        "eta": method.eta,
+        "beta": method.beta,
+        "gamma": method.gamma,
+        "friction": method.friction,
+    }
+
+
+def numbers_of(view):
+    state, now = view.evaluate("""() => [inertial.state, {
+        steps: inertial.now.steps, loss: Array.from(inertial.now.loss),
+        shown: Object.fromEntries(["radius", "steps-to", "loss-share", "limit-share"].map(
+            (id) => [id, document.getElementById(id).dataset.value])),
+    }]""")
+    return state, now
+
+
+def assert_page_is_right(view, exploration):
+    """Readouts and curve are what Python gives for the state."""
+    state, now = numbers_of(view)
+    nodes, weights = exploration.nodes, exploration.weights
+    method = method_of(state)
+    shown = now["shown"]
+    loss = forecast_loss(method, nodes, weights, np.array(now["steps"]))
+    np.testing.assert_allclose(np.array(now["loss"], float), loss, **CLOSE)
+    np.testing.assert_allclose(float(shown["radius"]), spectral_radius(method, nodes), **CLOSE)
+    np.testing.assert_allclose(float(shown["loss-share"]), 2 * loss[-1] / weights.sum(), **CLOSE)
+    limit = stability_limit(method) / nodes[-1]
+    np.testing.assert_allclose(float(shown["limit-share"]), method.eta / limit, **CLOSE)
+    expected = steps_to(method, nodes, weights, exploration.trials.target, limit=20_000)
+    assert shown["steps-to"] == ("null" if expected is None else str(expected))
+    return state
+
+
+def sampled(nodes):
+    """Methods all over the plane: gliding, swinging, negative and double roots, unstable."""
+    rng = np.random.default_rng(5)
+    largest = nodes[-1]
+    found = []
+    for _ in range(30):
+        eta = 10 ** rng.uniform(-3, 0.55) / largest
+        beta = 1 - 10 ** -rng.uniform(0, 3.5)
+        found += [gradient_descent(eta), heavy_ball(eta, beta), nesterov(eta, beta)]
+    critical = float((1 - np.sqrt(0.25)) ** 2)
+    return [*found, heavy_ball(0.25 / largest, critical), heavy_ball(0.5 / largest, 0.0)]
+
+
+def test_modes_roots_and_limits_are_those_of_python(shared, exploration):
+    nodes, steps = exploration.nodes, np.array([0, 1, 2, 3, 7, 40, 301])
+    for method in sampled(nodes):
+        amplitudes, pairs, radius, limit = shared.evaluate(
+            """([m, nodes, steps]) => [
+                nodes.map((l) => Array.from(inertial.numerics.history(m, l, steps))),
+                nodes.map((l) => inertial.numerics.roots(m, l)),
+                inertial.numerics.spectralRadius(m, nodes), inertial.numerics.stabilityLimit(m)]""",
+            [as_script(method), nodes.tolist(), steps.tolist()],
+        )
+        expected = amplification(method, nodes, steps)
+        # Beside a zero of the oscillation, digits are those of its envelope.
+        envelope = np.abs(expected).max(axis=1, keepdims=True)
+        assert np.all(np.abs(np.array(amplitudes).T - expected) <= 1e-9 * envelope)
+        pairs = np.array(pairs)
+        np.testing.assert_allclose(
+            [pairs[:, 0] + 1j * pairs[:, 1], pairs[:, 2] + 1j * pairs[:, 3]],
+            roots(method, nodes),
+            # Near a double root the square root of the discriminant has half the digits.
+            rtol=1e-7,
+            atol=1e-9,
+        )
+        np.testing.assert_allclose(radius, spectral_radius(method, nodes), rtol=1e-9)
+        np.testing.assert_allclose(limit, stability_limit(method), rtol=1e-15)
+
+
+def test_varying_momentum_is_that_of_python(shared, exploration):
+    steps = np.array([0, 1, 5, 60, 200])
+    for friction in (1.0, 3.0, 7.5):
+        method = nesterov_varying(0.9 / exploration.nodes[-1], friction)
+        loss = shared.evaluate(
+            """([m, nodes, weights, steps]) =>
+                Array.from(inertial.numerics.forecast(m, nodes, weights, steps))""",
+            [
+                as_script(method),
+                exploration.nodes.tolist(),
+                exploration.weights.tolist(),
+                steps.tolist(),
+            ],
+        )
+        expected = forecast_loss(method, exploration.nodes, exploration.weights, steps)
+        np.testing.assert_allclose(loss, expected, **CLOSE)
+
+
+def flows_of(method):
+    """The flows that the page shows beside a method, named in the project's own terms."""
+    if method.name == "gradient_descent":
+        return [gradient_flow()]
+    if method.friction is not None:
+        return [nesterov_flow(method.friction)]
+    mu = ((1 - method.beta) / (1 + method.beta)) ** 2 / method.eta
+    fine = high_resolution_nesterov if method.gamma else high_resolution_heavy_ball
+    return [heavy_ball_flow(mu), started_like(fine(mu, method.eta), method)]
+
+
+@pytest.mark.parametrize("share", [0.02, 0.8])
+@pytest.mark.parametrize("name", METHODS)
+def test_flows_are_those_of_python(shared, exploration, name, share):
+    nodes, weights = exploration.nodes, exploration.weights
+    state = {"method": name, "eta": share / nodes[-1], "beta": 0.9, "friction": 4.0}
+    method, steps = method_of(state), np.array([0, 1, 2, 5, 11, 30, 90, 400])
+    values, losses = shared.evaluate(
+        """([m, nodes, weights, steps]) => {
+            const { flows, flowValue, flowTime, flowLoss } = inertial.numerics;
+            return [
+              flows(m).map((flow) => nodes.map(
+                (l) => steps.map((k) => flowValue(flow, l, flowTime(flow, m, k))))),
+              flows(m).map((flow) => Array.from(flowLoss(flow, m, nodes, weights, steps)))];
+        }""",
+        [as_script(method), nodes.tolist(), weights.tolist(), steps.tolist()],
+    )
+    expected = flows_of(method)
+    assert len(values) == len(expected)
+    for flow, value, loss in zip(expected, values, losses, strict=True):
+        times = flow.time(steps, method.eta)
+        # The page's Bessel functions are good to 1e-11 of their start, 1; so is its cancellation.
+        np.testing.assert_allclose(
+            np.array(value).T, solve(flow, nodes, times).amplitude, rtol=1e-9, atol=1e-10
+        )
+        np.testing.assert_allclose(
+            loss, flow_loss(flow, nodes, weights, times), rtol=1e-9, atol=1e-10 * weights.sum()
+        )
+
+
+def test_the_hypergeometric_function_at_both_sides_of_its_crossover(shared):
+    from scipy.special import hyp0f1
+
+    z = np.array([0.0, 0.3, 5.0, 13.9, 14.0, 14.1, 30.0, 500.0])
+    for order in (1.0, 1.5, 2.0, 3.7, 6.5):
+        values = shared.evaluate(
+            "([order, z]) => z.map((one) => inertial.numerics.hypergeometric(order, one))",
+            [order, z.tolist()],
+        )
+        np.testing.assert_allclose(values, hyp0f1(order, -(z**2) / 4), rtol=1e-9, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_keys_move_the_numbers_to_those_of_python(chromium, file, exploration, name):
+    with opened(chromium, file) as view:
+        view.locator("input[name=method]:checked").focus()
+        for _ in range(4):
+            if view.evaluate("inertial.state.method") == name:
+                break
+            view.keyboard.press("ArrowRight")
+        settle(view)
+        before = assert_page_is_right(view, exploration)
+        assert before["method"] == name
+        moved = ["eta"]
+        if name in ("heavy_ball", "nesterov"):
+            moved.append("beta")
+        if name == "nesterov_varying":
+            moved.append("friction")
+        for knob in moved:
+            view.locator(f"#{knob}").focus()
+            for key in ("ArrowLeft", "ArrowLeft", "ArrowLeft", "PageDown"):
+                view.keyboard.press(key)
+        view.locator("#steps").focus()
+        view.keyboard.press("ArrowRight")
+        settle(view)
+        after = assert_page_is_right(view, exploration)
+        assert all(after[knob] != before[knob] for knob in [*moved, "steps"])
+
+
+def test_the_shared_address_restores_the_view(chromium, file, exploration):
+    with opened(chromium, file) as view:
+        view.get_by_role("button", name="Ripples").click()
+        view.locator("input[name=colour][value=loss]").check()
+        view.locator("#eta-number").fill("0.0123456789012345")
+        view.keyboard.press("Enter")
+        view.locator("#mode").focus()
+        view.keyboard.press("Home")
+        settle(view)
+        state, now = numbers_of(view)
+        assert state["eta"] == 0.0123456789012345
+        assert (state["mode"], state["colour"]) == (0, "loss")
+        address = view.evaluate("location.hash")
+    with opened(chromium, file, address) as again:
+        assert numbers_of(again) == (state, now)
+        assert_page_is_right(again, exploration)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"#method={NAUGHTY}&eta=alert(1)&beta=nan",
+        "#eta=-5&beta=7&friction=0&steps=1e9&mode=-3",
+        "#eta=1e300&beta=1&steps=2.5&mode=99999&colour=x",
+        "#&&==&%zz",
+    ],
+)
+def test_a_broken_address_is_survived(chromium, file, exploration, address):
+    with opened(chromium, file, address) as view:
+        state, _ = numbers_of(view)
+        assert state["method"] in METHODS
+        assert 0 < state["eta"] <= 10 / exploration.nodes[-1]
+        assert 0 <= state["beta"] < 1
+        assert 10 <= state["steps"] <= 2000
+        assert 0 <= state["mode"] < len(exploration.nodes)
+
+
+def test_the_plane_is_moved_by_mouse_and_keys(chromium, file, exploration):
+    with opened(chromium, file) as view:
+        box = view.locator("#plane").bounding_box()
+        view.mouse.move(box["x"] + 0.4 * box["width"], box["y"] + 0.5 * box["height"])
+        view.mouse.down()
+        view.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.4 * box["height"], steps=4)
+        view.mouse.up()
+        settle(view)
+        dragged = assert_page_is_right(view, exploration)
+        ring = view.locator("#here").bounding_box()
+        # The ring is where the mouse let go, to a pixel.
+        assert abs(ring["x"] + ring["width"] / 2 - box["x"] - 0.5 * box["width"]) < 1.5
+        assert abs(ring["y"] + ring["height"] / 2 - box["y"] - 0.4 * box["height"]) < 1.5
+        view.locator("#plane").focus()
+        view.keyboard.press("Shift+ArrowRight")
+        view.keyboard.press("ArrowDown")
+        settle(view)
+        moved = assert_page_is_right(view, exploration)
+        np.testing.assert_allclose(moved["eta"], dragged["eta"] * 10**0.25, rtol=1e-12)
+        assert moved["beta"] < dragged["beta"]
+
+
+def test_tuned_points_and_presets_are_reached(chromium, file, exploration):
+    with opened(chromium, file) as view:
+        for point in exploration.points[1::3]:
+            view.evaluate(
+                "(name) => document.querySelector(`input[value=${name}]`).click()",
+                point.method.name,
+            )
+            settle(view)
+            view.locator(f"#points [data-rule={point.rule}]").click()
+            settle(view)
+            state = assert_page_is_right(view, exploration)
+            assert method_of(state) == point.method
+        for preset in ("critical", "edge", "table", "ripples"):
+            view.locator(f"[data-preset={preset}]").click()
+            settle(view)
+            assert_page_is_right(view, exploration)
+        view.locator("[data-preset=critical]").click()
+        settle(view)
+        state, _ = numbers_of(view)
+        both = roots(method_of(state), exploration.nodes[[state["mode"]]])
+        # Both roots meet, up to the square root of rounding.
+        assert abs(both[0, 0] - both[1, 0]) < 1e-7
+
+
+def test_names_from_files_stay_text(shared):
+    assert shared.locator("h1").inner_text() == f"Momentum on {NAUGHTY}"
+    assert LABEL in shared.locator("footer").inner_text()
+    assert shared.title() == f"Momentum on {NAUGHTY}"
+    assert shared.locator("script").count() == 2
+    assert shared.locator("footer img").count() == 0
+
+
+def test_the_page_forbids_network_and_foreign_code(chromium, file):
+    context = chromium.new_context()
+    view = context.new_page()
+    view.goto(file.as_uri())
+    blocked = view.evaluate("""async () => {
+        const kinds = [];
+        addEventListener("securitypolicyviolation", (e) => kinds.push(e.effectiveDirective));
+        await fetch("https://example.org/").catch(() => 0);
+        const script = document.createElement("script");
+        script.textContent = "window.ran = true";
+        document.body.append(script);
+        const image = new Image();
+        image.src = "https://example.org/x.png";
+        document.body.append(image);
+        document.body.insertAdjacentHTML("beforeend", "<p onclick='1' style='color:red'>x</p>");
+        await new Promise((done) => setTimeout(done, 200));
+        return [kinds, window.ran === true];
+    }""")
+    context.close()
+    kinds, ran = blocked
+    assert not ran
+    assert {"connect-src", "script-src-elem", "img-src", "style-src-attr"} <= set(kinds)
+
+
+@pytest.mark.parametrize("options", VIEWS.values(), ids=VIEWS)
+def test_no_serious_accessibility_fault(chromium, file, options):
+    with opened(chromium, file, **options) as view:
+        assert accessibility_faults(view) == []
+        assert not scrolls_sideways(view)
+
+
+def test_the_page_holds_no_address_to_load_from(file):
+    text = file.read_text(encoding="utf-8")
+    assert not re.search(r'(src|href|action)="(?!data:)', text)
+    assert "url(http" not in text
+    assert len(text) < 500_000
+
+
+def test_the_runs_are_real_and_near_their_forecast(exploration):
+    for curve in exploration.curves:
+        assert curve.loss.shape == (2, 41)
+        expected = forecast_loss(
+            curve.method, exploration.nodes, exploration.weights, np.arange(41)
+        )
+        # 100 neurons and two starts: the same size and direction, no more.
+        assert curve.loss.mean(0)[-1] < 0.5 * curve.loss.mean(0)[0]
+        assert 0.2 < curve.loss.mean() / expected.mean() < 5
+
+
+def random_spectrum(rng, n):
+    return np.sort(10 ** rng.uniform(-4, 2, n)), rng.uniform(0.1, 1, n)
+
+
+def test_merging_keeps_ends_and_mass_and_hardly_moves_the_forecast(rng):
+    eigenvalues, weights = random_spectrum(rng, 5000)
+    nodes, mass = merge(eigenvalues, weights, MOST_NODES)
+    assert len(nodes) <= MOST_NODES
+    assert (nodes[0], nodes[-1]) == (eigenvalues[0], eigenvalues[-1])
+    assert np.all(np.diff(nodes) >= 0)
+    np.testing.assert_allclose(mass.sum(), weights.sum(), rtol=1e-12)
+    for method in (gradient_descent(1.8 / nodes[-1]), heavy_ball(1 / nodes[-1], 0.95)):
+        steps = np.arange(0, 60, 7)
+        # A bin spans a ratio of 10^(6/600), 2.3 %; the mean within it moves a loss by far less.
+        np.testing.assert_allclose(
+            forecast_loss(method, nodes, mass, steps),
+            forecast_loss(method, eigenvalues, weights, steps),
+            rtol=2e-3,
+        )
+
+
+def test_few_eigenvalues_are_not_merged(rng):
+    eigenvalues, weights = random_spectrum(rng, MOST_NODES)
+    nodes, mass = merge(eigenvalues, weights, MOST_NODES)
+    np.testing.assert_array_equal(nodes, eigenvalues)
+    np.testing.assert_array_equal(mass, weights)
+
+
+@given(st.floats(-3, 0.6), st.floats(0, 4), st.booleans())
+def test_the_largest_root_belongs_to_an_end_of_the_spectrum(power, level, corrected):
+    """The plane is coloured from the two ends alone."""
+    modes = np.geomspace(1e-5, 1, 300)
+    make = nesterov if corrected else heavy_ball
+    method = make(10**power, 1 - 10**-level)
+    moduli = np.abs(roots(method, modes)).max(axis=0)
+    # Equal up to the rounding of a double root.
+    assert moduli.max() <= max(moduli[0], moduli[-1]) * (1 + 1e-7)
+
+
+def test_the_command_writes_the_page(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    data = load("digits", n=60)
+    np.savez("<b>my & data.npz", x=data.x, y=data.y)
+    # The shapes of the fixture's runs, so that nothing is compiled again.
+    words = ["explore", "<b>my & data.npz", "--runs", "1", "--steps", "40", "--width", "100"]
+    cli.main([*words, "-o", "page.html"])
+    assert "page.html" in capsys.readouterr().out
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "&lt;b&gt;my &amp; data" in text
+    assert "<b>my" not in text
+
+
+def test_a_page_that_cannot_be_written_is_one_sentence(tmp_path):
+    with pytest.raises(InvalidInput, match=r"cannot be written to .*page\.html"):
+        write_page("text", tmp_path / "missing" / "page.html")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InvalidInput, match="cannot be written"):
+        write_page("text", tmp_path / "folder")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]

@@ -1,0 +1,341 @@
+"""The report shows the stored numbers, gives them back, and runs nothing from a file."""
+
+import csv
+import dataclasses
+import io
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from browser import VIEWS, accessibility_faults, chromium, opened, scrolls_sideways, settle
+from inertial import InvalidInput, Settings, cli, compare, load, read_run
+from inertial.report.run_page import MOST_NUMBERS, report_page
+from inertial.theory.audit import AuditEntry
+from inertial.theory.theorem import Margin
+
+__all__ = ["chromium"]
+
+NAUGHTY = "<script>alert(1)</script>"
+LABEL = '"><img src=x onerror=alert(2)>'
+
+
+def judged(theorem, verdict, **changes):
+    """An entry of an audit."""
+    entry = AuditEntry(
+        theorem=theorem,
+        source="002 Theorem 1",
+        statement=f"the loss falls, says {NAUGHTY}",
+        form="only",
+        erratum=None,
+        verdict=verdict,
+        reason="",
+        finding=verdict,
+        margin=0.25,
+        ratio=None,
+        first_violation=None,
+        axis="step",
+        where="",
+        assumptions=(),
+        counts={},
+        frequency=None,
+    )
+    return dataclasses.replace(entry, **changes)
+
+
+AUDIT = (
+    judged("rate", "holds", assumptions=(Margin("wide <enough>", -3.5), Margin("open", None))),
+    judged("bound", "violated", margin=-2.0, first_violation=7, reason="the claim fails"),
+    judged("slip", "violated", form="printed", margin=-1.0),
+    judged("width", "unverifiable", margin=None),
+)
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    """A small run whose data, label and command try to break out of the page."""
+    data = load("digits", n=40)
+    named = dataclasses.replace(data.provenance, name=NAUGHTY, label=LABEL)
+    return compare(
+        dataclasses.replace(data, provenance=named),
+        Settings(width=100, seeds=(3, 5), steps=30),
+        out=tmp_path_factory.mktemp("run") / "run",
+        command=f"inertial compare {NAUGHTY}",
+    )
+
+
+@pytest.fixture(scope="module")
+def stored(result):
+    return read_run(result.run)
+
+
+@pytest.fixture(scope="module")
+def file(stored, tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    path.write_text(report_page(*stored, AUDIT, command="inertial report run"), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def shared(chromium, file):
+    with opened(chromium, file) as view:
+        yield view
+
+
+def saved(view, name):
+    """Text of a file that the page gives when its button is pressed."""
+    with view.expect_download() as download:
+        view.locator(f'[data-save="{name}"]').click()
+    assert download.value.suggested_filename == name
+    return download.value.path().read_text(encoding="utf-8")
+
+
+def rows_of(text):
+    head, *rows = csv.reader(io.StringIO(text))
+    return head, rows
+
+
+def long_table(arrays, names, every=1):
+    """The rows that a CSV must hold: one a method, seed and step, in the store's order."""
+    return [
+        [str(method), str(seed), str(step), *values]
+        for method in arrays.method.values
+        for seed in arrays.seed.values
+        for step in arrays.step.values[::every]
+        for values in [
+            [
+                float(arrays[name].sel({"method": method, "seed": seed, "step": step}))
+                for name in names
+            ]
+        ]
+    ]
+
+
+def assert_same(rows, expected):
+    """Keys as they are; numbers to the last bit; an empty field where there is none."""
+    assert [row[:3] for row in rows] == [row[:3] for row in expected]
+    read = [[float(cell) if cell else np.nan for cell in row[3:]] for row in rows]
+    np.testing.assert_array_equal(read, [row[3:] for row in expected])
+
+
+@pytest.mark.parametrize(
+    ("figure", "names"),
+    [
+        ("convergence", ["loss", "forecast_loss"]),
+        ("distance", ["max_distance", "mean_distance"]),
+        ("pattern", ["pattern_change"]),
+    ],
+)
+def test_csv_is_the_store(shared, stored, figure, names):
+    arrays, _ = stored
+    head, rows = rows_of(saved(shared, f"{figure}.csv"))
+    assert head == ["method", "seed", "step", *names]
+    assert_same(rows, long_table(arrays, names))
+
+
+@pytest.mark.parametrize("figure", ["spectrum", "weight"])
+def test_csv_of_the_spectrum_is_the_store(shared, stored, figure):
+    arrays, _ = stored
+    head, rows = rows_of(saved(shared, f"{figure}.csv"))
+    assert head == ["mode", "eigenvalue", "weight"]
+    read = np.array(rows, float)
+    np.testing.assert_array_equal(read[:, 1], arrays.eigenvalue)
+    np.testing.assert_array_equal(read[:, 2], arrays.weight)
+
+
+def test_every_figure_is_saved_as_svg(shared):
+    names = shared.evaluate(
+        "[...document.querySelectorAll('[data-save$=svg]')].map((b) => b.dataset.save)"
+    )
+    assert names == [
+        f"{name}.svg" for name in ("convergence", "spectrum", "weight", "distance", "pattern")
+    ]
+    space = "{http://www.w3.org/2000/svg}"
+    for name in names:
+        root = ET.fromstring(saved(shared, name))  # noqa: S314 - our own page made it
+        assert root.tag == f"{space}svg"
+        drawn = [*root.iter(f"{space}path"), *root.iter(f"{space}circle")]
+        # Style sheets stay behind, so colours must be attributes.
+        assert all(one.get("fill") and not one.get("class") for one in drawn)
+        assert len({one.get("stroke") for one in drawn}) > 1
+
+
+def test_the_curves_drawn_are_mean_and_forecast(shared, stored):
+    """Heights of the drawn lines, read back through the axis, are those of the store."""
+    arrays, _ = stored
+    paths, ticks = shared.evaluate("""() => {
+        const svg = document.querySelector("#convergence > svg");
+        const text = [...svg.querySelectorAll("text[text-anchor=end]:not([class])")];
+        return [[...svg.querySelectorAll("path.line")].map((p) => p.getAttribute("d")),
+                text.map((t) => [Number(t.textContent), Number(t.getAttribute("y")) - 4])];
+    }""")
+    (low, bottom), *_, (high, top) = ticks
+
+    def heights(path):
+        y = np.array([float(point.split(" ")[1]) for point in path[1:].split("L")])
+        share = (y - bottom) / (top - bottom)
+        return low * (high / low) ** share
+
+    mean = arrays.loss.mean("seed").transpose("method", "step").values
+    forecast = arrays.forecast_loss.mean("seed").transpose("method", "step").values
+    for path, expected in zip(paths, [*mean, *forecast], strict=False):
+        # Paths are written to a hundredth of a pixel.
+        np.testing.assert_allclose(heights(path), expected, rtol=2e-3)
+
+
+def test_the_table_is_what_compare_says(shared, result):
+    cells = shared.evaluate(
+        """[...document.querySelectorAll("#summary tr")].map(
+            (row) => [...row.children].map((cell) => cell.innerText.trim()))"""
+    )
+    table = {row[0]: row[1:] for row in cells}
+    for column, summary in enumerate(result.methods):
+        assert float(table["step size η"][column]) == pytest.approx(summary.eta, rel=1e-4)
+        for share, title in (("0.1", "10"), ("0.001", "0.1")):
+            measured = summary.steps_to[share]["measured"]
+            shown = table[f"steps to {title} % of the loss"][column]
+            assert shown == "–" if measured is None else float(shown) == measured
+        assert float(table["final loss, mean"][column]) == pytest.approx(
+            summary.loss_last_mean, rel=1e-3
+        )
+        assert float(table["forecast error"][column]) == pytest.approx(
+            summary.forecast_error, rel=0.06
+        )
+        assert float(table["largest distance from start"][column]) == pytest.approx(
+            summary.max_distance_mean, rel=6e-3
+        )
+
+
+def test_names_from_files_stay_text(shared):
+    assert shared.locator("h1").inner_text() == f"Momentum on {NAUGHTY}"
+    facts = shared.locator(".facts").inner_text()
+    assert LABEL in facts
+    assert f"inertial compare {NAUGHTY}" in facts
+    assert "inertial report run" in facts
+    assert shared.locator("script").count() == 2
+    assert shared.locator("main img").count() == 0
+
+
+def test_the_audit_table_opens_by_key_and_keeps_slips_apart(shared):
+    assert (
+        "1 holds, 1 violated, 1 unverifiable"
+        in shared.locator(".audit .caption").first.inner_text()
+    )
+    lines = shared.locator(".audit details")
+    assert lines.evaluate_all("all => all.map((one) => one.dataset.theorem)") == [
+        "rate",
+        "bound",
+        "width",
+        "slip",
+    ]
+    first = lines.nth(0)
+    assert not first.locator(".more").is_visible()
+    first.locator("summary").focus()
+    shared.keyboard.press("Enter")
+    text = first.inner_text()
+    assert NAUGHTY in text
+    assert "wide <enough>" in text
+    assert "-3.5" in text
+    assert "unknown" in text
+    lines.nth(1).locator("summary").click()
+    assert "first violated at step 7" in lines.nth(1).inner_text()
+
+
+def test_without_an_audit_there_is_no_such_section(stored):
+    assert "theorems, judged" not in report_page(*stored)
+
+
+@pytest.mark.parametrize("options", VIEWS.values(), ids=VIEWS)
+def test_no_serious_accessibility_fault(chromium, file, options):
+    with opened(chromium, file, **options) as view:
+        view.locator(".audit summary").first.click()
+        assert accessibility_faults(view) == []
+        assert not scrolls_sideways(view)
+
+
+def invented(steps, seeds=5):
+    """Arrays of a run of any length."""
+    rng = np.random.default_rng(1)
+    along, shape = ("method", "seed", "step"), (3, seeds, steps + 1)
+    names = ("loss", "forecast_loss", "max_distance", "mean_distance", "pattern_change")
+    return xr.Dataset(
+        {
+            **{name: (along, rng.uniform(1, 2, shape)) for name in names},
+            "kernel_drift": (along, rng.uniform(0, 1, shape), {"long_name": "Drift of <H>"}),
+            "status": (along[:2], np.full(shape[:2], "finished", dtype=object)),
+            **{name: (("method",), np.array([0.1, 0.2, 0.3])) for name in ("eta", "beta", "gamma")},
+            "eigenvalue": (("mode",), np.geomspace(1e-3, 9, 1000)),
+            "weight": (("mode",), np.ones(1000)),
+        },
+        coords={
+            "method": ["gradient_descent", "heavy_ball", "nesterov"],
+            "seed": np.arange(seeds),
+            "step": np.arange(steps + 1),
+        },
+        attrs={
+            "data": "x", "n": 1000, "d": 5, "width": 9, "rule": "paper", "kernel": "infinite",
+            "data_sha256": "0" * 64,
+        },
+    )  # fmt: skip
+
+
+def test_a_long_run_is_thinned_and_says_so(chromium, tmp_path):
+    arrays = invented(4000)
+    text = report_page(arrays, {})
+    assert len(text) < 1_500_000
+    every = -(-6 * 3 * 5 * 4001 // MOST_NUMBERS)
+    assert every > 1
+    path = tmp_path / "long.html"
+    path.write_text(text, encoding="utf-8")
+    with opened(chromium, path) as view:
+        assert f"every {every}th step" in view.locator("main").inner_text()
+        assert view.get_by_role("heading", name="Drift of <H>").is_visible()
+        head, rows = rows_of(saved(view, "kernel_drift.csv"))
+        assert head == ["method", "seed", "step", "kernel_drift"]
+        some = arrays.isel({"seed": slice(0, 1)})
+        kept = [row for row in rows if row[1] == "0"]
+        assert_same(kept, long_table(some, ["kernel_drift"], every))
+
+
+def test_a_divergence_leaves_gaps_not_faults(chromium, tmp_path):
+    arrays = invented(30, seeds=2)
+    arrays.loss[1, 0, 12:] = np.nan
+    arrays.forecast_loss[1, 0, 8:] = np.inf
+    arrays.status[1, 0] = "diverged"
+    path = tmp_path / "diverged.html"
+    path.write_text(report_page(arrays, {}), encoding="utf-8")
+    with opened(chromium, path) as view:
+        table = view.locator("#summary").inner_text()
+        assert "diverged runs\t0\t1\t0" in table
+        _, rows = rows_of(saved(view, "convergence.csv"))
+        gap = next(row for row in rows if row[:3] == ["heavy_ball", "0", "12"])
+        assert gap[3] == ""
+        assert gap[4] == "Infinity"
+        assert len(view.locator("#convergence > svg path.line").nth(1).get_attribute("d")) > 50
+
+
+def test_the_page_prints(chromium, file):
+    with opened(chromium, file) as view:
+        pdf = view.pdf(format="A4")
+        settle(view)
+    assert pdf.startswith(b"%PDF")
+    assert 1 <= pdf.count(b"/Type /Page\n") <= 6
+
+
+@pytest.mark.parametrize("lost", ["loss", "eta"])
+def test_other_arrays_are_refused_in_one_sentence(stored, lost):
+    arrays, manifest = stored
+    with pytest.raises(InvalidInput, match=f"lacks {lost}.*inertial compare"):
+        report_page(arrays.drop_vars(lost), manifest)
+
+
+def test_the_command_writes_the_page(result, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    cli.main(["report", str(result.run), "--no-audit", "-o", "page.html"])
+    assert "page.html" in capsys.readouterr().out
+    assert NAUGHTY not in (tmp_path / "page.html").read_text(encoding="utf-8")
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["report", str(tmp_path)])
+    assert stop.value.code == 2
+    assert "is not a run" in capsys.readouterr().err
