@@ -4,17 +4,25 @@ import json
 import warnings
 from dataclasses import asdict, replace
 
+import jax
 import numpy as np
 import pytest
 
 from inertial import (
     InvalidInput,
+    Network,
     Settings,
     StabilityWarning,
     compare,
+    decompose,
+    finite_gram,
+    forecast,
     forecast_loss,
+    initial_residual,
     load,
+    nesterov,
     read_run,
+    spectral_radius,
     survey,
     tune,
 )
@@ -209,3 +217,51 @@ def test_a_flow_without_its_method_is_refused():
         Settings(methods=("heavy_ball",), flows=("nesterov_flow",))
     with pytest.raises(InvalidInput, match="did you mean 'gradient_flow'"):
         Settings(flows=("gradient_flo",))
+
+
+def test_every_number_of_a_summary_is_recomputed_from_the_arrays(data, tmp_path):
+    settings = Settings(
+        methods=("heavy_ball",), width=100, seeds=(0, 1), steps=30, eta=0.01, beta=0.7
+    )
+    result = compare(data, settings, out=tmp_path / "run")
+    row, run = result.methods[0], result.arrays.sel({"method": "heavy_ball"})
+    assert (row.eta, row.beta, row.gamma) == (0.01, 0.7, 0.0)
+    gaps = [
+        max(
+            abs(run.loss.values[s, t] ** 0.5 - run.forecast_loss.values[s, t] ** 0.5)
+            for t in range(31)
+        )
+        / run.loss.values[s, 0] ** 0.5
+        for s in range(2)
+    ]
+    assert row.forecast_error == pytest.approx(np.mean(gaps))
+    assert row.max_distance_mean == pytest.approx(run.max_distance.values[:, -1].mean())
+    assert row.pattern_change_mean == pytest.approx(run.pattern_change.values[:, -1].mean())
+
+
+def test_the_finite_kernel_is_each_seeds_own(data, tmp_path):
+    settings = Settings(methods=("nesterov",), width=60, seeds=(0, 1), steps=20, kernel="finite")
+    run = compare(data, settings, out=tmp_path / "run").arrays.sel({"method": "nesterov"})
+    for row, seed in enumerate((0, 1)):
+        network = Network(60, data.x.shape[1])
+        w, _ = network.init(jax.random.key(seed))
+        residual = initial_residual(network, data.x, data.y, seed=seed)
+        spectrum = decompose(finite_gram(data.x, np.asarray(w)))
+        method = nesterov(run.eta.item(), run.beta.item())
+        expected = forecast(method, spectrum, residual, np.arange(21)).loss
+        np.testing.assert_allclose(run.forecast_loss.values[row], expected, rtol=1e-9)
+
+
+def test_advice_recomputed_on_the_whole_spectrum(data):
+    advice = tune(data, "paper")
+    for entry in advice.methods:
+        method, largest = entry.method, advice.eigenvalues[-1]
+        assert entry.spectral_radius == spectral_radius(method, advice.eigenvalues)
+        expected = 2 * (1 + method.beta) / (1 + 2 * method.gamma) / largest
+        assert entry.stability_limit == pytest.approx(expected)
+
+
+def test_the_best_advice_reaches_the_target(data):
+    advice = tune(data)
+    unreached = replace(advice.methods[0], steps_to=None, spectral_radius=0.1)
+    assert replace(advice, methods=(unreached, advice.methods[1])).best is advice.methods[1]

@@ -27,6 +27,18 @@ def test_finite_gram_is_the_jacobian_times_its_transpose(rng):
     np.testing.assert_allclose(finite_gram(x, w), jacobian @ jacobian.T, rtol=0, atol=1e-12)
 
 
+def test_more_rows_than_a_block_are_all_filled(rng):
+    x, w = rng.standard_normal((1030, 3)), rng.standard_normal((600, 3))
+    active = (x @ w.T >= 0).astype(float)
+    expected = (x @ x.T) * (active @ active.T) / 600
+    np.testing.assert_allclose(finite_gram(x, w), expected, rtol=0, atol=1e-12)
+    angle = np.arccos(np.clip(x @ x.T / np.outer(*2 * [np.linalg.norm(x, axis=1)]), -1, 1))
+    # arccos at nearly equal directions keeps half its digits.
+    np.testing.assert_allclose(
+        infinite_gram(x), (x @ x.T) * (np.pi - angle) / (2 * np.pi), rtol=0, atol=1e-6
+    )
+
+
 def test_output_covariance_is_that_of_random_networks(rng):
     x = rng.standard_normal((5, 3))
     width, draws = 64, 4000

@@ -121,6 +121,8 @@ def test_first_steps_follow_the_start_convention(beta, d):
         lambda: heavy_ball(0.1, -0.1),
         lambda: Method("nesterov", 0.1, 0.5, 0.6),
         lambda: nesterov_varying(0.1, 0.0),
+        lambda: Method("nesterov", 0.1, 0.5, 0.5, friction=3.0),
+        lambda: Method("gradient_descent", 0.1, 0.5),
     ],
 )
 def test_coefficients_out_of_range_are_refused_with_a_remedy(make):

@@ -1,8 +1,9 @@
 """Closed forms of the modal recursion against matrix powers, thresholds and polynomials."""
 
+import mpmath
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.special import eval_gegenbauer
 
@@ -40,13 +41,16 @@ def by_matrix_power(method, eigenvalue, step):
 
 
 @given(etas, betas, st.sampled_from(["gradient_descent", "heavy_ball", "zero", "copy"]))
-def test_any_step_is_the_matrix_power(eta, beta, kind):
-    method = {
-        "gradient_descent": gradient_descent(eta),
-        "heavy_ball": heavy_ball(eta, beta),
-        "zero": nesterov(eta, beta),
-        "copy": nesterov(eta, beta, start="copy"),
+def test_any_step_is_the_matrix_power(share, beta, kind):
+    make = {
+        "gradient_descent": gradient_descent,
+        "heavy_ball": lambda eta: heavy_ball(eta, beta),
+        "zero": lambda eta: nesterov(eta, beta),
+        "copy": lambda eta: nesterov(eta, beta, start="copy"),
     }[kind]
+    # Up to the stability limit: traces and determinants of both signs.
+    method = make(share * stability_limit(make(1.0)))
+    assume(np.abs(1 - method.eta * EIGENVALUES).min() > 1e-6)  # start zero divides by this
     expected = [[by_matrix_power(method, l, int(t)) for l in EIGENVALUES] for t in STEPS]
     # Near a double root the power's error grows like t^2 eps, here 101^2 eps = 2e-12, times the
     # amplification's own size, which stays of order 1.
@@ -63,6 +67,25 @@ def test_a_double_root_grows_linearly_before_it_decays():
     # U_t - beta U_{t-1} with U_t = (t + 1) z^t and z = sqrt(beta) = 0.9.
     expected = (t + 1) * 0.9**t - beta * t * 0.9 ** (t - 1)
     np.testing.assert_allclose(factor, expected, rtol=1e-9)
+
+
+def test_a_near_double_root_keeps_its_digits_for_a_million_steps():
+    # 50-digit arithmetic as the other side; the roots differ from 1 by 5e-6.
+    mpmath.mp.dps = 50
+    beta = mpmath.mpf(1 - 1e-5)
+    eta = float((1 - mpmath.sqrt(beta)) ** 2) * 1.0001
+    trace = 1 + beta - mpmath.mpf(eta)
+    offset = mpmath.sqrt(mpmath.mpc(trace**2 - 4 * beta))
+    z, other = (trace + offset) / 2, (trace - offset) / 2
+
+    def u(k):
+        return (z ** (k + 1) - other ** (k + 1)) / (z - other)
+
+    for step in (10_000, 100_000, 1_000_000):
+        exact = float((u(step) - beta * u(step - 1)).real)
+        (value,) = amplification(heavy_ball(eta, float(beta)), np.ones(1), np.array([step]))[0]
+        # eta itself is rounded: a relative 1e-16 against a discriminant of 1e-4 of eta, times t.
+        assert value == pytest.approx(exact, rel=1e-9)
 
 
 @given(st.floats(0.05, 1.3), st.integers(1, 9))

@@ -147,8 +147,8 @@ def test_divergence_ends_with_a_status_and_a_step(problem, precision):
     assert run.status == "diverged"
     assert run.diverged_at == run.steps[-1] < 500
     assert len(run.loss) == len(run.max_distance) == len(run.pattern_change) == len(run.steps)
-    assert (run.loss[:-1] <= 1e6 * run.loss[0]).all()
-    assert not run.loss[-1] <= 1e6 * run.loss[0]
+    assert (run.loss[:-1] <= module.DIVERGED * run.loss[0]).all()
+    assert not run.loss[-1] <= module.DIVERGED * run.loss[0]
 
 
 def test_progress_counts_every_step_once(problem):

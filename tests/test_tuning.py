@@ -120,6 +120,62 @@ def test_the_forecast_rule_keeps_its_margin(landscape):
         assert 0 < share <= 0.9 * (1 + 1e-12)
 
 
+@pytest.mark.parametrize("condition", [1.0, 2.0, 10.0, 1e4])
+@pytest.mark.parametrize("target", [0.1, 1e-4, 1e-8])
+def test_the_forecast_rule_is_no_slower_than_what_was_published(condition, target):
+    eigenvalues = np.linspace(1.0, condition, 30)
+    weights = np.ones(30)
+    extremes = Extremes(1.0, condition, 0.0, 0.0, 30)
+
+    def settled(method):
+        steps = np.arange(6000)
+        loss = forecast_loss(method, eigenvalues, weights, steps)
+        return np.flatnonzero(loss > target * loss[0])[-1] + 1
+
+    for name in METHODS:
+        ours = settled(fastest(name, eigenvalues, weights, target))
+        for rule in (paper, quadratic):
+            other = rule(name, extremes)
+            if other.eta * condition <= 0.9 * stability_limit(other):
+                assert ours <= settled(other)
+        if name != "gradient_descent":
+            assert ours <= settled(fastest("gradient_descent", eigenvalues, weights, target))
+
+
+def test_every_rule_on_one_spectrum_by_hand():
+    """lambda from 1 to 9, n = 10: condition 9, kappa = 37/3, bound 9.25."""
+    extremes = Extremes(1.0, 9.0, 0.0, 0.0, 10)
+    root = np.sqrt(37 / 3)
+    expected = {
+        (paper, "gradient_descent"): (4 / 37, 0.0),
+        (paper, "heavy_ball"): (4 / 37, (1 - 1 / (2 * root)) ** 2),
+        (paper, "nesterov"): (2 / 37, (3 * root - 2) / (3 * root + 2)),
+        (quadratic, "gradient_descent"): (0.2, 0.0),
+        (quadratic, "heavy_ball"): (4 / 16, 0.25),
+        (quadratic, "nesterov"): (4 / 28, (28**0.5 - 2) / (28**0.5 + 2)),
+        (wang, "gradient_descent"): (0.01, 0.0),
+        (wang, "heavy_ball"): (0.01, (1 - np.sqrt(0.005)) ** 2),
+    }
+    for (rule, name), (eta, beta) in expected.items():
+        method = rule(name, extremes)
+        assert (method.eta, method.beta) == pytest.approx((eta, beta)), (rule, name)
+        assert method.gamma == (method.beta if name == "nesterov" else 0.0)
+
+
+def test_a_target_out_of_reach_gets_the_lowest_loss(monkeypatch):
+    from inertial.dynamics import tuning
+
+    monkeypatch.setattr(tuning, "_RACE_STEPS", 30)
+    eigenvalues, weights = np.geomspace(1e-6, 1.0, 20), np.ones(20)
+    ours = fastest("heavy_ball", eigenvalues, weights, 1e-9)
+    last = np.array([29])
+    lowest = forecast_loss(ours, eigenvalues, weights, last)[0]
+    for beta in (0.0, 0.5, 0.9, 0.99):
+        for share in (0.2, 0.5, 0.9):
+            other = heavy_ball(share * 2 * (1 + beta), beta)
+            assert lowest <= forecast_loss(other, eigenvalues, weights, last)[0] * 1.02
+
+
 def test_merging_eigenvalues_changes_the_choice_little():
     rng = np.random.default_rng(0)
     eigenvalues = np.sort(np.concatenate([rng.uniform(1e-3, 1, 1500), [20.0, 300.0]]))

@@ -1,11 +1,12 @@
 """Advice for a data set: step size and momentum of every method, and how long training takes."""
 
+import math
 from dataclasses import dataclass
 
 from inertial._checks import fraction, one_of
 from inertial._types import Eigenvalues, MethodName
 from inertial.data import Data, Provenance
-from inertial.dynamics.forecast import STEPS_LIMIT, steps_to
+from inertial.dynamics.forecast import steps_to
 from inertial.dynamics.method import Method
 from inertial.dynamics.modes import spectral_radius, stability_limit
 from inertial.dynamics.tuning import RULES, choose
@@ -40,8 +41,11 @@ class Advice:
 
     @property
     def best(self) -> MethodAdvice:
-        """The method with the fewest forecast steps to the target."""
-        return min(self.methods, key=lambda m: STEPS_LIMIT if m.steps_to is None else m.steps_to)
+        """The method with the fewest forecast steps to the target, or the smallest radius."""
+        return min(
+            self.methods,
+            key=lambda m: (math.inf if m.steps_to is None else m.steps_to, m.spectral_radius),
+        )
 
     def of(self, name: MethodName) -> MethodAdvice:
         """Return the entry of a method by name."""

@@ -26,6 +26,9 @@ _HOPELESS = 1e12
 STEPS_LIMIT = 1_000_000
 """Where the search for a step count gives up."""
 
+_SEARCH_ENTRIES = 3 * 10**8
+"""Steps x modes after which a search step by step gives up, some seconds to a minute."""
+
 
 def forecast(
     method: Method,
@@ -102,13 +105,15 @@ def steps_to(
     """First step whose forecast loss is at most `fraction` of the loss at the start.
 
     Gradient descent's forecast only falls, so its step is bisected; momentum makes the loss ring,
-    so every step is looked at in blocks.  None if the step lies beyond `limit`.
+    so every step is looked at in blocks, as far as half a minute goes.  None if the step lies
+    beyond `limit` or that.
     """
     target = fraction * 0.5 * float(weights.sum())
     if method.beta == 0 and method.eta * eigenvalues.max() <= 2:
         return _bisect(method, eigenvalues, weights, target, limit)
     varying = method.friction is not None
     block = _FIRST if varying else max(_FIRST, _BLOCK // (4 * len(eigenvalues)))
+    limit = min(limit, _SEARCH_ENTRIES // len(eigenvalues))
     first = 0
     while first <= limit:
         steps = np.arange(first, min(first + block, limit + 1))

@@ -20,12 +20,12 @@ is always the sequence where the gradient is taken.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float
 
-from inertial._checks import InvalidInput, positive, unit_interval
+from inertial._checks import InvalidInput, one_of, positive, unit_interval
 from inertial._types import MethodName
 
 Start = Literal["zero", "copy"]
@@ -71,8 +71,14 @@ class Method:
             unit_interval("beta", self.beta)
         else:
             positive("friction", self.friction)
+            if self.beta != 1:
+                raise InvalidInput(f"beta is {self.beta}; with friction give a 1, its limit.")
         if not 0 <= self.gamma <= self.beta:
             raise InvalidInput(f"gamma is {self.gamma}; give a number between 0 and beta.")
+        if self.name == "gradient_descent" and self.beta:
+            raise InvalidInput(f"beta is {self.beta}; gradient descent has none, give a 0.")
+        one_of("start", self.start, get_args(Start))
+        one_of("method", self.name, get_args(MethodName))
 
     @property
     def sequence(self) -> Sequence:

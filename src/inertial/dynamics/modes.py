@@ -33,8 +33,8 @@ def companion(
 
 def roots(method: Method, eigenvalues: Eigenvalues) -> Complex[np.ndarray, "2 n"]:
     """Both roots of ``z^2 - T z + D`` for every eigenvalue (limits, for varying momentum)."""
-    trace, determinant = companion(method, eigenvalues)
-    offset = np.sqrt((trace**2 - 4 * determinant).astype(complex))
+    trace, _ = companion(method, eigenvalues)
+    offset = np.sqrt(_discriminant(method, eigenvalues).astype(complex))
     return np.stack([trace + offset, trace - offset]) / 2
 
 
@@ -81,12 +81,15 @@ def amplification(
     history = determinant if method.start == "copy" else np.full_like(trace, method.beta)
     factor = np.empty((len(steps), len(eigenvalues)))
     t = steps[:, None].astype(float)
-    complex_roots = trace**2 < 4 * determinant
+    discriminant = _discriminant(method, eigenvalues)
+    complex_roots = discriminant < 0
     for modes, partial_sums in ((complex_roots, _sine_ratios), (~complex_roots, _geometric_sums)):
         if modes.any():
             # Roots of a negative trace are those of its absolute value with the sign changed.
             sign = np.where(trace[modes] < 0, -1.0, 1.0)
-            scale, here, before = partial_sums(np.abs(trace[modes]), determinant[modes], t)
+            scale, here, before = partial_sums(
+                np.abs(trace[modes]), determinant[modes], discriminant[modes], t
+            )
             with np.errstate(over="ignore"):
                 grown = sign ** (t % 2) * scale ** np.maximum(t - 1, 0)
                 factor[:, modes] = grown * (scale * here - sign * history[modes] * before)
@@ -94,25 +97,40 @@ def amplification(
     return factor
 
 
+def _discriminant(method: Method, eigenvalues: Eigenvalues) -> Float[np.ndarray, "n"]:
+    """``T^2 - 4 D`` from ``1 - beta`` and ``eta l``, which keeps the digits where both are small.
+
+    With ``s = (1 - beta) + (1 + gamma) eta l`` it is ``s^2 - 4 eta l``.
+    """
+    scaled = method.eta * eigenvalues
+    return ((1 - method.beta) + (1 + method.gamma) * scaled) ** 2 - 4 * scaled
+
+
 def _sine_ratios(
-    trace: Float[np.ndarray, "k"], determinant: Float[np.ndarray, "k"], t: Float[np.ndarray, "T 1"]
+    trace: Float[np.ndarray, "k"],
+    determinant: Float[np.ndarray, "k"],
+    discriminant: Float[np.ndarray, "k"],
+    t: Float[np.ndarray, "T 1"],
 ) -> tuple[Float[np.ndarray, "k"], Float[np.ndarray, "T k"], Float[np.ndarray, "T k"]]:
     """Modulus r of complex roots, and ``U_t / r^t`` and ``U_{t-1} / r^{t-1}``."""
-    height = np.sqrt(4 * determinant - trace**2)
+    height = np.sqrt(-discriminant)
     angle, modulus = np.arctan2(height, trace), np.sqrt(determinant)
     sine = height / (2 * modulus)
     return modulus, np.sin((t + 1) * angle) / sine, np.sin(t * angle) / sine
 
 
 def _geometric_sums(
-    trace: Float[np.ndarray, "k"], determinant: Float[np.ndarray, "k"], t: Float[np.ndarray, "T 1"]
+    trace: Float[np.ndarray, "k"],
+    determinant: Float[np.ndarray, "k"],
+    discriminant: Float[np.ndarray, "k"],
+    t: Float[np.ndarray, "T 1"],
 ) -> tuple[Float[np.ndarray, "k"], Float[np.ndarray, "T k"], Float[np.ndarray, "T k"]]:
     """Larger real root z, and ``U_t / z^t`` and ``U_{t-1} / z^{t-1}``: sums of a geometric series.
 
     The gap ``1 - z_-/z_+`` comes from the discriminant, so that near a double root, where the sum
-    tends to t + 1, no digits are lost.
+    tends to t + 1, few digits are lost.
     """
-    offset = np.sqrt(trace**2 - 4 * determinant)
+    offset = np.sqrt(discriminant)
     larger = (trace + offset) / 2
     safe = np.where(larger > 0, larger, 1.0)
     gap = np.where(larger > 0, offset / safe, 1.0)

@@ -14,14 +14,15 @@ from inertial._checks import InvalidInput, fraction, one_of
 from inertial._types import Eigenvalues, MethodName
 from inertial.dynamics.forecast import steps_to
 from inertial.dynamics.method import Method, gradient_descent, heavy_ball, nesterov
+from inertial.dynamics.modes import stability_limit
 from inertial.problem.landscape import Landscape
 from inertial.problem.spectrum import Extremes
 
 MARGIN = 0.9
 """Share of the stability limit that `forecast` uses: a finite network's kernel differs."""
 
-_HOLD = 1.25
-"""`forecast` asks the loss to stay below the target until this many times the step count."""
+_HOLD = (0.25, 20)
+"""`forecast` asks the loss to stay below the target for this share of the steps, and this many."""
 
 _RACE_STEPS = 5_000
 """Where the race among candidates ends if none has reached the target."""
@@ -135,17 +136,18 @@ def fastest(
 ) -> Method:
     """Step size and momentum with the fewest forecast steps to a target loss.
 
-    All candidates on a grid of momentum and share of the stability limit (at most `margin`) run the
-    modal recursion side by side.  The winner is the first whose forecast loss is at most `target`
-    times its start and stays there for another quarter of its steps: a momentary dip of the ringing
-    loss does not win.  If no candidate gets there in 5,000 steps, the lowest loss wins.
+    Candidates on a grid of momentum and share of the stability limit (at most `margin`), and the
+    `paper` and `quadratic` settings within it, run the modal recursion side by side.  The winner is
+    the first whose forecast loss is at most `target` times its start and stays there for another
+    quarter of its steps, and at least twenty: the next ring of the loss does not undo it.  If no
+    candidate gets there in 5,000 steps, the lowest loss wins.
 
     Parameters
     ----------
     name
         The method to tune.
     eigenvalues, weights
-        Spectrum and expected squared modal coordinates, shape (n,).
+        Spectrum in ascending order and expected squared modal coordinates, shape (n,).
     target
         Share of the initial loss, in (0, 1).
     margin
@@ -153,17 +155,29 @@ def fastest(
 
     """
     nodes, mass = _merge(eigenvalues, weights)
+    ends = Extremes(float(eigenvalues[0]), float(eigenvalues[-1]), 0.0, 0.0, len(eigenvalues))
+    published = [rule(name, ends) for rule in (paper, quadratic)]
+    candidates = _candidates(name, ends.largest, margin) + [
+        method
+        for method in published
+        if method.eta * ends.largest <= margin * stability_limit(method)
+    ]
     if name == "gradient_descent":
-        candidates = [gradient_descent(float(2 * share / nodes[-1])) for share in _shares(margin)]
         return min(candidates, key=lambda m: (steps_to(m, nodes, mass, target) or np.inf, -m.eta))
-    corrected = name == "nesterov"
-    beta, share = np.meshgrid(1 - np.geomspace(5e-4, 0.5, 40), _shares(margin), indexing="ij")
-    beta, share = beta.ravel(), share.ravel()
-    gamma = beta if corrected else np.zeros_like(beta)
-    eta = share * 2 * (1 + beta) / (1 + 2 * gamma) / nodes[-1]
-    winner = _race(eta, beta, gamma, nodes, mass, target)
-    make = nesterov if corrected else heavy_ball
-    return make(float(eta[winner]), float(beta[winner]))
+    return candidates[_race(candidates, nodes, mass, target)]
+
+
+def _candidates(name: MethodName, largest: float, margin: float) -> list[Method]:
+    """Methods on the grid; momentum is even up to 1/2, beyond that its distance from 1 shrinks."""
+    if name == "gradient_descent":
+        return [gradient_descent(float(2 * share / largest)) for share in _shares(margin)]
+    momenta = [*np.linspace(0, 0.5, 10, endpoint=False), *(1 - np.geomspace(0.5, 5e-4, 40))]
+    make = nesterov if name == "nesterov" else heavy_ball
+    tuned = []
+    for beta in momenta:
+        limit = stability_limit(make(1.0, float(beta))) / largest
+        tuned += [make(float(share * limit), float(beta)) for share in _shares(margin)]
+    return tuned
 
 
 def _shares(margin: float) -> Float[np.ndarray, "50"]:
@@ -188,24 +202,28 @@ def _merge(
 
 
 def _race(
-    eta: Float[np.ndarray, "c"],
-    beta: Float[np.ndarray, "c"],
-    gamma: Float[np.ndarray, "c"],
+    candidates: Sequence[Method],
     nodes: Float[np.ndarray, "k"],
     mass: Float[np.ndarray, "k"],
     target: float,
 ) -> int:
     """Run every candidate on every node; return the one that reaches the target and stays."""
+    eta, beta, gamma = (
+        np.array([getattr(method, name) for method in candidates])
+        for name in ("eta", "beta", "gamma")
+    )
     scaled = eta[:, None] * nodes
     residual, step, gradient = np.ones_like(scaled), np.zeros_like(scaled), np.zeros_like(scaled)
     reached_at = np.zeros(len(eta))
     threshold = target * mass.sum()
+    share, least = _HOLD
     for t in range(_RACE_STEPS):
         loss = residual**2 @ mass
         reached_at[loss > threshold] = t + 1
-        settled = np.flatnonzero(_HOLD * reached_at <= t)
+        settled = np.flatnonzero(reached_at + np.maximum(share * reached_at, least) <= t)
         if settled.size:
-            return int(settled[np.argmin(loss[settled])])
+            first = settled[reached_at[settled] == reached_at[settled].min()]
+            return int(first[np.argmin(loss[first])])
         previous, gradient = gradient, scaled * residual
         step = beta[:, None] * step - gradient - gamma[:, None] * (gradient - previous)
         residual = residual + step

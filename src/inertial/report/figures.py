@@ -34,7 +34,7 @@ STYLES = {
 }
 
 _TOP = 1e6
-"""Losses above this many times the first, which only diverging runs have, are not drawn."""
+"""Losses above this many times the first are not drawn."""
 
 _BOTTOM = 0.1
 """Losses below this share of the lowest measured one, which only forecasts have, are not drawn."""
