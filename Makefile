@@ -2,10 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint types bench lock clean
+.PHONY: demo reproduce test lint types bench lock clean
 
 demo: .venv/ready
 	$(BIN)/inertial compare digits --seeds 3
+
+reproduce: .venv/ready
+	$(BIN)/inertial reproduce all --scale quick --out reproduced
 
 test: lint types
 	$(BIN)/python -m pytest -n 2 -q

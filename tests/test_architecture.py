@@ -14,12 +14,15 @@ LEVELS = [
     {"theory"},
     {"report"},
     {"store"},
-    {"advice", "comparison"},
+    {"advice", "comparison", "exploration"},
     {"printing"},
+    {"study"},
+    {"reproduce"},
     {"cli"},
 ]
 WITHIN = {
     "problem": ["network", "kernel", "spectrum", "flips", "landscape"],
+    "report": ["figures", "page", "run_page"],
     "dynamics": [
         "method",
         "modes",
@@ -36,6 +39,30 @@ WITHIN = {
         "probe",
     ],
 }
+WITHIN["study"] = [
+    "config",
+    "job",
+    "checkpoints",
+    "execution",
+    "cost",
+    "locks",
+    "records",
+    "ledger",
+    "runner",
+    "cluster",
+    "console",
+]
+WITHIN["reproduce"] = [
+    "item",
+    "liu2022",
+    "formulas",
+    "bu2021",
+    "beyond",
+    "catalog",
+    "run",
+    "page",
+    "console",
+]
 PRIVATE = ("jax._src", "jax.core", "jax.interpreters", "jax.experimental")
 
 FILES = sorted(ROOT.rglob("*.py"))

@@ -1,10 +1,13 @@
 """The commands: parse, call, print.  Heavy imports wait until a command runs.
 
 Tables and JSON go to standard output; progress, notes and warnings to standard error.  Exit codes:
-0, 2 for a mistake in what was passed in, 130 after Ctrl-C.
+0, 2 for a mistake in what was passed in, 1 for a failing disk, 130 after Ctrl-C or SIGTERM, 141
+for a pipe that was closed.
 """
 
+import os
 import shlex
+import signal
 import sys
 import warnings
 from dataclasses import dataclass
@@ -17,6 +20,11 @@ from inertial import __version__
 from inertial._checks import InvalidInput, one_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cyclopts import Token
+
+    from inertial._types import MethodName
     from inertial.data import Data
 
 ROWS = 1_000
@@ -35,12 +43,24 @@ data_app = App(name="data", help="What data there is, where it lies, and how to 
 app.command(data_app)
 
 
+def _whole(_type: object, tokens: "Sequence[Token]") -> int:
+    """Read a whole number as it is written; nothing is rounded."""
+    try:
+        return int(tokens[0].value)
+    except ValueError:
+        name, text = tokens[0].keyword or "a number", tokens[0].value
+        raise InvalidInput(f"{name} is {text!r}; give a whole number.") from None
+
+
+Whole = Annotated[int, Parameter(converter=_whole)]
+
+
 @Parameter(name="*")
 @dataclass(frozen=True)
 class DataOptions:
     """How to load and prepare the data."""
 
-    n: int | None = None
+    n: Whole | None = None
     "Rows to take, first in file order (default: up to 1,000)."
     data_dir: Path | None = None
     "Folder to look in first (default: the one INERTIAL_DATA names)."
@@ -52,9 +72,9 @@ class DataOptions:
     "Scale input columns, and the targets of a regression, to mean 0 and variance 1 first."
     dedupe: bool = False
     "Drop every row that is a positive multiple of an earlier one."
-    dim: int = 20
+    dim: Whole = 20
     "Dimension of `sphere`."
-    data_seed: int = 0
+    data_seed: Whole = 0
     "Seed of `sphere`."
 
 
@@ -88,6 +108,8 @@ def tune(
     """
     from inertial import advice, printing
 
+    if spectrum is not None:
+        printing.check_spectrum_path(spectrum)
     advised = advice.tune(_load(data, options), rule, target=target)
     if spectrum is not None:
         printing.save_eigenvalues(advised.eigenvalues, spectrum)
@@ -98,18 +120,20 @@ def tune(
 def compare(
     data: str,
     *,
-    methods: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
-    width: int = 2000,
+    methods: Annotated[
+        tuple[str, ...] | None, Parameter(consume_multiple=True, negative=())
+    ] = None,
+    width: Whole = 2000,
     seeds: str = "5",
-    steps: int = 200,
+    steps: Whole = 200,
     rule: str = "paper",
     eta: float | None = None,
     beta: float | None = None,
     target: float = 0.01,
     kernel: Literal["infinite", "finite"] = "infinite",
     precision: Literal["float32", "float64"] = "float32",
-    flows: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
-    record: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
+    flows: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative=())] = (),
+    record: Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative=())] = (),
     out: Path | None = None,
     json: bool = False,
     options: DataOptions = _DEFAULTS,
@@ -130,8 +154,10 @@ def compare(
         Number of updates.
     rule
         Where step size and momentum come from: paper, quadratic, wang2020 or forecast.
-    eta, beta
-        Step size and momentum by hand, instead of a rule.
+    eta
+        Step size by hand, instead of a rule.
+    beta
+        Momentum by hand, with eta, for the methods that have one.
     target
         Share of the initial loss the rule `forecast` aims at.
     kernel
@@ -154,7 +180,7 @@ def compare(
     from inertial.dynamics.tuning import METHODS
 
     settings = Settings(
-        methods=tuple(one_of("method", word, METHODS) for word in _split(methods)) or METHODS,
+        methods=_methods(methods, METHODS),
         width=width,
         seeds=_seeds(seeds),
         steps=steps,
@@ -176,8 +202,242 @@ def compare(
 
 
 @app.command
+def explore(
+    data: str,
+    *,
+    out: Annotated[Path, Parameter(alias="-o")] = Path("explore.html"),
+    runs: Whole = 3,
+    steps: Whole = 100,
+    width: Whole = 1000,
+    target: float = 0.01,
+    options: DataOptions = _DEFAULTS,
+) -> None:
+    """Write an interactive page on DATA: move step size and momentum, see every mode and the loss.
+
+    Parameters
+    ----------
+    data
+        A name from `inertial data list`, or the path of a .csv, .npz or .parquet file.
+    out
+        File to write.
+    runs
+        Random starts of each method that are trained to stand beside the forecast.
+    steps, width
+        Updates and neurons of these runs.
+    target
+        Share of the initial loss that counts as reached.
+    """
+    from inertial import printing
+    from inertial.exploration import Trials, page
+    from inertial.exploration import explore as run_exploration
+    from inertial.report.page import write_page
+
+    trials = Trials(seeds=runs, steps=steps, width=width, target=target)
+    command = shlex.join(["inertial", *sys.argv[1:]])
+    with printing.progress() as show:
+        found = run_exploration(_load(data, options), trials, progress=show)
+    write_page(page(found, command), out)
+    sys.stdout.write(f"page    {out}\n")
+
+
+@app.command
+def report(
+    run: Path,
+    *,
+    out: Annotated[Path, Parameter(alias="-o")] = Path("report.html"),
+    audit: bool = True,
+    data_dir: Path | None = None,
+) -> None:
+    """Write one page about RUN: what to use, every figure with its numbers, the theorems judged.
+
+    Parameters
+    ----------
+    run
+        Folder of a run that `inertial compare` made.
+    out
+        File to write.
+    audit
+        Judge the theorems on this run; --no-audit leaves them out and is quicker.
+    data_dir
+        Folder to look in first for the run's data (default: the one INERTIAL_DATA names).
+    """
+    from inertial import store
+    from inertial.auditing import audit_folders
+    from inertial.report.page import write_page
+    from inertial.report.run_page import report_page
+
+    arrays, manifest = store.read_run(run)
+    entries = None
+    if audit:
+        judged = audit_folders([run], data_dir=data_dir)
+        entries = judged.entries
+        for note in judged.notes:
+            _say("note", note)
+    command = shlex.join(["inertial", *sys.argv[1:]])
+    write_page(report_page(arrays, manifest, entries, command=command), out)
+    sys.stdout.write(f"page    {out}\n")
+
+
+@app.command
+def audit(
+    runs: Annotated[tuple[Path, ...], Parameter(consume_multiple=True, negative=())],
+    /,
+    *,
+    measure: bool = False,
+    data_dir: Path | None = None,
+    json: bool = False,
+    tex: bool = False,
+) -> None:
+    """Judge every theorem of the papers on stored runs, with margins and missed assumptions.
+
+    Parameters
+    ----------
+    runs
+        Folders that `inertial compare` made.
+    measure
+        Run everything again for what the folders do not hold: kernels along the run, and the exact
+        split of the residual. Takes about as long as the runs did.
+    data_dir
+        Folder to look in for the data first.
+    json
+        Print one JSON list instead of the table.
+    tex
+        Print a LaTeX table instead.
+    """
+    from inertial import printing
+    from inertial.auditing import audit_folders
+
+    with printing.progress():
+        judged = audit_folders(runs, measure=measure, data_dir=data_dir)
+    printing.show_audit(judged, as_json=json, as_tex=tex)
+
+
+@app.command
+def study(
+    file: Path | None = None,
+    *,
+    out: Path | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    template: bool = False,
+    json: bool = False,
+) -> None:
+    """Compute what is missing of the study in FILE; interrupt and repeat it at will.
+
+    Parameters
+    ----------
+    file
+        A TOML file: data sets, methods, rules, widths, seeds, steps.
+    out
+        Folder of the study (default: runs/NAME).
+    workers
+        Processes on this machine; 0 is one per core (default: this process, with all cores).
+    scheduler
+        Address of a dask.distributed scheduler to send the runs to instead.
+    template
+        Print a commented study that runs as it is.
+    json
+        Print one JSON document at the end.
+    """
+    from inertial.study import console
+
+    if template:
+        console.show_template()
+        return
+    console.conduct(_study_file(file), out, console.Hands(workers, scheduler), as_json=json)
+
+
+@app.command
+def plan(
+    file: Path,
+    *,
+    out: Path | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    json: bool = False,
+) -> None:
+    """Predict runs, time, memory and disk of the study in FILE, by timing a few steps.
+
+    Parameters
+    ----------
+    file
+        A TOML file, such as inertial study --template prints.
+    out
+        Folder of the study (default: runs/NAME); what is stored there costs nothing.
+    workers, scheduler
+        As for inertial study.
+    json
+        Print one JSON document instead of words.
+    """
+    from inertial.study import console
+
+    console.show_plan(file, out, console.Hands(workers, scheduler), as_json=json)
+
+
+@app.command
+def reproduce(
+    items: tuple[str, ...] = (),
+    *,
+    scale: str = "quick",
+    out: Path = Path("reproduced"),
+    workers: int | None = None,
+    scheduler: str | None = None,
+    list_: Annotated[bool, Parameter(name="--list")] = False,
+    json: bool = False,
+) -> None:
+    """Make figures and tables of the papers again, and check their claims.
+
+    Parameters
+    ----------
+    items
+        PAPER/FIGURE such as liu2022/fig2, or all.
+    scale
+        quick, or the full size of the papers: paper.
+    out
+        Folder for figures, runs and the page index.html; what is stored there is not computed.
+    workers, scheduler
+        As for inertial study.
+    list_
+        List the items.
+    json
+        Print one JSON document instead of tables.
+    """
+    from inertial.reproduce import console
+    from inertial.study.console import Hands
+
+    if list_ or not items:
+        console.show_items(as_json=json)
+        return
+    console.reproduce(items, scale, out, Hands(workers, scheduler), as_json=json)
+
+
+@app.command
+def figures(folder: Path, *, json: bool = False) -> None:
+    """Draw all figures below FOLDER once more, from what is stored, without computing.
+
+    Parameters
+    ----------
+    folder
+        What inertial reproduce wrote.
+    json
+        Print one JSON document instead of paths.
+    """
+    from inertial.reproduce import console
+
+    console.figures(folder, as_json=json)
+
+
+@app.command
 def doctor(*, data_dir: Path | None = None, json: bool = False) -> None:
-    """Show versions, devices, threads, and which data is found where."""
+    """Show versions, devices, threads, and which data is found where.
+
+    Parameters
+    ----------
+    data_dir
+        Folder to look in first for data.
+    json
+        Print one JSON document instead.
+    """
     from inertial import printing
 
     printing.show_doctor(data_dir, as_json=json)
@@ -185,7 +445,15 @@ def doctor(*, data_dir: Path | None = None, json: bool = False) -> None:
 
 @data_app.command(name="list")
 def data_list(*, data_dir: Path | None = None, json: bool = False) -> None:
-    """List the data sets that have a name."""
+    """List the data sets that have a name.
+
+    Parameters
+    ----------
+    data_dir
+        Folder to look in first for data.
+    json
+        Print one JSON document instead.
+    """
     from inertial import printing
 
     printing.show_catalog(data_dir, as_json=json)
@@ -193,7 +461,15 @@ def data_list(*, data_dir: Path | None = None, json: bool = False) -> None:
 
 @data_app.command
 def info(data: str, *, json: bool = False, options: DataOptions = _DEFAULTS) -> None:
-    """Load DATA and show its size, source and hash."""
+    """Load DATA and show its size, source and hash.
+
+    Parameters
+    ----------
+    data
+        A name from `inertial data list`, or the path of a .csv, .npz or .parquet file.
+    json
+        Print one JSON document instead.
+    """
     from inertial import printing
 
     printing.show_provenance(_load(data, options).provenance, as_json=json)
@@ -201,10 +477,20 @@ def info(data: str, *, json: bool = False, options: DataOptions = _DEFAULTS) -> 
 
 @data_app.command
 def fetch(data: str, *, data_dir: Path | None = None) -> None:
-    """Download DATA into the user's cache, unless it is found already."""
-    from inertial.data import fetch as download
+    """Download DATA into the user's cache, unless it is found already.
 
-    sys.stdout.write(f"{download(data, data_dir)}\n")
+    Parameters
+    ----------
+    data
+        A name from `inertial data list`.
+    data_dir
+        Folder to download into instead.
+    """
+    from inertial.data import fetch as download
+    from inertial.data import locate
+
+    found = None if data_dir else locate(data)
+    sys.stdout.write(f"{found.source if found else download(data, data_dir)}\n")
 
 
 def _load(name: str, options: DataOptions) -> "Data":
@@ -228,9 +514,24 @@ def _load(name: str, options: DataOptions) -> "Data":
     return loaded
 
 
+def _study_file(file: Path | None) -> Path:
+    if file is None:
+        raise InvalidInput("no study is given; name a TOML file, or see inertial study --template.")
+    return file
+
+
 def _split(values: tuple[str, ...]) -> tuple[str, ...]:
     """Words that were given apart or with commas between them."""
     return tuple(word for value in values for word in value.split(",") if word)
+
+
+def _methods(
+    values: tuple[str, ...] | None, known: "tuple[MethodName, ...]"
+) -> "tuple[MethodName, ...]":
+    """All methods if none are named, else those named."""
+    if values is None:
+        return known
+    return tuple(one_of("method", word, known) for word in _split(values))
 
 
 def _seeds(text: str) -> tuple[int, ...]:
@@ -257,6 +558,7 @@ def _say(kind: str, text: str) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake ends with one sentence and exit code 2."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
         warnings.showwarning = lambda message, *_, **__: _say("warning", str(message))
@@ -265,6 +567,15 @@ def main(arguments: list[str] | None = None) -> None:
         except (InvalidInput, CycloptsError) as error:
             _say("error", " ".join(str(error).split()))
             sys.exit(2)
+        except MemoryError:
+            _say("error", "there is not enough memory for this; take fewer rows, neurons or steps.")
+            sys.exit(2)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(141)
+        except OSError as error:
+            _say("error", f"{error.strerror or error}: {error.filename or 'a file'}; see to it.")
+            sys.exit(1)
         except KeyboardInterrupt:
             _say("note", "stopped; nothing was written.")
             sys.exit(130)

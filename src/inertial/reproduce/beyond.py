@@ -1,0 +1,160 @@
+"""Beyond the papers: where methods converge how fast, and how good the forecast is at a width."""
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+
+from inertial._types import Eigenvalues, MethodName
+from inertial.dynamics.method import Method, heavy_ball, nesterov
+from inertial.dynamics.modes import spectral_radius, stability_limit
+from inertial.dynamics.tuning import RULES
+from inertial.reproduce.item import Claim, Item, Scale, of_data
+from inertial.reproduce.liu2022 import width_study
+from inertial.study.config import DataSet
+from inertial.study.execution import prepare, tuned
+
+MOMENTUM: tuple[MethodName, ...] = ("heavy_ball", "nesterov")
+
+_ETAS = np.linspace(0.05, 4.0, 120)
+"""Step sizes of the phase diagram, times the largest eigenvalue."""
+
+_BETAS = 1 - np.geomspace(1, 1e-4, 120)
+"""Momenta of the phase diagram."""
+
+_RULES = ("paper", "quadratic", "forecast")
+
+_TARGET = 0.01
+
+
+def phase(data: tuple[DataSet, ...], _scale: Scale) -> xr.Dataset:
+    """Spectral radius over step size and momentum, and where the rules put the methods."""
+    names, radius, tuned_at, limits, sizes = [], [], [], [], []
+    for item in data:
+        landscape = prepare(item).landscape
+        values, largest = landscape.spectrum.eigenvalues, landscape.extremes.largest
+        names.append(landscape.data.provenance.name)
+        sizes.append(landscape.data.provenance.n)
+        radius.append([_radii(name, values) for name in MOMENTUM])
+        limits.append([[stability_limit(_method(m, 1.0, b)) for b in _BETAS] for m in MOMENTUM])
+        tuned_at.append([[_point(item, rule, m, largest) for rule in _RULES] for m in MOMENTUM])
+    points = np.array(tuned_at)
+    along = ("data", "method")
+    return xr.Dataset(
+        {
+            "radius": ((*along, "beta", "eta"), np.array(radius)),
+            "limit": ((*along, "beta"), np.array(limits)),
+            "tuned_eta": ((*along, "rule"), points[..., 0]),
+            "tuned_beta": ((*along, "rule"), points[..., 1]),
+            "tuned_radius": ((*along, "rule"), points[..., 2]),
+            "n": ("data", np.array(sizes)),
+        },
+        coords={
+            "data": names,
+            "method": list(MOMENTUM),
+            "beta": _BETAS,
+            "eta": _ETAS,
+            "rule": list(_RULES),
+        },
+        attrs={"rule": ", ".join(_RULES)},
+    )
+
+
+def phase_claims(result: xr.Dataset) -> list[Claim]:
+    """Check that the stability limit is the border, and that `quadratic` is the fastest."""
+    claims = []
+    for name in (str(value) for value in result.data.values):
+        for method in MOMENTUM:
+            part = result.sel({"data": name, "method": method})
+            inside = part.eta < part.limit
+            agree = ((part.radius < 1) == inside).transpose("beta", "eta").values
+            claims.append(
+                of_data(
+                    f"{method}: the radius is below 1 exactly below the limit "
+                    "2(1 + beta)/(1 + 2 gamma) of eta times the largest eigenvalue",
+                    name,
+                    bool(agree.all()),
+                    f"{agree.sum():,} of {agree.size:,} grid points",
+                )
+            )
+            best = float(part.tuned_radius.sel(rule="quadratic"))
+            grid = float(part.radius.min())
+            claims.append(
+                of_data(
+                    f"{method}: no grid point has a smaller radius than the rule `quadratic`",
+                    name,
+                    best <= grid * (1 + 1e-12),
+                    f"1 - radius: rule {1 - best:.3g}, best of the grid {1 - grid:.3g}",
+                )
+            )
+    return claims
+
+
+def _method(name: MethodName, eta: float, beta: float) -> Method:
+    return (heavy_ball if name == "heavy_ball" else nesterov)(eta, beta)
+
+
+def _radii(name: MethodName, values: Eigenvalues) -> Float[np.ndarray, "b e"]:
+    """Spectral radius on the grid."""
+    scaled = values / values[-1]
+    rows = [
+        [spectral_radius(_method(name, float(e), float(b)), scaled) for e in _ETAS] for b in _BETAS
+    ]
+    return np.array(rows)
+
+
+def _point(
+    item: DataSet, rule: str, name: MethodName, largest: float
+) -> tuple[float, float, float]:
+    """Where a rule puts a method, and its radius there."""
+    method = tuned(item, rule, name, _TARGET)
+    values = prepare(item).landscape.spectrum.eigenvalues
+    return method.eta * largest, method.beta, spectral_radius(method, values)
+
+
+def forecast_error(result: xr.Dataset) -> xr.DataArray:
+    r"""Largest gap of the residual norms over a run, as a share of the first norm.
+
+    .. math:: \max_t \bigl|\sqrt{L_t} - \sqrt{\hat L_t}\bigr| / \sqrt{L_0}
+    """
+    gap = np.abs(np.sqrt(result.loss) - np.sqrt(result.forecast_loss)).max("step")
+    share: xr.DataArray = gap / np.sqrt(result.loss.isel(step=0))
+    return share
+
+
+def forecast_claims(result: xr.Dataset) -> list[Claim]:
+    """Check that the error falls with the width."""
+    claims = []
+    error = forecast_error(result).sel({"method": "nesterov"}).mean("seed")
+    for name in (str(value) for value in result.data.values):
+        values = error.sel(data=name).values
+        slope = float(np.polyfit(np.log(result.width.values), np.log(values), 1)[0])
+        claims.append(
+            of_data(
+                "the forecast error is smaller at the largest width than at the smallest, by more "
+                "than half",
+                name,
+                bool(values[-1] < values[0] / 2),
+                ", ".join(f"{v:.2g}" for v in values) + f"; log-log slope {slope:.2f}",
+            )
+        )
+    return claims
+
+
+ITEMS = (
+    Item(
+        "beyond/phase-diagram",
+        "Spectral radius over step size and momentum, with the tuned points",
+        f"this project; rules {', '.join(RULES[key].source for key in _RULES[:2])}",
+        phase_claims,
+        "phase",
+        compute=phase,
+    ),
+    Item(
+        "beyond/forecast-error",
+        "Error of the forecast against width",
+        "this project",
+        forecast_claims,
+        "forecast_error",
+        study=width_study,
+    ),
+)

@@ -1,0 +1,109 @@
+"""What `inertial reproduce` and `inertial figures` do and print."""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+
+from inertial._checks import InvalidInput, one_of
+from inertial.printing import progress
+from inertial.reproduce.catalog import EMBEDDED, ITEMS, find, found
+from inertial.reproduce.item import SCALES, Item
+from inertial.reproduce.page import write_page
+from inertial.reproduce.run import Made, make, redraw
+from inertial.study.console import Hands, announce, at_work, duration, say
+
+
+def show_items(*, as_json: bool) -> None:
+    """List the items."""
+    if as_json:
+        rows = [
+            {"key": i.key, "title": i.title, "source": i.source, "trains": i.study is not None}
+            for i in ITEMS
+        ]
+        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+        return
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    for item in ITEMS:
+        console.print(f"{item.key:<22} {item.title}")
+
+
+def reproduce(keys: tuple[str, ...], scale: str, out: Path, hands: Hands, *, as_json: bool) -> None:
+    """Make items, print their claims, and write the index page."""
+    chosen: tuple[Item, ...] = ITEMS if keys == ("all",) else tuple(find(key) for key in keys)
+    size = SCALES[one_of("scale", scale, ("quick", "paper"))]
+    names, absent = found()
+    notes: tuple[str, ...] = ()
+    if absent:
+        note = (
+            f"not found on this machine and left out: {', '.join(absent)}; "
+            f"{' and '.join(EMBEDDED)} are used besides."
+        )
+        notes = (note,)
+        say(note)
+    made = []
+    try:
+        with at_work(hands) as means:
+            for item in chosen:
+                say(f"{item.key}: {item.title}")
+                with progress() as show:
+                    one = make(item, size, names, out, progress=show, announce=announce, **means)
+                made.append(one)
+                if not as_json:
+                    _print(one)
+    except KeyboardInterrupt:
+        say(f"stopped; everything computed is stored in {out}, the same command goes on.")
+        sys.exit(130)
+    _finish(made, write_page(out, notes), as_json=as_json)
+
+
+def figures(folder: Path, *, as_json: bool) -> None:
+    """Draw everything stored below a folder once more, without computing."""
+    if not folder.is_dir():
+        raise InvalidInput(f"{folder} is not a folder; give the one that inertial reproduce wrote.")
+    made = redraw(folder)
+    if not as_json:
+        for one in made:
+            sys.stdout.write(f"{one.folder / 'figure.png'}\n")
+    _finish(made, write_page(folder), as_json=as_json)
+
+
+def _print(one: Made) -> None:
+    console = Console(highlight=False, markup=False)
+    console.print(f"\n{one.item.key}: {one.item.title} ({one.item.source})", style="bold")
+    for claim in one.claims:
+        about = ", ".join(word for word in (claim.data, claim.seeds) if word)
+        console.print(
+            f"  {claim.verdict:<9} {claim.statement}"
+            + (f" [{about}]" if about else "")
+            + (f": {claim.measured}" if claim.measured else "")
+        )
+    before = "" if not one.predicted else f", predicted for the runs {duration(one.predicted)}"
+    console.print(f"  figure    {one.folder / 'figure.png'}")
+    console.print(f"  time      {duration(one.seconds)}{before}")
+
+
+def _finish(made: list[Made], page: Path, *, as_json: bool) -> None:
+    if as_json:
+        document = {
+            "page": str(page),
+            "items": [
+                {
+                    "item": one.item.key,
+                    "folder": str(one.folder),
+                    "seconds": one.seconds,
+                    "predicted_seconds": one.predicted,
+                    "claims": [asdict(claim) for claim in one.claims],
+                }
+                for one in made
+            ],
+        }
+        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        return
+    claims = [claim for one in made for claim in one.claims]
+    count = {word: sum(c.verdict == word for c in claims) for word in ("holds", "fails")}
+    sys.stdout.write(
+        f"\n{len(claims)} claims: {count['holds']} hold, {count['fails']} fail\npage  {page}\n"
+    )

@@ -1,0 +1,101 @@
+"""What an item consists of, and the scales it is made at."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import xarray as xr
+
+from inertial.study.config import DataSet, Study
+
+Verdict = Literal["holds", "fails", "undecided"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement of a paper, checked on one data set.
+
+    `data` is empty for a statement about formulas, `seeds` says for how many of how many it holds,
+    and `measured` what was found.
+    """
+
+    statement: str
+    data: str
+    verdict: Verdict
+    seeds: str
+    measured: str
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large an item is made.
+
+    `width` and `widths` keep the papers' ratios; `steps` is our choice, for the papers give none.
+    """
+
+    name: Literal["quick", "paper"]
+    rows: int
+    width: int
+    widths: tuple[int, ...]
+    seeds: tuple[int, ...]
+    steps: int
+    spectrum_rows: int
+
+
+QUICK = Scale("quick", 300, 2000, (250, 500, 1000, 2000, 4000), (0, 1, 2), 300, 300)
+PAPER = Scale(
+    "paper", 10_000, 20_000, (1250, 2500, 5000, 10_000, 20_000), (0, 1, 2, 3, 4), 1000, 2000
+)
+SCALES = {scale.name: scale for scale in (QUICK, PAPER)}
+
+
+@dataclass(frozen=True)
+class Item:
+    """A figure or table.
+
+    Parameters
+    ----------
+    key
+        Paper and figure, such as ``liu2022/fig2``.
+    title, source
+        What it shows, and where it is printed.
+    claims
+        From the stored result to the checked statements.
+    figure
+        Key of `inertial.report.paper_figures.FIGURES`.
+    study
+        From data sets and scale to the runs it takes, or None if nothing is trained.
+    compute
+        From data sets and scale to the result, if nothing is trained.
+
+    """
+
+    key: str
+    title: str
+    source: str
+    claims: Callable[[xr.Dataset], list[Claim]]
+    figure: str
+    study: Callable[[tuple[DataSet, ...], Scale], Study] | None = None
+    compute: Callable[[tuple[DataSet, ...], Scale], xr.Dataset] | None = None
+
+
+def verdict(holds: bool) -> Verdict:  # noqa: FBT001 - the verdict's only question
+    """Return the word for a truth value."""
+    return "holds" if holds else "fails"
+
+
+def per_seed(statement: str, data: str, holds: list[bool], measured: str) -> Claim:
+    """Check a statement on every seed; it holds if it does on all of them."""
+    return Claim(
+        statement, data, verdict(all(holds)), f"{sum(holds)} of {len(holds)} seeds", measured
+    )
+
+
+def of_formula(statement: str, holds: bool, measured: str) -> Claim:  # noqa: FBT001
+    """Check a statement that needs no data."""
+    return Claim(statement, "", verdict(holds), "", measured)
+
+
+def of_data(statement: str, data: str, holds: bool, measured: str) -> Claim:  # noqa: FBT001
+    """Check a statement about a data set that needs no training."""
+    return Claim(statement, data, verdict(holds), "", measured)

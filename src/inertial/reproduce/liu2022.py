@@ -1,0 +1,257 @@
+r"""Liu, Pan and Tao (2022): Figures 2 to 6 and Table 1.
+
+Full batch, inputs of norm 1, step size and momentum from the analytic kernel by their Table 1.
+Left open there and chosen here: gradient descent's constant, 1; rows, the first in file order;
+regression columns and targets standardised, multiples of earlier rows dropped; number of steps.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import xarray as xr
+
+from inertial.dynamics.forecast import steps_to
+from inertial.dynamics.modes import spectral_radius
+from inertial.dynamics.tuning import METHODS, paper
+from inertial.reproduce.item import Claim, Item, Scale, of_data, per_seed
+from inertial.study.config import DataSet, Study
+from inertial.study.execution import prepare
+
+SOURCE = "Liu, Pan and Tao (2022)"
+
+COMPARABLE = 1.1
+"""Ratio up to which one number counts as about another."""
+
+SLOPES = (-0.7, -0.3)
+"""Log-log slopes in the width that count as about -1/2."""
+
+_TARGETS = (0.1, 0.01)
+
+
+def convergence_study(data: tuple[DataSet, ...], scale: Scale) -> Study:
+    """Three methods at the largest common width (Figures 2, 5 and 6)."""
+    return Study(
+        "liu2022-methods", data, METHODS, ("paper",), (scale.width,), scale.seeds, scale.steps
+    )
+
+
+def width_study(data: tuple[DataSet, ...], scale: Scale) -> Study:
+    """Nesterov at five widths (Figures 3 and 4)."""
+    return Study(
+        "liu2022-widths", data, ("nesterov",), ("paper",), scale.widths, scale.seeds, scale.steps
+    )
+
+
+def figure2_claims(result: xr.Dataset) -> list[Claim]:
+    """Nesterov ends below gradient descent, and below or about heavy ball."""
+    claims = []
+    for name in _names(result):
+        last = result.loss.sel(data=name).isel(width=0, step=-1)
+        end = {str(m): last.sel({"method": m}).values for m in METHODS}
+        first = float(result.loss.sel(data=name).isel(width=0, step=0).mean())
+        words = ", ".join(f"{m} {end[m].mean() / first:.2g}" for m in METHODS)
+        measured = f"final share of the first loss: {words}"
+        claims += [
+            per_seed(
+                "Nesterov ends below gradient descent",
+                name,
+                (end["nesterov"] < end["gradient_descent"]).tolist(),
+                measured,
+            ),
+            per_seed(
+                f"Nesterov ends below or about heavy ball (at most {COMPARABLE:g} times its loss)",
+                name,
+                (end["nesterov"] <= COMPARABLE * end["heavy_ball"]).tolist(),
+                measured,
+            ),
+        ]
+    return claims
+
+
+def width_claims(variable: str, words: str) -> Callable[[xr.Dataset], list[Claim]]:
+    """Return the claims that a quantity falls with the width, about as its square root."""
+
+    def claims(result: xr.Dataset) -> list[Claim]:
+        made = []
+        for name in _names(result):
+            highest = result[variable].sel({"data": name, "method": "nesterov"}).max("step")
+            by_seed = highest.transpose("seed", "width").values
+            widths = result.width.values
+            mean = by_seed.mean(axis=0)
+            slope = float(np.polyfit(np.log(widths), np.log(mean), 1)[0])
+            measured = ", ".join(f"{v:.3g}" for v in mean) + f"; log-log slope {slope:.2f}"
+            falls = [bool((np.diff(row) < 0).all()) for row in by_seed]
+            made += [
+                per_seed(f"the {words} decreases with every doubling of m", name, falls, measured),
+                of_data(
+                    f"the {words} falls about as 1/sqrt(m) (slope {SLOPES[0]} to {SLOPES[1]})",
+                    name,
+                    SLOPES[0] <= slope <= SLOPES[1],
+                    measured,
+                ),
+            ]
+        return made
+
+    return claims
+
+
+def method_claims(variable: str, words: str) -> Callable[[xr.Dataset], list[Claim]]:
+    """Return the claims that momentum moves the weights more, Nesterov at most about heavy ball."""
+
+    def claims(result: xr.Dataset) -> list[Claim]:
+        made = []
+        for name in _names(result):
+            highest = result[variable].sel(data=name).isel(width=0).max("step")
+            top = {str(m): highest.sel({"method": m}).values for m in METHODS}
+            measured = ", ".join(f"{m} {top[m].mean():.3g}" for m in METHODS)
+            plain = top["gradient_descent"]
+            for other, title in (("nesterov", "Nesterov"), ("heavy_ball", "heavy ball")):
+                made.append(
+                    per_seed(
+                        f"{title}'s {words} is larger than gradient descent's",
+                        name,
+                        (top[other] > plain).tolist(),
+                        measured,
+                    )
+                )
+            made.append(
+                per_seed(
+                    f"Nesterov's {words} is below or about heavy ball's (at most "
+                    f"{COMPARABLE:g} times)",
+                    name,
+                    (top["nesterov"] <= COMPARABLE * top["heavy_ball"]).tolist(),
+                    measured,
+                )
+            )
+        return made
+
+    return claims
+
+
+def table1(data: tuple[DataSet, ...], _scale: Scale) -> xr.Dataset:
+    """Evaluate the rules, their exact and claimed factors per step, and the forecast steps."""
+    rows: dict[str, list[list[float]]] = {}
+    sizes = []
+    for item in data:
+        landscape = prepare(item).landscape
+        ends, provenance = landscape.extremes, landscape.data.provenance
+        sizes.append((provenance.n, provenance.d, ends.smallest, ends.largest))
+        root = np.sqrt(4 / 3 * ends.condition_number + 1 / 3)
+        claimed = {
+            "gradient_descent": 1 - 1 / root**2,
+            "heavy_ball": 1 - 1 / (4 * root),
+            "nesterov": 1 - 1 / (2 * root),
+        }
+        for name in METHODS:
+            method = paper(name, ends)
+            values = landscape.spectrum.eigenvalues
+            row = {
+                "eta": method.eta,
+                "beta": method.beta,
+                "radius": spectral_radius(method, values),
+                "claimed": float(claimed[name]),
+                **{
+                    f"steps_{target:g}": steps_to(method, values, landscape.weights, target)
+                    or np.nan
+                    for target in _TARGETS
+                },
+            }
+            for key, value in row.items():
+                rows.setdefault(key, []).append([float(value)])
+    shape = (len(data), len(METHODS))
+    variables = {k: (("data", "method"), np.array(v).reshape(shape)) for k, v in rows.items()}
+    n, d, smallest, largest = (("data", np.array(column)) for column in zip(*sizes, strict=True))
+    return xr.Dataset(
+        {**variables, "n": n, "d": d, "lambda_min": smallest, "lambda_max": largest},
+        coords={"data": [prepare_name(item) for item in data], "method": list(METHODS)},
+        attrs={"rule": "paper"},
+    )
+
+
+def table1_claims(result: xr.Dataset) -> list[Claim]:
+    """Exact factors stay below the claimed ones, and Nesterov needs the fewest steps."""
+    claims = []
+    for name in _names(result):
+        row = result.sel(data=name)
+        for method in ("heavy_ball", "nesterov"):
+            exact, claimed = (float(row[k].sel({"method": method})) for k in ("radius", "claimed"))
+            claims.append(
+                of_data(
+                    f"{method}: the factor per step of the linearised network is at most the "
+                    "claimed one",
+                    name,
+                    exact <= claimed,
+                    f"1 - factor: exact {1 - exact:.3g}, claimed {1 - claimed:.3g}",
+                )
+            )
+        steps = {m: float(row["steps_0.01"].sel({"method": m})) for m in METHODS}
+        claims.append(
+            of_data(
+                "predicted steps to 1 %: Nesterov below gradient descent",
+                name,
+                bool(steps["nesterov"] < steps["gradient_descent"]),
+                ", ".join(f"{m} {count:,.0f}" for m, count in steps.items()),
+            )
+        )
+    return claims
+
+
+def prepare_name(item: DataSet) -> str:
+    """Return the name a data set has in results."""
+    return prepare(item).landscape.data.provenance.name
+
+
+def _names(result: xr.Dataset) -> list[str]:
+    return [str(name) for name in result.data.values]
+
+
+ITEMS = (
+    Item(
+        "liu2022/table1",
+        "Eigenvalues, hyperparameters, factors per step and predicted steps",
+        f"{SOURCE}, Table 1",
+        table1_claims,
+        "table1",
+        compute=table1,
+    ),
+    Item(
+        "liu2022/fig2",
+        "Convergence of gradient descent, heavy ball and Nesterov",
+        f"{SOURCE}, Figure 2",
+        figure2_claims,
+        "convergence",
+        study=convergence_study,
+    ),
+    Item(
+        "liu2022/fig3",
+        "Largest distance of a neuron from its start, Nesterov, by width",
+        f"{SOURCE}, Figure 3",
+        width_claims("max_distance", "largest distance from the start"),
+        "distance_by_width",
+        study=width_study,
+    ),
+    Item(
+        "liu2022/fig4",
+        "Share of changed activation patterns, Nesterov, by width",
+        f"{SOURCE}, Figure 4",
+        width_claims("pattern_change", "share of changed patterns"),
+        "patterns_by_width",
+        study=width_study,
+    ),
+    Item(
+        "liu2022/fig5",
+        "Largest distance of a neuron from its start, by method",
+        f"{SOURCE}, Figure 5",
+        method_claims("max_distance", "largest distance"),
+        "distance_by_method",
+        study=convergence_study,
+    ),
+    Item(
+        "liu2022/fig6",
+        "Share of changed activation patterns, by method",
+        f"{SOURCE}, Figure 6",
+        method_claims("pattern_change", "share of changed patterns"),
+        "patterns_by_method",
+        study=convergence_study,
+    ),
+)

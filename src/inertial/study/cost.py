@@ -1,0 +1,295 @@
+r"""What a study will take: time, memory and disk, from a few steps timed on this machine.
+
+Samples pass in blocks of equal shape, so a step takes :math:`a + b k` for k blocks, and a and b
+follow from timing the real trainer on one and on three blocks; between the narrowest and the widest
+network of a study they are interpolated.  Setting up a data set is timed on its first rows and
+scaled by the cube of n, which the decomposition of the kernel takes.
+"""
+
+import resource
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+import numpy as np
+
+from inertial._types import Inputs
+from inertial.data import Data
+from inertial.dynamics.forecast import forecast_loss
+from inertial.dynamics.method import nesterov
+from inertial.dynamics.train import Precision, Span, initial_residual, layout, span, train
+from inertial.problem.landscape import survey
+from inertial.problem.network import Network
+from inertial.study.config import DataSet
+from inertial.study.execution import SAVE_SECONDS
+from inertial.study.job import Run, load_data
+
+_TIMED_SECONDS = 0.3
+"""How long steps of one shape are timed."""
+
+_TIMED_LOOKS = 5
+"""Chunks of equal length to time, unless steps take so long that there is no time for them."""
+
+_SETUP_ROWS = 1000
+"""Rows on which setting up a data set is timed."""
+
+_GROWTH = (2.5, 3.0)
+"""Range of the power of n in the time of a decomposition; small ones grow more slowly."""
+
+_FILE_BYTES = 24_000
+"""A run file without its arrays: attributes, coordinates and chunks of HDF5."""
+
+_ARRAYS = 6
+"""Arrays over the steps in a run file, of 8 bytes an entry."""
+
+_KERNEL_COPIES = 4
+"""n x n float64 arrays alive at once while the kernel is decomposed: basis and workspace."""
+
+_STATE_COPIES = 9
+"""m x r arrays alive at once in training: start, state, their updates, and the draw."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the time of a step depends on; `inputs` is the dimension that training runs in."""
+
+    n: int
+    d: int
+    inputs: int
+    width: int
+    precision: Precision
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of a number in training."""
+        return 4 if self.precision == "float32" else 8
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of a step, of what surrounds a run, and once per shape of the compilation."""
+
+    step: float
+    around: float
+    compilation: float
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Cost of runs.
+
+    `seconds` is the wall time on `workers` processes, `per_run` that of every run by itself, both
+    with setting up; `memory` the largest of a process and `disk` all run files, in bytes.
+    """
+
+    seconds: float
+    per_run: tuple[float, ...]
+    memory: int
+    disk: int
+    workers: int
+
+
+def predict(
+    runs: Sequence[Run],
+    *,
+    workers: int = 1,
+    warm: bool = False,
+    report: Callable[[str], None] | None = None,
+) -> Prediction:
+    """Predict the cost of runs, timing a few steps of every kind on this machine.
+
+    Parameters
+    ----------
+    runs
+        Runs in the order they are computed in.
+    workers
+        Processes that share them; this one stands for any of them.
+    warm
+        Whether this process is the one to compute them, and has compiled what it timed.
+    report
+        Called with what is being timed.
+
+    """
+    say = report or (lambda _: None)
+    seconds, memory, disk = [], [0], 0
+    setups: set[DataSet] = set()
+    compiled: set[Shape] = set()
+    sizes = {run.job.data: _widths(run.job.data, runs) for run in runs}
+    for run in runs:
+        job = run.job
+        say(f"timing {job.data.name}")
+        dimensions = _dimensions(job.data)
+        shape = Shape(*dimensions, job.width, job.precision)
+        timing = _interpolated(shape, sizes[job.data])
+        total = timing.step * (job.steps + 1) + timing.around + _forecast(shape.n, job.steps)
+        if job.data not in setups:
+            total += _setup(job.data)
+        if shape not in compiled and not (warm and job.width in sizes[job.data]):
+            total += timing.compilation
+        setups.add(job.data)
+        compiled.add(shape)
+        seconds.append(total)
+        memory.append(_memory(shape))
+        disk += _FILE_BYTES + 8 * _ARRAYS * (job.steps + 1)
+    extra = _checkpoints(runs, seconds, workers)
+    return Prediction(_wall(seconds, workers), tuple(seconds), max(memory), disk + extra, workers)
+
+
+def _widths(data: DataSet, runs: Sequence[Run]) -> tuple[int, int]:
+    widths = [run.job.width for run in runs if run.job.data == data]
+    return min(widths), max(widths)
+
+
+def _interpolated(shape: Shape, ends: tuple[int, int]) -> Timing:
+    """Interpolate the timing at a width between two that are timed."""
+    low, high = (timed(Shape(shape.n, shape.d, shape.inputs, w, shape.precision)) for w in ends)
+    share = (shape.width - ends[0]) / (ends[1] - ends[0]) if ends[1] > ends[0] else 0.0
+
+    def between(what: str) -> float:
+        return float((1 - share) * getattr(low, what) + share * getattr(high, what))
+
+    return Timing(between("step"), between("around"), between("compilation"))
+
+
+@lru_cache(maxsize=256)
+def timed(shape: Shape) -> Timing:
+    """Time the real trainer on synthetic inputs of a shape."""
+    blocks, rows = layout(shape.n, shape.width)
+    few: Sequence[int] = (blocks,) if blocks <= 3 else (1, 3)
+    first, *others = (_timed(shape, rows * count) for count in few)
+    if not others:
+        return first
+    slope = (others[0].step - first.step) / (few[1] - few[0])
+    return Timing(
+        first.step + slope * (blocks - few[0]),
+        # Around the run, the start is measured once, at about half the price of a step in float64.
+        first.around + slope * (blocks - few[0]),
+        max(first.compilation, others[0].compilation),
+    )
+
+
+class _Enough(Exception):  # noqa: N818 - stops a timing, no error
+    """Raised inside the trainer when the timing is done."""
+
+
+def _timed(shape: Shape, n: int) -> Timing:
+    """Time the start and the steps of training on n rows."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((n, shape.d)) / np.sqrt(shape.d)
+    basis = None
+    if shape.inputs < shape.d:
+        basis = np.linalg.qr(rng.standard_normal((shape.d, shape.inputs)))[0]
+    within = Span(x if basis is None else x @ basis, basis)
+    cold, step = _trained(shape, x, within)
+    warm, _ = _trained(shape, x, within, seconds=0.0)
+    return Timing(step, warm, max(0.0, cold - warm))
+
+
+def _trained(
+    shape: Shape, x: Inputs, within: Span, seconds: float = _TIMED_SECONDS
+) -> tuple[float, float]:
+    """Seconds until the first step is done, and of a step after that."""
+    looks: list[tuple[float, int]] = []
+
+    def look(count: int) -> None:
+        looks.append((time.perf_counter(), count))
+        elapsed = looks[-1][0] - looks[0][0]
+        alike = sum(before == count for _, before in looks[1:])
+        if elapsed > 10 * seconds or (elapsed > seconds and alike >= _TIMED_LOOKS):
+            raise _Enough
+
+    network, y, began = Network(shape.width, shape.d), np.zeros(len(x)), time.perf_counter()
+    initial_residual(network, x, y, seed=0, within=within)
+    with suppress(_Enough):
+        train(
+            network,
+            x,
+            y,
+            nesterov(1e-6, 0.5),
+            seed=0,
+            steps=100_000,
+            precision=shape.precision,
+            within=within,
+            progress=look,
+        )
+    # The longest chunks, as in a run; and their median, for other work makes some looks late.
+    most = max(count for _, count in looks[1:])
+    steps = [(b[0] - a[0]) / b[1] for a, b in pairwise(looks) if b[1] == most]
+    return looks[0][0] - began, float(np.median(steps))
+
+
+@lru_cache(maxsize=64)
+def _dimensions(data: DataSet) -> tuple[int, int, int]:
+    """Rows, inputs and the dimension that training runs in, of a data set."""
+    x = load_data(data).x
+    within = span(x) if min(x.shape) <= _SETUP_ROWS else Span(x, None)
+    n, d = x.shape
+    return n, d, within.x.shape[1]
+
+
+@lru_cache(maxsize=64)
+def _setup(data: DataSet) -> float:
+    """Seconds to load a data set, decompose its kernel and find its span."""
+    began = time.perf_counter()
+    whole = load_data(data)
+    loading = time.perf_counter() - began
+    n = len(whole.y)
+    if n <= _SETUP_ROWS:
+        return loading + _setting_up(whole, n)
+    half, full = (_setting_up(whole, rows) for rows in (_SETUP_ROWS // 2, _SETUP_ROWS))
+    power = float(np.clip(np.log2(full / half), *_GROWTH))
+    return float(loading + full * (n / _SETUP_ROWS) ** power)
+
+
+def _setting_up(data: Data, rows: int) -> float:
+    part = Data(data.x[:rows], data.y[:rows], data.provenance)
+    survey(part)  # compiles what the second call then only runs
+    taken = []
+    for _ in range(2):
+        began = time.perf_counter()
+        survey(part)
+        span(part.x)
+        taken.append(time.perf_counter() - began)
+    return min(taken)
+
+
+@lru_cache(maxsize=256)
+def _forecast(n: int, steps: int) -> float:
+    """Seconds of a run's forecast, timed on a tenth of the steps."""
+    part = np.arange(0, steps + 1, 10)
+    eigenvalues = np.geomspace(1e-4, 1.0, n)
+    began = time.perf_counter()
+    forecast_loss(nesterov(0.5, 0.9), eigenvalues, np.ones(n), part)
+    return (time.perf_counter() - began) * (steps + 1) / len(part)
+
+
+def _memory(shape: Shape) -> int:
+    """Peak of a process: what it holds by now, and the larger of kernel and training besides."""
+    here = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    _, rows = layout(shape.n, shape.width)
+    data = 8 * shape.n * (2 * shape.d + shape.inputs)
+    kernel = 8 * shape.n**2 * _KERNEL_COPIES
+    state = shape.itemsize * shape.width * (_STATE_COPIES * shape.inputs + 3 * rows)
+    return here + data + max(kernel, 8 * shape.n**2 + state)
+
+
+def _checkpoints(runs: Sequence[Run], seconds: Sequence[float], workers: int) -> int:
+    """Bytes of the checkpoints of runs that are on their way together."""
+    sizes = [0]
+    for run, taken in zip(runs, seconds, strict=True):
+        _, _, inputs = _dimensions(run.job.data)
+        itemsize = 4 if run.job.precision == "float32" else 8
+        if taken > SAVE_SECONDS:
+            sizes.append(3 * itemsize * inputs * run.job.width)
+    return sum(sorted(sizes)[-workers:])
+
+
+def _wall(seconds: Sequence[float], workers: int) -> float:
+    """Time until the last of the workers is done, each taking the next run when it is free."""
+    free = np.zeros(workers)
+    for taken in seconds:
+        free[free.argmin()] += taken
+    return float(free.max())

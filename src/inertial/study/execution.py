@@ -1,0 +1,203 @@
+"""Compute one run: the same numbers wherever and however often it is started.
+
+A process keeps the spectrum of the last data set, because the runs of a study on one data set
+follow each other.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import jax
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+
+from inertial._checks import InvalidInput
+from inertial._types import MethodName
+from inertial.dynamics.forecast import forecast
+from inertial.dynamics.method import Method
+from inertial.dynamics.modes import spectral_radius, stability_limit
+from inertial.dynamics.train import Checkpoint, Span, initial_residual, span, train
+from inertial.dynamics.trajectory import Trajectory
+from inertial.dynamics.tuning import choose
+from inertial.problem.landscape import Landscape, survey
+from inertial.problem.network import Network
+from inertial.study.checkpoints import read_checkpoint, write_checkpoint
+from inertial.study.config import DataSet
+from inertial.study.job import Job, Run, code_version, load_data
+
+SAVE_SECONDS = 30.0
+"""Seconds between two checkpoints of a run; shorter runs leave none."""
+
+Advance = Callable[[int], None]
+"""Called with the number of steps just done."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A data set with its spectrum and the coordinates that training runs in."""
+
+    landscape: Landscape
+    within: Span
+
+
+def execute(
+    run: Run,
+    *,
+    checkpoint: Path | None = None,
+    advance: Advance | None = None,
+    save_seconds: float = SAVE_SECONDS,
+) -> xr.Dataset:
+    """Compute one run.
+
+    Parameters
+    ----------
+    run
+        What to run, on which data and with which code.
+    checkpoint
+        File to go on from if it is there and fits, and to keep the state in along the way.
+    advance
+        Called with the number of steps just done, every half second or so.
+    save_seconds
+        Seconds between two checkpoints.
+
+    Returns
+    -------
+    xr.Dataset
+        `loss`, `max_distance`, `mean_distance`, `pattern_change` and `forecast_loss` over `step`,
+        NaN after a divergence; configuration, provenance, step size and so on as attributes.
+
+    Raises
+    ------
+    InvalidInput
+        If data or code are missing here or not the ones meant, or the kernel is singular.
+
+    """
+    job, began = run.job, time.perf_counter()
+    prepared = prepare(job.data)
+    _check_same(run, prepared)
+    data = prepared.landscape.data
+    method = tuned(job.data, job.rule, job.method, job.target)
+    network = Network(job.width, data.x.shape[1])
+    fingerprint = _fingerprint(run, prepared.within)
+    setup = time.perf_counter() - began
+    measured = train(
+        network,
+        data.x,
+        data.y,
+        method,
+        seed=job.seed,
+        steps=job.steps,
+        precision=job.precision,
+        within=prepared.within,
+        progress=advance,
+        resume=_resume(checkpoint, fingerprint, advance),
+        save=_saver(checkpoint, fingerprint),
+        save_seconds=save_seconds,
+    )
+    residual = initial_residual(network, data.x, data.y, seed=job.seed, within=prepared.within)
+    steps = np.arange(job.steps + 1)
+    predicted = forecast(method, prepared.landscape.spectrum, residual, steps)
+    arrays = _arrays(measured, predicted, job.steps)
+    return arrays.assign_attrs(
+        _facts(run, prepared.landscape, method),
+        status=measured.status,
+        setup_seconds=setup,
+        seconds=time.perf_counter() - began,
+    )
+
+
+@lru_cache(maxsize=1)
+def prepare(data: DataSet) -> Prepared:
+    """Load a data set, decompose its kernel and find the span of its inputs."""
+    loaded = load_data(data)
+    return Prepared(survey(loaded), span(loaded.x))
+
+
+@lru_cache(maxsize=32)
+def tuned(data: DataSet, rule: str, method: MethodName, target: float) -> Method:
+    """Tune a method for a data set."""
+    return choose(rule, method, prepare(data).landscape, target=target)
+
+
+def _check_same(run: Run, prepared: Prepared) -> None:
+    found = prepared.landscape.data.provenance
+    if found.sha256 != run.data_sha256:
+        raise InvalidInput(
+            f"the data set {found.name} on this machine ({found.source}) differs from the study's; "
+            "put the same files there."
+        )
+    if code_version() != run.code:
+        raise InvalidInput(
+            "this machine has another version of inertial or its libraries than the study; "
+            "install the same one."
+        )
+
+
+def _fingerprint(run: Run, within: Span) -> str:
+    """Hash of a run and of the coordinates its state is in."""
+    digest = hashlib.sha256(f"{run.key} {jax.default_backend()}".encode())
+    for part in (within.x, within.basis):
+        digest.update(b"" if part is None else np.ascontiguousarray(part).data)
+    return digest.hexdigest()
+
+
+def _resume(path: Path | None, fingerprint: str, advance: Advance | None) -> Checkpoint | None:
+    saved = None if path is None else read_checkpoint(path, fingerprint)
+    if saved is not None and advance is not None:
+        advance(saved.step)
+    return saved
+
+
+def _saver(path: Path | None, fingerprint: str) -> Callable[[Checkpoint], None] | None:
+    return None if path is None else lambda state: write_checkpoint(path, state, fingerprint)
+
+
+def _arrays(measured: Trajectory, predicted: Trajectory, steps: int) -> xr.Dataset:
+    """Join the records over all steps, NaN where a run or its forecast has ended."""
+
+    def padded(values: Float[np.ndarray, "t"] | None) -> Float[np.ndarray, "T"]:
+        whole = np.full(steps + 1, np.nan)
+        if values is not None:
+            whole[: len(values)] = values
+        return whole
+
+    names = ("loss", "max_distance", "mean_distance", "pattern_change")
+    variables = {name: ("step", padded(getattr(measured, name))) for name in names}
+    variables["forecast_loss"] = ("step", padded(predicted.loss))
+    return xr.Dataset(variables, coords={"step": np.arange(steps + 1)})
+
+
+def _facts(run: Run, landscape: Landscape, method: Method) -> dict[str, str | int | float]:
+    """Everything a figure or a reader needs to know about a run."""
+    job: Job = run.job
+    ends, provenance = landscape.extremes, landscape.data.provenance
+    return {
+        "key": run.key,
+        "data": provenance.name,
+        "data_source": provenance.source,
+        "data_sha256": provenance.sha256,
+        "code": run.code,
+        "n": provenance.n,
+        "d": provenance.d,
+        "method": job.method,
+        "rule": job.rule,
+        "width": job.width,
+        "seed": job.seed,
+        "precision": job.precision,
+        "target": job.target,
+        "normalize": int(provenance.normalize),
+        "standardize": int(provenance.standardize),
+        "dedupe": int(provenance.dedupe),
+        "eta": method.eta,
+        "beta": method.beta,
+        "gamma": method.gamma,
+        "lambda_min": ends.smallest,
+        "lambda_max": ends.largest,
+        "spectral_radius": spectral_radius(method, landscape.spectrum.eigenvalues),
+        "stability_limit": stability_limit(method) / ends.largest,
+    }

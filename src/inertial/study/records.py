@@ -1,0 +1,117 @@
+"""The folder of a study: one netCDF file per run, an index, locks and checkpoints.
+
+    runs/KEY.nc            one run, written under another name and renamed
+    checkpoints/KEY.npz    state of a run on its way
+    locks/KEY              held by whoever computes the run
+    studies/NAME.json      a study, and all its runs with their states: for people and programs
+
+A run is done exactly if its file can be read; the index is written from that and never decides.
+"""
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import xarray as xr
+
+from inertial._checks import InvalidInput
+from inertial.study.config import Study
+from inertial.study.job import Run
+from inertial.study.locks import Lock, acquire
+
+State = Literal["done", "missing", "damaged"]
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Where the runs of one or more studies are stored."""
+
+    path: Path
+
+    def run_file(self, run: Run) -> Path:
+        """Return the file of a run."""
+        return self.path / "runs" / f"{run.key}.nc"
+
+    def checkpoint_file(self, run: Run) -> Path:
+        """Return the file a run keeps its state in."""
+        return self.path / "checkpoints" / f"{run.key}.npz"
+
+    def lock(self, run: Run) -> Lock | None:
+        """Claim a run for this process; None if another process has it."""
+        return acquire(self.path / "locks" / run.key)
+
+    def state(self, run: Run) -> State:
+        """Whether a run is stored; reads the whole file, so that no damage stays unseen."""
+        if not self.run_file(run).exists():
+            return "missing"
+        return "damaged" if self.read(run) is None else "done"
+
+    def read(self, run: Run) -> xr.Dataset | None:
+        """Return a stored run, or None if it is missing or damaged."""
+        return read_record(self.run_file(run))
+
+    def write(self, run: Run, arrays: xr.Dataset) -> None:
+        """Store a run, whole or not at all, and drop its checkpoint."""
+        path = self.run_file(run)
+        partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+        # Checksums, so that damage inside the file shows when it is read.
+        checksums = {name: {"fletcher32": True} for name in arrays.data_vars}
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            arrays.to_netcdf(partial, engine="h5netcdf", encoding=checksums)
+            with partial.open("rb") as file:
+                os.fsync(file.fileno())
+            partial.replace(path)
+        except OSError as error:
+            raise cannot_write(path, error) from None
+        finally:
+            _remove(partial)
+        self._tidy(run)
+
+    def _tidy(self, run: Run) -> None:
+        """Drop the checkpoint, and what killed processes have left of this run half-written."""
+        _remove(self.checkpoint_file(run))
+        for path in self.path.glob(f"*/.{run.key}.*.partial-*"):
+            _remove(path)
+
+    def write_index(self, study: Study, entries: list[dict[str, Any]]) -> None:
+        """Write the index of a study."""
+        document = {"study": asdict(study), "runs": entries}
+        write_json(self.path / "studies" / f"{study.name}.json", document)
+
+
+def read_record(path: Path) -> xr.Dataset | None:
+    """Return the run in a file, or None if there is none or it is damaged."""
+    try:
+        return xr.load_dataset(path, engine="h5netcdf")
+    except (OSError, ValueError, KeyError, RuntimeError, AttributeError):
+        return None
+
+
+def write_json(path: Path, document: object) -> None:
+    """Replace a JSON file, whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    finally:
+        _remove(partial)
+
+
+def cannot_write(path: Path, error: OSError) -> InvalidInput:
+    """Say that a file cannot be written, and that everything stored stays."""
+    return InvalidInput(
+        f"{path} cannot be written ({error.strerror or error}); what is stored stays: make room "
+        "or give another folder with --out, and repeat the command."
+    )
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()

@@ -1,0 +1,342 @@
+"""A study reads its file strictly, gives runs an identity, and survives anything."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from dataclasses import asdict, replace
+from functools import partial
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from inertial import InvalidInput
+from inertial.study import execution, runner
+from inertial.study.checkpoints import read_checkpoint, write_checkpoint
+from inertial.study.config import TEMPLATE, DataSet, Study, parse_study, read_study
+from inertial.study.cost import Prediction
+from inertial.study.execution import execute
+from inertial.study.job import Run, jobs, runs
+from inertial.study.locks import acquire
+from inertial.study.records import Folder
+from inertial.study.runner import run_study
+
+SMALL = Study(
+    "small",
+    (DataSet("sphere", rows=24, dim=4),),
+    methods=("gradient_descent", "nesterov"),
+    widths=(30,),
+    seeds=(0, 1),
+    steps=20,
+)
+
+
+def free(missing, **_):
+    """A prediction without timing anything."""
+    return Prediction(1.0, (1.0,) * len(missing), 1, 1, 1)
+
+
+quickly = partial(run_study, predictor=free)
+
+
+def test_the_template_is_a_study_of_every_combination():
+    study = parse_study(TEMPLATE, "template")
+    expected = len(study.data) * len(study.methods) * len(study.widths) * len(study.seeds)
+    assert len(list(jobs(study))) == expected == len(set(jobs(study)))
+    assert study.data[1] == DataSet("diabetes", rows=200, standardize=True, dedupe=True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("widths =", "width =", ["line", "'width'", "did you mean 'widths'"]),
+        ("rows = 200", "row = 200", ["line", "'row'", "did you mean 'rows'"]),
+        ("steps = 100", 'steps = "100"', ["line", "steps is '100'", "a whole number"]),
+        ("steps = 100", "steps = 0", ["steps is 0"]),
+        ("[250, 500]", "[250, 2.5]", ["line", "list of values, each a whole number"]),
+        ("[250, 500]", "[250, 250]", ["widths", "each of them once"]),
+        ('["paper"]', '["papers"]', ["did you mean 'paper'"]),
+        ('"float32"', '"float16"', ["line", "'float32', 'float64'"]),
+        ("seeds = [0, 1]", "seeds = [true]", ["line", "whole number"]),
+        ('name = "first-look"', "", ["the study has no 'name'"]),
+        ('name = "first-look"', 'name = "a/b"', ["letters"]),
+        ("steps = 100", "steps 100", ["not valid TOML", "line"]),
+        ("dedupe = true", 'dedupe = "yes"', ["line", "true or false"]),
+    ],
+)
+def test_a_mistake_is_named_with_its_line(old, new, words):
+    assert old in TEMPLATE
+    with pytest.raises(InvalidInput) as caught:
+        parse_study(TEMPLATE.replace(old, new, 1), "mine.toml")
+    line = f"line {1 + TEMPLATE[: TEMPLATE.index(old)].count(chr(10))}"
+    for word in ["mine.toml", *words]:
+        assert (line if word == "line" else word) in str(caught.value)
+
+
+def test_a_missing_file_is_one_sentence(tmp_path):
+    with pytest.raises(InvalidInput, match=r"cannot be read \(No such file"):
+        read_study(tmp_path / "none.toml")
+
+
+def test_identity_depends_on_configuration_data_and_code():
+    (first, *_) = runs(SMALL)
+    assert Run(first.job, first.data_sha256, first.code).key == first.key
+    others = [
+        replace(first, data_sha256="0" * 64),
+        replace(first, code="other"),
+        *(
+            replace(first, job=replace(first.job, **{name: value}))
+            for name, value in {
+                "method": "heavy_ball",
+                "rule": "quadratic",
+                "width": 31,
+                "seed": 5,
+                "steps": 21,
+                "precision": "float64",
+            }.items()
+        ),
+    ]
+    assert len({first.key, *(other.key for other in others)}) == 1 + len(others)
+    # Only the rule `forecast` reads the target, and only the arrays' hash counts for the data.
+    assert replace(first, job=replace(first.job, target=0.5)).key == first.key
+    assert replace(first, job=replace(first.job, data=DataSet("elsewhere.csv"))).key == first.key
+    aimed = replace(first, job=replace(first.job, rule="forecast"))
+    assert replace(aimed, job=replace(aimed.job, target=0.5)).key != aimed.key
+
+
+class Killed(Exception):  # noqa: N818
+    """Stands for the end of a process."""
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_an_interrupted_run_goes_on_with_the_same_bits(tmp_path, precision):
+    run = runs(replace(SMALL, steps=60, methods=("nesterov",), precision=precision))[0]
+    whole = execute(run)
+    path, counts = tmp_path / "state.npz", []
+
+    def die(count):
+        counts.append(count)
+        if sum(counts) > 20:
+            raise Killed
+
+    with pytest.raises(Killed):
+        execute(run, checkpoint=path, advance=die, save_seconds=0.0)
+    resumed_at = []
+    again = execute(run, checkpoint=path, advance=resumed_at.append, save_seconds=0.0)
+    assert 0 < resumed_at[0] <= 20
+    assert sum(resumed_at) == 61
+    xr.testing.assert_identical(again.drop_attrs(), whole.drop_attrs())
+
+
+def test_a_checkpoint_of_another_run_or_a_damaged_one_is_not_used(tmp_path):
+    path, run = tmp_path / "state.npz", runs(replace(SMALL, steps=40))[0]
+    execute(run, checkpoint=path, save_seconds=0.0)
+    state = None
+    with np.load(path) as stored:
+        fingerprint = str(stored["fingerprint"])
+    state = read_checkpoint(path, fingerprint)
+    assert state is not None
+    assert state.step == len(state.loss)
+    assert read_checkpoint(path, "another") is None
+    path.write_bytes(path.read_bytes()[:-100])
+    assert read_checkpoint(path, fingerprint) is None
+    with pytest.warns(UserWarning, match="no checkpoint could be written"):
+        write_checkpoint(path / "below-a-file" / "x.npz", state, fingerprint)
+
+
+def test_a_second_time_nothing_is_computed(tmp_path):
+    first = quickly(SMALL, Folder(tmp_path))
+    assert (first.computed, first.stored_before, first.failures) == (4, 0, ())
+    stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").iterdir()}
+    assert len(stamps) == 4
+    second = quickly(replace(SMALL, name="other-name"), Folder(tmp_path))
+    assert (second.computed, second.stored_before) == (0, 4)
+    assert stamps == {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").iterdir()}
+    more = quickly(replace(SMALL, seeds=(0, 1, 2)), Folder(tmp_path))
+    assert (more.computed, more.stored_before) == (2, 4)
+    assert sorted(p.name for p in (tmp_path / "studies").iterdir()) == [
+        "other-name.json",
+        "small.json",
+    ]
+    assert not list(tmp_path.glob("*/.*"))
+    assert not list((tmp_path / "locks").iterdir())
+
+
+def test_a_stored_run_describes_itself(tmp_path):
+    report = quickly(SMALL, Folder(tmp_path))
+    run = report.runs[-1]
+    arrays = report.folder.read(run)
+    assert arrays.attrs["data_sha256"] == run.data_sha256
+    assert {k: arrays.attrs[k] for k in ("method", "rule", "width", "seed")} == {
+        k: asdict(run.job)[k] for k in ("method", "rule", "width", "seed")
+    }
+    assert arrays.sizes["step"] == 21
+    assert np.isfinite(arrays.loss).all()
+    assert arrays.loss[-1] < arrays.loss[0]
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped"])
+def test_a_damaged_run_is_computed_again_and_the_others_stay(tmp_path, damage):
+    folder = Folder(tmp_path)
+    report = quickly(SMALL, folder)
+    victim, *others = report.runs
+    before = folder.read(victim)
+    path = folder.run_file(victim)
+    content = bytearray(path.read_bytes())
+    if damage == "truncated":
+        path.write_bytes(content[: len(content) // 2])
+    else:
+        at = content.index(before.loss.values.tobytes())
+        content[at + 3] ^= 1
+        path.write_bytes(content)
+    stamps = {other: folder.run_file(other).stat().st_mtime_ns for other in others}
+    again = quickly(SMALL, folder)
+    assert (again.computed, again.damaged) == (1, 1)
+    assert stamps == {other: folder.run_file(other).stat().st_mtime_ns for other in others}
+    xr.testing.assert_identical(folder.read(victim).drop_attrs(), before.drop_attrs())
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(tmp_path, monkeypatch):
+    folder = Folder(tmp_path)
+    quickly(replace(SMALL, seeds=(0,)), folder)
+
+    def full(_self, path, **_):
+        path.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(xr.Dataset, "to_netcdf", full)
+    with pytest.raises(InvalidInput, match=r"No space left.*what is stored stays"):
+        quickly(SMALL, folder)
+    monkeypatch.undo()
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+    assert not list((tmp_path / "locks").iterdir())
+    assert quickly(SMALL, folder).computed == 2
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InvalidInput, match=r"cannot be written.*--out"):
+        quickly(SMALL, Folder(tmp_path / "file"))
+
+
+def test_a_run_that_cannot_be_computed_is_reported_and_the_others_go_on(tmp_path, monkeypatch):
+    def refuse(run, **options):
+        if run.job.seed == 0:
+            raise InvalidInput("the data set is gone")
+        return execute(run, **options)
+
+    monkeypatch.setattr(runner, "execute", refuse)
+    report = quickly(SMALL, Folder(tmp_path))
+    assert report.computed == 2
+    assert [failure.run.job.seed for failure in report.failures] == [0, 0]
+    assert report.failures[0].reason == "the data set is gone"
+
+
+def test_other_data_than_the_study_s_are_refused():
+    run = replace(runs(SMALL)[0], data_sha256="0" * 64)
+    with pytest.raises(InvalidInput, match="differs from the study's"):
+        execute(run)
+    with pytest.raises(InvalidInput, match="another version of inertial"):
+        execute(replace(runs(SMALL)[0], code="old"))
+
+
+def python(code, **environment):
+    """Start another process on a piece of code."""
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+def wait_for(condition, seconds=90.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
+
+
+def test_a_lock_is_another_process_s_until_that_dies(tmp_path):
+    path = tmp_path / "locks" / "key"
+    holder = python(f"""
+        import time
+        from pathlib import Path
+        from inertial.study.locks import acquire
+        assert acquire(Path({str(path)!r})) is not None
+        print("held", flush=True)
+        time.sleep(600)
+    """)
+    assert holder.stdout.readline() == "held\n"
+    assert acquire(path) is None
+    assert str(holder.pid) in path.read_text()
+    holder.send_signal(signal.SIGKILL)
+    holder.communicate()
+    lock = acquire(path)
+    assert lock is not None
+    lock.release()
+    assert not path.exists()
+
+
+STUDY = """
+    from pathlib import Path
+    from inertial.study.config import DataSet, Study
+    from inertial.study.cost import Prediction
+    from inertial.study.records import Folder
+    from inertial.study.runner import in_process, run_study
+    from functools import partial
+    free = lambda missing: Prediction(1.0, (1.0,) * len(missing), 1, 1, 1)
+    study = Study(**{study!r})
+    report = run_study(study, Folder(Path({out!r})), predictor=free,
+                       engine=partial(in_process, save_seconds={save}))
+    print(report.computed, report.computed_elsewhere + report.stored_before, flush=True)
+"""
+
+
+def study_code(study, out, save=30.0):
+    fields = {name: getattr(study, name) for name in study.__dataclass_fields__}
+    return STUDY.format(study=fields, out=str(out), save=save)
+
+
+def test_killed_at_any_moment_the_rest_is_computed_with_the_same_bits(tmp_path):
+    study = replace(SMALL, methods=("nesterov",), seeds=(0, 1), steps=8_000)
+    process = python(study_code(study, tmp_path / "killed", save=0.05))
+    wait_for(lambda: list(tmp_path.glob("killed/checkpoints/*.npz")))
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    begun = len(list(tmp_path.glob("killed/runs/*.nc")))
+    assert begun < 2
+    (tmp_path / "killed" / "runs").mkdir(exist_ok=True)
+    (key, *_) = (run.key for run in runs(study))
+    (tmp_path / "killed" / "runs" / f".{key}.nc.partial-1").write_bytes(b"half")
+    went_on = quickly(study, Folder(tmp_path / "killed"))
+    assert (went_on.computed, went_on.stored_before) == (2 - begun, begun)
+    quickly(study, Folder(tmp_path / "straight"))
+    for path in tmp_path.glob("straight/runs/*.nc"):
+        expected = xr.load_dataset(path, engine="h5netcdf").drop_attrs()
+        found = xr.load_dataset(tmp_path / "killed" / "runs" / path.name, engine="h5netcdf")
+        xr.testing.assert_identical(found.drop_attrs(), expected)
+    assert not list(tmp_path.glob("killed/checkpoints/*"))
+    assert begun or not list(tmp_path.glob("killed/runs/.*"))
+
+
+def test_two_processes_share_a_study(tmp_path):
+    study = replace(SMALL, seeds=tuple(range(6)), steps=300)
+    both = [python(study_code(study, tmp_path)) for _ in range(2)]
+    counts = [tuple(map(int, process.communicate()[0].split())) for process in both]
+    assert sum(computed for computed, _ in counts) == 12
+    assert all(sum(pair) == 12 for pair in counts)
+    assert len(list((tmp_path / "runs").iterdir())) == 12
+
+
+def test_the_spectrum_of_a_data_set_is_computed_once(tmp_path, monkeypatch):
+    calls = []
+    execution.prepare.cache_clear()
+    survey = execution.survey
+    monkeypatch.setattr(execution, "survey", lambda data: calls.append(data) or survey(data))
+    quickly(SMALL, Folder(tmp_path))
+    assert len(calls) == 1

@@ -1,0 +1,112 @@
+"""A study on a real scheduler with two worker processes, one of which may die or lack the data."""
+
+import os
+import signal
+import threading
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from inertial import InvalidInput
+from inertial.study.cluster import connected, engine, local_cluster
+from inertial.study.config import DataSet, Study
+from inertial.study.cost import Prediction
+from inertial.study.records import Folder
+from inertial.study.runner import run_study
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # those of the cluster's own shutdown
+
+STUDY = Study(
+    "small",
+    (DataSet("sphere", rows=24, dim=4),),
+    methods=("nesterov",),
+    widths=(30,),
+    seeds=(0, 1, 2, 3),
+    steps=50,
+)
+
+
+def free(missing, **_):
+    return Prediction(1.0, (1.0,) * len(missing), 1, 1, 2)
+
+
+@pytest.fixture(scope="module")
+def client():
+    with local_cluster(2) as client:
+        yield client
+
+
+def test_runs_on_workers_are_those_of_one_process(client, tmp_path):
+    seen = []
+    report = run_study(
+        STUDY,
+        Folder(tmp_path / "cluster"),
+        engine=engine(client),
+        predictor=free,
+        progress=lambda *what: seen.append(what),
+    )
+    assert (report.computed, report.failures) == (4, ())
+    run_study(STUDY, Folder(tmp_path / "here"), predictor=free)
+    for run in report.runs:
+        far, here = (Folder(tmp_path / name).read(run) for name in ("cluster", "here"))
+        # One core and two may sum in another order: float32 over 24 rows and 50 steps.
+        xr.testing.assert_allclose(far, here, rtol=1e-3)
+    assert seen[-1][1] == seen[-1][2]
+
+
+def test_a_worker_that_dies_in_mid_run_costs_nothing_but_time(client, tmp_path):
+    study = replace(STUDY, seeds=(0, 1), steps=8000)
+    pids = client.run(os.getpid)
+
+    def kill_one():
+        while not list(tmp_path.glob("checkpoints/*.npz")):
+            time.sleep(0.02)
+        os.kill(next(iter(pids.values())), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_one, daemon=True)
+    killer.start()
+    report = run_study(study, Folder(tmp_path), engine=engine(client, 0.05), predictor=free)
+    killer.join(timeout=1)
+    assert not killer.is_alive()
+    assert set(client.run(os.getpid).values()) != set(pids.values())
+    assert (report.computed, report.failures) == (2, ())
+    straight = run_study(
+        study, Folder(tmp_path / "straight"), engine=engine(client), predictor=free
+    )
+    for run in straight.runs:
+        xr.testing.assert_identical(
+            report.folder.read(run).drop_attrs(), straight.folder.read(run).drop_attrs()
+        )
+
+
+def test_data_missing_on_one_worker_are_found_on_the_other(client, tmp_path, monkeypatch, rng):
+    table = np.column_stack([rng.standard_normal((12, 3)), rng.standard_normal(12)])
+    np.savetxt(tmp_path / "mine.csv", table, delimiter=",", header="a,b,c,y", comments="")
+    monkeypatch.chdir(tmp_path)
+    client.wait_for_workers(2, timeout=30)
+    first, second = client.scheduler_info()["workers"]
+    client.run(os.chdir, str(tmp_path), workers=[first])
+    client.run(os.chdir, "/", workers=[second])
+    study = replace(STUDY, data=(DataSet("./mine.csv", label="y"),))
+    report = run_study(study, Folder(tmp_path / "one"), engine=engine(client), predictor=free)
+    assert [failure.reason for failure in report.failures] == []
+    assert report.computed == 4
+    (tmp_path / "mine.csv").rename(tmp_path / "only-here.csv")
+    client.run(os.chdir, "/", workers=[first])
+    other = replace(study, data=(DataSet("./only-here.csv", label="y"),), seeds=(7,))
+    report = run_study(other, Folder(tmp_path / "none"), engine=engine(client), predictor=free)
+    assert report.computed == 0
+    assert "only-here.csv is not a file" in report.failures[0].reason
+    assert "on all 2 workers" in report.failures[0].reason
+
+
+def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch):
+    monkeypatch.setattr("inertial.study.cluster._CONNECT_SECONDS", 1)
+    with (
+        pytest.raises(InvalidInput, match="no scheduler with a worker answers at tcp"),
+        connected("tcp://127.0.0.1:1"),
+    ):
+        pass
