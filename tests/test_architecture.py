@@ -14,7 +14,7 @@ LEVELS = [
     {"theory"},
     {"report"},
     {"store"},
-    {"advice", "comparison", "exploration"},
+    {"advice", "comparison", "auditing", "exploration"},
     {"printing"},
     {"study"},
     {"reproduce"},
