@@ -312,8 +312,9 @@ def _table(methods: Sequence[str]) -> Table:
 
 def _console() -> Console:
     """Return standard output, without guessing at numbers or markup in users' names."""
-    width = None if sys.stdout.isatty() else _PIPED_WIDTH
-    return Console(highlight=False, markup=False, emoji=False, width=width)
+    piped = not sys.stdout.isatty()
+    width = _PIPED_WIDTH if piped else None
+    return Console(highlight=False, markup=False, emoji=False, width=width, soft_wrap=piped)
 
 
 def _count(value: float | None) -> str:

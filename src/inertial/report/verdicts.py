@@ -50,7 +50,7 @@ def finding(entry: AuditEntry) -> str:
         parts.append(
             f"on {seen.held} of {seen.seeds} seeds (95 %: {seen.low:.2f} to {seen.high:.2f})"
         )
-    if entry.reason and entry.first_violation is None:
+    if entry.reason and entry.first_violation is None and not missed:
         parts.append(entry.reason)
     return "; ".join(parts)
 

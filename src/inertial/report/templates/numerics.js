@@ -22,10 +22,17 @@ const numerics = (() => {
     return [1 + m.beta - (1 + m.gamma) * scaled, m.beta - m.gamma * scaled];
   }
 
+  /* T^2 - 4 D from 1 - beta and eta l, which keeps the digits where both are small. */
+  function discriminantOf(m, l) {
+    const scaled = m.eta * l;
+    const sum = (1 - m.beta) + (1 + m.gamma) * scaled;
+    return sum * sum - 4 * scaled;
+  }
+
   /* Both roots of z^2 - T z + D as [re, im, re, im]. */
   function roots(m, l) {
     const [trace, determinant] = companion(m, l);
-    const discriminant = trace * trace - 4 * determinant;
+    const discriminant = discriminantOf(m, l);
     if (discriminant < 0) {
       const height = Math.sqrt(-discriminant) / 2;
       return [trace / 2, height, trace / 2, -height];
@@ -36,7 +43,7 @@ const numerics = (() => {
 
   function radius(m, l) {
     const [trace, determinant] = companion(m, l);
-    const discriminant = trace * trace - 4 * determinant;
+    const discriminant = discriminantOf(m, l);
     if (discriminant < 0) return Math.sqrt(determinant);
     return (Math.abs(trace) + Math.sqrt(discriminant)) / 2;
   }
@@ -59,15 +66,16 @@ const numerics = (() => {
     const size = Math.abs(trace);
     const sign = trace < 0 ? -1 : 1;
     let scale, here, before;
-    if (trace * trace < 4 * determinant) {
-      const height = Math.sqrt(4 * determinant - trace * trace);
+    const discriminant = discriminantOf(m, l);
+    if (discriminant < 0) {
+      const height = Math.sqrt(-discriminant);
       const angle = Math.atan2(height, size);
       scale = Math.sqrt(determinant);
       const sine = height / (2 * scale);
       here = Math.sin((t + 1) * angle) / sine;
       before = Math.sin(t * angle) / sine;
     } else {
-      const offset = Math.sqrt(trace * trace - 4 * determinant);
+      const offset = Math.sqrt(discriminant);
       scale = (size + offset) / 2;
       const gap = scale > 0 ? offset / scale : 1;
       const ratio = scale > 0 ? determinant / (scale * scale) : 0;
