@@ -26,10 +26,10 @@ from inertial.problem.network import Network
 
 Precision = Literal["float32", "float64"]
 
-_BLOCK_ROWS = 512
+_BLOCK_ROWS = 1024
 """Rows of a block; docs/benchmarks.md has the measurement behind it."""
 
-_BLOCK_ENTRIES = 2**24
+_BLOCK_ENTRIES = 2**25
 """Largest rows x neurons block, so that very wide networks take fewer rows at once."""
 
 _CHUNK = 64
