@@ -25,8 +25,10 @@ import scipy.linalg
 from benchmarks import memory
 from inertial import extremes, infinite_gram, load, nesterov
 from inertial.data import locate
-from inertial.dynamics import train as training
+from inertial.dynamics import step
+from inertial.dynamics.train import train
 from inertial.problem.network import Network
+from inertial.problem.span import Span, span
 
 SHAPES = [(1000, 784, 2000), (2000, 784, 20_000), (360, 51, 2000)]
 FULL = (10_000, 784, 20_000)
@@ -56,14 +58,14 @@ def sphere(n: int, d: int) -> tuple[np.ndarray, np.ndarray]:
 def stepper(n: int, d: int, m: int, steps: int) -> Callable[[], object]:
     """`steps` training steps of the package, diagnostics included."""
     x, y = sphere(n, d)
-    problem = training._prepare(Network(m, d), training.Span(x, None), y, 0, "float32")  # noqa: SLF001
-    coefficients = training._device_coefficients(METHOD, 0, jnp.float32)  # noqa: SLF001
-
-    state = training._State(*(jnp.zeros_like(problem.start) for _ in range(3)))  # noqa: SLF001
+    start, signs = Network(m, d).init(jax.random.key(0))
+    problem = step.prepare(x, y, start, signs / m**0.5)
+    coefficients = step.device_coefficients(METHOD, 0, jnp.float32)
+    state = step.at_rest(problem)
 
     def run() -> object:
         nonlocal state  # each call takes the run further, as training does
-        state, buffers = training._advance(problem, state, coefficients, steps)  # noqa: SLF001
+        state, buffers = step.advance(problem, state, coefficients, steps)
         return state, buffers
 
     return run
@@ -176,14 +178,12 @@ def span_rows() -> Iterator[Row]:
     """What training in the inputs' own span saves."""
     n, d, m = 300, 784, 4000
     x, y = sphere(n, d)
-    inner = training.span(x)
+    inner = span(x)
 
-    def run(within: training.Span) -> Callable[[], object]:
-        return lambda: (
-            training.train(Network(m, d), x, y, METHOD, seed=0, steps=40, within=within).loss
-        )
+    def run(within: Span) -> Callable[[], object]:
+        return lambda: train(Network(m, d), x, y, METHOD, seed=0, steps=40, within=within).loss
 
-    figure = ratio(run(inner), run(training.Span(x, None)), pairs=5)
+    figure = ratio(run(inner), run(Span(x, None)), pairs=5)
     yield (
         f"training in the span (rank {inner.x.shape[1]} of {d}) / without, n={n}, m={m}",
         (f"{figure:.2f}"),

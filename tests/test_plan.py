@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from inertial.dynamics.step import layout
 from inertial.study import cost
 from inertial.study.config import DataSet, Study
 from inertial.study.cost import Shape, Timing, predict
@@ -48,13 +49,21 @@ def test_workers_share_the_time():
     assert predict(runs(STUDY), workers=100).seconds == max(alone.per_run)
 
 
-def test_timing_follows_the_number_of_blocks(monkeypatch):
-    # 1,280 rows are three blocks of 427, 10,000 are 20 of 500: a + b k from one and three blocks.
-    monkeypatch.setattr(
-        cost, "_timed", lambda shape, n: Timing(3.0 + 2.0 * (n // (shape.n // 20)), 0.0, 0.0)
-    )
+def test_timing_follows_the_number_of_tiles(monkeypatch):
+    # 20,000 neurons pass in 40 tiles of 504: a + b k from runs of one tile and of three.
+    tiles, neurons = layout(10_000, 20_000)
+    assert tiles > 3
+    widths = []
+
+    def timed(shape):
+        widths.append(shape.width)
+        return Timing(3.0 + 2.0 * layout(shape.n, shape.width)[0], 0.0, 0.0)
+
+    monkeypatch.setattr(cost, "_timed", timed)
     cost.timed.cache_clear()
-    assert cost.timed(Shape(10_000, 5, 5, 100, "float32")).step == pytest.approx(3 + 2 * 20)
+    step = cost.timed(Shape(10_000, 5, 5, 20_000, "float32")).step
+    assert step == pytest.approx(3 + 2 * tiles)
+    assert widths == [neurons, 3 * neurons]
     cost.timed.cache_clear()
 
 

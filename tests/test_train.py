@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from helpers import residual_and_gradient, unit_inputs
 from inertial import (
@@ -20,9 +22,10 @@ from inertial import (
     nesterov_varying,
     train,
 )
+from inertial.dynamics import step as device
 from inertial.dynamics import train as module
-from inertial.dynamics.train import span
 from inertial.problem.network import outputs
+from inertial.problem.span import span
 
 METHODS = [
     gradient_descent(0.2),
@@ -75,12 +78,12 @@ def test_the_helper_gradient_is_automatic_differentiation(problem, rng):
     np.testing.assert_allclose(residual_and_gradient(w, a, x, y)[1], gradient, rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize("rows", [7, 30, 64])
-def test_blocks_change_nothing(problem, monkeypatch, rows):
+@pytest.mark.parametrize("neurons", [8, 16, 64])
+def test_tiles_change_nothing(problem, monkeypatch, neurons):
     network = Network(21, 5)
     whole = train(network, *problem, nesterov(0.1, 0.8), seed=0, steps=30, precision="float64")
-    monkeypatch.setattr(module, "_BLOCK_ROWS", rows)
-    blocked = train(
+    monkeypatch.setattr(device, "_TILE_NEURONS", (8, neurons))
+    tiled = train(
         network,
         *problem,
         nesterov(0.1, 0.8),
@@ -89,10 +92,18 @@ def test_blocks_change_nothing(problem, monkeypatch, rows):
         precision="float64",
         record_residual=True,
     )
-    np.testing.assert_allclose(blocked.loss, whole.loss, rtol=1e-11)
-    np.testing.assert_array_equal(blocked.pattern_change, whole.pattern_change)
-    assert blocked.residual.shape == (31, 30)
-    np.testing.assert_allclose(0.5 * np.sum(blocked.residual**2, axis=1), blocked.loss)
+    np.testing.assert_allclose(tiled.loss, whole.loss, rtol=1e-11)
+    np.testing.assert_array_equal(tiled.pattern_change, whole.pattern_change)
+    assert tiled.residual.shape == (31, 30)
+    np.testing.assert_allclose(0.5 * np.sum(tiled.residual**2, axis=1), tiled.loss)
+
+
+@given(st.integers(1, 60_000), st.integers(1, 60_000))
+def test_tiles_hold_every_neuron_and_little_else(n, width):
+    tiles, neurons = device.layout(n, width)
+    assert neurons % 8 == 0
+    assert tiles * (neurons - 8) < width <= tiles * neurons
+    assert neurons <= device._TILE_NEURONS[1]
 
 
 def test_the_inputs_own_span_changes_nothing(rng):

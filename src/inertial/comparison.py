@@ -36,12 +36,13 @@ from inertial.dynamics.forecast import forecast, steps_to
 from inertial.dynamics.integrate import flow_loss
 from inertial.dynamics.method import Method, gradient_descent, heavy_ball, nesterov
 from inertial.dynamics.modes import stability_limit
-from inertial.dynamics.train import Precision, initial_residual, span, train
+from inertial.dynamics.train import Precision, initial_residual, train
 from inertial.dynamics.trajectory import Trajectory
 from inertial.dynamics.tuning import METHODS, choose, defined
 from inertial.problem.kernel import finite_gram
 from inertial.problem.landscape import Landscape, survey
 from inertial.problem.network import Network
+from inertial.problem.span import span
 from inertial.problem.spectrum import Spectrum, decompose
 from inertial.report.figures import save_convergence
 

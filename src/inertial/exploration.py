@@ -15,10 +15,11 @@ from inertial._checks import fraction, whole
 from inertial._types import Eigenvalues
 from inertial.data import Data, Provenance
 from inertial.dynamics.method import Method
-from inertial.dynamics.train import span, train
+from inertial.dynamics.train import train
 from inertial.dynamics.tuning import RULES, choose
 from inertial.problem.landscape import survey
 from inertial.problem.network import Network
+from inertial.problem.span import span
 from inertial.report.page import render
 
 MOST_NODES = 600

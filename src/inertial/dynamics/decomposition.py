@@ -40,9 +40,10 @@ from inertial._types import Inputs, Targets
 from inertial.dynamics.flip_bound import correction_ratio, flip_bound, printed_flip_bound
 from inertial.dynamics.kernel_products import Block, Products, lay_out, measure
 from inertial.dynamics.method import Method
-from inertial.dynamics.train import span, train
+from inertial.dynamics.train import train
 from inertial.dynamics.trajectory import Trajectory
 from inertial.problem.network import Network
+from inertial.problem.span import span
 
 _MARGIN = 1e-9
 """Share added to the largest distance: rounding of a second run stays inside the balls."""

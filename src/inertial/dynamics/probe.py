@@ -18,11 +18,12 @@ from jaxtyping import Float, Int
 from inertial._checks import InvalidInput
 from inertial._types import Gram, Inputs, Targets
 from inertial.dynamics.method import Method
-from inertial.dynamics.train import Precision, span, train
+from inertial.dynamics.train import Precision, train
 from inertial.dynamics.trajectory import Trajectory
 from inertial.problem.flips import Flips, survey_flips
 from inertial.problem.kernel import finite_gram
 from inertial.problem.network import Network
+from inertial.problem.span import span
 from inertial.problem.spectrum import extremes
 
 _DENSE_BELOW = 2000

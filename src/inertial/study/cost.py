@@ -1,7 +1,7 @@
 r"""What a study will take: time, memory and disk, from a few steps timed on this machine.
 
-Samples pass in blocks of equal shape, so a step takes :math:`a + b k` for k blocks, and a and b
-follow from timing the real trainer on one and on three blocks; between the narrowest and the widest
+Neurons pass in tiles of equal shape, so a step takes :math:`a + b k` for k tiles, and a and b
+follow from timing the real trainer on one and on three tiles; between the narrowest and the widest
 network of a study they are interpolated.  Setting up a data set is timed on its first rows and
 scaled by the cube of n, which the decomposition of the kernel takes.
 """
@@ -10,7 +10,7 @@ import resource
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
@@ -20,9 +20,11 @@ from inertial._types import Inputs
 from inertial.data import Data
 from inertial.dynamics.forecast import forecast_loss
 from inertial.dynamics.method import nesterov
-from inertial.dynamics.train import Precision, Span, initial_residual, layout, span, train
+from inertial.dynamics.step import layout
+from inertial.dynamics.train import Precision, initial_residual, train
 from inertial.problem.landscape import survey
 from inertial.problem.network import Network
+from inertial.problem.span import Span, span
 from inertial.study.config import DataSet
 from inertial.study.execution import SAVE_SECONDS
 from inertial.study.job import Run, load_data
@@ -48,7 +50,7 @@ _ARRAYS = 6
 _KERNEL_COPIES = 4
 """n x n float64 arrays alive at once while the kernel is decomposed: basis and workspace."""
 
-_STATE_COPIES = 9
+_STATE_COPIES = 8
 """m x r arrays alive at once in training: start, state, their updates, and the draw."""
 
 
@@ -157,16 +159,18 @@ def _interpolated(shape: Shape, ends: tuple[int, int]) -> Timing:
 @lru_cache(maxsize=256)
 def timed(shape: Shape) -> Timing:
     """Time the real trainer on synthetic inputs of a shape."""
-    blocks, rows = layout(shape.n, shape.width)
-    few: Sequence[int] = (blocks,) if blocks <= 3 else (1, 3)
-    first, *others = (_timed(shape, rows * count) for count in few)
+    tiles, neurons = layout(shape.n, shape.width)
+    few: Sequence[int] = (tiles,) if tiles <= 3 else (1, 3)
+    first, *others = (
+        _timed(replace(shape, width=min(neurons * count, shape.width))) for count in few
+    )
     if not others:
         return first
     slope = (others[0].step - first.step) / (few[1] - few[0])
     return Timing(
-        first.step + slope * (blocks - few[0]),
+        first.step + slope * (tiles - few[0]),
         # Around the run, the start is measured once, at about half the price of a step in float64.
-        first.around + slope * (blocks - few[0]),
+        first.around + slope * (tiles - few[0]),
         max(first.compilation, others[0].compilation),
     )
 
@@ -175,10 +179,10 @@ class _Enough(Exception):  # noqa: N818 - stops a timing, no error
     """Raised inside the trainer when the timing is done."""
 
 
-def _timed(shape: Shape, n: int) -> Timing:
-    """Time the start and the steps of training on n rows."""
+def _timed(shape: Shape) -> Timing:
+    """Time the start and the steps of training."""
     rng = np.random.default_rng(0)
-    x = rng.standard_normal((n, shape.d)) / np.sqrt(shape.d)
+    x = rng.standard_normal((shape.n, shape.d)) / np.sqrt(shape.d)
     basis = None
     if shape.inputs < shape.d:
         basis = np.linalg.qr(rng.standard_normal((shape.d, shape.inputs)))[0]
@@ -269,10 +273,11 @@ def _forecast(n: int, steps: int) -> float:
 def _memory(shape: Shape) -> int:
     """Peak of a process: what it holds by now, and the larger of kernel and training besides."""
     here = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    _, rows = layout(shape.n, shape.width)
+    _, neurons = layout(shape.n, shape.width)
     data = 8 * shape.n * (2 * shape.d + shape.inputs)
     kernel = 8 * shape.n**2 * _KERNEL_COPIES
-    state = shape.itemsize * shape.width * (_STATE_COPIES * shape.inputs + 3 * rows)
+    state = shape.itemsize * (_STATE_COPIES * shape.width * shape.inputs + 3 * shape.n * neurons)
+    state += 2 * shape.n * shape.width // 8
     return here + data + max(kernel, 8 * shape.n**2 + state)
 
 
@@ -283,7 +288,7 @@ def _checkpoints(runs: Sequence[Run], seconds: Sequence[float], workers: int) ->
         _, _, inputs = _dimensions(run.job.data)
         itemsize = 4 if run.job.precision == "float32" else 8
         if taken > SAVE_SECONDS:
-            sizes.append(3 * itemsize * inputs * run.job.width)
+            sizes.append(2 * itemsize * inputs * run.job.width)
     return sum(sorted(sizes)[-workers:])
 
 

@@ -21,11 +21,12 @@ from inertial._types import MethodName
 from inertial.dynamics.forecast import forecast
 from inertial.dynamics.method import Method
 from inertial.dynamics.modes import spectral_radius, stability_limit
-from inertial.dynamics.train import Checkpoint, Span, initial_residual, span, train
+from inertial.dynamics.train import Checkpoint, initial_residual, train
 from inertial.dynamics.trajectory import Trajectory
 from inertial.dynamics.tuning import choose
 from inertial.problem.landscape import Landscape, survey
 from inertial.problem.network import Network
+from inertial.problem.span import Span, span
 from inertial.study.checkpoints import read_checkpoint, write_checkpoint
 from inertial.study.config import DataSet
 from inertial.study.job import Job, Run, code_version, load_data
