@@ -21,7 +21,8 @@ LEVELS = [
     {"cli"},
 ]
 WITHIN = {
-    "problem": ["network", "kernel", "spectrum", "flips", "landscape"],
+    "problem": ["network", "kernel", "spectrum", "span", "flips", "landscape"],
+    "comparison": ["settings", "records", "summary", "run"],
     "report": ["figures", "page", "run_page"],
     "dynamics": [
         "method",
@@ -31,6 +32,7 @@ WITHIN = {
         "integrate",
         "forecast",
         "tuning",
+        "step",
         "train",
         "weight_flow",
         "flip_bound",

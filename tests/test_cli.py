@@ -285,13 +285,13 @@ def test_doctor_names_a_data_folder_that_is_not_there(capsys, monkeypatch):
 
 
 def test_a_folder_that_appears_meanwhile_does_not_cost_the_results(capsys, tmp_path, monkeypatch):
-    from inertial import comparison
+    from inertial.comparison import run as module
 
     def meanwhile(*_):
         (tmp_path / "run").mkdir()
         (tmp_path / "run" / "other").write_text("theirs")
 
-    monkeypatch.setattr(comparison, "save_convergence", meanwhile)
+    monkeypatch.setattr(module, "save_convergence", meanwhile)
     code, _, err = run(capsys, *COMPARE, "--out", "run")
     assert code == 2
     assert "they lie in" in err
