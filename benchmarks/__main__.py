@@ -12,6 +12,7 @@ import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -23,10 +24,24 @@ import numpy as np
 import scipy.linalg
 
 from benchmarks import memory
-from inertial import extremes, infinite_gram, load, nesterov
+from inertial import (
+    Settings,
+    compare,
+    decompose,
+    extremes,
+    forecast_loss,
+    infinite_gram,
+    load,
+    nesterov,
+)
+from inertial.auditing import audit_folders
+from inertial.comparison import COMPANIONS
 from inertial.data import locate
 from inertial.dynamics import step
+from inertial.dynamics.integrate import flow_loss
 from inertial.dynamics.train import train
+from inertial.dynamics.tuning import METHODS, choose
+from inertial.problem.landscape import survey
 from inertial.problem.network import Network
 from inertial.problem.span import Span, span
 
@@ -199,10 +214,51 @@ def startup_rows() -> Iterator[Row]:
     yield "inertial --help, seconds", f"{min(times):.2f}", "≤ 0.5"
 
 
+def modes_rows() -> Iterator[Row]:
+    """The modal solution of all flows and methods, with the decomposition that it needs."""
+    n, times = 2000, np.arange(200)
+    landscape = survey(load("sphere", n=n, dim=100))
+    methods = [choose("paper", name, landscape) for name in METHODS]
+    eta, mu = methods[-1].eta, landscape.extremes.smallest / 2
+    flows = [companion.build(mu, eta) for companion in COMPANIONS.values()]
+    values, weights = landscape.spectrum.eigenvalues, np.ones(n)
+    gram = infinite_gram(landscape.data.x)
+
+    def everything() -> None:
+        decompose(gram)
+        for method in methods:
+            forecast_loss(method, values, weights, times)
+        for flow in flows:
+            flow_loss(flow, values, weights, flow.time(times, eta))
+
+    figure = 1 / ratio(everything, partial(decompose, gram), pairs=5)
+    what = f"{len(flows)} flows and {len(methods)} methods on all modes / their decomposition alone"
+    yield f"{what}, n={n}, {len(times)} times", f"{figure:.2f}", "≤ 1.3"
+
+
+def audit_rows() -> Iterator[Row]:
+    """The audit of a run against the run itself, both through the public interface."""
+    name = "sphere" if locate("fashion-mnist") is None else "fashion-mnist"
+    data = load(name, n=1000, dim=100)
+    settings = Settings(width=4000, seeds=(0,), steps=200, record_residuals=True)
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / "run"
+        training = seconds(lambda: compare(data, settings, out=run).wall_seconds)
+        judging = seconds(lambda: audit_folders([run]).entries and None)
+    what = "seconds of the audit / of the run it judges"
+    yield (
+        f"{what}, {name}, n=1000, m=4000, 200 steps, three methods",
+        f"{judging / training:.2f} ({judging:.0f} s / {training:.0f} s)",
+        "≤ 1",
+    )
+
+
 TOPICS = {
     "steps": steps_rows,
     "memory": memory_rows,
     "spectrum": spectrum_rows,
+    "modes": modes_rows,
+    "audit": audit_rows,
     "span": span_rows,
     "startup": startup_rows,
 }

@@ -1,8 +1,9 @@
 r"""One training step on the device: two matrix products, and everything else in passing.
 
 The neurons pass in tiles, twice.  Forwards, each tile adds its share of the outputs and leaves one
-sign bit a neuron and sample; backwards, the bits and the residual give a tile's whole gradient, so
-that weights and momentum are updated where they are read.  No n x m array of numbers is kept.
+sign bit a neuron and sample; backwards, the bits and the residual give the tile's whole gradient.
+No n x m array of numbers is kept.  The update runs on all tiles at once, and in place: inside the
+loop, one thread would copy its results into the array of the others.
 
 The recursion of `inertial.dynamics.method` runs in its one-buffer form.  With
 :math:`\rho = \gamma / \beta` and :math:`p_t = w_t - w_{t-1} + \rho \eta g_{t-1}`,
@@ -70,9 +71,9 @@ class Buffers(NamedTuple):
 def layout(n: int, width: int) -> tuple[int, int]:
     """Return the number of equal tiles that the neurons pass in, and the neurons of one."""
     fewest, most = _TILE_NEURONS
-    wanted = min(most, max(fewest, _TILE_ENTRIES // n // 8 * 8))
+    wanted = min(most, max(fewest, _TILE_ENTRIES // n))
     tiles = -(-width // wanted)
-    return tiles, -(-width // tiles // 8) * 8 or 8
+    return tiles, -(-width // tiles)
 
 
 def tiled(values: Array, n: int) -> Array:
@@ -90,7 +91,7 @@ def prepare(
     n, dtype = len(x), start.dtype
     inputs, targets = jnp.asarray(x, dtype), jnp.asarray(y, dtype)
     weights, neurons = tiled(output_weights, n), tiled(start, n)
-    residual, patterns = _forwards(inputs, targets, weights, neurons, jnp.zeros_like(neurons))
+    residual, patterns, *_ = _forwards(inputs, targets, weights, neurons, jnp.zeros_like(neurons))
     return Problem(inputs, targets, weights, neurons, patterns, residual)
 
 
@@ -132,22 +133,21 @@ def advance(
 
 def _step(problem: Problem, state: State, coefficients: Float[Array, "3"]) -> tuple[State, Buffers]:
     """Measure at ``w_t`` and update."""
-    residual, patterns = _forwards(*problem[:4], state.displacement)
+    residual, patterns, *distances = _forwards(*problem[:4], state.displacement)
     damping, drive, correction = coefficients
 
-    def backwards(_: None, tile: tuple[Array, ...]) -> tuple[None, tuple[State, tuple[Array, ...]]]:
-        displacement, momentum, weights, pattern, start = tile
+    def backwards(_: None, tile: tuple[Array, ...]) -> tuple[None, tuple[Array, Array]]:
+        weights, pattern, start = tile
         active = jnp.unpackbits(pattern, axis=1, count=len(weights)).astype(bool)
-        gradient = jnp.where(active, residual[:, None], 0).T @ problem.x * weights[:, None]
+        gradient = jnp.where(active, residual[:, None], 0).T @ problem.x
         changed = jnp.sum(jnp.bitwise_count(pattern ^ start), dtype=jnp.int32)
-        distance = jnp.linalg.norm(displacement, axis=1)
-        momentum = momentum - damping * momentum - drive * gradient
-        moved = State(displacement + momentum - correction * gradient, momentum)
-        return None, (moved, (changed, distance.max(), distance.sum()))
+        return None, (gradient * weights[:, None], changed)
 
-    tiles = (*state, problem.output_weights, patterns, problem.patterns)
-    _, (state, measured) = jax.lax.scan(backwards, None, tiles)
-    return state, Buffers(residual, *measured)
+    tiles = (problem.output_weights, patterns, problem.patterns)
+    _, (gradient, changed) = jax.lax.scan(backwards, None, tiles)
+    momentum = state.momentum - damping * state.momentum - drive * gradient
+    moved = State(state.displacement + momentum - correction * gradient, momentum)
+    return moved, Buffers(residual, changed, *distances)
 
 
 @jax.jit
@@ -157,13 +157,19 @@ def _forwards(
     output_weights: Float[Array, "tiles b"],
     start: Float[Array, "tiles b d"],
     displacement: Float[Array, "tiles b d"],
-) -> tuple[Float[Array, "n"], UInt8[Array, "tiles n bytes"]]:
-    """Residuals, and which neurons are active on each sample."""
+) -> tuple[
+    Float[Array, "n"], UInt8[Array, "tiles n bytes"], Float[Array, "tiles"], Float[Array, "tiles"]
+]:
+    """Residuals; where the neurons are active; largest and summed distances of each tile."""
+    Tile = tuple[Array, Array, Array]
 
-    def add(residual: Array, tile: tuple[Array, Array, Array]) -> tuple[Array, Array]:
+    def add(residual: Array, tile: Tile) -> tuple[Array, Tile]:
         weights, start, displacement = tile
         preactivation = x @ (start + displacement).T
         outputs = jnp.maximum(preactivation, 0) @ weights
-        return residual + outputs, jnp.packbits(preactivation >= 0, axis=1)
+        distance = jnp.linalg.norm(displacement, axis=1)
+        patterns = jnp.packbits(preactivation >= 0, axis=1)
+        return residual + outputs, (patterns, distance.max(), distance.sum())
 
-    return jax.lax.scan(add, -y, (output_weights, start, displacement))
+    residual, tiles = jax.lax.scan(add, -y, (output_weights, start, displacement))
+    return residual, *tiles
