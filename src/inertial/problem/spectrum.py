@@ -10,6 +10,7 @@ import numpy as np
 import scipy.linalg
 import scipy.sparse.linalg
 from jaxtyping import Float
+from scipy.linalg.blas import dtrsv
 
 from inertial._checks import InvalidInput
 from inertial._types import Eigenvalues, Gram
@@ -17,19 +18,32 @@ from inertial._types import Eigenvalues, Gram
 _DENSE_BELOW = 1500
 """Below this n all eigenvalues are cheaper than a factorisation and Lanczos."""
 
-_TOLERANCE = 1e-7
-"""Relative residual at which Lanczos stops."""
+_TOLERANCE = 1e-8
+"""Relative accuracy asked of both ends."""
+
+_COARSE = 1e-2
+"""Relative residual at which Lanczos on an inverse stops; the next shift does the rest."""
+
+_CLUSTER = 3
+"""Residuals that the outermost eigenvalue may be away: in a cluster it need not be the nearest."""
+
+_STEPS = 40
+"""Lanczos vectors between restarts: about as long as one factorisation."""
+
+_RESTARTS = 20
+"""Restarts after which all eigenvalues are cheaper than going on."""
 
 
 @dataclass(frozen=True)
 class Extremes:
     """Smallest and largest eigenvalue, each with a bound on its error.
 
-    A symmetric matrix has an eigenvalue within ``|H v - l v|`` of l for every unit vector v
-    (Parlett 1980, theorem 4.5.1); `smallest_error` and `largest_error` are these residual norms,
-    plus the rounding of a product with H.  That it is the outermost one rests on Lanczos having
-    started from a random vector.  Errors are those of the matrix as given: two rows at an angle t
-    leave the smallest eigenvalue with a relative error of up to ``eps / t^2`` from its entries.
+    No eigenvalue lies below ``smallest - smallest_error`` or above ``largest + largest_error``: a
+    Cholesky factorisation at these shifts ran to its end, which proves ``H - s I`` or its negative
+    positive definite up to a rounding that the errors include (Rump 2006, "Verification of positive
+    definiteness").  After a full decomposition they are its backward error instead.  Errors are
+    those of the matrix as given: two rows at an angle t leave the smallest eigenvalue with a
+    relative error of up to ``eps / t^2`` from its entries.
     """
 
     smallest: float
@@ -84,25 +98,20 @@ def decompose(gram: Gram, *, overwrite: bool = False) -> Spectrum:
 def extremes(gram: Gram) -> Extremes:
     """Smallest and largest eigenvalue without a full decomposition.
 
-    Lanczos for the largest; for the smallest a Cholesky factorisation and Lanczos on the inverse.
-    One matrix of the size of `gram` is held besides it.  A matrix that has no factorisation is
-    singular to rounding: its smallest eigenvalue is returned as 0, with the rounding as error.
+    Lanczos for the largest; for the smallest Lanczos on the inverse of ``H - s I`` with a shift s
+    that moves up to it; Cholesky factorisations prove both.  One matrix of the size of `gram` is
+    held besides it.  A matrix that has no factorisation is singular to rounding: its smallest
+    eigenvalue is returned as 0, with the rounding as error.
     """
     size = gram.shape[0]
     if size < _DENSE_BELOW:
         return _ends(scipy.linalg.eigvalsh(_finite(gram), check_finite=False))
-    largest, largest_error = _lanczos(_finite(gram))
+    memory = np.empty_like(_finite(gram))
     try:
-        factor = scipy.linalg.cho_factor(gram, lower=True, check_finite=False)
-    except scipy.linalg.LinAlgError:
-        rounding = float(size * np.finfo(np.float64).eps * largest)
-        return Extremes(0.0, largest, rounding, largest_error, size)
-    inverse = scipy.sparse.linalg.LinearOperator(
-        gram.shape,
-        matvec=lambda v: scipy.linalg.cho_solve(factor, v, check_finite=False),
-        dtype=np.float64,
-    )
-    smallest, smallest_error = _lanczos(gram, inverse)
+        largest, largest_error = _largest(gram, memory)
+        smallest, smallest_error = _smallest(gram, memory)
+    except scipy.sparse.linalg.ArpackNoConvergence:
+        return _ends(scipy.linalg.eigvalsh(gram, check_finite=False))
     return Extremes(min(smallest, largest), largest, smallest_error, largest_error, size)
 
 
@@ -113,25 +122,92 @@ def _ends(eigenvalues: Eigenvalues) -> Extremes:
     return Extremes(smallest, largest, error, error, len(eigenvalues))
 
 
-def _lanczos(
-    gram: Gram, inverse: scipy.sparse.linalg.LinearOperator | None = None
-) -> tuple[float, float]:
-    """Return the largest eigenvalue, or with `inverse` the smallest, and its residual norm.
+def _largest(gram: Gram, memory: Gram) -> tuple[float, float]:
+    """Return the largest eigenvalue and a proven bound on its error."""
+    value, residual = _lanczos(gram, _TOLERANCE)
+    rounding = _rounding(len(gram) * value, len(gram))
+    margin = _CLUSTER * residual + rounding
+    while _factorise(gram, value + margin, memory, sign=-1) is None:
+        margin *= 10
+    return value, margin + rounding
 
-    An eigenvalue's error is the square of its vector's, so Lanczos may stop early; two steps of
-    inverse iteration then clear the vector of the large eigenvalues, which blow up the residual.
+
+def _smallest(gram: Gram, memory: Gram) -> tuple[float, float]:
+    """Return the smallest eigenvalue and a proven bound on its error.
+
+    Lanczos separates eigenvalues by their distance from the shift, so a cluster falls apart once
+    the shift is as close to it as the cluster is wide.  Each pass takes the distance down by a
+    factor of 0.03 or far more, and its factorisation proves that nothing lies below.
     """
-    start = np.random.default_rng(0).standard_normal(gram.shape[0])
-    operator = gram if inverse is None else inverse
-    _, vectors = scipy.sparse.linalg.eigsh(operator, k=1, which="LA", v0=start, tol=_TOLERANCE)
-    vector = vectors[:, 0]
-    for _ in range(2):
-        vector = operator @ vector
-        vector = vector / np.linalg.norm(vector)
-    image = gram @ vector
-    value = float(vector @ image)
-    rounding = len(vector) * float(np.finfo(np.float64).eps) * float(np.linalg.norm(image))
-    return value, float(np.linalg.norm(image - value * vector)) + rounding
+    rounding, proven = _rounding(float(np.trace(gram)), len(gram)), 0.0
+    factor = _factorise(gram, proven, memory)
+    if factor is None:
+        return 0.0, rounding
+    while True:
+        inverse_value, residual = _lanczos(_inverse(factor), _COARSE)
+        value = proven + 1 / inverse_value
+        margin = _CLUSTER * residual / inverse_value**2 + rounding
+        factor = None
+        while factor is None and value - margin > proven:
+            shift = value - margin
+            factor = _factorise(gram, shift, memory)
+            margin *= 10
+        if factor is not None:
+            proven = shift
+        if factor is None or value - proven <= _TOLERANCE * value + 2 * rounding:
+            # Twice: once for the factorisation, once for the solves with it.
+            return value, value - proven + 2 * rounding
+
+
+def _rounding(trace: float, size: int) -> float:
+    """Bound the backward error of a factorisation of a positive matrix (Rump 2006).
+
+    And that of two solves with its factor, or of a product with it: the trace of a positive matrix
+    is above the norm of the matrix and of its modulus.
+    """
+    return size * float(np.finfo(np.float64).eps) * trace
+
+
+def _factorise(gram: Gram, shift: float, memory: Gram, sign: int = 1) -> Gram | None:
+    """Cholesky factor of ``sign (gram - shift I)``, in `memory`; none if it is not positive."""
+    np.multiply(gram, sign, out=memory)
+    memory.flat[:: len(gram) + 1] -= sign * shift
+    try:
+        # The transpose is in LAPACK's order, so that nothing is copied.
+        factor, _ = scipy.linalg.cho_factor(
+            memory.T, lower=True, overwrite_a=True, check_finite=False
+        )
+    except scipy.linalg.LinAlgError:
+        return None
+    return np.asarray(factor)
+
+
+def _inverse(factor: Gram) -> scipy.sparse.linalg.LinearOperator:
+    """Multiply by the inverse of ``L L^T``; for one vector faster than `scipy.linalg.cho_solve`."""
+
+    def solve(vector: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+        half = dtrsv(factor, vector, lower=1)
+        return np.asarray(dtrsv(factor, half, lower=1, trans=1))
+
+    return scipy.sparse.linalg.LinearOperator(factor.shape, matvec=solve, dtype=np.float64)
+
+
+def _lanczos(
+    operator: Gram | scipy.sparse.linalg.LinearOperator, tolerance: float
+) -> tuple[float, float]:
+    """Return the largest eigenvalue and the norm of its vector's residual."""
+    size = operator.shape[0]
+    values, vectors = scipy.sparse.linalg.eigsh(
+        operator,
+        k=1,
+        which="LA",
+        v0=np.random.default_rng(0).standard_normal(size),
+        ncv=min(size, _STEPS),
+        maxiter=_RESTARTS,
+        tol=tolerance,
+    )
+    value, vector = float(values[0]), vectors[:, 0]
+    return value, float(np.linalg.norm(operator @ vector - value * vector))
 
 
 def _finite(gram: Gram) -> Gram:
