@@ -1,6 +1,7 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import asdict
@@ -120,12 +121,31 @@ def test_cifar_from_batches_and_from_the_archive_is_the_same(alone):
 def test_tables_of_the_papers(alone):
     (alone / "uci/energy").mkdir(parents=True)
     (alone / "uci/energy/data.txt").write_text("3 4 10\n5 -12 20\n\n", encoding="utf-8")
-    data = load("energy", data_dir=alone)
+    with pytest.warns(UserWarning, match="has 2 of the 768 rows"):
+        data = load("energy", data_dir=alone)
     assert_well_formed(data)
     np.testing.assert_allclose(data.x, [[0.6, 0.8], [5 / 13, -12 / 13]], rtol=1e-15)
     np.testing.assert_array_equal(data.y, [10, 20])
     # Two values, but the set is a regression.
     assert data.provenance.task == "regression"
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "rows"),
+    [("energy", "energy", 768), ("housing", "bostonHousing", 506), ("yacht", "yacht", 308)],
+)
+def test_a_table_that_was_cut_off_at_a_line_is_warned_of(alone, name, folder, rows):
+    """The row counts are those of the publications; a whole table gives no warning."""
+    path = alone / f"uci/{folder}/data.txt"
+    path.parent.mkdir(parents=True)
+    lines = [f"{k + 1} 1 {k}" for k in range(rows)]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    assert load(name, data_dir=alone).provenance.rows == rows  # a warning would be an error
+    path.write_text("\n".join(lines[:-1]), encoding="utf-8")
+    sentence = f"{path} has {rows - 1} of the {rows} rows of {name}; replace it if that is not"
+    with pytest.warns(UserWarning, match=re.escape(sentence)):
+        cut = load(name, n=10, data_dir=alone)
+    assert cut.provenance.rows == rows - 1
 
 
 def test_own_files_of_three_kinds_agree(tmp_path):

@@ -6,6 +6,7 @@ targets +1 and -1; all other targets stay as they are.  How rows are prepared st
 """
 
 import hashlib
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,6 +91,11 @@ def load(
         The steps of `prepare`.
     seed, dim
         Seed and dimension of sphere, which alone reads them.
+
+    Warns
+    -----
+    UserWarning
+        If a table has fewer rows than were published.
 
     Raises
     ------
@@ -194,7 +200,19 @@ def _read_named(
         case "cifar":
             return read_cifar(place.files), place.source
         case _:
-            return read_table(place.files[0]), place.source
+            return _whole_table(source, place.files[0]), place.source
+
+
+def _whole_table(source: Source, path: Path) -> Raw:
+    """Read a table and warn if it has fewer rows than were published: it may have been cut off."""
+    raw = read_table(path)
+    if len(raw.y) < source.n:
+        warnings.warn(
+            f"{path} has {len(raw.y)} of the {source.n} rows of {source.name}; replace it if that "
+            "is not meant.",
+            stacklevel=4,
+        )
+    return raw
 
 
 def _embedded(source: Source) -> tuple[Raw, str]:
