@@ -63,6 +63,8 @@ def test_csv_without_a_header_numbers_its_columns(tmp_path):
 @pytest.mark.parametrize(
     ("text", "label", "message"),
     [
+        ("a;b;t\n1;2;3\n", "t", r"own.csv separates its cells by ';'; write commas"),
+        ("1\t2\n3\t4\n", "1", r"own.csv separates its cells by '\\t'; write commas"),
         ("a,b\n1,2\n", None, r"own.csv needs the name of its target .*label; its columns are a, b"),
         ("1,2\n3,4\n", None, r"own.csv needs .*its columns are 1, 2"),
         ("", None, r"own.csv needs .*its columns are none"),

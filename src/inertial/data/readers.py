@@ -52,6 +52,8 @@ def read_csv(path: Path, label: str | None) -> Raw:
         raise InvalidInput(f"{path} is not a CSV file ({error}); correct it.") from None
     rows = [(k, cells) for k, cells in lines if any(cells)]
     top = rows[0][1] if rows else []
+    if len(top) == 1 and (mark := next((c for c in ";\t|" if c in top[0]), None)):
+        raise InvalidInput(f"{path} separates its cells by {mark!r}; write commas between them.")
     headed = not all(_is_number(cell) for cell in top)
     columns = tuple(top) if headed else numbered(len(top))
     target = _target(path, label, columns)
