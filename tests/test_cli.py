@@ -155,6 +155,7 @@ def test_doctor_names_versions_devices_and_data(capsys, tmp_path):
         (["compare", "digits", "--seeds", "0"], "seeds is '0'"),
         (["compare", "digits", "--seeds", "a,b"], "seeds is 'a,b'"),
         (["compare", "digits", "--methods", "nesterof"], "did you mean 'nesterov'"),
+        (["compare", "--methods", "nesterov", "digits"], "put DATA before it"),
         (["compare", "digits", "--record", "weights"], "record is 'weights'"),
         (["compare", "digits", "--rule", "wang2020"], "does not define nesterov"),
         ([*COMPARE, "--out", "."], "exists already"),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 
 from inertial import __version__
 from inertial._checks import InvalidInput, one_of
@@ -565,7 +565,10 @@ def main(arguments: list[str] | None = None) -> None:
         try:
             app(arguments, exit_on_error=False, print_error=False)
         except (InvalidInput, CycloptsError) as error:
-            _say("error", " ".join(str(error).split()))
+            hint = ""
+            if isinstance(error, MissingArgumentError) and "--methods" in (arguments or sys.argv):
+                hint = " --methods takes every word up to the next option: put DATA before it."
+            _say("error", " ".join(str(error).split()) + hint)
             sys.exit(2)
         except MemoryError:
             _say("error", "there is not enough memory for this; take fewer rows, neurons or steps.")
