@@ -18,6 +18,7 @@ from inertial import (
     nesterov_varying,
     steps_to,
 )
+from inertial.dynamics import forecast as module
 
 METHODS = [
     gradient_descent(0.3),
@@ -99,3 +100,46 @@ def test_a_step_size_above_the_limit_diverges_with_a_status_and_a_step():
         assert np.isfinite(run.loss[:-1]).all()
         assert not np.isfinite(run.loss[-1])
         assert steps_to(method, spectrum.eigenvalues, np.ones(2), 1e-3) is None
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_step_is_lost_between_the_blocks_of_a_search(problem, method, monkeypatch):
+    """Blocks of seven steps meet every record of the loss, wherever in a block it falls."""
+    monkeypatch.setattr(module, "_BLOCK", 7)
+    monkeypatch.setattr(module, "_FIRST", 7)
+    gram, residual = problem
+    spectrum = decompose(gram)
+    weights = spectrum.modes(residual) ** 2
+    steps = np.arange(60)
+    run = forecast(method, spectrum, residual, steps)
+    lowest = np.minimum.accumulate(run.loss)
+    records = [t for t in steps[1:] if run.loss[t] < (1 - 1e-9) * lowest[t - 1]]
+    assert {t % 7 for t in records} == set(range(7))
+    for t in records:
+        # The fraction is a hair above this record and below the one before.
+        fraction = run.loss[t] / run.loss[0] * (1 + 1e-10)
+        assert steps_to(method, spectrum.eigenvalues, weights, fraction) == t
+
+
+def test_a_stable_forecast_that_first_grows_is_followed_down(monkeypatch):
+    """At a double root the loss of the largest mode grows by 0.135 times the condition number."""
+    root = 1 - 1e-3
+    method, one = heavy_ball((1 + root) ** 2, root**2), np.ones(1)
+    loss = forecast_loss(method, one, one, np.arange(20_000))
+    assert loss.max() > 1e5 * loss[0]
+    monkeypatch.setattr(module, "_BLOCK", 4 * 64)  # a search looks at a quarter of it at once
+    expected = int(np.flatnonzero(loss <= 1e-3 * loss[0])[0])
+    assert steps_to(method, one, one, 1e-3) == expected
+
+
+def test_an_unstable_forecast_is_given_up_long_before_the_limit(monkeypatch):
+    looked = []
+
+    def loss_at(method, eigenvalues, weights, steps):
+        looked.extend(steps)
+        return forecast_loss(method, eigenvalues, weights, steps)
+
+    monkeypatch.setattr(module, "forecast_loss", loss_at)
+    # A factor of about 1.6 in the residual a step: 1e12 in the loss is reached after some thirty.
+    assert steps_to(heavy_ball(5.0, 0.9), np.ones(1), np.ones(1), 1e-3, limit=10**7) is None
+    assert len(looked) <= module._BLOCK

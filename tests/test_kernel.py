@@ -129,3 +129,22 @@ def test_the_finite_kernel_tends_to_the_infinite_one(rng):
     ]
     # Fluctuations of a mean over m neurons: 16 times the width, a quarter of the gap.
     assert 0.15 < gaps[1] / gaps[0] < 0.4
+
+
+@pytest.mark.parametrize("side", [1.0, -1.0])
+@pytest.mark.parametrize("angle", [1e-6, 3e-7])
+def test_a_small_angle_is_seen_as_such(angle, side):
+    """Just above the rounding of a cosine the kernel is still that of the angle."""
+    x = np.array([[1.0, 0.0], [side * np.cos(angle), side * np.sin(angle)]])
+    between = angle if side > 0 else np.pi - angle
+    expected = side * np.cos(angle) * (np.pi - between) / (2 * np.pi)
+    # arccos near 1 turns a rounding of the cosine, eps, into eps / angle.
+    bound = 2 * np.finfo(float).eps / angle
+    assert abs(infinite_gram(x)[0, 1] - expected) <= bound
+    assert angle / (2 * np.pi) > 20 * bound  # taking the angle for 0 would be seen
+
+
+@pytest.mark.parametrize("side", [1.0, -1.0])
+def test_an_angle_below_the_rounding_of_a_cosine_is_none(side):
+    x = np.array([[1.0, 0.0], [side, side * 1.2e-7]])
+    assert infinite_gram(x)[0, 1] == (0.5 if side > 0 else 0.0)

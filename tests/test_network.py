@@ -45,3 +45,19 @@ def test_the_mean_squared_residual_at_the_start_is_exact(rng):
 def test_a_width_that_makes_no_sense_is_refused(width):
     with pytest.raises(InvalidInput, match=f"width is {width}; give a whole number"):
         Network(width, 3)
+
+
+def test_weights_and_signs_are_drawn_independently():
+    """With one input coordinate each neuron has one weight: its sign must not tell the output's."""
+    w, a = map(np.asarray, Network(10_000, 1).init(jax.random.key(5)))
+    assert abs(np.mean(np.sign(w[:, 0]) * a)) < 5 / np.sqrt(10_000)  # five standard errors
+
+
+def test_a_recorded_seed_names_the_same_network_in_every_version():
+    """Runs on disk and other programs rely on these two streams of jax.random."""
+    key = jax.random.key(11)
+    w, a = Network(40, 3).init(key)
+    weights = jax.random.normal(jax.random.fold_in(key, 0), (40, 3))
+    signs = jax.random.bernoulli(jax.random.fold_in(key, 1), shape=(40,))
+    np.testing.assert_array_equal(w, weights)
+    np.testing.assert_array_equal(a, np.where(signs, 1.0, -1.0))

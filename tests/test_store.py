@@ -1,5 +1,6 @@
 """Folders that exist whole or not at all, and damaged ones that are named."""
 
+import json
 import subprocess
 
 import numpy as np
@@ -91,3 +92,20 @@ def test_the_environment_names_the_commit_of_this_checkout():
     ).stdout.strip()
     assert facts["commit"].rstrip("+") == head
     assert set(facts["packages"]) >= {"jax", "numpy", "inertial"}
+
+
+def test_a_run_without_its_seal_is_refused(run):
+    path, _ = run
+    manifest = json.loads((path / store.MANIFEST).read_text(encoding="utf-8"))
+    (seal,) = manifest.keys() - {"a", "b"}
+    del manifest[seal]
+    (path / store.MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
+    with pytest.raises(InvalidInput, match="is not the file that its manifest was written for"):
+        read_run(path)
+
+
+def test_a_manifest_that_was_read_seals_other_arrays_when_written_again(run):
+    path, arrays = run
+    other = arrays.assign(loss=arrays.loss * 0.5)
+    store.write_run(path, other, read_run(path)[1])
+    xr.testing.assert_equal(read_run(path)[0], other)

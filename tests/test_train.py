@@ -208,3 +208,20 @@ def test_the_stability_limit_holds_on_a_wide_network(problem):
 def test_steps_that_make_no_sense_are_refused(problem, arguments, message):
     with pytest.raises(InvalidInput, match=message):
         train(Network(5, 5), *problem, METHODS[0], seed=0, **arguments)
+
+
+def test_snapshots_are_the_weights_of_exactly_the_steps_asked_for(problem):
+    """The residual of the weights that were shown is the one recorded at that step."""
+    x, y = problem
+    asked, seen = [0, 1, 6, 7, 29, 40], {}
+    run = train(
+        Network(70, 5), x, y, heavy_ball(0.2, 0.8), seed=2, steps=40, precision="float64",
+        record_residual=True, snapshots=asked, observe=seen.__setitem__,
+    )  # fmt: skip
+    assert list(seen) == asked
+    with jax.enable_x64(True):
+        _, a = Network(70, 5).init(jax.random.key(2), jnp.float64)
+    for step, w in seen.items():
+        residual, _ = residual_and_gradient(w, np.asarray(a), x, y)
+        # The same products in another order.
+        np.testing.assert_allclose(residual, run.residual[step], rtol=0, atol=1e-12)

@@ -21,6 +21,7 @@ from inertial.dynamics.weight_flow import TOLERANCE, follow
 SEED, TIMES = 3, np.array([0.0, 0.5, 2.0, 6.0])
 FLOWS = [
     gradient_flow(),
+    replace(gradient_flow(), friction=2.0, force=1.5),
     newton_flow(),
     replace(newton_flow(), friction=0.5),
     replace(high_resolution_nesterov(0.05, 0.3), initial_velocity=-0.5),
