@@ -1,5 +1,7 @@
 """Closed forms of the modal recursion against matrix powers, thresholds and polynomials."""
 
+from fractions import Fraction
+
 import mpmath
 import numpy as np
 import pytest
@@ -159,3 +161,30 @@ def test_an_unstable_mode_overflows_to_infinity_not_to_nan():
     far = np.array([5000])
     for method in (gradient_descent(3.0), heavy_ball(5.0, 0.9), nesterov(5.0, 0.9)):
         assert np.isinf(amplification(method, np.ones(1), far)).all()
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        heavy_ball(0.25, 0.25),
+        heavy_ball(2.25, 0.25),  # both roots are -1/2
+        nesterov(1 / 16, 0.6),
+        nesterov(1 / 16, 0.6, start="copy"),
+    ],
+)
+@pytest.mark.parametrize("beside", [0.0, 1e-9, -1e-9, 1e-3, -1e-3])
+def test_at_and_beside_a_double_root_it_is_the_recursion_in_exact_fractions(method, beside):
+    eigenvalue = 1.0 + beside
+    beta, gamma = Fraction(method.beta), Fraction(method.gamma)
+    scaled = Fraction(method.eta) * Fraction(eigenvalue)
+    residual, step = Fraction(1), Fraction(0)
+    before = scaled if method.start == "copy" else Fraction(0)
+    exact = [residual]
+    for _ in range(60):
+        gradient = scaled * residual
+        step = beta * step - gradient - gamma * (gradient - before)
+        residual, before = residual + step, gradient
+        exact.append(residual)
+    factor = amplification(method, np.array([eigenvalue]), np.arange(61))[:, 0]
+    # Two roots sqrt(eps) apart look like one: up to t^2 eps of the root's powers.
+    np.testing.assert_allclose(factor, [float(f) for f in exact], rtol=0, atol=60**2 * 2.3e-16)
