@@ -170,9 +170,11 @@ def test_an_unstable_mode_overflows_to_infinity_not_to_nan():
         heavy_ball(2.25, 0.25),  # both roots are -1/2
         nesterov(1 / 16, 0.6),
         nesterov(1 / 16, 0.6, start="copy"),
+        gradient_descent(1.0),  # both roots are 0
+        nesterov(1.0, 0.5),
     ],
 )
-@pytest.mark.parametrize("beside", [0.0, 1e-9, -1e-9, 1e-3, -1e-3])
+@pytest.mark.parametrize("beside", [0.0, 1e-15, -1e-15, 1e-9, -1e-9, 1e-3, -1e-3])
 def test_at_and_beside_a_double_root_it_is_the_recursion_in_exact_fractions(method, beside):
     eigenvalue = 1.0 + beside
     beta, gamma = Fraction(method.beta), Fraction(method.gamma)

@@ -98,12 +98,15 @@ def amplification(
 
 
 def _discriminant(method: Method, eigenvalues: Eigenvalues) -> Float[np.ndarray, "n"]:
-    """``T^2 - 4 D`` from ``1 - beta`` and ``eta l``, which keeps the digits where both are small.
+    """``T^2 - 4 D``, which with ``s = (1 - beta) + (1 + gamma) eta l`` is ``s^2 - 4 eta l``.
 
-    With ``s = (1 - beta) + (1 + gamma) eta l`` it is ``s^2 - 4 eta l``.
+    The second form keeps the digits where ``1 - beta`` and ``eta l`` are small, the first where T
+    and D are: there the second would be rounding alone, of either sign, also where D is 0.
     """
+    trace, determinant = companion(method, eigenvalues)
     scaled = method.eta * eigenvalues
-    return ((1 - method.beta) + (1 + method.gamma) * scaled) ** 2 - 4 * scaled
+    distance = (1 - method.beta) + (1 + method.gamma) * scaled
+    return np.where(np.abs(trace) < 1, trace**2 - 4 * determinant, distance**2 - 4 * scaled)
 
 
 def _sine_ratios(

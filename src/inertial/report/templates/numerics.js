@@ -22,9 +22,10 @@ const numerics = (() => {
     return [1 + m.beta - (1 + m.gamma) * scaled, m.beta - m.gamma * scaled];
   }
 
-  /* T^2 - 4 D from 1 - beta and eta l, which keeps the digits where both are small. */
+  /* T^2 - 4 D; the second form keeps the digits where 1 - beta and eta l are small. */
   function discriminantOf(m, l) {
-    const scaled = m.eta * l;
+    const [trace, determinant] = companion(m, l), scaled = m.eta * l;
+    if (Math.abs(trace) < 1) return trace * trace - 4 * determinant;
     const sum = (1 - m.beta) + (1 + m.gamma) * scaled;
     return sum * sum - 4 * scaled;
   }
