@@ -50,7 +50,7 @@ def test_workers_share_the_time():
 
 
 def test_timing_follows_the_number_of_tiles(monkeypatch):
-    # 20,000 neurons pass in 40 tiles of 500: a + b k from runs of one tile and of three.
+    # 20,000 neurons pass in many tiles: a + b k from runs of one tile and of three.
     tiles, neurons = layout(10_000, 20_000)
     assert tiles > 3
     widths = []

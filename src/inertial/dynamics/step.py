@@ -25,10 +25,10 @@ from jaxtyping import Array, Float, Int, UInt8
 from inertial._types import Inputs, Targets
 from inertial.dynamics.method import Method
 
-_TILE_NEURONS = (512, 2048)
+_TILE_NEURONS = (512, 4096)
 """Fewest and most neurons of a tile; docs/benchmarks.md has the measurement behind it."""
 
-_TILE_ENTRIES = 2**22
+_TILE_ENTRIES = 2**23
 """Wanted number of entries, samples x neurons, of a tile."""
 
 CHUNK = 64
