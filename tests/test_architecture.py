@@ -26,6 +26,7 @@ WITHIN = {
     "report": ["figures", "page", "run_page"],
     "dynamics": [
         "method",
+        "conventions",
         "modes",
         "flow",
         "trajectory",

@@ -15,6 +15,18 @@ from .comparison import (
 )
 from .data import Data as Data
 from .data import load as load
+from .dynamics.conventions import (
+    from_sgd as from_sgd,
+)
+from .dynamics.conventions import (
+    to_keras as to_keras,
+)
+from .dynamics.conventions import (
+    to_optax as to_optax,
+)
+from .dynamics.conventions import (
+    to_torch as to_torch,
+)
 from .dynamics.forecast import (
     forecast as forecast,
 )

@@ -22,6 +22,7 @@ from inertial._types import Eigenvalues
 from inertial.advice import Advice, MethodAdvice
 from inertial.comparison import FRACTIONS, Comparison, Summary
 from inertial.data import Provenance, catalog, locate
+from inertial.dynamics.conventions import SGD, TorchSGD, to_keras, to_optax, to_torch
 from inertial.report.verdicts import VERDICTS, audit_table, finding, headline
 from inertial.theory.audit import Audit
 
@@ -241,12 +242,20 @@ def _recommendation(advice: Advice) -> str:
 
 
 def _copy_paste(entry: MethodAdvice) -> str:
+    """Lines for the three libraries, without the keywords that stand at their defaults."""
+
+    def words(keywords: SGD | TorchSGD) -> str:
+        given = {key: value for key, value in keywords.items() if value}
+        return ", ".join(
+            f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={value}"
+            for key, value in given.items()
+        )
+
     method = entry.method
-    extra = f", momentum={method.beta:.6g}" if method.beta else ""
-    extra += ", nesterov=True" if method.gamma else ""
     return (
-        f"optax.sgd(learning_rate={method.eta:.6g}{extra})\n"
-        f"torch.optim.SGD(model.parameters(), lr={method.eta:.6g}{extra})"
+        f"optax.sgd({words(to_optax(method))})\n"
+        f"torch.optim.SGD(model.parameters(), {words(to_torch(method))})\n"
+        f"keras.optimizers.SGD({words(to_keras(method))})"
     )
 
 
