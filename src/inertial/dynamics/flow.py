@@ -208,7 +208,7 @@ def started_like(flow: Flow, method: Method) -> Flow:
     r"""Return the flow with the velocity that makes a high-resolution flow accurate to O(s).
 
     .. math:: \dot w(0) = \frac{w_1 - w_0}{\sqrt s} + \frac{\sqrt s}{2} g_0
-              = -\sqrt s\,(\tfrac12 + \gamma_0)\, g_0
+              = -\sqrt s\,(\tfrac{1}{2} + \gamma_0)\, g_0
 
     (Derived: the Taylor expansion of the flow over the method's first step.)  About
     ``-sqrt(s)/2`` for heavy ball and ``-3 sqrt(s)/2`` for Nesterov from `zero`.

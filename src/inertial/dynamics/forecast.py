@@ -1,7 +1,7 @@
 r"""Exact forecast of the linearised network, mode by mode, at any step directly.
 
 Each coordinate of the residual in the kernel's eigenbasis is multiplied by the amplification of its
-eigenvalue, so the loss is :math:`\tfrac12 \sum_k c_k^2\,a_t(\lambda_k)^2` with :math:`c_k` the
+eigenvalue, so the loss is :math:`\tfrac{1}{2} \sum_k c_k^2\,a_t(\lambda_k)^2` with :math:`c_k` the
 coordinates at the start.  Only their squares, the weights, matter for the loss.
 """
 

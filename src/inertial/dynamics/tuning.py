@@ -83,7 +83,7 @@ def paper(name: MethodName, ends: Extremes) -> Method:
     r"""Table 1 and Theorem 1 of Liu, Pan and Tao (2022).
 
     With :math:`\hat\lambda = \lambda_{max} + \lambda_{min}/4` and
-    :math:`\kappa = \tfrac43\,\mathrm{cond} + \tfrac13`: heavy ball takes
+    :math:`\kappa = \tfrac{4}{3}\,\mathrm{cond} + \tfrac{1}{3}`: heavy ball takes
     :math:`\eta = 1/\hat\lambda, \beta = (1 - 1/(2\sqrt\kappa))^2`; Nesterov
     :math:`\eta = 1/(2\hat\lambda), \beta = (3\sqrt\kappa - 2)/(3\sqrt\kappa + 2)`; gradient descent
     :math:`\eta = \Theta(1/\lambda_{max})`, whose open constant makes it :math:`1/\hat\lambda` here.

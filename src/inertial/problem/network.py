@@ -1,7 +1,7 @@
 r"""The two-layer ReLU network of the papers, its random start and its loss.
 
 .. math:: f_i = \frac{1}{\sqrt m} \sum_r a_r \max(w_r \cdot x_i, 0), \qquad
-          L = \tfrac12 \sum_i (f_i - y_i)^2
+          L = \tfrac{1}{2} \sum_i (f_i - y_i)^2
 
 (Liu, Pan and Tao 2022, eqs. 7 and 8).  The loss is the SUM over samples: for a mean loss multiply
 the step size by n.  Only W is trained; the signs a stay.  ReLU's slope at 0 is 1 everywhere.

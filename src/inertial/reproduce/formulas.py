@@ -1,7 +1,7 @@
 r"""Formulas: the rate of Liu, Tao, Wang and Pan (2022), the exponent of Wang and Abernethy.
 
-.. math:: \rho(\alpha) = \tfrac12\bigl(4 + 3\alpha - \sqrt{8 + 16\alpha + 9\alpha^2}\bigr), \qquad
-          \theta(\alpha) = \frac{\log(1 - \alpha)}{\log(1 - \sqrt\alpha)}
+.. math:: \rho(\alpha) = \tfrac{1}{2}\bigl(4 + 3\alpha - \sqrt{8 + 16\alpha + 9\alpha^2}\bigr),
+          \qquad \theta(\alpha) = \frac{\log(1 - \alpha)}{\log(1 - \sqrt\alpha)}
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
 r"""Lyapunov functions of the flows: value, exact derivative, and the rate they are claimed to have.
 
-For a constant kernel H, residual D with velocity E, :math:`\hat L = \tfrac12 D \cdot H D` and
+For a constant kernel H, residual D with velocity E, :math:`\hat L = \tfrac{1}{2} D \cdot H D` and
 :math:`\mu` at most the smallest eigenvalue, each function V is claimed to obey
 
 .. math:: \dot V \le -\rho V,
@@ -167,7 +167,7 @@ def along_iterates(
 def nesterov_rate(alpha: float) -> float:
     r"""Factor of sqrt(mu) in the rate of `high_resolution_nesterov_energy`.
 
-    .. math:: \rho_N(\alpha) = \tfrac12\bigl(4 + 3\alpha - \sqrt{8 + 16\alpha + 9\alpha^2}\bigr)
+    .. math:: \rho_N(\alpha) = \tfrac{1}{2}\bigl(4 + 3\alpha - \sqrt{8 + 16\alpha + 9\alpha^2}\bigr)
               = \max_{\varphi > 0} \min\Bigl\{\frac{2}{3 + 2\varphi},
                 \frac{4(1 + \alpha)}{2 + 1/\varphi}, \frac{4}{1 + \varphi}\Bigr\}
 
@@ -183,7 +183,7 @@ def nesterov_rate(alpha: float) -> float:
 def high_resolution_heavy_ball_energy(mu: float, s: float) -> Lyapunov:
     r"""Liu, Tao, Wang and Pan (2022), eq. 15, with rate :math:`(2 - \sqrt2)\sqrt\mu` (eq. 17).
 
-    .. math:: V = (1 + \sqrt{\mu s}) \hat L + \tfrac14 |E|^2 + \tfrac14 |E + 2\sqrt\mu D|^2
+    .. math:: V = (1 + \sqrt{\mu s}) \hat L + \tfrac{1}{4} |E|^2 + \tfrac{1}{4} |E + 2\sqrt\mu D|^2
     """
     flow, root = high_resolution_heavy_ball(mu, s), float(np.sqrt(mu))
     return Lyapunov(
@@ -199,8 +199,8 @@ def high_resolution_heavy_ball_energy(mu: float, s: float) -> Lyapunov:
 def high_resolution_nesterov_energy(mu: float, s: float) -> Lyapunov:
     r"""Liu, Tao, Wang and Pan (2022), eq. 24, with rate :math:`\rho_N \sqrt\mu` if s lmax <= 2.
 
-    .. math:: V = (1 + \sqrt{\mu s}) \hat L + \tfrac14 |E|^2
-                  + \tfrac14 |E + 2\sqrt\mu D + \sqrt s H D|^2
+    .. math:: V = (1 + \sqrt{\mu s}) \hat L + \tfrac{1}{4} |E|^2
+                  + \tfrac{1}{4} |E + 2\sqrt\mu D + \sqrt s H D|^2
     """
     flow, root = high_resolution_nesterov(mu, s), float(np.sqrt(mu))
     b = flow.hessian_friction
@@ -219,7 +219,7 @@ def high_resolution_nesterov_energy(mu: float, s: float) -> Lyapunov:
 def heavy_ball_energy(mu: float) -> Lyapunov:
     r"""Bu, Xu and Chen (2021), eq. A.6, with rate :math:`\sqrt\mu`: attained from rest at l = mu.
 
-    .. math:: V = \hat L + \tfrac12 |\sqrt\mu D + E|^2
+    .. math:: V = \hat L + \tfrac{1}{2} |\sqrt\mu D + E|^2
     """
     flow, root = heavy_ball_flow(mu), float(np.sqrt(mu))
     return Lyapunov(

@@ -1,9 +1,10 @@
 r"""The sources' constants, written out from the papers and from nothing else in this project.
 
 With the infinite kernel's ends :math:`\lambda_0` and :math:`\lambda_{max}`: the curvature
-:math:`\mu = \lambda_0/2`; the bounds :math:`\lambda = \tfrac34\lambda_0` and
-:math:`\hat\lambda = \lambda_{max} + \tfrac14\lambda_0` on the start's kernel, and their ratio
-:math:`\kappa = \tfrac43\,\mathrm{cond} + \tfrac13` (Liu, Pan and Tao 2022, Theorem 1 and eq. 28).
+:math:`\mu = \lambda_0/2`; the bounds :math:`\lambda = \tfrac{3}{4}\lambda_0` and
+:math:`\hat\lambda = \lambda_{max} + \tfrac{1}{4}\lambda_0` on the start's kernel, and their ratio
+:math:`\kappa = \tfrac{4}{3}\,\mathrm{cond} + \tfrac{1}{3}` (Liu, Pan and Tao 2022, Theorem 1 and
+eq. 28).
 """
 
 import numpy as np
