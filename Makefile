@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo reproduce test lint types bench lock clean
+.PHONY: demo reproduce test lint types docs bench lock clean
 
 demo: .venv/ready
 	$(BIN)/inertial compare digits --seeds 3
@@ -19,6 +19,10 @@ lint: .venv/ready
 
 types: .venv/ready
 	$(BIN)/mypy
+
+docs: .venv/ready
+	$(BIN)/sphinx-build -q -W --keep-going -j 2 -b html docs docs/_build/html
+	@echo "documentation: docs/_build/html/index.html"
 
 bench: .venv/ready
 	$(BIN)/python -m benchmarks

@@ -1,0 +1,68 @@
+"""The documentation names every public name, and its snippets' commands exist.
+
+Building it is `make docs`, which runs every snippet.
+"""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from inertial.cli import app
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted(page for page in DOCS.glob("**/*.md") if "_build" not in page.parts)
+REFERENCE = "\n".join(page.read_text(encoding="utf-8") for page in (DOCS / "api").glob("*.md"))
+
+
+def public_names():
+    """Names that the package's stub exports."""
+    stub = (ROOT / "src" / "inertial" / "__init__.pyi").read_text(encoding="utf-8")
+    for node in ast.parse(stub).body:
+        if isinstance(node, ast.ImportFrom):
+            yield from (alias.asname or alias.name for alias in node.names)
+
+
+@pytest.mark.parametrize("name", sorted(public_names()))
+def test_every_public_name_stands_in_the_reference_once_and_in_its_overview(name):
+    entries = re.findall(
+        rf"^\.\. auto(?:function|class|exception):: {name}$", REFERENCE, re.MULTILINE
+    )
+    assert len(entries) == 1
+    overview = (DOCS / "api" / "index.md").read_text(encoding="utf-8")
+    assert re.search(rf"^   {name}$", overview, re.MULTILINE)
+
+
+def test_every_page_is_reached_from_the_index():
+    reached = set()
+    for page in (DOCS / "index.md", DOCS / "api" / "index.md"):
+        text = page.read_text(encoding="utf-8")
+        for tree in re.findall(r"```\{toctree\}\n(.*?)```", text, re.DOTALL):
+            lines = [line for line in tree.splitlines() if line and not line.startswith(":")]
+            targets = [re.sub(r".*<(.*)>", r"\1", line) for line in lines]
+            reached |= {(page.parent / f"{target}.md").resolve() for target in targets}
+    assert reached == set(PAGES) - {DOCS / "index.md"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_cells_that_draw_say_in_words_what_they_show(page):
+    for cell in re.findall(
+        r"```\{code-cell\}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL
+    ):
+        last = cell.rstrip().splitlines()[-1]
+        if last == "figure" or last.startswith(("convergence(", "draw(")):
+            assert "alt: |" in cell
+
+
+def test_the_commands_shown_exist():
+    shown = {
+        name
+        for page in PAGES
+        for name in re.findall(
+            r"(?:^|`|bin/)inertial ([a-z]+)", page.read_text("utf-8"), re.MULTILINE
+        )
+    }
+    assert {"tune", "compare", "audit"} <= shown
+    assert shown <= set(app)
