@@ -21,7 +21,7 @@ types: .venv/ready
 	$(BIN)/mypy
 
 docs: .venv/ready
-	$(BIN)/sphinx-build -q -W --keep-going -j 2 -b html docs docs/_build/html
+	$(BIN)/sphinx-build -q -W --keep-going -j 6 -b html docs docs/_build/html
 	@echo "documentation: docs/_build/html/index.html"
 
 bench: .venv/ready

@@ -61,13 +61,13 @@ extensions = [
 exclude_patterns = ["_build"]
 default_role = "code"
 
-myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_enable_extensions = ["deflist", "dollarmath"]
 myst_heading_anchors = 2
 
 nb_execution_mode = "force"
 nb_execution_in_temp = True
 nb_execution_raise_on_error = True
-nb_execution_timeout = 120
+nb_execution_timeout = 300
 nb_merge_streams = True
 nb_render_markdown_format = "myst"
 
@@ -87,6 +87,7 @@ html_css_files = ["pages.css"]
 html_math_renderer = "mathml"
 html_show_sourcelink = False
 html_copy_source = False
+html_context = {"default_mode": "auto"}
 html_theme_options = {
     "header_links_before_dropdown": 8,
     "navbar_align": "left",
