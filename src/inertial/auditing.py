@@ -52,14 +52,21 @@ def audit_folders(
     if not runs:
         raise InvalidInput("no run is given; give the folders of one or more runs of compare.")
     if measure:
-        runs = [_measured(run, data_dir) for run in runs]
+        runs = [measured(run, data_dir) for run in runs]
     return audit(runs, data_dir=data_dir)
 
 
-def _measured(run: StoredRun, data_dir: str | Path | None) -> StoredRun:
-    """Run every method and seed of a stored run again, and add what was measured."""
+def measured(run: StoredRun, data_dir: str | Path | None = None) -> StoredRun:
+    """Run every method and seed of a stored run again, and add what was measured.
+
+    Raises
+    ------
+    InvalidInput
+        If the data of the run cannot be loaded.
+
+    """
     settings = run.manifest["settings"]
-    data = reload(run.manifest["data"], data_dir)
+    data = run.data or reload(run.manifest["data"], data_dir)
     network = Network(settings["width"], data.x.shape[1])
     probes: dict[tuple[str, int], KernelProbe] = {}
     splits: dict[tuple[str, int], Decomposition] = {}
