@@ -17,13 +17,13 @@ LEVELS = [
     {"advice", "comparison", "auditing", "exploration"},
     {"printing"},
     {"study"},
-    {"reproduce"},
+    {"reproduce", "reporting"},
     {"cli"},
 ]
 WITHIN = {
     "problem": ["network", "kernel", "spectrum", "span", "flips", "landscape"],
     "comparison": ["settings", "records", "summary", "run"],
-    "report": ["figures", "page", "run_page"],
+    "report": ["figures", "page", "verdicts", "panels", "run_page", "study_panels", "study_page"],
     "dynamics": [
         "method",
         "conventions",

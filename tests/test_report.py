@@ -11,8 +11,11 @@ import xarray as xr
 
 from browser import VIEWS, accessibility_faults, chromium, opened, scrolls_sideways, settle
 from inertial import InvalidInput, Settings, cli, compare, load, read_run
-from inertial.report.run_page import MOST_NUMBERS, report_page
+from inertial.auditing import measured
+from inertial.report.panels import MOST_NUMBERS
+from inertial.report.run_page import report_page
 from inertial.theory.audit import AuditEntry
+from inertial.theory.gather import StoredRun
 from inertial.theory.theorem import Margin
 
 __all__ = ["chromium"]
@@ -52,6 +55,9 @@ AUDIT = (
 )
 
 
+FLOWS = ("gradient_flow", "nesterov_flow", "high_resolution_nesterov")
+
+
 @pytest.fixture(scope="module")
 def result(tmp_path_factory):
     """A small run whose data, label and command try to break out of the page."""
@@ -59,7 +65,7 @@ def result(tmp_path_factory):
     named = dataclasses.replace(data.provenance, name=NAUGHTY, label=LABEL)
     return compare(
         dataclasses.replace(data, provenance=named),
-        Settings(width=100, seeds=(3, 5), steps=30),
+        Settings(width=100, seeds=(3, 5), steps=30, flows=FLOWS),
         out=tmp_path_factory.mktemp("run") / "run",
         command=f"inertial compare {NAUGHTY}",
     )
@@ -71,9 +77,17 @@ def stored(result):
 
 
 @pytest.fixture(scope="module")
-def file(stored, tmp_path_factory):
+def probes(stored):
+    """Kernels of the run, measured again."""
+    arrays, manifest = stored
+    return measured(StoredRun("run", arrays, manifest, data=load("digits", n=40))).probes
+
+
+@pytest.fixture(scope="module")
+def file(stored, probes, tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(report_page(*stored, AUDIT, command="inertial report run"), encoding="utf-8")
+    text = report_page(*stored, AUDIT, probes=probes, command="inertial report run")
+    path.write_text(text, encoding="utf-8")
     return path
 
 
@@ -119,10 +133,78 @@ def assert_same(rows, expected):
     np.testing.assert_array_equal(read, [row[3:] for row in expected])
 
 
+def test_csv_of_the_convergence_holds_flows_beside_their_methods(shared, stored):
+    arrays, _ = stored
+    head, rows = rows_of(saved(shared, "convergence.csv"))
+    assert head == ["method", "seed", "step", "loss", "forecast_loss", *FLOWS]
+    expected = long_table(arrays, ["loss", "forecast_loss"])
+    for row in expected:
+        for flow in FLOWS:
+            curve = arrays.flow_loss.sel({"flow": flow, "seed": int(row[1]), "step": int(row[2])})
+            own = str(arrays.flow_method.sel({"flow": flow}).item()) == row[0]
+            row.append(float(curve) if own else np.nan)
+    assert_same(rows, expected)
+
+
+def test_flows_stand_in_the_legend_with_lines_of_their_own(shared):
+    button = shared.locator("#convergence .legend button")
+    names = button.all_inner_texts()
+    assert names[-3:] == ["gradient flow", "Nesterov flow", "high resolution Nesterov"]
+    dashes = button.evaluate_all(
+        "all => all.map((b) => b.querySelector('path').getAttribute('stroke-dasharray'))"
+    )
+    # Both flows of Nesterov have its colour: their lines differ from each other and the forecast.
+    assert len({dashes[3], *dashes[-2:]}) == 3
+
+
+def test_a_press_hides_a_curve_and_a_press_shows_it_again(shared):
+    drawn = shared.locator("#convergence > svg path.line")
+    before = drawn.count()
+    for name, fewer in (("Nesterov flow", 1), ("forecast", 4), ("Nesterov", 4)):
+        button = shared.locator("#convergence .legend").get_by_role("button", name=name, exact=True)
+        button.click()
+        assert drawn.count() == before - fewer
+        button.click()
+        assert drawn.count() == before
+
+
+def test_csv_of_the_kernel_is_what_was_measured(shared, stored, probes):
+    arrays, _ = stored
+    names = ["drift_spectral", "drift_frobenius", "smallest"]
+    for figure in ("drift", "smallest"):
+        head, rows = rows_of(saved(shared, f"{figure}.csv"))
+        assert head == ["method", "seed", "step", *names]
+        expected = [
+            [method, str(seed), str(step), *(float(getattr(probe, name)[t]) for name in names)]
+            for method in arrays.method.values
+            for seed in arrays.seed.values
+            for probe in [probes[str(method), int(seed)]]
+            for t, step in enumerate(probe.steps)
+        ]
+        assert_same(rows, expected)
+
+
+def test_without_kernels_the_page_says_how_to_get_them(chromium, stored, tmp_path):
+    path = tmp_path / "bare.html"
+    command = f"inertial report '{NAUGHTY}' --measure"
+    path.write_text(report_page(*stored, measuring=command), encoding="utf-8")
+    with opened(chromium, path) as view:
+        assert command in view.locator("#unmeasured").inner_text()
+        assert view.locator("#smallest").count() == 0
+
+
+def test_a_diverged_run_has_no_kernels_and_leaves_a_gap(chromium, stored, probes, tmp_path):
+    path = tmp_path / "gap.html"
+    some = {key: probe for key, probe in probes.items() if key != ("heavy_ball", 3)}
+    path.write_text(report_page(*stored, probes=some), encoding="utf-8")
+    with opened(chromium, path) as view:
+        _, rows = rows_of(saved(view, "drift.csv"))
+        assert {tuple(row[:2]) for row in rows} == {(name, str(seed)) for name, seed in some}
+
+
 @pytest.mark.parametrize(
     ("figure", "names"),
     [
-        ("convergence", ["loss", "forecast_loss"]),
         ("distance", ["max_distance", "mean_distance"]),
         ("pattern", ["pattern_change"]),
     ],
@@ -149,7 +231,16 @@ def test_every_figure_is_saved_as_svg(shared):
         "[...document.querySelectorAll('[data-save$=svg]')].map((b) => b.dataset.save)"
     )
     assert names == [
-        f"{name}.svg" for name in ("convergence", "spectrum", "weight", "distance", "pattern")
+        f"{name}.svg"
+        for name in (
+            "convergence",
+            "spectrum",
+            "weight",
+            "distance",
+            "pattern",
+            "drift",
+            "smallest",
+        )
     ]
     space = "{http://www.w3.org/2000/svg}"
     for name in names:
@@ -159,6 +250,11 @@ def test_every_figure_is_saved_as_svg(shared):
         # Style sheets stay behind, so colours must be attributes.
         assert all(one.get("fill") and not one.get("class") for one in drawn)
         assert len({one.get("stroke") for one in drawn}) > 1
+        assert root.find(f"{space}title").text
+        # The legend goes with the picture.
+        host = shared.locator(f"#{name.removesuffix('.svg')}")
+        written = [one.text for one in root.iter(f"{space}text")]
+        assert set(host.locator(".legend li").all_inner_texts()) <= set(written)
 
 
 def test_the_curves_drawn_are_mean_and_forecast(shared, stored):
@@ -218,11 +314,10 @@ def test_names_from_files_stay_text(shared):
 
 
 def test_the_audit_table_opens_by_key_and_keeps_slips_apart(shared):
-    assert (
-        "1 holds, 1 violated, 1 unverifiable"
-        in shared.locator(".audit .caption").first.inner_text()
-    )
-    lines = shared.locator(".audit details")
+    filters = shared.locator("[data-filter]")
+    assert filters.all_inner_texts() == ["1 violated", "1 holds", "1 unverifiable"]
+    shared.locator(".slips > summary").click()
+    lines = shared.locator(".audit details[data-theorem]")
     assert lines.evaluate_all("all => all.map((one) => one.dataset.theorem)") == [
         "rate",
         "bound",
@@ -240,6 +335,19 @@ def test_the_audit_table_opens_by_key_and_keeps_slips_apart(shared):
     assert "unknown" in text
     lines.nth(1).locator("summary").click()
     assert "first violated at step 7" in lines.nth(1).inner_text()
+
+
+def test_a_verdict_pressed_leaves_only_its_lines(shared):
+    def shown():
+        return shared.locator("#judged > details:visible").evaluate_all(
+            "all => all.map((one) => one.dataset.theorem)"
+        )
+
+    for verdict, expected in (("holds", ["rate"]), ("unverifiable", ["width"])):
+        shared.locator(f'[data-filter="{verdict}"]').click()
+        assert shown() == expected
+    shared.locator('[data-filter="unverifiable"]').click()
+    assert shown() == ["rate", "bound", "width"]
 
 
 def test_without_an_audit_there_is_no_such_section(stored):

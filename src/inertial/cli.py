@@ -242,39 +242,45 @@ def explore(
 
 @app.command
 def report(
-    run: Path,
+    source: Path,
     *,
     out: Annotated[Path, Parameter(alias="-o")] = Path("report.html"),
     audit: bool = True,
+    measure: bool = False,
     data_dir: Path | None = None,
 ) -> None:
-    """Write one page about RUN: what to use, every figure with its numbers, the theorems judged.
+    """Write one page about SOURCE: what to use, every figure with its numbers, theorems judged.
 
     Parameters
     ----------
-    run
-        Folder of a run that `inertial compare` made.
+    source
+        Folder of a run (`inertial compare`) or of a study (`inertial study`), or the index of a
+        study.
     out
         File to write.
     audit
-        Judge the theorems on this run; --no-audit leaves them out and is quicker.
+        Judge the theorems on a run; --no-audit leaves them out and is quicker.
+    measure
+        Run a run again to measure how its kernel drifts. Takes about as long as the run did.
     data_dir
         Folder to look in first for the run's data (default: the one INERTIAL_DATA names).
     """
-    from inertial import store
-    from inertial.auditing import audit_folders
+    from inertial import printing, reporting
     from inertial.report.page import write_page
-    from inertial.report.run_page import report_page
 
-    arrays, manifest = store.read_run(run)
-    entries = None
-    if audit:
-        judged = audit_folders([run], data_dir=data_dir)
-        entries = judged.entries
-        for note in judged.notes:
-            _say("note", note)
-    command = shlex.join(["inertial", *sys.argv[1:]])
-    write_page(report_page(arrays, manifest, entries, command=command), out)
+    words = ["inertial", *sys.argv[1:]]
+    with printing.progress():
+        page = reporting.report(
+            source,
+            judge=audit,
+            measure=measure,
+            data_dir=data_dir,
+            command=shlex.join(words),
+            measuring=shlex.join([*words, "--measure"]),
+        )
+    for note in page.notes:
+        _say("note", note)
+    write_page(page.html, out)
     sys.stdout.write(f"page    {out}\n")
 
 

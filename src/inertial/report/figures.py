@@ -76,6 +76,11 @@ def convergence(arrays: xr.Dataset) -> Figure:
     return figure
 
 
+def flow_label(key: str) -> str:
+    """Name of a flow in figures."""
+    return key.replace("_", " ").replace("nesterov", "Nesterov")
+
+
 def save_convergence(arrays: xr.Dataset, folder: Path) -> None:
     """Write `convergence` as ``convergence.png`` and ``convergence.svg`` into a folder."""
     figure = convergence(arrays)
@@ -132,7 +137,7 @@ def _draw_flows(axes: Axes, arrays: xr.Dataset) -> None:
             color=STYLES[method].colour,
             linestyle=dots,
             linewidth=1.3,
-            label=str(key).replace("_", " "),
+            label=flow_label(str(key)),
         )
 
 

@@ -74,13 +74,15 @@ const charts = (() => {
   }
 
   function area(x, low, high, sx, sy, log) {
-    let count = 0;
-    while (count < x.length && Number.isFinite(low[count]) && Number.isFinite(high[count])) count++;
-    if (count < 2) return "";
-    const head = Array.from(x).slice(0, count);
+    const drawn = (i) => Number.isFinite(low[i]) && Number.isFinite(high[i]) && !(log && high[i] <= 0);
+    const first = Array.from(x).findIndex((_, i) => drawn(i));
+    let end = Math.max(0, first);
+    while (end < x.length && drawn(end)) end++;
+    if (first < 0 || end - first < 2) return "";
+    const head = Array.from(x).slice(first, end);
     const floor = (v) => (log ? Math.max(v, sy.domain[0] * 1e-3) : v);
-    const there = head.map((v, i) => `${sx(v).toFixed(2)} ${sy(floor(high[i])).toFixed(2)}`);
-    const back = head.map((v, i) => `${sx(v).toFixed(2)} ${sy(floor(low[i])).toFixed(2)}`).reverse();
+    const there = head.map((v, i) => `${sx(v).toFixed(2)} ${sy(floor(high[first + i])).toFixed(2)}`);
+    const back = head.map((v, i) => `${sx(v).toFixed(2)} ${sy(floor(low[first + i])).toFixed(2)}`).reverse();
     return `M${there.join("L")}L${back.join("L")}Z`;
   }
 
@@ -133,11 +135,39 @@ const charts = (() => {
     return svg;
   }
 
-  /* spec: {label, x, y: {title, log, domain}, series: [{name, colour, x, y, band, dash, dots}], file, table, height} */
+  /* One entry a name.  With toggles, {hidden: Set, flip(key)}, a press hides what the entry's last key names. */
+  function legendOf(series, toggles) {
+    const list = html("ul", { className: "legend" });
+    const shown = new Set();
+    for (const one of series) {
+      if (!one.name || shown.has(one.name)) continue;
+      shown.add(one.name);
+      if (!toggles) {
+        list.append(html("li", {}, swatch(one), one.name));
+        continue;
+      }
+      const key = one.keys[one.keys.length - 1];
+      const button = html("button", { type: "button", className: "toggle" }, swatch(one), one.name);
+      button.setAttribute("aria-pressed", String(!toggles.hidden.has(key)));
+      button.dataset.key = key;
+      button.addEventListener("click", () => {
+        const host = list.parentElement;
+        toggles.flip(key);
+        for (const again of host.querySelectorAll("button.toggle")) if (again.dataset.key === key) again.focus();
+      });
+      list.append(html("li", {}, button));
+    }
+    return list;
+  }
+
+  /* spec: {label, x, y: {title, log, domain}, series: [{name, colour, x, y, band, dash, dots, keys}], file, table, height,
+     toggles, plain: no legend of its own, legend: the one to save with the figure} */
   function draw(host, spec) {
-    const width = Math.max(260, host.clientWidth || 640);
+    const width = Math.max(200, host.clientWidth || 640);
+    const all = spec.series;
+    if (spec.toggles) spec = { ...spec, series: all.filter((one) => !(one.keys || []).some((key) => spec.toggles.hidden.has(key))) };
     const height = spec.height || Math.round(Math.min(380, Math.max(240, width * 0.5)));
-    const xs = spec.series.flatMap((one) => [one.x[0], one.x[one.x.length - 1]]);
+    const xs = all.flatMap((one) => [one.x[0], one.x[one.x.length - 1]]);
     const x = { domain: [Math.min(...xs), Math.max(...xs)], ...spec.x };
     const y = { domain: domainOf(spec.series, spec.y.log, spec.floor || 1e-9), ...spec.y };
     const { svg, sx, sy, margin } = frame(width, height, x, y);
@@ -159,24 +189,15 @@ const charts = (() => {
     }
     svg.append(clip, inside);
     if (y.title) svg.append(node("text", { class: "title", x: 4, y: 13 }, y.title));
-    const parts = [];
-    if (!spec.plain) {
-      const legend = html("ul", { className: "legend" });
-      const shown = new Set();
-      for (const one of spec.series) {
-        if (!one.name || shown.has(one.name)) continue;
-        shown.add(one.name);
-        legend.append(html("li", {}, swatch(one), one.name));
-      }
-      parts.push(legend);
-    }
+    const parts = [], legend = spec.plain ? spec.legend : legendOf(all, spec.toggles);
+    if (!spec.plain) parts.push(legend);
     parts.push(svg);
-    if (spec.file) parts.push(buttons(svg, spec));
+    if (spec.file) parts.push(buttons(svg, spec, legend));
     host.replaceChildren(...parts);
     return { sx, sy, svg };
   }
 
-  function buttons(svg, spec) {
+  function buttons(svg, spec, legend) {
     const save = (kind, text, make) => {
       const button = html("button", { type: "button", textContent: text });
       button.setAttribute("aria-label", `${text}: ${spec.label}`);
@@ -184,25 +205,45 @@ const charts = (() => {
       button.addEventListener("click", () => download(`${spec.file}.${kind}`, make()));
       return button;
     };
-    const row = html("div", { className: "save" }, save("svg", "SVG", () => standalone(svg)));
+    const row = html("div", { className: "save" }, save("svg", "SVG", () => standalone(svg, legend)));
     if (spec.table) row.append(save("csv", "CSV", () => csv(spec.table())));
     return row;
   }
 
-  /* The picture as a file of its own: styles become attributes, on the page's background. */
-  function standalone(svg) {
-    const copy = svg.cloneNode(true);
-    const from = svg.querySelectorAll("*"), to = copy.querySelectorAll("*");
-    const names = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "font-family", "font-size", "font-style"];
-    for (let i = 0; i < from.length; i++) {
-      const style = getComputedStyle(from[i]);
-      const wanted = from[i].tagName === "text" ? names : names.slice(0, 5);
-      if (from[i].tagName === "g") continue;
-      for (const name of wanted) to[i].setAttribute(name, style.getPropertyValue(name));
+  const DRAWN = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity"];
+  const WRITTEN = ["fill", "font-family", "font-size", "font-style"];
+
+  /* Styles become attributes, because a file of its own has no style sheet. */
+  function inlined(live) {
+    const copy = live.cloneNode(true);
+    const from = [live, ...live.querySelectorAll("*")], to = [copy, ...copy.querySelectorAll("*")];
+    from.forEach((one, i) => {
+      const style = getComputedStyle(one);
+      if (one.tagName !== "g" && one.tagName !== "svg") for (const name of one.tagName === "text" ? [...WRITTEN, ...DRAWN.slice(1)] : DRAWN) to[i].setAttribute(name, style.getPropertyValue(name));
       to[i].removeAttribute("class");
+    });
+    return copy;
+  }
+
+  /* The picture as a file of its own, on the page's background, its legend below. */
+  function standalone(svg, legend) {
+    const copy = inlined(svg), width = Number(svg.getAttribute("width")), height = Number(svg.getAttribute("height"));
+    const entries = legend ? [...legend.querySelectorAll("li")].filter((one) => !one.querySelector('[aria-pressed="false"]')) : [];
+    let x = 4, y = height + 10;
+    for (const entry of entries) {
+      const words = entry.textContent, style = getComputedStyle(entry), room = 44 + 7 * words.length;
+      if (x > 4 && x + room > width) { x = 4; y += 20; }
+      const place = node("g", { transform: `translate(${x} ${y})` });
+      place.append(...inlined(entry.querySelector("svg")).children);
+      place.append(node("text", { x: 33, y: 10, fill: style.color, "font-family": style.fontFamily, "font-size": "12px" }, words));
+      copy.append(place);
+      x += room;
     }
-    const paper = getComputedStyle(document.body).backgroundColor;
-    copy.prepend(node("rect", { width: "100%", height: "100%", fill: paper }));
+    const tall = entries.length ? y + 22 : height;
+    copy.setAttribute("height", tall);
+    copy.setAttribute("viewBox", `0 0 ${width} ${tall}`);
+    copy.prepend(node("rect", { width: "100%", height: "100%", fill: getComputedStyle(document.body).backgroundColor }));
+    copy.prepend(node("title", {}, svg.getAttribute("aria-label")));
     copy.setAttribute("xmlns", NS);
     return new Blob(['<?xml version="1.0" encoding="UTF-8"?>\n', new XMLSerializer().serializeToString(copy)], { type: "image/svg+xml" });
   }
@@ -241,5 +282,5 @@ const charts = (() => {
     redraw();
   }
 
-  return { node, html, scale, frame, draw, short, csv, live, MARGIN };
+  return { node, html, frame, draw, domainOf, legendOf, short, live };
 })();

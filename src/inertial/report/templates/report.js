@@ -1,9 +1,12 @@
 /* The report: every figure is drawn from the stored numbers, which its CSV returns. */
 (() => {
-  const { draw, live } = charts;
+  const { draw, domainOf, legendOf, live } = charts;
   const page = JSON.parse(document.getElementById("document").textContent);
   const $ = (id) => document.getElementById(id);
-  const { methods, labels, seeds, steps } = page;
+  const { labels } = page;
+  const STEP = { title: "step" };
+  const LOSS = { log: true, title: "loss ½ Σ (f − y)²" };
+  const FLOW_DASHES = ["1.5 3.5", "8 3 1.5 3"];
 
   function unpack({ float64 }) {
     const bytes = Uint8Array.from(atob(float64), (c) => c.charCodeAt(0));
@@ -11,75 +14,119 @@
     return Float64Array.from({ length: bytes.length / 8 }, (_, i) => view.getFloat64(8 * i, true));
   }
 
-  const series = Object.fromEntries(Object.entries(page.series).map(([name, values]) => [name, unpack(values)]));
+  /* What a press on a legend's entry hides: a method, a kind of line or a flow, in every figure. */
+  const toggles = {
+    hidden: new Set(),
+    flip(key) {
+      if (!this.hidden.delete(key)) this.hidden.add(key);
+      figures();
+    },
+  };
 
-  function record(name, method, seed) {
-    const first = (method * seeds.length + seed) * steps.length;
-    return series[name].subarray(first, first + steps.length);
+  /* ---- one panel: methods and seeds over the steps ---- */
+
+  function panelOf(given) {
+    const { methods, seeds, steps } = given;
+    const size = steps.length;
+    const series = Object.fromEntries(Object.entries(given.series).map(([name, values]) => [name, unpack(values)]));
+    const flows = given.flows.map((flow) => ({ ...flow, values: unpack(flow.loss), keys: [flow.method, flow.name] }));
+    const there = (i) => seeds.map((_, j) => j).filter((j) => given.stored[i][j]);
+    const record = (name, i, j) => series[name].subarray((i * seeds.length + j) * size, (i * seeds.length + j + 1) * size);
+
+    /* Mean, lowest and highest over the seeds; a seed without a number leaves none. */
+    function overSeeds(rows) {
+      const at = (reduce) => steps.map((_, t) => reduce(rows.map((row) => row[t])));
+      return {
+        y: at((values) => values.reduce((a, b) => a + b, 0) / values.length),
+        ...(rows.length > 1 ? { band: [at((values) => Math.min(...values)), at((values) => Math.max(...values))] } : {}),
+      };
+    }
+
+    function banded(name) {
+      return methods.map((method, i) => ({ name: labels[method], colour: method, keys: [method], x: steps, ...overSeeds(there(i).map((j) => record(name, i, j))) }));
+    }
+
+    function dashed(name, legend) {
+      const lines = methods.map((method, i) => {
+        const { y } = overSeeds(there(i).map((j) => record(name, i, j)));
+        return { name: "", colour: method, keys: [method, legend], x: steps, y, dash: "5 4", width: 1.5 };
+      });
+      return [...lines, { name: legend, colour: "soft", keys: [legend], x: [steps[0]], y: [NaN], dash: "5 4" }];
+    }
+
+    function dotted() {
+      const used = {};
+      return flows.map((flow) => {
+        used[flow.method] = (used[flow.method] ?? -1) + 1;
+        const rows = seeds.map((_, j) => flow.values.subarray(j * size, (j + 1) * size));
+        return { name: flow.label, colour: flow.method, keys: flow.keys, x: steps, y: overSeeds(rows).y, dash: FLOW_DASHES[used[flow.method] % 2], width: 2 };
+      });
+    }
+
+    /* One row a method, seed and step; a flow has numbers in the rows of its method. */
+    function table(names, withFlows = []) {
+      const rows = [];
+      methods.forEach((method, i) => there(i).forEach((j) => {
+        const values = [
+          ...names.map((name) => record(name, i, j)),
+          ...withFlows.map((flow) => (flow.method === method ? flow.values.subarray(j * size, (j + 1) * size) : [])),
+        ];
+        steps.forEach((step, t) => rows.push([method, seeds[j], step, ...values.map((row) => row[t])]));
+      }));
+      return { columns: ["method", "seed", "step", ...names, ...withFlows.map((flow) => flow.name)], rows };
+    }
+
+    const have = (...names) => names.filter((name) => series[name]);
+    const first = series.loss ? Math.max(...methods.flatMap((_, i) => there(i).map((j) => record("loss", i, j)[0]))) : 0;
+    const kept = (one) => ({ ...one, y: one.y.map((v) => (v <= 1e6 * first ? v : NaN)) });
+    const some = (name, make) => (series[name] ? make() : []);
+    return { ...given, series, flows, methods, steps, have, banded, dashed, dotted, table, kept, some };
   }
 
-  /* Mean, lowest and highest over the seeds; a seed without a number leaves none. */
-  function overSeeds(name, method) {
-    const rows = seeds.map((_, seed) => record(name, method, seed));
-    const at = (reduce) => steps.map((_, t) => reduce(rows.map((row) => row[t])));
+  /* The figures that every panel has; `file` names what they are saved as. */
+  function figuresOf(panel) {
+    const { have, banded, dashed, dotted, table, kept, some } = panel;
     return {
-      mean: at((values) => values.reduce((a, b) => a + b, 0) / values.length),
-      band: [at((values) => Math.min(...values)), at((values) => Math.max(...values))],
+      convergence: {
+        label: "Loss against step, measured and forecast", x: STEP, y: LOSS, floor: 1e-12,
+        series: [...banded("loss"), ...some("forecast_loss", () => dashed("forecast_loss", "forecast")), ...dotted()].map(kept),
+        table: () => table(have("loss", "forecast_loss"), panel.flows),
+      },
+      distance: {
+        label: "Distance of the neurons from their start", x: STEP, y: { title: "distance |w − w₀|" },
+        series: [...some("max_distance", () => banded("max_distance")), ...some("mean_distance", () => dashed("mean_distance", "mean distance"))],
+        table: () => table(have("max_distance", "mean_distance")),
+      },
+      pattern: {
+        label: "Share of changed activation patterns", x: STEP, y: { title: "share of changed patterns" },
+        series: some("pattern_change", () => banded("pattern_change")), table: () => table(have("pattern_change")),
+      },
     };
   }
 
-  function table(names) {
-    const rows = [];
-    methods.forEach((method, i) => seeds.forEach((seed, j) => {
-      const values = names.map((name) => record(name, i, j));
-      steps.forEach((step, t) => rows.push([method, seed, step, ...values.map((row) => row[t])]));
+  const panels = page.panels.map(panelOf);
+  const groups = [...new Set(panels.map((panel) => panel.group))];
+  const single = page.panels.length === 1 && panels[0].id === "";
+
+  function add(id, spec) {
+    if ($(id)) draw($(id), { file: id, toggles, ...spec });
+  }
+
+  function drawRun(panel) {
+    for (const [name, spec] of Object.entries(figuresOf(panel))) add(name, spec);
+    panel.others.forEach(({ name, title }, i) => add(`other-${i}`, {
+      label: title, x: STEP, y: { title: name }, series: panel.banded(name), table: () => panel.table([name]), file: name.replace(/[^\w-]/g, "-"),
     }));
-    return { columns: ["method", "seed", "step", ...names], rows };
+    if (page.spectrum) spectrum();
+    if (kernel) drawKernel();
   }
 
-  function banded(name, extra = {}) {
-    return methods.map((method, i) => {
-      const { mean, band } = overSeeds(name, i);
-      return { name: labels[method], colour: method, x: steps, y: mean, ...(seeds.length > 1 ? { band } : {}), ...extra };
-    });
-  }
-
-  function dashed(name, legend) {
-    return methods.map((method, i) => ({ name: "", colour: method, x: steps, y: overSeeds(name, i).mean, dash: "5 4", width: 1.5 }))
-      .concat([{ name: legend, colour: "soft", x: [steps[0]], y: [NaN], dash: "5 4" }]);
-  }
-
-  function figures() {
-    const drawn = [];
-    const add = (id, spec) => { if ($(id)) { draw($(id), { file: id, ...spec }); drawn.push(id); } };
-    const top = Math.max(...methods.map((_, i) => Math.max(...seeds.map((_, j) => record("loss", i, j)[0]))));
-    const kept = (one) => ({ ...one, y: one.y.map((v) => (v <= 1e6 * top ? v : NaN)) });
-    add("convergence", {
-      label: "Loss against step, measured and forecast", x: { title: "step" }, y: { log: true, title: "loss ½ Σ (f − y)²" },
-      series: [...banded("loss").map(kept), ...(series.forecast_loss ? dashed("forecast_loss", "forecast").map(kept) : [])],
-      table: () => table(["loss", "forecast_loss"].filter((name) => series[name])), floor: 1e-12,
-    });
-    if (page.spectrum) spectrum(add);
-    const distances = ["max_distance", "mean_distance"].filter((name) => series[name]);
-    add("distance", {
-      label: "Distance of the neurons from their start", x: { title: "step" }, y: { title: "distance |w − w₀|" },
-      series: [...(series.max_distance ? banded("max_distance") : []), ...(series.mean_distance ? dashed("mean_distance", "mean") : [])],
-      table: () => table(distances),
-    });
-    add("pattern", {
-      label: "Share of changed activation patterns", x: { title: "step" }, y: { title: "share of changed patterns" },
-      series: series.pattern_change ? banded("pattern_change") : [], table: () => table(["pattern_change"]),
-    });
-    page.others.forEach(({ name, title }, i) => add(`other-${i}`, {
-      label: title, x: { title: "step" }, y: { title: name }, series: banded(name), table: () => table([name]), file: name.replace(/[^\w-]/g, "-"),
-    }));
-    return drawn;
-  }
+  /* ---- the spectrum, and the kernel along the run ---- */
 
   const eigenvalues = page.spectrum && unpack(page.spectrum.eigenvalue);
   const weights = page.spectrum && unpack(page.spectrum.weight);
 
-  function spectrum(add) {
+  function spectrum() {
     const rank = Array.from(eigenvalues, (_, i) => i + 1);
     const falling = Array.from(eigenvalues).reverse();
     let sum = 0;
@@ -97,6 +144,76 @@
     });
   }
 
-  window.inertial = { page, series };
+  const kernel = page.kernel && panelOf({ ...page.kernel, flows: [] });
+
+  function drawKernel() {
+    const ends = [kernel.steps[0], kernel.steps[kernel.steps.length - 1]];
+    const bound = (share, name) => (page.kernel.least === null ? [] : [{ name, colour: "ink", keys: [name], x: ends, y: [share, share].map((s) => s * page.kernel.least), dash: "2 4", width: 1.6 }]);
+    const table = () => kernel.table(["drift_spectral", "drift_frobenius", "smallest"]);
+    add("drift", {
+      label: "Drift of the kernel from its start, spectral norm", x: STEP, y: { log: true, title: "|Hₜ − H₀|" }, table,
+      series: [...kernel.banded("drift_spectral"), ...bound(0.25, "λ₀/4")],
+    });
+    add("smallest", {
+      label: "Smallest eigenvalue of the kernel along the run", x: STEP, y: { log: true, title: "smallest eigenvalue of Hₜ" }, table,
+      series: [...kernel.banded("smallest"), ...bound(0.5, "λ₀/2")],
+    });
+  }
+
+  /* ---- a study: panels of one data set share their scales and their legend ---- */
+
+  function drawStudy() {
+    for (const group of groups) {
+      const members = panels.filter((panel) => panel.group === group);
+      const specs = members.map(figuresOf);
+      const legend = legendOf(specs.flatMap((spec) => [...spec.convergence.series, ...spec.distance.series]), toggles);
+      $(`g${group}-legend`).replaceChildren(legend);
+      for (const name of Object.keys(specs[0])) {
+        const shown = specs.flatMap((spec) => spec[name].series).filter((one) => !one.keys.some((key) => toggles.hidden.has(key)));
+        specs.forEach((spec, i) => {
+          const y = { ...spec[name].y, domain: domainOf(shown, spec[name].y.log, 1e-12) };
+          add(`${members[i].id}${name}`, { ...spec[name], y, plain: true, legend, height: 230, file: `${members[i].file}${name}` });
+        });
+      }
+    }
+    for (const widths of page.widths) againstWidth(widths);
+  }
+
+  function againstWidth({ id, file, rows }) {
+    const methods = [...new Set(rows.map((row) => row.method))], widths = [...new Set(rows.map((row) => row.width))];
+    const x = { title: "width m", log: true, domain: [widths[0] / 1.15, widths[widths.length - 1] * 1.15], ticks: widths };
+    const names = ["max_distance", "pattern_change", "forecast_error"];
+    const table = () => ({ columns: ["method", "width", ...names], rows: rows.map((row) => [row.method, row.width, ...names.map((name) => row[name])]) });
+    const chart = (place, name, title, extra = []) => {
+      const series = methods.flatMap((method) => {
+        const own = rows.filter((row) => row.method === method);
+        const line = { name: "", colour: method, keys: [method], x: own.map((row) => row.width), y: own.map((row) => row[name] ?? NaN) };
+        return [line, { ...line, dots: 3.2 }];
+      });
+      add(`${id}${place}`, { label: `${title}, against the width`, x, y: { log: true, title }, series: [...series, ...extra], table, plain: true, height: 230, file: `${file}${place}` });
+    };
+    const start = rows.find((row) => row.max_distance > 0);
+    const slope = start ? [{ name: "", colour: "soft", keys: [], x: widths, y: widths.map((m) => start.max_distance * Math.sqrt(start.width / m)), dash: "5 4", width: 1.4 }] : [];
+    chart("distances", "max_distance", "final distance |w − w₀|", slope);
+    chart("patterns", "pattern_change", "share of changed patterns");
+    chart("errors", "forecast_error", "forecast error");
+  }
+
+  /* ---- the audit's filter ---- */
+
+  for (const button of document.querySelectorAll("[data-filter]")) {
+    button.addEventListener("click", () => {
+      const on = button.getAttribute("aria-pressed") === "false";
+      for (const one of document.querySelectorAll("[data-filter]")) one.setAttribute("aria-pressed", String(on && one === button));
+      for (const line of document.querySelectorAll("#judged > details")) line.hidden = on && line.dataset.verdict !== button.dataset.filter;
+    });
+  }
+
+  function figures() {
+    if (single) drawRun(panels[0]);
+    else drawStudy();
+  }
+
+  window.inertial = { page, panels };
   live(figures);
 })();

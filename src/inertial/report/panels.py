@@ -1,0 +1,199 @@
+"""One panel: methods from the same starts on one data set, with one rule and one width.
+
+A run of `compare` is one panel and a study has many.  A panel is an `xr.Dataset` over (method,
+seed, step) as `compare` stores it; runs that a study still misses have the status ``missing`` and
+no numbers.  Statistics over seeds are those of the figures: mean, and range as a band.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from inertial.report.figures import STYLES, flow_label
+from inertial.report.page import packed
+
+MOST_NUMBERS = 70_000
+"""Numbers along the steps that a page holds; longer runs are thinned to every k-th step."""
+
+TARGETS = (0.1, 0.01, 0.001)
+"""Shares of the initial loss whose step counts are shown."""
+
+DISTANCES = ("max_distance", "mean_distance")
+
+_ALONG = ("method", "seed", "step")
+_FIGURED = {"loss", "forecast_loss", *DISTANCES, "pattern_change"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method's line of the summary table; None where a seed did not get there.
+
+    `stored` of `seeds` runs are there; everything else is a statistic over those.
+    """
+
+    key: str
+    label: str
+    eta: float
+    beta: float
+    gamma: float
+    steps_to: tuple[float | None, ...]
+    last: tuple[float, float, float]
+    distance: float | None
+    pattern_change: float | None
+    forecast_error: float | None
+    diverged: int
+    stored: int
+    seeds: int
+
+
+@dataclass(frozen=True)
+class Best:
+    """The method that got first to the smallest target that any of them reached, and when."""
+
+    row: Row
+    steps: float | None
+    target: float | None
+    index: int | None
+
+
+def rows_of(arrays: xr.Dataset) -> list[Row]:
+    """Return the summary table of a panel, one row a method."""
+    return [_row(arrays.sel({"method": name}), str(name)) for name in arrays.method.values]
+
+
+def best_of(rows: Sequence[Row]) -> Best:
+    """Pick the method to use among the rows of a panel; one that diverged only if all did."""
+    safe = [row for row in rows if not row.diverged]
+    for index in reversed(range(len(TARGETS))):
+        reached = [(steps, row) for row in safe if (steps := row.steps_to[index]) is not None]
+        if reached:
+            steps, row = min(reached, key=lambda pair: pair[0])
+            return Best(row, steps, TARGETS[index], index)
+    return Best(min(safe or rows, key=lambda one: one.last[0]), None, None, None)
+
+
+def plain_of(rows: Sequence[Row]) -> Row | None:
+    """Return the row of gradient descent, if there is one."""
+    return next((row for row in rows if row.key == "gradient_descent"), None)
+
+
+def stride(panels: Sequence[xr.Dataset]) -> int:
+    """Keep every how many-th step, so that a page with these panels stays small."""
+    numbers = sum(
+        int(arrays[name].size)
+        for arrays in panels
+        for name in (*series(arrays), *(("flow_loss",) if "flow_loss" in arrays else ()))
+    )
+    return max(1, math.ceil(numbers / MOST_NUMBERS))
+
+
+def series(arrays: xr.Dataset) -> list[str]:
+    """Names of all numbers over (method, seed, step)."""
+    return [
+        str(name)
+        for name, values in arrays.data_vars.items()
+        if set(values.dims) == set(_ALONG) and values.dtype.kind in "fiu"
+    ]
+
+
+def others(arrays: xr.Dataset) -> list[dict[str, str]]:
+    """List the records that have no figure of their own; each gets one, under its long name."""
+    return [
+        {"name": name, "title": str(arrays[name].attrs.get("long_name", name))}
+        for name in series(arrays)
+        if name not in _FIGURED
+    ]
+
+
+def numbers(arrays: xr.Dataset, every: int = 1) -> dict[str, Any]:
+    """Everything the figures of a panel draw, number by number as it is stored."""
+    thin = arrays.isel({"step": slice(None, None, every)})
+    return {
+        "methods": [str(name) for name in arrays.method.values],
+        "seeds": [int(seed) for seed in arrays.seed.values],
+        "steps": [int(step) for step in thin.step.values],
+        "stored": _stored(arrays).transpose("method", "seed").values.tolist(),
+        "series": {
+            name: packed(np.asarray(thin[name].transpose(*_ALONG).values, float))
+            for name in series(arrays)
+        },
+        "flows": _flows(thin),
+    }
+
+
+def _flows(thin: xr.Dataset) -> list[dict[str, Any]]:
+    """Losses over (seed, step) of the flows, each with the method it is a limit of."""
+    if "flow_loss" not in thin:
+        return []
+    return [
+        {
+            "name": str(key),
+            "label": flow_label(str(key)),
+            "method": str(thin.flow_method.sel(flow=key).values),
+            "loss": packed(
+                np.asarray(thin.flow_loss.sel(flow=key).transpose(*_ALONG[1:]).values, float)
+            ),
+        }
+        for key in thin.flow.values
+    ]
+
+
+def _stored(arrays: xr.Dataset) -> xr.DataArray:
+    """Which runs are there, over (method, seed)."""
+    if "status" in arrays:
+        return arrays["status"].astype(str) != "missing"
+    return xr.ones_like(arrays["loss"].isel(step=0, drop=True), dtype=bool)
+
+
+def _row(run: xr.Dataset, name: str) -> Row:
+    seeds = run.sizes["seed"]
+    run = run.isel({"seed": np.flatnonzero(_stored(run).values)})
+    loss = run.loss.transpose("seed", "step").values
+    last = np.array([_last(values) for values in loss])
+    return Row(
+        key=name,
+        label=STYLES[name].label,
+        eta=float(run.eta),
+        beta=float(run.beta),
+        gamma=float(run.gamma),
+        steps_to=tuple(_steps_to(run.loss, target) for target in TARGETS),
+        last=(float(last.mean()), float(last.min()), float(last.max())),
+        distance=_final_mean(run, "max_distance"),
+        pattern_change=_final_mean(run, "pattern_change"),
+        forecast_error=_forecast_error(run),
+        diverged=int((run.status == "diverged").sum()) if "status" in run else 0,
+        stored=run.sizes["seed"],
+        seeds=seeds,
+    )
+
+
+def _last(values: np.ndarray) -> float:
+    """Return the last record of a run, before the padding that follows a divergence."""
+    recorded = values[~np.isnan(values)]
+    return float(recorded[-1]) if recorded.size else math.nan
+
+
+def _final_mean(run: xr.Dataset, name: str) -> float | None:
+    if name not in run:
+        return None
+    return float(np.mean([_last(row) for row in run[name].transpose("seed", "step").values]))
+
+
+def _steps_to(loss: xr.DataArray, share: float) -> float | None:
+    """Mean over seeds of the first step at a share of the first loss; None unless all get there."""
+    reached = (loss <= share * loss.isel(step=0)).transpose("seed", "step").values
+    if not reached.any(axis=1).all():
+        return None
+    return float(loss.step.values[reached.argmax(axis=1)].mean())
+
+
+def _forecast_error(run: xr.Dataset) -> float | None:
+    r"""Return the mean over seeds of ``max_t |sqrt(L) - sqrt(forecast)| / sqrt(L_0)``."""
+    if "forecast_loss" not in run:
+        return None
+    gap = np.abs(np.sqrt(run.loss) - np.sqrt(run.forecast_loss)).max("step")
+    return float((gap / np.sqrt(run.loss.isel(step=0))).mean())

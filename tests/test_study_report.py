@@ -1,0 +1,404 @@
+"""The page of a study shows what is stored, names what is not, and runs nothing from a file."""
+
+import csv
+import io
+import json
+import math
+import re
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from browser import VIEWS, accessibility_faults, chromium, opened, scrolls_sideways, settle
+from inertial import InvalidInput, cli
+from inertial.report import panels
+from inertial.report.study_page import as_toml, study_page
+from inertial.reporting import report
+from inertial.study.config import Study, parse_study
+from inertial.study.cost import Prediction
+from inertial.study.job import runs
+from inertial.study.records import Folder
+from inertial.study.runner import run_study
+
+__all__ = ["chromium"]
+
+NAUGHTY = "<script>alert(1)</script>"
+STUDY = parse_study(
+    """
+    name = "small"
+    data = [{ name = "digits", rows = 40 }, { name = "diabetes", rows = 30, standardize = true }]
+    widths = [50, 100]
+    seeds = [3, 5]
+    steps = 20
+    """,
+    "test",
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    place = Folder(tmp_path_factory.mktemp("study"))
+    run_study(
+        STUDY, place, predictor=lambda missing: Prediction(1.0, (1.0,) * len(missing), 1, 1, 1)
+    )
+    return place
+
+
+@pytest.fixture(scope="module")
+def index(folder):
+    return json.loads((folder.path / "studies" / "small.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def records(folder):
+    return {run.key: folder.read(run) for run in runs(STUDY)}
+
+
+@pytest.fixture(scope="module")
+def file(folder, tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "study.html"
+    path.write_text(report(folder.path, command="inertial report it").html, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def shared(chromium, file):
+    with opened(chromium, file) as view:
+        yield view
+
+
+def saved(view, name):
+    with view.expect_download() as download:
+        view.locator(f'[data-save="{name}"]').click()
+    head, *rows = csv.reader(io.StringIO(download.value.path().read_text(encoding="utf-8")))
+    return head, rows
+
+
+def of(index, records, data, width):
+    """Stored runs of one panel, by (method, seed)."""
+    return {
+        (entry["method"], entry["seed"]): records[entry["key"]]
+        for entry in index["runs"]
+        if entry["data"]["name"] == data and entry["width"] == width and entry["key"] in records
+    }
+
+
+def assert_csv_is(rows, found, names):
+    expected = [
+        [method, str(seed), str(step), *(float(run[name][step]) for name in names)]
+        for (method, seed), run in sorted(found.items())
+        for step in range(STUDY.steps + 1)
+    ]
+    assert [row[:3] for row in rows] == [row[:3] for row in expected]
+    np.testing.assert_array_equal(
+        np.array([row[3:] for row in rows], float), np.array([row[3:] for row in expected], float)
+    )
+
+
+@pytest.mark.parametrize("data", ["digits", "diabetes"])
+@pytest.mark.parametrize(
+    ("figure", "names"),
+    [
+        ("convergence", ["loss", "forecast_loss"]),
+        ("distance", ["max_distance", "mean_distance"]),
+        ("pattern", ["pattern_change"]),
+    ],
+)
+def test_csv_is_the_store(shared, index, records, data, figure, names):
+    for width in STUDY.widths:
+        head, rows = saved(shared, f"{data}-paper-m{width}-{figure}.csv")
+        assert head == ["method", "seed", "step", *names]
+        assert_csv_is(rows, of(index, records, data, width), names)
+
+
+def table_of(view, place):
+    """Cells of a summary table, a first cell that spans rows repeated in each of them."""
+    lines = view.evaluate(
+        """(place) => [...document.querySelectorAll(".group table")[place].querySelectorAll("tr")]
+            .map((row) => [...row.children].map((cell) => cell.innerText.trim()))""",
+        place,
+    )
+    head, *rows = lines
+    filled = []
+    for row in rows:
+        filled.append(row if len(row) == len(head) else [filled[-1][0], *row])
+    return head, filled
+
+
+def test_the_tables_are_the_statistics_of_the_files(shared, index, records):
+    for place, data in enumerate(("digits", "diabetes")):
+        head, rows = table_of(shared, place)
+        assert len(rows) == 2 * 3
+        for i, row in enumerate(rows):
+            width, method = STUDY.widths[i // 3], STUDY.methods[i % 3]
+            cell = dict(zip(head, row, strict=True))
+            assert cell["setting"] == f"m = {width}"
+            found = [
+                run for (name, _), run in of(index, records, data, width).items() if name == method
+            ]
+            final = [float(run.loss[-1]) for run in found]
+            # Shown with four and three digits.
+            assert float(cell["final loss"].replace(",", "")) == pytest.approx(
+                np.mean(final), rel=1e-3
+            )
+            low, high = (float(word.replace(",", "")) for word in cell["range"].split(" to "))
+            assert (low, high) == pytest.approx((min(final), max(final)), rel=6e-3)
+            error = np.mean(
+                [
+                    np.abs(np.sqrt(run.loss) - np.sqrt(run.forecast_loss)).max()
+                    / math.sqrt(run.loss[0])
+                    for run in found
+                ]
+            )
+            assert float(cell["forecast error"]) == pytest.approx(error, rel=0.06)
+            reached = [np.flatnonzero(run.loss <= 0.1 * run.loss[0]) for run in found]
+            shown = cell["10 %"]
+            if all(len(steps) for steps in reached):
+                assert float(shown) == pytest.approx(
+                    np.mean([steps[0] for steps in reached]), abs=0.05
+                )
+            else:
+                assert shown == "–"
+            assert cell["runs"] == "2"
+
+
+def test_figures_against_the_width_give_their_numbers(shared, index, records):
+    head, rows = saved(shared, "digits-paper-distances.csv")
+    assert head == ["method", "width", "max_distance", "pattern_change", "forecast_error"]
+    assert len(rows) == 6
+    for method, width, *values in rows:
+        found = [
+            r for (name, _), r in of(index, records, "digits", int(width)).items() if name == method
+        ]
+        expected = [np.mean([float(r[name][-1]) for r in found]) for name in head[2:4]]
+        np.testing.assert_allclose(np.array(values[:2], float), expected, rtol=1e-14)
+
+
+def test_a_press_hides_a_method_everywhere_and_shows_it_again(shared):
+    def lines():
+        return shared.locator(".panel svg .c-heavy_ball").count()
+
+    before = lines()
+    assert before > 0
+    button = shared.locator("#g0-legend").get_by_role("button", name="heavy ball")
+    button.focus()
+    shared.keyboard.press("Enter")
+    assert lines() == 0
+    again = shared.locator("#g0-legend").get_by_role("button", name="heavy ball")
+    assert again.get_attribute("aria-pressed") == "false"
+    # The key that hid it shows it: the focus is where it was.
+    shared.keyboard.press("Enter")
+    assert lines() == before
+
+
+def test_panels_of_one_data_set_share_their_scale(shared):
+    """The same labels stand at the same heights in both widths, and they differ between data."""
+    ticks = """(id) => [...document.querySelectorAll(`#${id} text[text-anchor=end]:not([class])`)]
+        .map((t) => [t.textContent, t.getAttribute("y")])"""
+    for figure in ("convergence", "distance", "pattern"):
+        first, second = (shared.evaluate(ticks, f"g0p{i}-{figure}") for i in (0, 1))
+        assert first == second
+    assert shared.evaluate(ticks, "g0p0-convergence") != shared.evaluate(ticks, "g1p0-convergence")
+
+
+def test_the_study_on_the_page_is_the_study(shared):
+    text = shared.locator("#toml").inner_text()
+    assert parse_study(text, "page") == STUDY
+    facts = shared.locator(".facts").inner_text()
+    assert "inertial report it" in facts
+    assert "small.toml" in facts
+
+
+@pytest.mark.parametrize("label", [None, 'a "b" \\ \x7f \t é 😀', "<b>"])
+def test_any_study_reads_back_from_its_toml(label):
+    from dataclasses import asdict, replace
+
+    data = (replace(STUDY.data[0], label=label), STUDY.data[1])
+    study = Study("x", data, widths=(7,), rules=("forecast", "paper"), target=1e-5)
+    assert parse_study(as_toml(asdict(study)), "page") == study
+
+
+def test_a_complete_study_lacks_nothing(shared):
+    assert shared.locator("#lacking").count() == 0
+    assert "24 of 24 runs are stored" in shared.locator(".lede").inner_text()
+
+
+@pytest.fixture(scope="module")
+def torn(folder, index, tmp_path_factory):
+    """The study with one run deleted, one damaged and one refused."""
+    place = tmp_path_factory.mktemp("torn")
+    (place / "runs").mkdir()
+    (place / "studies").mkdir()
+    entries = json.loads(json.dumps(index["runs"]))
+    gone, hurt, refused = (entries[i] for i in (1, 4, 8))
+    for entry in entries:
+        if entry not in (gone, refused):
+            content = (folder.path / entry["file"]).read_bytes()
+            half = content[: len(content) // 2]
+            (place / entry["file"]).write_bytes(half if entry is hurt else content)
+    refused |= {"state": "failed", "reason": f"no data, says {NAUGHTY}"}
+    document = {"study": index["study"], "runs": entries}
+    (place / "studies" / "small.json").write_text(json.dumps(document), encoding="utf-8")
+    return place, gone, hurt, refused
+
+
+def test_what_is_missing_is_named_and_left_out(chromium, torn, records, tmp_path):
+    place, gone, hurt, refused = torn
+    path = tmp_path / "torn.html"
+    path.write_text(report(place).html, encoding="utf-8")
+    with opened(chromium, path) as view:
+        assert "21 of 24 runs are stored" in view.locator(".lede").inner_text()
+        view.locator("#lacking summary").click()
+        listed = view.locator("#lacking li").all_inner_texts()
+        for entry, state in ((gone, "missing"), (hurt, "damaged"), (refused, "failed")):
+            (line,) = [one for one in listed if f"m = {entry['width']}, seed {entry['seed']}" in one
+                       and entry["method"].replace("_", " ").lower() in one.lower()]  # fmt: skip
+            assert state in line
+        assert any(NAUGHTY in line for line in listed)
+        document = {"runs": json.loads((place / "studies/small.json").read_text())["runs"]}
+        lost = {entry["key"] for entry in (gone, hurt, refused)}
+        there = {key: run for key, run in records.items() if key not in lost}
+        for width in STUDY.widths:
+            _, rows = saved(view, f"digits-paper-m{width}-convergence.csv")
+            found = of(document, there, "digits", width)
+            assert_csv_is(rows, found, ["loss", "forecast_loss"])
+        _, rows = table_of(view, 0)
+        # Heavy ball at width 50 has lost both seeds, Nesterov at width 100 one of two.
+        shown = [(row[0], row[1], row[-1]) for row in rows]
+        assert ("m = 50", "heavy ball") not in [row[:2] for row in shown]
+        assert ("m = 100", "Nesterov", "1 of 2") in shown
+        assert sorted(row[-1] for row in shown) == ["1 of 2"] + ["2"] * 4
+        assert accessibility_faults(view) == []
+
+
+def test_statistics_over_stored_seeds_are_those_without_the_missing_ones(records, index):
+    found = of(index, records, "digits", 50)
+    along = ("method", "seed", "step")
+
+    def arranged(seeds, statuses):
+        values = {
+            name: [[found["nesterov", seed][name].values for seed in seeds]]
+            for name in ("loss", "forecast_loss", "max_distance", "pattern_change")
+        }
+        return xr.Dataset(
+            {name: (along, np.array(array)) for name, array in values.items()}
+            | {"status": (along[:2], np.array([statuses], dtype=object))}
+            | {name: (along[:1], [0.5]) for name in ("eta", "beta", "gamma")},
+            coords={"method": ["nesterov"], "seed": list(seeds), "step": range(STUDY.steps + 1)},
+        )
+
+    both = arranged((3, 5), ["finished", "missing"])
+    both.loss[:, 1] = np.nan
+    (torn,), (alone,) = panels.rows_of(both), panels.rows_of(arranged((3,), ["finished"]))
+    assert (torn.stored, torn.seeds, alone.stored, alone.seeds) == (1, 2, 1, 1)
+    assert torn.last == alone.last
+    assert torn.steps_to == alone.steps_to
+    assert (torn.distance, torn.forecast_error) == (alone.distance, alone.forecast_error)
+
+
+def renamed(index, records):
+    """Everything that is a text in a study, trying to break out of the page."""
+    study = {**index["study"], "name": NAUGHTY, "rules": [NAUGHTY]}
+    study["data"] = [{**data, "name": NAUGHTY, "label": NAUGHTY} for data in study["data"]]
+    entries = [
+        {**entry, "rule": NAUGHTY, "data": {**entry["data"], "name": NAUGHTY}}
+        for entry in index["runs"]
+    ]
+    texts = {"data": NAUGHTY, "data_source": NAUGHTY, "data_sha256": NAUGHTY, "rule": NAUGHTY}
+    return (
+        {"study": study, "runs": entries},
+        {key: record.assign_attrs(texts) for key, record in records.items()},
+    )
+
+
+def test_names_from_files_stay_text(chromium, index, records, tmp_path):
+    path = tmp_path / "naughty.html"
+    text = study_page(
+        *renamed(index, dict(list(records.items())[2:])), folder=NAUGHTY, command=NAUGHTY
+    )
+    assert NAUGHTY not in text
+    path.write_text(text, encoding="utf-8")
+    with opened(chromium, path) as view:
+        assert view.locator("h1").inner_text() == NAUGHTY
+        assert view.locator("h2.name").first.inner_text() == NAUGHTY
+        assert view.locator("script").count() == 2
+        assert view.locator("#advice").inner_text().count(NAUGHTY) >= 2
+        names = view.evaluate(
+            "[...document.querySelectorAll('[data-save]')].map((b) => b.dataset.save)"
+        )
+        assert all(re.fullmatch(r"[\w.-]+", name) for name in names)
+
+
+@pytest.mark.parametrize("options", VIEWS.values(), ids=VIEWS)
+def test_no_serious_accessibility_fault(chromium, file, options):
+    with opened(chromium, file, **options) as view:
+        assert accessibility_faults(view) == []
+        assert not scrolls_sideways(view)
+
+
+def test_the_page_prints(chromium, file):
+    with opened(chromium, file) as view:
+        pdf = view.pdf(format="A4")
+        settle(view)
+    assert 2 <= pdf.count(b"/Type /Page\n") <= 6
+
+
+def test_a_large_study_is_thinned_to_its_size():
+    def panel(steps):
+        shape = (3, 5, steps + 1)
+        names = ("loss", "forecast_loss", "max_distance", "mean_distance", "pattern_change")
+        return xr.Dataset({name: (("method", "seed", "step"), np.zeros(shape)) for name in names})
+
+    assert panels.stride([panel(100)] * 9) == 1
+    many = [panel(1000)] * 15
+    every = panels.stride(many)
+    kept = 15 * 5 * 15 * len(range(0, 1001, every))
+    # One more step than a share of them, because both ends are kept.
+    assert kept <= panels.MOST_NUMBERS + 15 * 5 * 15
+    # Base64 of float64 takes 32 bytes for three numbers.
+    assert kept * 32 / 3 < 1_000_000
+
+
+def test_the_command_writes_the_page(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for source in (folder.path, folder.path / "studies" / "small.json"):
+        cli.main(["report", str(source), "-o", "page.html"])
+        assert "page.html" in capsys.readouterr().out
+        assert "report of a study" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def refused(source, message, **options):
+    with pytest.raises(InvalidInput, match=message) as error:
+        report(source, **options)
+    assert "\n" not in str(error.value)
+
+
+def test_what_is_no_study_is_refused_in_one_sentence(folder, index, tmp_path):
+    refused(folder.path, "is a study, and kernels are measured on single runs", measure=True)
+    refused(tmp_path, "is not a run")
+    (tmp_path / "studies").mkdir()
+    first = tmp_path / "studies" / "a.json"
+    first.write_text("{}", encoding="utf-8")
+    refused(tmp_path, "is not the index of a study")
+    first.write_text(json.dumps(index), encoding="utf-8")
+    refused(tmp_path, "no run of the study small is stored yet")
+    (tmp_path / "studies" / "b.json").write_text("{}", encoding="utf-8")
+    refused(tmp_path, r"holds 2 studies; give one of them: .*a\.json, .*b\.json")
+
+
+@pytest.mark.parametrize("lost", ["methods", "rules", "steps"])
+def test_a_damaged_index_is_refused(index, records, lost):
+    study = {key: value for key, value in index["study"].items() if key != lost}
+    with pytest.raises(InvalidInput, match=r"damaged .*repeat inertial study"):
+        study_page({"study": study, "runs": index["runs"]}, records, folder="x")
+
+
+def test_a_run_of_something_else_is_refused(index, records):
+    key, record = next(iter(records.items()))
+    for other, message in (
+        (record.drop_vars("loss"), "lacks loss"),
+        (record.isel(step=slice(5)), "another number of steps"),
+    ):
+        with pytest.raises(InvalidInput, match=message):
+            study_page(index, {**records, key: other}, folder="x")
