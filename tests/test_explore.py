@@ -325,6 +325,25 @@ def test_tuned_points_and_presets_are_reached(chromium, file, exploration):
         assert abs(both[0, 0] - both[1, 0]) < 1e-7
 
 
+@pytest.mark.parametrize(("scheme", "faster"), [("light", "Darker"), ("dark", "Brighter")])
+def test_the_plane_says_which_end_of_its_colours_is_fast(chromium, file, scheme, faster):
+    """The word and the picture agree: luminance of a fast and of a slow setting."""
+    with opened(chromium, file, color_scheme=scheme) as view:
+        view.locator("input[value=heavy_ball]").check()
+        settle(view)
+        assert view.locator("#plane-caption").inner_text().startswith(f"{faster} is faster")
+        slow, fast = view.evaluate("""() => {
+            const [canvas] = document.querySelectorAll("#plane canvas");
+            const copy = new OffscreenCanvas(canvas.width, canvas.height);
+            const context = copy.getContext("2d", { willReadFrequently: true });
+            context.drawImage(canvas, 0, 0);
+            const light = (x, y) => context.getImageData(x * copy.width, y * copy.height, 1, 1)
+                .data.slice(0, 3).reduce((a, b) => a + b, 0);
+            return [light(0.05, 0.95), light(0.9, 0.6)];
+        }""")
+        assert (fast > slow) == (faster == "Brighter")
+
+
 def test_names_from_files_stay_text(shared):
     assert shared.locator("h1").inner_text() == f"Momentum on {NAUGHTY}"
     assert LABEL in shared.locator("footer").inner_text()

@@ -95,7 +95,7 @@
 
   function percent(value) {
     if (value > 1e4) return "diverges";
-    return `${short(+(100 * value).toPrecision(3))} %`;
+    return `${short(+(100 * value).toPrecision(3))}\u00a0%`;
   }
 
   function renderControls(now) {
@@ -294,7 +294,7 @@
     const slow = 10 ** painted.worst, fast = 10 ** painted.best;
     if (state.colour === "rate") paintRamp("plane-ramp", painted.colours.plane, `${short(+slow.toPrecision(2))} steps`, `${short(+fast.toPrecision(2))} steps a factor of ten`);
     else paintRamp("plane-ramp", painted.colours.plane, `${percent(slow)}`, `${percent(fast)} of the loss left`);
-    const how = state.colour === "rate" ? "Darker is faster in the long run, where the slowest mode rules." : "Colour is the loss left after the steps shown: what you would see, all modes and their weights.";
+    const how = state.colour === "rate" ? `${painted.colours === RAMPS.dark ? "Brighter" : "Darker"} is faster in the long run, where the slowest mode rules.` : "Colour is the loss left after the steps shown: what you would see, all modes and their weights.";
     const edges = state.method === "gradient_descent" ? " Gradient descent is the bottom edge." : state.method === "nesterov_varying" ? " Momentum t/(t+d) climbs to the top edge." : "";
     $("plane-caption").textContent = `${how} Right of the line, ${LABELS[family()]} diverges.${edges} Drag the ring.`;
     drawPoints();
