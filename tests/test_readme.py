@@ -1,12 +1,30 @@
-"""The README's Python runs and its commands exist."""
+"""The README's Python runs, its commands write what they say, and its files are there."""
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from inertial import cli
+
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+SESSIONS = re.findall(r"```console\n(.*?)```", TEXT, re.DOTALL)
+SMALL = {
+    "compare": ["--width", "50", "--n", "40", "--steps", "20"],
+    "explore": ["--width", "50", "--n", "40", "--steps", "20", "--runs", "1"],
+}
+"""What makes a command quick without changing what it writes."""
+
+
+def steps_of(session):
+    """Commands of a session, each with the output that the README shows."""
+    for part in session.split("$ .venv/bin/inertial ")[1:]:
+        command, _, shown = part.partition("\n")
+        yield shlex.split(command), shown.splitlines()
 
 
 def test_the_python_example_runs(tmp_path):
@@ -19,16 +37,58 @@ def test_the_python_example_runs(tmp_path):
     assert "<xarray.DataArray 'loss'" in out
 
 
-def test_the_recommendation_shown_is_the_one_given(tmp_path):
-    command, shown = re.search(r"\$ \.venv/bin/inertial (tune .*)\n(Use .*)\n", TEXT).groups()
-    out = subprocess.run(
-        [sys.executable, "-m", "inertial.cli", *command.split()],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    assert out.splitlines()[0] == shown
+@pytest.mark.parametrize("session", SESSIONS, ids=["tune", "compare", "study"])
+def test_the_sessions_shown_run_and_say_what_is_shown(session, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for words, shown in steps_of(session):
+        if ">" in words:
+            *command, _, to = words
+            cli.main(command)
+            Path(to).write_text(shortened(capsys.readouterr().out), encoding="utf-8")
+            continue
+        cli.main([*words, *without_repeats(words)])
+        assert capsys.readouterr().out.splitlines()[: len(shown)] == shown
+        for line in shown:
+            if line.startswith("page"):
+                assert Path(line.split()[1]).read_text(encoding="utf-8").startswith("<!doctype")
+
+
+def shortened(study):
+    """Return the template of a study with one small data set and a few steps."""
+    for old, new in (
+        ('"digits",', '{ name = "digits", rows = 30 },'),
+        ('    { name = "diabetes", rows = 200, standardize = true, dedupe = true },\n', ""),
+        ("widths = [250, 500]", "widths = [20]"),
+        ("steps = 100", "steps = 5"),
+    ):
+        assert study.count(old) == 1
+        study = study.replace(old, new)
+    return study
+
+
+def without_repeats(words):
+    """Options that make a command quick, save those that it gives itself."""
+    pairs = SMALL.get(words[0], [])
+    return [
+        word
+        for option, value in zip(pairs[::2], pairs[1::2], strict=True)
+        if option not in words
+        for word in (option, value)
+    ]
+
+
+def test_the_number_of_statements_is_that_of_the_catalogue():
+    from inertial.theory.catalog import CATALOG
+
+    (number,) = re.findall(r"(\d+) statements of five papers", TEXT)
+    assert int(number) == len(CATALOG)
+
+
+def test_the_steps_of_the_figure_are_those_of_the_recommendation():
+    (steps,) = re.findall(r"^Use .* (\d+) steps to 0\.01", TEXT, re.MULTILINE)
+    script = (ROOT / "docs" / "images" / "momentum.py").read_text(encoding="utf-8")
+    assert f"STEPS = {steps}\n" in script
+    assert f"after {steps} steps" in TEXT
 
 
 def test_the_make_targets_shown_exist():
@@ -36,3 +96,11 @@ def test_the_make_targets_shown_exist():
     shown = re.findall(r"^make ([a-z]+)", TEXT, re.MULTILINE)
     assert shown
     assert set(shown) <= set(targets)
+
+
+def test_the_files_named_are_there_and_small():
+    named = [*re.findall(r'(?:src|srcset)="([^"]+)"', TEXT), *re.findall(r"\]\(([^)]+)\)", TEXT)]
+    assert len(named) >= 4
+    for name in named:
+        # A page that loads in a blink, also over a slow line.
+        assert 0 < (ROOT / name).stat().st_size < 300_000
