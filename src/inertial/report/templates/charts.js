@@ -264,7 +264,7 @@ const charts = (() => {
     document.body.append(link);
     link.click();
     link.remove();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
   }
 
   /* Draw now, and again when the width, the theme or the medium changes. */
