@@ -106,7 +106,7 @@ def assert_csv_is(rows, found, names):
         ("pattern", ["pattern_change"]),
     ],
 )
-def test_csv_is_the_store(chromium, file, index, records, data, figure, names):
+def test_csv_is_the_store(chromium, file, index, records, data, figure, names):  # noqa: PLR0917
     # A page of its own: Chromium lets one page save ten files in quick succession, no more.
     with opened(chromium, file) as view:
         for width in STUDY.widths:
