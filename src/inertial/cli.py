@@ -424,7 +424,7 @@ def figures(folder: Path, *, json: bool = False) -> None:
     Parameters
     ----------
     folder
-        What inertial reproduce wrote.
+        What inertial reproduce or inertial study wrote.
     json
         Print one JSON document instead of paths.
     """

@@ -8,6 +8,7 @@ from inertial._types import Eigenvalues, MethodName
 from inertial.dynamics.method import Method, heavy_ball, nesterov
 from inertial.dynamics.modes import spectral_radius, stability_limit
 from inertial.dynamics.tuning import RULES
+from inertial.report.series import forecast_error
 from inertial.reproduce.item import Claim, Item, Scale, of_data
 from inertial.reproduce.liu2022 import width_study
 from inertial.study.config import DataSet
@@ -109,16 +110,6 @@ def _point(
     method = tuned(item, rule, name, _TARGET)
     values = prepare(item).landscape.spectrum.eigenvalues
     return method.eta * largest, method.beta, spectral_radius(method, values)
-
-
-def forecast_error(result: xr.Dataset) -> xr.DataArray:
-    r"""Largest gap of the residual norms over a run, as a share of the first norm.
-
-    .. math:: \max_t \bigl|\sqrt{L_t} - \sqrt{\hat L_t}\bigr| / \sqrt{L_0}
-    """
-    gap = np.abs(np.sqrt(result.loss) - np.sqrt(result.forecast_loss)).max("step")
-    share: xr.DataArray = gap / np.sqrt(result.loss.isel(step=0))
-    return share
 
 
 def forecast_claims(result: xr.Dataset) -> list[Claim]:

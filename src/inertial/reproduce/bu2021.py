@@ -7,12 +7,12 @@ the largest eigenvalue's inverse.
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float
 
 from inertial.dynamics.flow import gradient_flow, heavy_ball_flow, nesterov_flow
 from inertial.dynamics.forecast import forecast_loss
 from inertial.dynamics.integrate import flow_loss
 from inertial.dynamics.method import heavy_ball, nesterov_varying
+from inertial.report.series import envelope
 from inertial.reproduce.item import Claim, Item, Scale, of_data
 from inertial.study.config import DataSet
 from inertial.study.execution import prepare
@@ -80,7 +80,7 @@ def illustration_claims(result: xr.Dataset) -> list[Claim]:
     friction = result.flow_loss.sel(flow="heavy_ball_flow").values
     seen = friction > _DECAYED * first
     late = seen & (time > 2 / np.sqrt(smallest))
-    rate = -float(np.polyfit(time[late], np.log(_envelope(friction[late])), 1)[0])
+    rate = -float(np.polyfit(time[late], np.log(envelope(friction[late])), 1)[0])
     bound = 4 / smallest * np.exp(-np.sqrt(smallest / 2) * time) * result.attrs["first_pseudo"]
     printed = bound * smallest / 4
     worst = float((friction / bound)[seen].max())
@@ -109,7 +109,7 @@ def illustration_claims(result: xr.Dataset) -> list[Claim]:
     far = time > _FAR / np.sqrt(smallest)
     for d in FRICTIONS:
         loss = result.flow_loss.sel(flow=f"nesterov_flow, d = {d:g}").values[far]
-        slope = float(np.polyfit(np.log(time[far]), np.log(_envelope(loss)), 1)[0])
+        slope = float(np.polyfit(np.log(time[far]), np.log(envelope(loss)), 1)[0])
         claims.append(
             of_data(
                 f"the envelope of Nesterov's flow with d = {d:g} falls as t^-{d:g}, within 0.3",
@@ -131,11 +131,6 @@ def illustration_claims(result: xr.Dataset) -> list[Claim]:
         )
     )
     return claims
-
-
-def _envelope(loss: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
-    """Return the largest value from here on: the falling envelope of a ringing curve."""
-    return np.asarray(np.maximum.accumulate(loss[::-1])[::-1])
 
 
 ITEMS = (

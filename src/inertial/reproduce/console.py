@@ -14,6 +14,8 @@ from inertial.reproduce.item import SCALES, Item
 from inertial.reproduce.page import write_page
 from inertial.reproduce.run import Made, make, redraw
 from inertial.study.console import Hands, announce, at_work, duration, say
+from inertial.study.drawing import draw
+from inertial.study.results import read_studies
 
 
 def show_items(*, as_json: bool) -> None:
@@ -60,14 +62,34 @@ def reproduce(keys: tuple[str, ...], scale: str, out: Path, hands: Hands, *, as_
 
 
 def figures(folder: Path, *, as_json: bool) -> None:
-    """Draw everything stored below a folder once more, without computing."""
+    """Draw everything stored in a folder once more, without computing: items, or else studies."""
     if not folder.is_dir():
-        raise InvalidInput(f"{folder} is not a folder; give the one that inertial reproduce wrote.")
-    made = redraw(folder)
-    if not as_json:
-        for one in made:
-            sys.stdout.write(f"{one.folder / 'figure.png'}\n")
-    _finish(made, write_page(folder), as_json=as_json)
+        raise InvalidInput(
+            f"{folder} is not a folder; give one that inertial reproduce or inertial study wrote."
+        )
+    if made := redraw(folder):
+        if not as_json:
+            for one in made:
+                sys.stdout.write(f"{one.folder / 'figure.png'}\n")
+        _finish(made, write_page(folder), as_json=as_json)
+        return
+    drawn = [(stored, draw(stored, folder)) for stored in read_studies(folder)]
+    if not any(paths for _, paths in drawn):
+        raise InvalidInput(
+            f"{folder} holds no finished runs; give a folder that inertial reproduce or inertial "
+            "study wrote."
+        )
+    for stored, _ in drawn:
+        if stored.missing:
+            say(f"{stored.name}: {stored.missing} runs are missing; inertial study computes them.")
+    if as_json:
+        document = [
+            {"study": stored.name, "missing": stored.missing, "figures": list(map(str, paths))}
+            for stored, paths in drawn
+        ]
+        sys.stdout.write(json.dumps({"studies": document}, indent=2) + "\n")
+        return
+    sys.stdout.write("".join(f"{path}\n" for _, paths in drawn for path in paths))
 
 
 def _print(one: Made) -> None:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
 import xarray as xr
 
 from inertial._checks import InvalidInput
@@ -23,9 +22,8 @@ from inertial.reproduce.item import Claim, Item, Scale
 from inertial.study.cost import Prediction
 from inertial.study.ledger import Progress
 from inertial.study.records import Folder, cannot_write, read_record, write_json
+from inertial.study.results import join
 from inertial.study.runner import Engine, Report, run_study
-
-_VARIABLES = ("loss", "max_distance", "pattern_change", "forecast_loss")
 
 
 @dataclass(frozen=True)
@@ -109,55 +107,34 @@ def redraw(out: Path) -> list[Made]:
     Raises
     ------
     InvalidInput
-        If there is none.
+        If one is damaged.
 
     """
     made = []
     for path in sorted(out.glob("*/result.nc")):
-        result = read_record(path)
-        if result is None:
-            raise InvalidInput(f"{path} is damaged; make the item again with inertial reproduce.")
-        earlier = json.loads((path.parent / "claims.json").read_text(encoding="utf-8"))
-        item = find(str(result.attrs["item"]))
-        made.append(
-            _write(item, result, path.parent, earlier["predicted_seconds"], earlier["seconds"])
-        )
-    if not made:
-        raise InvalidInput(f"{out} holds no reproduced items; make them with inertial reproduce.")
+        result, cost = read_record(path), _cost(path.parent / "claims.json")
+        if result is None or cost is None:
+            raise InvalidInput(f"{path.parent} is damaged; make the item again.")
+        made.append(_write(find(str(result.attrs["item"])), result, path.parent, *cost))
     return made
+
+
+def _cost(claims: Path) -> tuple[float | None, float] | None:
+    """Return seconds predicted and measured from an item's claims, or None if they are damaged."""
+    try:
+        earlier = json.loads(claims.read_text(encoding="utf-8"))
+        return earlier["predicted_seconds"], float(earlier["seconds"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def gather(report: Report) -> xr.Dataset:
     """Join the runs of a study over (data, method, width, seed, step)."""
-    parts: list[xr.Dataset] = []
-    for run in report.runs:
-        arrays = report.folder.read(run)
-        if arrays is None:
-            continue
-        facts, one = arrays.attrs, arrays[list(_VARIABLES)]
-        along = {k: [facts[k]] for k in ("data", "method", "width", "seed")}
-        parts.append(one.drop_attrs().expand_dims(along))
-    if not parts:
+    stored = [run for run in map(report.folder.read, report.runs) if run is not None]
+    if not stored:
         reason = report.failures[0].reason if report.failures else "no run is stored"
         raise InvalidInput(f"nothing was computed: {reason}")
-    joined = xr.combine_by_coords(parts, combine_attrs="drop")
-    if not isinstance(joined, xr.Dataset):
-        raise TypeError("runs do not join to one data set")
-    return _with_facts(joined, report)
-
-
-def _with_facts(joined: xr.Dataset, report: Report) -> xr.Dataset:
-    """Add n, d, and the rule, and keep the study's order of data sets and methods."""
-    facts = {}
-    for run in report.runs:
-        arrays = report.folder.read(run)
-        if arrays is not None:
-            facts[str(arrays.attrs["data"])] = arrays.attrs
-    names = list(facts)
-    methods = list(dict.fromkeys(run.job.method for run in report.runs))
-    ordered = joined.reindex({"data": names, "method": methods})
-    sizes = {k: ("data", np.array([facts[name][k] for name in names])) for k in ("n", "d")}
-    return ordered.assign(sizes).assign_attrs(rule=report.runs[0].job.rule)
+    return join(stored).assign_attrs(missing=len(report.runs) - len(stored))
 
 
 def _write(

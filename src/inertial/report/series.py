@@ -1,0 +1,52 @@
+r"""What figures draw and claims judge of stored runs: one definition for both.
+
+Heavy ball rings: its loss at a single step is where the swing happens to be.  So losses are drawn,
+and compared at the end of a run, as means over a window of steps.
+"""
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+
+_WINDOWS = 15
+"""Windows in a run."""
+
+
+def window(result: xr.Dataset) -> int:
+    """Return the length of the window: an odd number of steps, about 1/15 of the run."""
+    return max(1, int(result.step.values[-1]) // _WINDOWS) | 1
+
+
+def last_mean(loss: xr.DataArray, count: int) -> xr.DataArray:
+    """Return the mean over the last `count` steps; NaN if the run did not get there."""
+    return loss.isel(step=slice(-count, None)).mean("step", skipna=False)
+
+
+def windowed(
+    values: Float[np.ndarray, "seed T"], count: int
+) -> tuple[Float[np.ndarray, "T"], Float[np.ndarray, "T"], Float[np.ndarray, "T"]]:
+    """Return mean, lowest and highest over all seeds and the window around every step.
+
+    At the start the window is shorter and reaches back half way at most, so that the first fall is
+    not blurred; at the end it keeps the steps before and loses those after.
+    """
+    steps = np.arange(values.shape[1])
+    reach = np.minimum(steps // 2, count // 2)
+    parts = [values[:, at - by : at + by + 1] for at, by in zip(steps, reach, strict=True)]
+    mean, low, high = ([getattr(part, what)() for part in parts] for what in ("mean", "min", "max"))
+    return np.array(mean), np.array(low), np.array(high)
+
+
+def forecast_error(result: xr.Dataset) -> xr.DataArray:
+    r"""Largest gap of the residual norms over a run, as a share of the first norm.
+
+    .. math:: \max_t \bigl|\sqrt{L_t} - \sqrt{\hat L_t}\bigr| / \sqrt{L_0}
+    """
+    gap = np.abs(np.sqrt(result.loss) - np.sqrt(result.forecast_loss)).max("step")
+    share: xr.DataArray = gap / np.sqrt(result.loss.isel(step=0))
+    return share
+
+
+def envelope(values: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
+    """Return the largest value from every point on: the falling envelope of a ringing curve."""
+    return np.asarray(np.maximum.accumulate(values[::-1])[::-1])
