@@ -11,6 +11,7 @@ from inertial.study.cost import Shape, Timing, predict
 from inertial.study.job import runs
 from inertial.study.records import Folder
 from inertial.study.runner import run_study
+from inertial.study.space import memory_of
 
 STUDY = Study(
     "small",
@@ -80,9 +81,9 @@ def test_disk_is_what_the_runs_take(tmp_path):
 def test_memory_grows_with_rows_width_and_precision():
     base = Shape(5000, 100, 100, 4000, "float32")
     for change in ({"n": 10_000}, {"width": 2_000_000}):
-        assert cost._memory(replace(base, **change)) > cost._memory(base)
+        assert memory_of(replace(base, **change)) > memory_of(base)
     wide = replace(base, width=100_000)
-    assert cost._memory(replace(wide, precision="float64")) > cost._memory(wide)
+    assert memory_of(replace(wide, precision="float64")) > memory_of(wide)
 
 
 def test_real_steps_are_timed():

@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from inertial import InvalidInput, infinite_gram, load
-from inertial.reproduce import beyond, bu2021, catalog, formulas, liu2022, run
+from inertial.reproduce import beyond, bu2021, catalog, formulas, liu2022, pilot, run
 from inertial.reproduce.catalog import EMBEDDED, ITEMS, data_sets, find, found
 from inertial.reproduce.item import QUICK
 from inertial.reproduce.page import write_page
@@ -64,6 +64,20 @@ def test_the_keys_of_the_papers_are_there():
 )
 def test_convergence_claims(last, expected):
     assert verdicts(liu2022.figure2_claims(result("loss", np.array(last)[:, None]))) == expected
+
+
+def test_the_end_of_a_run_is_its_last_window():
+    stored = result("loss", np.array([3.0, 2, 1])[:, None]).isel(step=0).drop_vars("step")
+    steps = np.arange(301)
+    loss = stored.loss.expand_dims(step=steps).transpose(..., "step").copy()
+    loss[..., -30:] = 1.0
+    for method, last in (("nesterov", 5.0), ("heavy_ball", 0.1)):
+        loss.loc[{"method": method, "step": 300}] = last  # one step of 21: means 1.19 and 0.96
+    claims = liu2022.figure2_claims(xr.Dataset({"loss": loss}))
+    assert "last 21 steps" in claims[0].statement
+    assert verdicts(claims) == ["fails", "fails"]
+    loss.loc[{"method": "nesterov", "step": 300}] = 0.9
+    assert verdicts(liu2022.figure2_claims(xr.Dataset({"loss": loss}))) == ["holds", "holds"]
 
 
 def test_a_claim_counts_seeds():
@@ -166,6 +180,37 @@ def test_an_item_is_made_stored_drawn_and_redrawn_without_computing(tmp_path, mo
     assert (made.folder / "figure.svg").read_bytes() == before
 
 
+def test_what_trains_nothing_is_announced_before_it_starts(tmp_path, monkeypatch):
+    item, order = find("liu2022/table1"), []
+
+    def compute(data, scale):
+        order.append([one.rows for one in data])
+        return item.compute(data, scale)
+
+    told = replace(item, compute=compute)
+    made = make(told, TINY, EMBEDDED, tmp_path, announce=lambda *what: order.append(what))
+    *pilots, (predicted, count), whole = order
+    assert pilots == [[7], [15]]
+    assert whole == [30, 30]
+    assert count is None
+    assert predicted.memory > 0
+    assert made.predicted == predicted.seconds > 0
+
+
+def test_a_pilot_carries_the_time_on_as_a_power_of_the_rows(monkeypatch):
+    clock = iter([0.0, 1.0, 10.0, 14.0])  # 1 s with a quarter of the rows, 4 s with half
+    monkeypatch.setattr(pilot.time, "perf_counter", lambda: next(clock))
+    for sets, factor in ((EMBEDDED, 2), (("digits",), 1)):
+        clock = iter([0.0, 1.0, 10.0, 14.0])
+        data = data_sets(sets, TINY, trained=False)
+        item = replace(find("liu2022/table1"), compute=lambda *_: xr.Dataset(coords={"data": [0]}))
+        assert pilot.predict_item(item, data, TINY).seconds == pytest.approx(16 * factor)
+    clock = iter([0.0, 1.0, 10.0, 11.0])
+    item = replace(item, compute=lambda *_: xr.Dataset())  # one data set is all it looks at
+    data = data_sets(EMBEDDED, TINY, trained=False)
+    assert pilot.predict_item(item, data, TINY).seconds == pytest.approx(1)
+
+
 def test_the_page_lists_every_item_and_escapes(tmp_path):
     for key in ("liu2022-ode/fig1", "wang2020/fig1"):
         make(find(key), TINY, (), tmp_path)
@@ -183,13 +228,13 @@ def test_the_page_lists_every_item_and_escapes(tmp_path):
     assert 'src="wang2020-fig1/figure.png"' in text
 
 
-def test_redrawing_nothing_or_damage_is_one_sentence(tmp_path):
-    with pytest.raises(InvalidInput, match="holds no reproduced items"):
-        redraw(tmp_path)
+def test_redrawing_nothing_does_nothing_and_damage_is_one_sentence(tmp_path):
+    assert redraw(tmp_path) == []
     made = make(find("wang2020/fig1"), TINY, (), tmp_path)
-    (made.folder / "result.nc").write_bytes(b"not a result")
-    with pytest.raises(InvalidInput, match="is damaged"):
-        redraw(tmp_path)
+    for name in ("claims.json", "result.nc"):
+        (made.folder / name).write_bytes(b"not a result")
+        with pytest.raises(InvalidInput, match="is damaged"):
+            redraw(tmp_path)
 
 
 def test_without_the_papers_data_the_embedded_ones_are_used(monkeypatch):

@@ -1,6 +1,7 @@
 """A study reads its file strictly, gives runs an identity, and survives anything."""
 
 import errno
+import json
 import os
 import signal
 import subprocess
@@ -179,6 +180,22 @@ def test_a_stored_run_describes_itself(tmp_path):
     assert arrays.loss[-1] < arrays.loss[0]
 
 
+def test_runs_and_index_say_what_was_predicted_and_what_it_took(tmp_path):
+    def predicted(missing):
+        return Prediction(9.0, tuple(1.0 + k for k in range(len(missing))), 123, 1, 1)
+
+    report = run_study(SMALL, Folder(tmp_path), predictor=predicted)
+    run_study(SMALL, Folder(tmp_path), predictor=predicted)  # changes nothing
+    entries = json.loads((tmp_path / "studies" / "small.json").read_text())["runs"]
+    assert [entry["cost"]["predicted_seconds"] for entry in entries] == [1.0, 2.0, 3.0, 4.0]
+    for run, entry in zip(report.runs, entries, strict=True):
+        facts = report.folder.read(run).attrs
+        assert entry["cost"] == {name: facts[name] for name in entry["cost"]}
+        assert (facts["predicted_memory_bytes"], facts["resumed_at"]) == (123, 0)
+        assert 0 < facts["setup_seconds"] < facts["seconds"]
+        assert facts["peak_memory_bytes"] > 1e7  # any Python with JAX in it
+
+
 @pytest.mark.parametrize("damage", ["truncated", "flipped"])
 def test_a_damaged_run_is_computed_again_and_the_others_stay(tmp_path, damage):
     folder = Folder(tmp_path)
@@ -336,7 +353,9 @@ def test_two_processes_share_a_study(tmp_path):
 def test_the_spectrum_of_a_data_set_is_computed_once(tmp_path, monkeypatch):
     calls = []
     execution.prepare.cache_clear()
-    survey = execution.survey
-    monkeypatch.setattr(execution, "survey", lambda data: calls.append(data) or survey(data))
+    surveyed = execution.surveyed
+    monkeypatch.setattr(
+        execution, "surveyed", lambda data, to: calls.append(data) or surveyed(data, to)
+    )
     quickly(SMALL, Folder(tmp_path))
     assert len(calls) == 1

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -50,7 +50,7 @@ def convergence(result: xr.Dataset) -> Figure:
             _dashed(axes, run.step.values, windowed(forecast, count)[0], style)
         axes.set_yscale("log")
     outer_labels(drawn, "step", _LOSS)
-    _dashed(drawn[0][1], np.array([]), np.array([]), MethodStyle("forecast", "0.3", "o"))
+    _dashed(drawn[0][1], np.arange(0), np.zeros(0), MethodStyle("forecast", "0.3", "o"))
     legend_below(figure, drawn[0][1])
     return figure
 
@@ -146,7 +146,7 @@ def _runs(run: xr.Dataset, variable: str) -> Seeds:
 
 def _line_with_band(
     axes: Axes,
-    steps: Float[np.ndarray, "T"],
+    steps: Int[np.ndarray, "T"],
     drawn: tuple[Float[np.ndarray, "T"], ...],
     style: MethodStyle,
 ) -> None:
@@ -166,7 +166,7 @@ def _line_with_band(
 
 def _dashed(
     axes: Axes,
-    steps: Float[np.ndarray, "T"],
+    steps: Int[np.ndarray, "T"],
     values: Float[np.ndarray, "T"],
     style: MethodStyle,
 ) -> None:

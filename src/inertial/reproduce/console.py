@@ -8,12 +8,11 @@ from pathlib import Path
 from rich.console import Console
 
 from inertial._checks import InvalidInput, one_of
-from inertial.printing import progress
 from inertial.reproduce.catalog import EMBEDDED, ITEMS, find, found
 from inertial.reproduce.item import SCALES, Item
 from inertial.reproduce.page import write_page
 from inertial.reproduce.run import Made, make, redraw
-from inertial.study.console import Hands, announce, at_work, duration, say
+from inertial.study.console import Hands, announce, at_work, duration, say, watch
 from inertial.study.drawing import draw
 from inertial.study.results import read_studies
 
@@ -50,7 +49,7 @@ def reproduce(keys: tuple[str, ...], scale: str, out: Path, hands: Hands, *, as_
         with at_work(hands) as means:
             for item in chosen:
                 say(f"{item.key}: {item.title}")
-                with progress() as show:
+                with watch() as show:
                     one = make(item, size, names, out, progress=show, announce=announce, **means)
                 made.append(one)
                 if not as_json:
@@ -102,7 +101,7 @@ def _print(one: Made) -> None:
             + (f" [{about}]" if about else "")
             + (f": {claim.measured}" if claim.measured else "")
         )
-    before = "" if not one.predicted else f", predicted for the runs {duration(one.predicted)}"
+    before = "" if one.predicted is None else f", predicted {duration(one.predicted)}"
     console.print(f"  figure    {one.folder / 'figure.png'}")
     console.print(f"  time      {duration(one.seconds)}{before}")
 

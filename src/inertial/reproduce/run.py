@@ -19,6 +19,7 @@ from inertial._checks import InvalidInput
 from inertial.report.paper_figures import save
 from inertial.reproduce.catalog import data_sets, find
 from inertial.reproduce.item import Claim, Item, Scale
+from inertial.reproduce.pilot import predict_item
 from inertial.study.cost import Prediction
 from inertial.study.ledger import Progress
 from inertial.study.records import Folder, cannot_write, read_record, write_json
@@ -54,7 +55,7 @@ def make(
     out: Path,
     *,
     progress: Progress | None = None,
-    announce: Callable[[Prediction, int], None] | None = None,
+    announce: Callable[[Prediction, int | None], None] | None = None,
     engine: Engine | None = None,
     predictor: Callable[..., Prediction] | None = None,
 ) -> Made:
@@ -69,7 +70,7 @@ def make(
     out
         Folder of all items; runs that are stored there are not computed again.
     progress, announce, engine, predictor
-        As in `inertial.study.runner.run_study`.
+        As in `inertial.study.runner.run_study`; nothing is trained if the number announced is None.
 
     Raises
     ------
@@ -78,7 +79,6 @@ def make(
 
     """
     began = time.perf_counter()
-    predicted = None
     if item.study is not None:
         study = item.study(data_sets(names, scale, trained=True), scale)
         report = run_study(
@@ -91,7 +91,12 @@ def make(
         )
         result, predicted = gather(report), report.predicted.seconds
     elif item.compute is not None:
-        result = item.compute(data_sets(names, scale, trained=False), scale)
+        data = data_sets(names, scale, trained=False)
+        cost = predict_item(item, data, scale)
+        if announce is not None:
+            announce(cost, None)
+        began, predicted = time.perf_counter(), cost.seconds
+        result = item.compute(data, scale)
     else:
         raise ValueError(f"{item.key} has neither study nor computation")
     result = result.assign_attrs(

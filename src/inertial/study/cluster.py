@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
@@ -22,6 +21,7 @@ from inertial.study.cost import Prediction, predict
 from inertial.study.execution import SAVE_SECONDS, execute
 from inertial.study.job import Run
 from inertial.study.ledger import Ledger, Progress
+from inertial.study.records import Folder
 from inertial.study.runner import WAIT_SECONDS, Bar
 
 if TYPE_CHECKING:
@@ -203,8 +203,7 @@ class _Pool:
         future = self._client.submit(
             _compute,
             sent.run,
-            folder.path.resolve(),
-            folder.checkpoint_file(sent.run).resolve(),
+            Folder(folder.path.resolve()),
             self._save_seconds,
             workers=sorted(set(self._workers()) - sent.refused) if sent.refused else None,
             pure=False,
@@ -228,8 +227,8 @@ class _Pool:
             )
 
 
-def _compute(run: Run, folder: Path, checkpoint: Path, save_seconds: float) -> _Answer:
-    """Compute a run on a worker; checkpoints only where the study's folder is seen."""
+def _compute(run: Run, folder: Folder, save_seconds: float) -> _Answer:
+    """Compute a run on a worker; files on the way only where the study's folder is seen."""
     from distributed import get_worker
 
     worker = get_worker()
@@ -237,9 +236,15 @@ def _compute(run: Run, folder: Path, checkpoint: Path, save_seconds: float) -> _
     def advance(count: int) -> None:
         worker.log_event(_TOPIC, {"key": run.key, "count": count})
 
-    seen = checkpoint if folder.is_dir() else None
+    seen = folder.path.is_dir()
     try:
-        arrays = execute(run, checkpoint=seen, advance=advance, save_seconds=save_seconds)
+        arrays = execute(
+            run,
+            checkpoint=folder.checkpoint_file(run) if seen else None,
+            spectra=folder.spectra if seen else None,
+            advance=advance,
+            save_seconds=save_seconds,
+        )
     except InvalidInput as error:
         return _Answer(worker.address, None, str(error))
     return _Answer(worker.address, arrays)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,9 +16,12 @@ from inertial.printing import progress
 from inertial.study.config import TEMPLATE, read_study
 from inertial.study.cost import Prediction, predict
 from inertial.study.job import runs
-from inertial.study.ledger import Ledger
+from inertial.study.ledger import Ledger, Progress
 from inertial.study.records import Folder
 from inertial.study.runner import Report, run_study
+
+_LINE_SECONDS = 60
+"""Time between two lines of progress in a log."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ def conduct(path: Path, out: Path | None, hands: Hands, *, as_json: bool) -> Non
     study = read_study(path)
     folder = Folder(out or Path("runs") / study.name)
     try:
-        with progress() as show, at_work(hands) as means:
+        with watch() as show, at_work(hands) as means:
             report = run_study(study, folder, progress=show, announce=announce, **means)
     except KeyboardInterrupt:
         stored = sum(folder.run_file(run).exists() for run in runs(study))
@@ -95,10 +99,32 @@ def conduct(path: Path, out: Path | None, hands: Hands, *, as_json: bool) -> Non
         sys.exit(1)
 
 
-def announce(predicted: Prediction, missing: int) -> None:
-    """Say what is about to happen, on standard error."""
-    if missing:
-        say(f"{missing} runs to compute, predicted {in_words(predicted)}")
+@contextmanager
+def watch() -> Iterator[Progress]:
+    """Show progress with the time left: a bar on a terminal, in a log a line every minute."""
+    if sys.stderr.isatty():
+        with progress() as show:
+            yield show
+        return
+    last = time.monotonic()
+
+    def show_line(label: str, done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _LINE_SECONDS and total:
+            last = time.monotonic()
+            left = duration((total - done) / 1000)
+            say(f"{done / total:.0%} done, predicted {left} of computing left: {label}")
+
+    yield show_line
+
+
+def announce(predicted: Prediction, missing: int | None) -> None:
+    """Say what is about to happen, on standard error; None is an item that trains nothing."""
+    if missing == 0:
+        say("all runs are stored")
+    else:
+        what = "nothing to train" if missing is None else f"{missing} runs to compute"
+        say(f"{what}, predicted {in_words(predicted)}")
 
 
 def say(words: str) -> None:
@@ -110,8 +136,8 @@ def in_words(predicted: Prediction) -> str:
     """Say time, memory and disk."""
     shared = f" on {predicted.workers} workers" if predicted.workers > 1 else ""
     return (
-        f"{duration(predicted.seconds)}{shared}, {predicted.memory / 1e9:.2g} GB of memory a "
-        f"process, {predicted.disk / 1e6:.2g} MB of disk"
+        f"{duration(predicted.seconds)}{shared}, {predicted.memory / 1e9:.1f} GB of memory a "
+        f"process, {predicted.disk / 1e6:,.1f} MB of disk"
     )
 
 

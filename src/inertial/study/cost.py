@@ -1,4 +1,4 @@
-r"""What a study will take: time, memory and disk, from a few steps timed on this machine.
+r"""What a study will take, from a few steps timed on this machine; `space` adds memory and disk.
 
 Neurons pass in tiles of equal shape, so a step takes :math:`a + b k` for k tiles, and a and b
 follow from timing the real trainer on one and on three tiles; between the narrowest and the widest
@@ -6,7 +6,6 @@ network of a study they are interpolated.  Setting up a data set is timed on its
 scaled by the cube of n, which the decomposition of the kernel takes.
 """
 
-import resource
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -21,13 +20,20 @@ from inertial.data import Data
 from inertial.dynamics.forecast import forecast_loss
 from inertial.dynamics.method import nesterov
 from inertial.dynamics.step import layout
-from inertial.dynamics.train import Precision, initial_residual, train
+from inertial.dynamics.train import initial_residual, train
 from inertial.problem.landscape import survey
 from inertial.problem.network import Network
 from inertial.problem.span import Span, span
 from inertial.study.config import DataSet
-from inertial.study.execution import SAVE_SECONDS
 from inertial.study.job import Run, load_data
+from inertial.study.space import (
+    Shape,
+    checkpoint_bytes,
+    dimensions,
+    file_bytes,
+    memory_of,
+    spectra_bytes,
+)
 
 _TIMED_SECONDS = 0.3
 """How long steps of one shape are timed."""
@@ -40,34 +46,6 @@ _SETUP_ROWS = 1000
 
 _GROWTH = (2.5, 3.0)
 """Range of the power of n in the time of a decomposition; small ones grow more slowly."""
-
-_FILE_BYTES = 24_000
-"""A run file without its arrays: attributes, coordinates and chunks of HDF5."""
-
-_ARRAYS = 6
-"""Arrays over the steps in a run file, of 8 bytes an entry."""
-
-_KERNEL_COPIES = 4
-"""n x n float64 arrays alive at once while the kernel is decomposed: basis and workspace."""
-
-_STATE_COPIES = 8
-"""m x r arrays alive at once in training: start, state, their updates, and the draw."""
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What the time of a step depends on; `inputs` is the dimension that training runs in."""
-
-    n: int
-    d: int
-    inputs: int
-    width: int
-    precision: Precision
-
-    @property
-    def itemsize(self) -> int:
-        """Bytes of a number in training."""
-        return 4 if self.precision == "float32" else 8
 
 
 @dataclass(frozen=True)
@@ -123,8 +101,7 @@ def predict(
     for run in runs:
         job = run.job
         say(f"timing {job.data.name}")
-        dimensions = _dimensions(job.data)
-        shape = Shape(*dimensions, job.width, job.precision)
+        shape = Shape(*dimensions(job.data), job.width, job.precision)
         timing = _interpolated(shape, sizes[job.data])
         total = timing.step * (job.steps + 1) + timing.around + _forecast(shape.n, job.steps)
         if job.data not in setups:
@@ -134,9 +111,9 @@ def predict(
         setups.add(job.data)
         compiled.add(shape)
         seconds.append(total)
-        memory.append(_memory(shape))
-        disk += _FILE_BYTES + 8 * _ARRAYS * (job.steps + 1)
-    extra = _checkpoints(runs, seconds, workers)
+        memory.append(memory_of(shape))
+        disk += file_bytes(job.steps)
+    extra = checkpoint_bytes(runs, seconds, workers) + spectra_bytes(setups)
     return Prediction(_wall(seconds, workers), tuple(seconds), max(memory), disk + extra, workers)
 
 
@@ -226,15 +203,6 @@ def _trained(
 
 
 @lru_cache(maxsize=64)
-def _dimensions(data: DataSet) -> tuple[int, int, int]:
-    """Rows, inputs and the dimension that training runs in, of a data set."""
-    x = load_data(data).x
-    within = span(x) if min(x.shape) <= _SETUP_ROWS else Span(x, None)
-    n, d = x.shape
-    return n, d, within.x.shape[1]
-
-
-@lru_cache(maxsize=64)
 def _setup(data: DataSet) -> float:
     """Seconds to load a data set, decompose its kernel and find its span."""
     began = time.perf_counter()
@@ -268,28 +236,6 @@ def _forecast(n: int, steps: int) -> float:
     began = time.perf_counter()
     forecast_loss(nesterov(0.5, 0.9), eigenvalues, np.ones(n), part)
     return (time.perf_counter() - began) * (steps + 1) / len(part)
-
-
-def _memory(shape: Shape) -> int:
-    """Peak of a process: what it holds by now, and the larger of kernel and training besides."""
-    here = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    _, neurons = layout(shape.n, shape.width)
-    data = 8 * shape.n * (2 * shape.d + shape.inputs)
-    kernel = 8 * shape.n**2 * _KERNEL_COPIES
-    state = shape.itemsize * (_STATE_COPIES * shape.width * shape.inputs + 3 * shape.n * neurons)
-    state += 2 * shape.n * shape.width // 8
-    return here + data + max(kernel, 8 * shape.n**2 + state)
-
-
-def _checkpoints(runs: Sequence[Run], seconds: Sequence[float], workers: int) -> int:
-    """Bytes of the checkpoints of runs that are on their way together."""
-    sizes = [0]
-    for run, taken in zip(runs, seconds, strict=True):
-        _, _, inputs = _dimensions(run.job.data)
-        itemsize = 4 if run.job.precision == "float32" else 8
-        if taken > SAVE_SECONDS:
-            sizes.append(2 * itemsize * inputs * run.job.width)
-    return sum(sorted(sizes)[-workers:])
 
 
 def _wall(seconds: Sequence[float], workers: int) -> float:

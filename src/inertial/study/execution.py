@@ -1,10 +1,11 @@
 """Compute one run: the same numbers wherever and however often it is started.
 
 A process keeps the spectrum of the last data set, because the runs of a study on one data set
-follow each other.
+follow each other; a study's folder keeps those of large ones.
 """
 
 import hashlib
+import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,12 +25,13 @@ from inertial.dynamics.modes import spectral_radius, stability_limit
 from inertial.dynamics.train import Checkpoint, initial_residual, train
 from inertial.dynamics.trajectory import Trajectory
 from inertial.dynamics.tuning import choose
-from inertial.problem.landscape import Landscape, survey
+from inertial.problem.landscape import Landscape
 from inertial.problem.network import Network
 from inertial.problem.span import Span, span
 from inertial.study.checkpoints import read_checkpoint, write_checkpoint
 from inertial.study.config import DataSet
 from inertial.study.job import Job, Run, code_version, load_data
+from inertial.study.spectra import surveyed
 
 SAVE_SECONDS = 30.0
 """Seconds between two checkpoints of a run; shorter runs leave none."""
@@ -50,6 +52,7 @@ def execute(
     run: Run,
     *,
     checkpoint: Path | None = None,
+    spectra: Path | None = None,
     advance: Advance | None = None,
     save_seconds: float = SAVE_SECONDS,
 ) -> xr.Dataset:
@@ -61,6 +64,8 @@ def execute(
         What to run, on which data and with which code.
     checkpoint
         File to go on from if it is there and fits, and to keep the state in along the way.
+    spectra
+        Folder to keep the spectra of large data sets in.
     advance
         Called with the number of steps just done, every half second or so.
     save_seconds
@@ -70,7 +75,8 @@ def execute(
     -------
     xr.Dataset
         `loss`, `max_distance`, `mean_distance`, `pattern_change` and `forecast_loss` over `step`,
-        NaN after a divergence; configuration, provenance, step size and so on as attributes.
+        NaN after a divergence; configuration, provenance, step size and so on as attributes, with
+        the seconds since the run began here, at the step `resumed_at`.
 
     Raises
     ------
@@ -79,13 +85,14 @@ def execute(
 
     """
     job, began = run.job, time.perf_counter()
-    prepared = prepare(job.data)
+    prepared = prepare(job.data, spectra)
     _check_same(run, prepared)
     data = prepared.landscape.data
-    method = tuned(job.data, job.rule, job.method, job.target)
+    method = tuned(job.data, job.rule, job.method, job.target, spectra)
     network = Network(job.width, data.x.shape[1])
     fingerprint = _fingerprint(run, prepared.within)
     setup = time.perf_counter() - began
+    saved = _resume(checkpoint, fingerprint, advance)
     measured = train(
         network,
         data.x,
@@ -96,7 +103,7 @@ def execute(
         precision=job.precision,
         within=prepared.within,
         progress=advance,
-        resume=_resume(checkpoint, fingerprint, advance),
+        resume=saved,
         save=_saver(checkpoint, fingerprint),
         save_seconds=save_seconds,
     )
@@ -107,22 +114,26 @@ def execute(
     return arrays.assign_attrs(
         _facts(run, prepared.landscape, method),
         status=measured.status,
+        resumed_at=0 if saved is None else saved.step,
         setup_seconds=setup,
         seconds=time.perf_counter() - began,
+        peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
     )
 
 
 @lru_cache(maxsize=1)
-def prepare(data: DataSet) -> Prepared:
+def prepare(data: DataSet, spectra: Path | None = None) -> Prepared:
     """Load a data set, decompose its kernel and find the span of its inputs."""
     loaded = load_data(data)
-    return Prepared(survey(loaded), span(loaded.x))
+    return Prepared(surveyed(loaded, spectra), span(loaded.x))
 
 
 @lru_cache(maxsize=32)
-def tuned(data: DataSet, rule: str, method: MethodName, target: float) -> Method:
+def tuned(
+    data: DataSet, rule: str, method: MethodName, target: float, spectra: Path | None = None
+) -> Method:
     """Tune a method for a data set."""
-    return choose(rule, method, prepare(data).landscape, target=target)
+    return choose(rule, method, prepare(data, spectra).landscape, target=target)
 
 
 def _check_same(run: Run, prepared: Prepared) -> None:

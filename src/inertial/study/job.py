@@ -18,7 +18,15 @@ from inertial.data import Data, load
 from inertial.dynamics.train import Precision
 from inertial.study.config import DataSet, Study
 
-_DECIDING = ("_types.py", "_checks.py", "data", "problem", "dynamics", "study/execution.py")
+_DECIDING = (
+    "_types.py",
+    "_checks.py",
+    "data",
+    "problem",
+    "dynamics",
+    "study/execution.py",
+    "study/spectra.py",
+)
 """Sources that decide a run's numbers, below the package."""
 
 _LIBRARIES = ("jax", "jaxlib", "numpy", "scipy", "scikit-learn")

@@ -9,9 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import xarray as xr
 
 from inertial.study.config import Study
+from inertial.study.cost import Prediction
 from inertial.study.job import Run
 from inertial.study.records import Folder
 
@@ -23,6 +25,16 @@ Progress = Callable[[str, int, int], None]
 
 _INDEX_SECONDS = 5.0
 """Least time between two writings of the index along the way."""
+
+_COSTS = (
+    "predicted_seconds",
+    "seconds",
+    "setup_seconds",
+    "resumed_at",
+    "predicted_memory_bytes",
+    "peak_memory_bytes",
+)
+"""Attributes of a stored run that the index repeats."""
 
 Outcome = Literal["stored before", "computed", "computed elsewhere", "failed"]
 
@@ -41,13 +53,18 @@ class Ledger:
     def __init__(self, study: Study, folder: Folder, runs: Sequence[Run]) -> None:
         self.study, self.folder = study, folder
         self.runs = {run.key: run for run in runs}
-        states = {key: folder.state(run) for key, run in self.runs.items()}
-        self.damaged = [self.runs[key] for key, state in states.items() if state == "damaged"]
-        self.outcomes: dict[str, Outcome] = {
-            key: "stored before" for key, state in states.items() if state == "done"
-        }
+        self.damaged: list[Run] = []
+        self.outcomes: dict[str, Outcome] = {}
         self.failures: list[Failure] = []
-        self.seconds: dict[str, float] = {}
+        self._costs: dict[str, dict[str, float]] = {}
+        self._expected: dict[str, dict[str, float]] = {}
+        for key, run in self.runs.items():
+            arrays = folder.read(run)
+            if arrays is not None:
+                self.outcomes[key] = "stored before"
+                self._costs[key] = _cost(arrays)
+            elif folder.run_file(run).exists():
+                self.damaged.append(run)
         self._locks: dict[str, Lock] = {}
         self._indexed = 0.0
 
@@ -60,14 +77,23 @@ class Ledger:
             if key not in self.outcomes and key not in self._locks
         )
 
+    def expect(self, runs: Sequence[Run], predicted: Prediction) -> None:
+        """Note what runs are predicted to cost; it is stored with them."""
+        for run, seconds in zip(runs, predicted.per_run, strict=True):
+            self._expected[run.key] = {
+                "predicted_seconds": seconds,
+                "predicted_memory_bytes": predicted.memory,
+            }
+
     def claim(self) -> Run | None:
         """Claim the next missing run, or return None if all are done or claimed by others."""
         for run in self.missing:
             lock = self.folder.lock(run)
             if lock is None:
                 continue
-            if self.folder.state(run) == "done":
+            if (arrays := self.folder.read(run)) is not None:
                 lock.release()
+                self._costs[run.key] = _cost(arrays)
                 self.outcomes[run.key] = "computed elsewhere"
                 continue
             self._locks[run.key] = lock
@@ -76,8 +102,9 @@ class Ledger:
 
     def store(self, run: Run, arrays: xr.Dataset) -> None:
         """Store a claimed run."""
-        self.folder.write(run, arrays)
-        self.seconds[run.key] = float(arrays.attrs["seconds"])
+        whole = arrays.assign_attrs(self._expected.get(run.key, {}))
+        self.folder.write(run, whole)
+        self._costs[run.key] = _cost(whole)
         self._close(run, "computed")
 
     def fail(self, run: Run, reason: str) -> None:
@@ -113,4 +140,11 @@ class Ledger:
             "data_sha256": run.data_sha256,
             "code": run.code,
             **asdict(run.job),
+            "cost": self._costs.get(run.key),
         }
+
+
+def _cost(arrays: xr.Dataset) -> dict[str, float]:
+    """Return what a stored run was predicted to cost, and what it did."""
+    found = {name: arrays.attrs[name] for name in _COSTS if name in arrays.attrs}
+    return {name: np.asarray(value).item() for name, value in found.items()}

@@ -2,6 +2,7 @@
 
     runs/KEY.nc            one run, written under another name and renamed
     checkpoints/KEY.npz    state of a run on its way
+    spectra/HASH.npz       decomposed kernel of a large data set
     locks/KEY              held by whoever computes the run
     studies/NAME.json      a study, and all its runs with their states: for people and programs
 
@@ -13,7 +14,7 @@ import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import xarray as xr
 
@@ -21,8 +22,6 @@ from inertial._checks import InvalidInput
 from inertial.study.config import Study
 from inertial.study.job import Run
 from inertial.study.locks import Lock, acquire
-
-State = Literal["done", "missing", "damaged"]
 
 
 @dataclass(frozen=True)
@@ -39,18 +38,17 @@ class Folder:
         """Return the file a run keeps its state in."""
         return self.path / "checkpoints" / f"{run.key}.npz"
 
+    @property
+    def spectra(self) -> Path:
+        """Where the spectra of large data sets are kept."""
+        return self.path / "spectra"
+
     def lock(self, run: Run) -> Lock | None:
         """Claim a run for this process; None if another process has it."""
         return acquire(self.path / "locks" / run.key)
 
-    def state(self, run: Run) -> State:
-        """Whether a run is stored; reads the whole file, so that no damage stays unseen."""
-        if not self.run_file(run).exists():
-            return "missing"
-        return "damaged" if self.read(run) is None else "done"
-
     def read(self, run: Run) -> xr.Dataset | None:
-        """Return a stored run, or None if it is missing or damaged."""
+        """Return a stored run, or None if it is missing or damaged, wherever in the file."""
         return read_record(self.run_file(run))
 
     def write(self, run: Run, arrays: xr.Dataset) -> None:

@@ -73,6 +73,7 @@ def run_study(
     show = progress or (lambda *_: None)
     missing = ledger.missing
     predicted = (predictor or partial(predict, warm=True))(missing)
+    ledger.expect(missing, predicted)
     if announce is not None:
         announce(predicted, len(missing))
     began = time.perf_counter()
@@ -114,6 +115,7 @@ def in_process(
             arrays = execute(
                 run,
                 checkpoint=ledger.folder.checkpoint_file(run),
+                spectra=ledger.folder.spectra,
                 advance=bar.advance(run),
                 save_seconds=save_seconds,
             )

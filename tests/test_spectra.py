@@ -1,0 +1,98 @@
+"""A large kernel is decomposed once a folder, and a damaged file is no answer."""
+
+import numpy as np
+import pytest
+
+from inertial import InvalidInput, load
+from inertial.study import execution, spectra
+from inertial.study.config import DataSet, Study
+from inertial.study.cost import Prediction
+from inertial.study.execution import prepare, tuned
+from inertial.study.records import Folder
+from inertial.study.runner import run_study
+from inertial.study.spectra import surveyed
+
+
+@pytest.fixture(autouse=True)
+def every_size_is_kept(monkeypatch):
+    monkeypatch.setattr(spectra, "_LEAST_ROWS", 20)
+    prepare.cache_clear()
+    tuned.cache_clear()
+    yield
+    prepare.cache_clear()
+    tuned.cache_clear()
+
+
+@pytest.fixture
+def data():
+    return load("sphere", n=30, dim=4)
+
+
+def counted(monkeypatch):
+    calls = []
+    survey = spectra.survey
+    monkeypatch.setattr(spectra, "survey", lambda data: calls.append(data) or survey(data))
+    return calls
+
+
+def test_read_back_it_has_the_same_bits(data, tmp_path, monkeypatch):
+    calls = counted(monkeypatch)
+    first, second = (surveyed(data, tmp_path / "spectra") for _ in range(2))
+    assert len(calls) == 1
+    for one, other in (
+        (first.spectrum.eigenvalues, second.spectrum.eigenvalues),
+        (first.spectrum.basis, second.spectrum.basis),
+        (first.weights, second.weights),
+    ):
+        np.testing.assert_array_equal(one, other)
+    surveyed(load("sphere", n=30, dim=4, seed=1), tmp_path / "spectra")
+    assert len(calls) == 2
+    assert len(list((tmp_path / "spectra").iterdir())) == 2
+
+
+@pytest.mark.parametrize("damage", ["truncated", "flipped"])
+def test_a_damaged_file_is_written_again(data, tmp_path, monkeypatch, damage):
+    whole = surveyed(data, tmp_path)
+    (path,) = tmp_path.iterdir()
+    content = bytearray(path.read_bytes())
+    if damage == "truncated":
+        path.write_bytes(content[: len(content) // 2])
+    else:
+        content[content.index(whole.spectrum.basis.tobytes(order="A")) + 5] ^= 1
+        path.write_bytes(content)
+    calls = counted(monkeypatch)
+    np.testing.assert_array_equal(surveyed(data, tmp_path).weights, whole.weights)
+    surveyed(data, tmp_path)
+    assert len(calls) == 1
+
+
+def test_small_ones_and_those_without_a_folder_leave_no_file(data, tmp_path, monkeypatch):
+    surveyed(data, None)
+    monkeypatch.setattr(spectra, "_LEAST_ROWS", 31)
+    surveyed(data, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_a_warning(data, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.warns(UserWarning, match="could not be kept"):
+        surveyed(data, tmp_path / "file")
+    with pytest.raises(InvalidInput, match="smallest eigenvalue is zero"):
+        surveyed(load("sphere", n=30, dim=1), tmp_path)
+
+
+def test_runs_after_an_interruption_use_the_study_s_spectrum(tmp_path, monkeypatch):
+    def free(missing):
+        return Prediction(1.0, (1.0,) * len(missing), 1, 1, 1)
+
+    sets = (DataSet("sphere", rows=30, dim=4),)
+    study = Study("small", sets, ("nesterov",), widths=(20,), seeds=(0,), steps=5)
+    calls = counted(monkeypatch)
+    first = run_study(study, Folder(tmp_path), predictor=free)
+    for cached in (prepare, tuned):
+        cached.cache_clear()  # as in another process
+    first.folder.run_file(first.runs[0]).unlink()
+    second = run_study(study, Folder(tmp_path), predictor=free)
+    assert (second.computed, len(calls)) == (1, 1)
+    assert len(list((tmp_path / "spectra").iterdir())) == 1
+    assert execution.prepare.cache_info().misses == 1

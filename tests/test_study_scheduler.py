@@ -1,0 +1,150 @@
+"""A study on a scheduler and workers that were started by themselves, as on several machines."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+
+import pytest
+import xarray as xr
+
+from inertial import InvalidInput, cli
+from inertial.study import cluster
+from inertial.study.cluster import connected, engine
+from inertial.study.config import DataSet, Study, read_study
+from inertial.study.cost import Prediction
+from inertial.study.records import Folder
+from inertial.study.runner import run_study
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # those of distributed's own shutdown
+
+FILE = """
+name = "far"
+data = [{ name = "sphere", rows = 24, dim = 4 }]
+methods = ["nesterov"]
+widths = [30]
+seeds = [0, 1, 2]
+steps = 40
+"""
+
+
+def long_study(seeds):
+    """Runs of a second or so: long enough to kill the worker that computes one."""
+    return Study(
+        "long", (DataSet("sphere", rows=24, dim=4),), ("nesterov",), ("paper",), (30,), seeds, 8000
+    )
+
+
+def free(missing, **_):
+    return Prediction(1.0, (1.0,) * len(missing), 1, 1, 2)
+
+
+@pytest.fixture(scope="module")
+def far(tmp_path_factory):
+    """Address of a scheduler, and its two worker processes, all started by dask's command."""
+    folder = tmp_path_factory.mktemp("dask")
+    contact = folder / "scheduler.json"
+
+    def dask(*words):
+        with (folder / "log").open("ab") as log:
+            command = [sys.executable, "-m", "dask", *map(str, words)]
+            return subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+
+    alone = ("--scheduler-file", contact, "--no-dashboard")
+    processes = [dask("scheduler", "--host", "127.0.0.1", "--port", "0", *alone)]
+    try:
+        end = time.monotonic() + 90
+        while (address := address_in(contact)) is None:
+            assert time.monotonic() < end, (folder / "log").read_text()
+            time.sleep(0.05)
+        workers = [dask("worker", *alone, "--nthreads", "1", "--no-nanny") for _ in range(2)]
+        processes += workers
+        yield address, workers
+    finally:
+        for process in reversed(processes):
+            process.kill()
+            process.wait()
+
+
+def address_in(contact):
+    """Address in the scheduler's file, or None until that is written to its end."""
+    with suppress(FileNotFoundError, json.JSONDecodeError):
+        return json.loads(contact.read_text())["address"]
+    return None
+
+
+def alive(client):
+    """Ids of the worker processes, by address."""
+    return client.run(os.getpid)
+
+
+def test_the_command_sends_runs_there(far, tmp_path, capsys, monkeypatch):
+    address, workers = far
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "far.toml").write_text(FILE)
+    with connected(address) as client:
+        client.wait_for_workers(2, timeout=90)
+        assert set(alive(client).values()) == {process.pid for process in workers}
+    cli.main(["study", "far.toml", "--scheduler", address, "--json"])
+    document = json.loads(capsys.readouterr().out)
+    assert (document["computed"], document["failed"]) == (3, [])
+    assert document["predicted_seconds"] > 0
+    here = run_study(read_study("far.toml"), Folder(tmp_path / "here"), predictor=free)
+    for run in here.runs:
+        near, away = here.folder.read(run), Folder(tmp_path / "runs" / "far").read(run)
+        # One core and two may sum in another order: float32 over 24 rows and 40 steps.
+        xr.testing.assert_allclose(near, away, rtol=1e-3)
+
+
+def test_a_worker_killed_in_mid_run_hands_it_to_the_other(far, tmp_path):
+    address, workers = far
+    with connected(address) as client:
+        client.wait_for_workers(2, timeout=90)
+
+        def kill_one():
+            while not list(tmp_path.glob("checkpoints/*.npz")):
+                time.sleep(0.02)
+            busy = next(at for at, tasks in client.processing().items() if tasks)
+            os.kill(pids[busy], signal.SIGKILL)
+
+        pids = alive(client)
+        killer = threading.Thread(target=kill_one, daemon=True)
+        killer.start()
+        study = long_study((0, 1, 2, 3))
+        report = run_study(study, Folder(tmp_path), engine=engine(client, 0.05), predictor=free)
+        killer.join(timeout=10)
+        assert (report.computed, report.failures) == (4, ())
+        assert len(alive(client)) == 1
+        assert sum(process.poll() is not None for process in workers) == 1
+        straight = run_study(
+            study, Folder(tmp_path / "straight"), engine=engine(client), predictor=free
+        )
+    for run in straight.runs:
+        xr.testing.assert_identical(
+            report.folder.read(run).drop_attrs(), straight.folder.read(run).drop_attrs()
+        )
+
+
+def test_without_workers_the_study_stops_and_what_is_stored_stays(far, tmp_path, monkeypatch):
+    address, workers = far
+    monkeypatch.setattr(cluster, "_LONELY_SECONDS", 0.2)
+
+    def kill_all():
+        while not list(tmp_path.glob("runs/*.nc")):
+            time.sleep(0.02)
+        for process in workers:
+            with suppress(ProcessLookupError):
+                process.kill()
+
+    with connected(address) as client:
+        threading.Thread(target=kill_all, daemon=True).start()
+        with pytest.raises(InvalidInput, match="lost all its workers; what is stored stays"):
+            run_study(
+                long_study(tuple(range(6))), Folder(tmp_path), engine=engine(client), predictor=free
+            )
+    assert 1 <= len(list(tmp_path.glob("runs/*.nc"))) < 6
+    assert not list((tmp_path / "locks").iterdir())
