@@ -58,18 +58,52 @@ def test_convergence_draws_the_mean_over_seeds(stored):
 
 
 def test_widths_differ_in_dashes_as_well_as_colour(stored):
-    axes = FIGURES["distance_by_width"](stored).axes[0]
+    axes = FIGURES["distance_by_width"](stored.sel({"method": ["nesterov"]})).axes[0]
     assert len({line.get_linestyle() for line in axes.lines}) == len(axes.lines) == 2
     expected = stored.max_distance.sel({"data": "first", "method": "nesterov", "width": 2000})
     np.testing.assert_allclose(axes.lines[1].get_ydata(), expected.mean("seed"))
 
 
 def test_the_forecast_error_is_drawn_as_defined(stored):
-    axes = FIGURES["forecast_error"](stored).axes[0]
+    axes = FIGURES["forecast_error"](stored.sel({"method": ["nesterov"]})).axes[0]
     part = stored.sel({"data": "first", "method": "nesterov"}).transpose("width", "seed", "step")
     roots = np.sqrt(part.loss.values), np.sqrt(part.forecast_loss.values)
     gap = np.abs(roots[0] - roots[1]).max(-1) / roots[0][..., 0]
     np.testing.assert_allclose(axes.lines[0].get_ydata(), gap.mean(-1))
+
+
+def test_convergence_is_smoothed_over_the_window_that_it_names(stored):
+    long = stored.isel(step=[0] * 101).assign_coords(step=np.arange(101))
+    ringing = 2 + np.cos(2 * np.pi * long.step / 7)
+    figure = FIGURES["convergence"](long.assign(loss=long.loss * 0 + ringing))
+    assert "3 seeds over 7 steps" in words(figure)
+    lines = {line.get_label(): line for line in figure.axes[0].lines}
+    # The window of 100 steps is 7, one period: 1e-12 for a mean of 21 numbers.
+    np.testing.assert_allclose(lines["Nesterov"].get_ydata()[6:-3], 2, atol=1e-12)
+
+
+def test_missing_seeds_are_left_out_and_counted_and_a_divergence_ends_a_line(stored):
+    part = stored.copy(deep=True).assign_attrs(missing=4, rule="paper")
+    for name in ("loss", "max_distance", "forecast_loss", "pattern_change"):
+        part[name].loc[{"data": "first", "method": "nesterov", "seed": 2}] = np.nan
+        part[name].loc[{"data": "first", "method": "heavy_ball"}] = np.nan
+    part.loss.loc[{"data": "first", "method": "gradient_descent", "seed": 0, "step": 4}] = 1e9
+    figure = FIGURES["convergence"](part)
+    assert "4 runs missing" in words(figure)
+    drawn = {line.get_label(): line.get_ydata() for line in figure.axes[0].lines}
+    expected = part.loss.sel({"data": "first", "method": "nesterov", "seed": [0, 1]}).isel(width=0)
+    np.testing.assert_allclose(drawn["Nesterov"], expected.mean("seed"))
+    assert "heavy ball" not in drawn
+    assert np.isnan(drawn["gradient descent"][4])
+    assert np.isfinite(drawn["gradient descent"][:4]).all()
+
+
+@pytest.mark.parametrize("key", ["distance_by_method", "convergence"])
+def test_lines_differ_in_marker_as_well_as_colour(stored, key):
+    lines = [line for line in FIGURES[key](stored).axes[0].lines if line.get_label()[0] != "_"]
+    methods = [line for line in lines if line.get_label() != "forecast"]
+    assert len({line.get_marker() for line in methods}) == len(methods) == 3
+    assert "None" not in {line.get_marker() for line in methods}
 
 
 def test_all_three_kinds_of_file_are_written(stored, tmp_path):

@@ -180,7 +180,7 @@ def test_an_item_is_made_stored_drawn_and_redrawn_without_computing(tmp_path, mo
     assert (made.folder / "figure.svg").read_bytes() == before
 
 
-def test_what_trains_nothing_is_announced_before_it_starts(tmp_path, monkeypatch):
+def test_what_trains_nothing_is_announced_before_it_starts(tmp_path):
     item, order = find("liu2022/table1"), []
 
     def compute(data, scale):

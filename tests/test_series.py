@@ -25,7 +25,8 @@ def test_a_swing_that_fits_the_window_is_averaged_out(rng):
     mean, low, high = windowed(values, 7)
     # Whole periods of a cosine sum to zero: 1e-12 for sums of seven numbers.
     np.testing.assert_allclose(mean[6:-3], 6, atol=1e-12)
-    np.testing.assert_allclose([low[6:-3].min(), high[6:-3].max()], [4, 8], atol=1e-12)
+    np.testing.assert_allclose(low[6:-3], values.min(), atol=1e-12)
+    np.testing.assert_allclose(high[6:-3], values.max(), atol=1e-12)
     raw = rng.uniform(1, 2, (3, 40))
     mean, low, high = windowed(raw, 9)
     assert (low <= raw.min(0)).all()
