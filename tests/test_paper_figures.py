@@ -89,7 +89,7 @@ def test_missing_seeds_are_left_out_and_counted_and_a_divergence_ends_a_line(sto
         part[name].loc[{"data": "first", "method": "heavy_ball"}] = np.nan
     part.loss.loc[{"data": "first", "method": "gradient_descent", "seed": 0, "step": 4}] = 1e9
     figure = FIGURES["convergence"](part)
-    assert "4 runs missing" in words(figure)
+    assert "missing runs: 4" in words(figure)
     drawn = {line.get_label(): line.get_ydata() for line in figure.axes[0].lines}
     expected = part.loss.sel({"data": "first", "method": "nesterov", "seed": [0, 1]}).isel(width=0)
     np.testing.assert_allclose(drawn["Nesterov"], expected.mean("seed"))

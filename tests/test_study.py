@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
 
@@ -265,6 +266,7 @@ def python(code, **environment):
     """Start another process on a piece of code."""
     return subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code)],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, **environment},
@@ -308,6 +310,8 @@ STUDY = """
     from functools import partial
     free = lambda missing: Prediction(1.0, (1.0,) * len(missing), 1, 1, 1)
     study = Study(**{study!r})
+    print("ready", flush=True)
+    input()
     report = run_study(study, Folder(Path({out!r})), predictor=free,
                        engine=partial(in_process, save_seconds={save}))
     print(report.computed, report.computed_elsewhere + report.stored_before, flush=True)
@@ -319,12 +323,31 @@ def study_code(study, out, save=30.0):
     return STUDY.format(study=fields, out=str(out), save=save)
 
 
+def started(*codes):
+    """Start studies at the same moment, when all their processes have imported everything."""
+    processes = [python(code) for code in codes]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    return processes
+
+
 def test_killed_at_any_moment_the_rest_is_computed_with_the_same_bits(tmp_path):
     study = replace(SMALL, methods=("nesterov",), seeds=(0, 1), steps=8_000)
-    process = python(study_code(study, tmp_path / "killed", save=0.05))
-    wait_for(lambda: list(tmp_path.glob("killed/checkpoints/*.npz")))
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+
+    def checkpoints():
+        found = tmp_path.glob("killed/checkpoints/*.npz")
+        with suppress(FileNotFoundError):  # its run has just been stored
+            return {path: path.stat().st_mtime_ns for path in found}
+
+    for _ in range(2):  # the second process goes on from the first one's state, and dies too
+        before = checkpoints()
+        (process,) = started(study_code(study, tmp_path / "killed", save=0.05))
+        wait_for(lambda before=before: checkpoints() != before)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
     begun = len(list(tmp_path.glob("killed/runs/*.nc")))
     assert begun < 2
     (tmp_path / "killed" / "runs").mkdir(exist_ok=True)
@@ -343,7 +366,7 @@ def test_killed_at_any_moment_the_rest_is_computed_with_the_same_bits(tmp_path):
 
 def test_two_processes_share_a_study(tmp_path):
     study = replace(SMALL, seeds=tuple(range(6)), steps=300)
-    both = [python(study_code(study, tmp_path)) for _ in range(2)]
+    both = started(*[study_code(study, tmp_path)] * 2)
     counts = [tuple(map(int, process.communicate()[0].split())) for process in both]
     assert sum(computed for computed, _ in counts) == 12
     assert all(sum(pair) == 12 for pair in counts)

@@ -70,7 +70,7 @@ def test_a_study_prints_one_document_and_a_second_time_computes_nothing(capsys):
     code, out, err = run(capsys, "study", "small.toml", "--json")
     document = json.loads(out)
     assert code == 0
-    assert "2 runs to compute, predicted" in err
+    assert "runs to compute: 2, predicted" in err
     assert set(document) == {
         "folder", "runs", "computed", "stored_before", "computed_elsewhere", "damaged", "failed",
         "predicted_seconds", "seconds",
@@ -154,11 +154,11 @@ def test_a_truncated_run_file_is_computed_again_and_named(capsys, done):
     victim.write_bytes(victim.read_bytes()[:1000])
     code, out, err = run(capsys, "figures", done)
     assert code == 0
-    assert "small: 1 runs are missing" in err
+    assert "small: missing runs: 1" in err
     code, out, _ = run(capsys, "study", "small.toml", "--out", done)
     assert code == 0
     assert "1 computed, 1 stored before" in out
-    assert "1 run files were damaged and have been computed again" in out
+    assert "damaged run files, computed again: 1" in out
 
 
 def test_data_missing_on_every_worker_are_named_and_other_runs_are_computed(
@@ -273,7 +273,7 @@ def test_a_figure_that_trains_says_what_it_will_take(capsys, monkeypatch):
     monkeypatch.setattr(console, "found", lambda: (("digits",), ()))
     code, out, err = run(capsys, "reproduce", "liu2022/fig2", "--out", "made")
     assert code == 0
-    assert "3 runs to compute, predicted" in err
+    assert "runs to compute: 3, predicted" in err
     assert "Nesterov ends below gradient descent" in out
     assert "page  made/index.html" in out
 

@@ -72,7 +72,7 @@ def facts(result: xr.Dataset, of_seeds: str, title: str | None = None) -> str:
     words.append(of_seeds)
     words.append(f"rule: {result.attrs['rule']}")
     if missing := int(result.attrs.get("missing", 0)):
-        words.append(f"{missing} runs missing")
+        words.append(f"missing runs: {missing}")
     return ", ".join(word for word in words if word)
 
 

@@ -80,7 +80,7 @@ def figures(folder: Path, *, as_json: bool) -> None:
         )
     for stored, _ in drawn:
         if stored.missing:
-            say(f"{stored.name}: {stored.missing} runs are missing; inertial study computes them.")
+            say(f"{stored.name}: missing runs: {stored.missing}; inertial study computes them.")
     if as_json:
         document = [
             {"study": stored.name, "missing": stored.missing, "figures": list(map(str, paths))}

@@ -123,7 +123,7 @@ def announce(predicted: Prediction, missing: int | None) -> None:
     if missing == 0:
         say("all runs are stored")
     else:
-        what = "nothing to train" if missing is None else f"{missing} runs to compute"
+        what = "nothing to train" if missing is None else f"runs to compute: {missing}"
         say(f"{what}, predicted {in_words(predicted)}")
 
 
@@ -170,7 +170,7 @@ def _print_report(report: Report, *, as_json: bool) -> None:
         words += f", {report.computed_elsewhere} by another process"
     console.print(f"{len(report.runs)} runs: {words}, {len(report.failures)} failed")
     if report.damaged:
-        console.print(f"{report.damaged} run files were damaged and have been computed again")
+        console.print(f"damaged run files, computed again: {report.damaged}")
     for failure in report.failures:
         console.print(f"failed  {failure.run.job.label}: {failure.reason}")
     if report.computed:
