@@ -131,6 +131,7 @@ def test_a_worker_killed_in_mid_run_hands_it_to_the_other(far, tmp_path):
 def test_without_workers_the_study_stops_and_what_is_stored_stays(far, tmp_path, monkeypatch):
     address, workers = far
     monkeypatch.setattr(cluster, "_LONELY_SECONDS", 0.2)
+    monkeypatch.setattr(cluster, "_GATHER_SECONDS", 2)
 
     def kill_all():
         while not list(tmp_path.glob("runs/*.nc")):

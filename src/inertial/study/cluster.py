@@ -41,6 +41,9 @@ _CONNECT_SECONDS = 15
 _AHEAD = 1
 """Runs claimed and sent ahead per worker, so that none waits for the next."""
 
+_GATHER_SECONDS = 10
+"""How long to wait for a result that is ready."""
+
 _LONELY_SECONDS = 60
 """How long a scheduler may be without workers."""
 
@@ -182,11 +185,15 @@ class _Pool:
     def _settle(self, future: "Future[_Answer]") -> Run | None:
         """Store or fail the run of a finished future, or send it to another worker."""
         sent = self.futures.pop(future)
-        error = future.exception()  # type: ignore[no-untyped-call]
-        if error is not None:
+        try:
+            error = future.exception(timeout=_GATHER_SECONDS)  # type: ignore[no-untyped-call]
+            answer: _Answer | None = future.result(timeout=_GATHER_SECONDS) if not error else None
+        except TimeoutError:  # its worker died with the result: the scheduler has it done again
+            self.futures[future] = sent
+            return None
+        if answer is None:
             self._ledger.fail(sent.run, _in_words(error))
             return sent.run
-        answer: _Answer = future.result()
         if answer.arrays is not None:
             self._ledger.store(sent.run, answer.arrays)
             return sent.run
