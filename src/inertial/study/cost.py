@@ -41,7 +41,7 @@ _TIMED_SECONDS = 0.3
 _TIMED_LOOKS = 5
 """Chunks of equal length to time, unless steps take so long that there is no time for them."""
 
-_SETUP_ROWS = 1000
+_SETUP_ROWS = 2000
 """Rows on which setting up a data set is timed."""
 
 _GROWTH = (2.5, 3.0)
