@@ -1,4 +1,4 @@
-# Every target builds the environment from requirements.lock first.
+# Every target but `lock` and `clean` builds the environment from requirements.lock first.
 PYTHON ?= python3
 BIN := .venv/bin
 

@@ -172,7 +172,7 @@ def peak(what: str, n: int, d: int, m: int) -> int:
 def spectrum_rows() -> Iterator[Row]:
     """Both ends of the spectrum against all eigenvalues, on real data and on the hardest case.
 
-    Uniform points on a sphere leave hundreds of eigenvalues within a percent of the smallest.
+    Uniform points on a sphere leave hundreds of eigenvalues close to the smallest.
     """
     n = 4000
     names = ["sphere"] if locate("fashion-mnist") is None else ["fashion-mnist", "sphere"]

@@ -28,9 +28,10 @@ Made by `.venv/bin/python docs/theorems.py`: gradient descent, heavy ball and Ne
 parameters of Liu, Pan and Tao's Table 1, width {width:,}, {steps} steps, {seeds} seeds, on {sets}.
 Kernels were measured again along every run, and the residual was split again over its first steps.
 
-A label such as `003 Lemma 3` is a file number and the paper's own label: 000 Liu, Tao, Wang and Pan
-(2022), 001 Bu, Xu and Chen (2021), 002 Liu, Pan and Tao (2022), 003 Wang and Abernethy (2020), 004
-the slides of 001. A statement with a slip stands twice, as printed and as corrected.
+A label such as `003 Lemma 3` is our number of a source and its own label: 000 Liu, Tao, Wang and
+Pan (2022), 001 Bu, Xu and Chen (2021), 002 Liu, Pan and Tao (2022), 003 Wang and Abernethy (2020),
+004 the slides of 001. A statement with a slip stands twice, as printed and as corrected; E-002-9 is
+our number of the slip.
 
 """
 

@@ -12,7 +12,7 @@ from inertial import cli
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
-SESSIONS = re.findall(r"```console\n(.*?)```", TEXT, re.DOTALL)
+EXAMPLES = re.findall(r"```console\n(.*?)```", TEXT, re.DOTALL)
 SMALL = {
     "compare": ["--width", "50", "--n", "40", "--steps", "20"],
     "explore": ["--width", "50", "--n", "40", "--steps", "20", "--runs", "1"],
@@ -20,9 +20,9 @@ SMALL = {
 """What makes a command quick without changing what it writes."""
 
 
-def steps_of(session):
-    """Commands of a session, each with the output that the README shows."""
-    for part in session.split("$ .venv/bin/inertial ")[1:]:
+def steps_of(example):
+    """Commands of an example, each with the output that the README shows."""
+    for part in example.split("$ .venv/bin/inertial ")[1:]:
         command, _, shown = part.partition("\n")
         yield shlex.split(command), shown.splitlines()
 
@@ -37,10 +37,10 @@ def test_the_python_example_runs(tmp_path):
     assert "<xarray.DataArray 'loss'" in out
 
 
-@pytest.mark.parametrize("session", SESSIONS, ids=["tune", "compare", "study"])
-def test_the_sessions_shown_run_and_say_what_is_shown(session, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("example", EXAMPLES, ids=["tune", "compare", "study"])
+def test_the_examples_shown_run_and_say_what_is_shown(example, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    for words, shown in steps_of(session):
+    for words, shown in steps_of(example):
         if ">" in words:
             *command, _, to = words
             cli.main(command)

@@ -1,4 +1,4 @@
-"""Draw the README's figure, light and dark: ``python docs/images/momentum.py``.
+"""Draw the README's figure, light and dark: ``.venv/bin/python docs/images/momentum.py``.
 
 Left: the forecast loss of heavy ball on `digits` at every step size and momentum.  Right: networks
 trained at the settings of the rule `forecast`, and their forecasts.

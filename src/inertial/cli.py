@@ -1,8 +1,8 @@
 """The commands: parse, call, print.  Heavy imports wait until a command runs.
 
 Tables and JSON go to standard output; progress, notes and warnings to standard error.  Exit codes:
-0, 2 for a mistake in what was passed in, 1 for a failing disk, 130 after Ctrl-C or SIGTERM, 141
-for a pipe that was closed.
+0, 2 for a mistake in what was passed in, 1 for a failing disk or a failed run of a study, 130 after
+Ctrl-C or SIGTERM, 141 for a pipe that was closed.
 """
 
 import os
@@ -419,7 +419,7 @@ def reproduce(
 
 @app.command
 def figures(folder: Path, *, json: bool = False) -> None:
-    """Draw all figures below FOLDER once more, from what is stored, without computing.
+    """Draw all figures of FOLDER from what is stored, without computing.
 
     Parameters
     ----------

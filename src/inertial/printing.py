@@ -19,10 +19,10 @@ from rich.table import Table
 from inertial import store
 from inertial._checks import InvalidInput
 from inertial._types import Eigenvalues
-from inertial.advice import Advice, MethodAdvice
+from inertial.advice import Advice
 from inertial.comparison import FRACTIONS, Comparison, Summary
 from inertial.data import Provenance, catalog, locate
-from inertial.dynamics.conventions import SGD, TorchSGD, to_keras, to_optax, to_torch
+from inertial.dynamics.conventions import snippet
 from inertial.report.verdicts import VERDICTS, audit_table, finding, headline
 from inertial.theory.audit import Audit
 
@@ -74,7 +74,7 @@ def show_advice(advice: Advice, *, as_json: bool) -> None:
         f"# for a mean over rows multiply eta by {data.n},\n"
         f"# for a mean of squares without the 0.5 by {data.n / 2:g}"
     )
-    console.print(_copy_paste(best))
+    console.print(snippet(best.method))
     console.print(
         f"\n{data.name}: n = {data.n:,}, d = {data.d:,}; eigenvalues {ends.smallest:.6g} to "
         f"{ends.largest:.6g}, condition number {ends.condition_number:.5g}"
@@ -238,24 +238,6 @@ def _recommendation(advice: Advice) -> str:
         f"Use {_NAMES[best.method.name]} with eta {best.method.eta:.4g}{momentum}: "
         f"{_count(best.steps_to)} steps to {advice.target:.3g} of the initial loss, forecast at "
         f"infinite width{beside}."
-    )
-
-
-def _copy_paste(entry: MethodAdvice) -> str:
-    """Lines for the three libraries, without the keywords that stand at their defaults."""
-
-    def words(keywords: SGD | TorchSGD) -> str:
-        given = {key: value for key, value in keywords.items() if value}
-        return ", ".join(
-            f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={value}"
-            for key, value in given.items()
-        )
-
-    method = entry.method
-    return (
-        f"optax.sgd({words(to_optax(method))})\n"
-        f"torch.optim.SGD(model.parameters(), {words(to_torch(method))})\n"
-        f"keras.optimizers.SGD({words(to_keras(method))})"
     )
 
 

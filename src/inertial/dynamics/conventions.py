@@ -98,6 +98,23 @@ def to_torch(method: Method, *, loss: Loss = "half_sum", rows: int | None = None
     )
 
 
+def snippet(method: Method) -> str:
+    """Lines to copy for the three libraries, without the keywords that stand at their defaults."""
+
+    def words(keywords: SGD | TorchSGD) -> str:
+        given = {key: value for key, value in keywords.items() if value}
+        return ", ".join(
+            f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={value}"
+            for key, value in given.items()
+        )
+
+    return (
+        f"optax.sgd({words(to_optax(method))})\n"
+        f"torch.optim.SGD(model.parameters(), {words(to_torch(method))})\n"
+        f"keras.optimizers.SGD({words(to_keras(method))})"
+    )
+
+
 def from_sgd(
     learning_rate: float,
     momentum: float = 0.0,

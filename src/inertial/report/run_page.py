@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from inertial._checks import InvalidInput, one_of, whole
+from inertial.dynamics.conventions import from_sgd, snippet
 from inertial.report import panels
 from inertial.report.figures import STYLES
 from inertial.report.page import packed, render
@@ -57,6 +58,7 @@ def report_page(
     """
     _check(arrays)
     rows = panels.rows_of(arrays)
+    best = panels.best_of(rows)
     every = panels.stride([arrays])
     ends = _ends(arrays)
     return render(
@@ -70,7 +72,8 @@ def report_page(
         seeds=arrays.sizes["seed"],
         rows=rows,
         targets=panels.TARGETS,
-        best=panels.best_of(rows),
+        best=best,
+        snippet=snippet(from_sgd(best.row.eta, best.row.beta, nesterov=best.row.gamma > 0)),
         plain=panels.plain_of(rows),
         ends=ends,
         every=every,

@@ -50,7 +50,7 @@ class Theorem:
     key
         Unique name.
     source
-        File and label, such as ``003 Lemma 3``.
+        Number of the source and its label, such as ``003 Lemma 3``.
     statement
         What it says, in one sentence of our own.
     covers
