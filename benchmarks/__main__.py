@@ -140,7 +140,7 @@ def steps_rows() -> Iterator[Row]:
     except ImportError:
         yield "step against PyTorch autograd", "PyTorch is not installed", "≥ 1.2"
     for n, d, m in SHAPES:
-        count = max(1, int(2e10 / (n * d * m)))
+        count = min(step.CHUNK, max(1, int(2e10 / (n * d * m))))
         ours = stepper(n, d, m, count)
         for name, (other, bar) in others.items():
             figure = ratio(ours, other(n, d, m, count))

@@ -212,6 +212,27 @@ def test_flows_are_solved_at_the_times_of_their_methods_steps(data, tmp_path):
     assert (falls >= 2 * eta * eigenvalues[0] * (1 - 1e-9)).all()
 
 
+def test_flows_stand_beside_a_network_too_narrow_for_its_rows(tmp_path):
+    # 3 neurons on 4 inputs: the seeds' own kernels of 30 rows are singular, the infinite one is not.
+    data = load("sphere", n=30, dim=4)
+    settings = replace(
+        SMALL, methods=("heavy_ball",), width=3, kernel="finite", flows=("heavy_ball_flow",)
+    )
+    arrays = compare(data, settings, out=tmp_path / "run").arrays
+    assert np.isfinite(arrays.flow_loss).all()
+
+
+def test_a_figure_that_cannot_be_drawn_does_not_cost_the_run(data, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("inertial.comparison.run.save_convergence", full)
+    with pytest.warns(UserWarning, match="No space left on device"):
+        compare(data, SMALL, out=tmp_path / "run")
+    arrays, _ = read_run(tmp_path / "run")
+    assert "loss" in arrays
+
+
 def test_a_flow_without_its_method_is_refused():
     with pytest.raises(InvalidInput, match="is a limit of nesterov, which is not among"):
         Settings(methods=("heavy_ball",), flows=("nesterov_flow",))

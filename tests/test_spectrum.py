@@ -109,9 +109,17 @@ def test_slow_convergence_ends_in_the_full_decomposition(monkeypatch, rng):
 def test_no_factorisation_is_reported_as_zero_with_its_rounding(rng):
     """A rank of half the rows: the smallest eigenvalue is rounding, of either sign."""
     features = rng.standard_normal((80, 40))
-    ends = extremes(features @ features.T)
+    gram = features @ features.T
+    full, ends = scipy.linalg.eigvalsh(gram), extremes(gram)
     assert ends.singular
-    assert abs(ends.smallest) <= ends.smallest_error <= 1e-10 * ends.largest
+    assert abs(full[0] - ends.smallest) <= ends.smallest_error <= 1e-10 * ends.largest
+
+
+@pytest.mark.parametrize("values", [[-5.0, 1.0], [-2.0, -1.0], [0.0, 0.0], [-1e-3, 1.0]])
+def test_a_matrix_that_is_not_positive_is_decomposed(rng, values):
+    gram = with_spectrum(rng, np.concatenate([values, np.full(60, values[-1])]))
+    full, ends = scipy.linalg.eigvalsh(gram), extremes(gram)
+    assert (ends.smallest, ends.largest) == (full[0], full[-1])
 
 
 @pytest.mark.parametrize(("ratio", "expected"), [(0.99, True), (1.01, False)])

@@ -78,9 +78,9 @@ def test_the_helper_gradient_is_automatic_differentiation(problem, rng):
     np.testing.assert_allclose(residual_and_gradient(w, a, x, y)[1], gradient, rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize("neurons", [1, 9, 64])
+@pytest.mark.parametrize("neurons", [1, 4, 9, 16, 64])
 def test_tiles_change_nothing(problem, monkeypatch, neurons):
-    network = Network(21, 5)
+    network = Network(22, 5)  # tiles of 4 and of 9 at most leave two neurons of padding
     whole = train(network, *problem, nesterov(0.1, 0.8), seed=0, steps=30, precision="float64")
     monkeypatch.setattr(device, "_TILE_NEURONS", (1, neurons))
     tiled = train(
@@ -94,6 +94,8 @@ def test_tiles_change_nothing(problem, monkeypatch, neurons):
     )
     np.testing.assert_allclose(tiled.loss, whole.loss, rtol=1e-11)
     np.testing.assert_array_equal(tiled.pattern_change, whole.pattern_change)
+    np.testing.assert_allclose(tiled.max_distance, whole.max_distance, rtol=1e-11, atol=1e-15)
+    np.testing.assert_allclose(tiled.mean_distance, whole.mean_distance, rtol=1e-11, atol=1e-15)
     assert tiled.residual.shape == (31, 30)
     np.testing.assert_allclose(0.5 * np.sum(tiled.residual**2, axis=1), tiled.loss)
 

@@ -110,8 +110,19 @@ def compare(
             **store.environment(),
         }
         store.write_run(folder, arrays, manifest)
-        save_convergence(arrays, folder)
+        _draw(arrays, folder)
     return Comparison(path, seconds, arrays, summaries)
+
+
+def _draw(arrays: xr.Dataset, folder: Path) -> None:
+    """Draw the figure; the run is complete without it."""
+    try:
+        save_convergence(arrays, folder)
+    except (OSError, RuntimeError, ValueError) as error:
+        warnings.warn(
+            f"the figure could not be drawn ({error}); the run's arrays and manifest are complete.",
+            stacklevel=3,
+        )
 
 
 def _check_memory(data: Data, settings: Settings) -> None:
@@ -163,6 +174,7 @@ def _run_all(
     """Pairs indexed by method, then seed."""
     data = landscape.data
     within = span(data.x)
+    mu = landscape.extremes.smallest / 2
     total = len(methods) * len(settings.seeds) * (settings.steps + 1)
     done = 0
     runs: list[list[Pair]] = [[] for _ in methods]
@@ -196,17 +208,20 @@ def _run_all(
                 steps_to(method, spectrum.eigenvalues, weights, share, limit=_FORECAST_STEPS)
                 for share in FRACTIONS
             )
-            flows = _flow_losses(method, spectrum, weights, settings)
+            flows = _flow_losses(method, spectrum, weights, settings, mu)
             row.append(Pair(measured, predicted, counts, flows))
             done += settings.steps + 1 - len(measured.steps)
     return runs
 
 
 def _flow_losses(
-    method: Method, spectrum: Spectrum, weights: Float[np.ndarray, "n"], settings: Settings
+    method: Method,
+    spectrum: Spectrum,
+    weights: Float[np.ndarray, "n"],
+    settings: Settings,
+    mu: float,
 ) -> dict[str, Float[np.ndarray, "T"]]:
     """Losses of the method's flows at the times of its steps, by key."""
-    mu = spectrum.extremes.smallest / 2
     steps = np.arange(settings.steps + 1)
     losses = {}
     for key in settings.flows:

@@ -26,7 +26,10 @@ _SEEDS = 2**32
 
 @dataclass(frozen=True)
 class Companion:
-    """A flow and the method that it is a limit of, built from ``mu = lambda_min / 2`` and eta."""
+    """A flow and the method that it is a limit of.
+
+    It is built from eta and ``mu = lambda_min / 2`` of the infinite-width kernel, as the rules are.
+    """
 
     method: MethodName
     build: Callable[[float, float], Flow]

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from inertial._types import MethodName
 from inertial.comparison.records import FRACTIONS
 from inertial.dynamics.method import Method
+from inertial.report.series import forecast_error, steps_to_share
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def summarize(arrays: xr.Dataset, method: Method) -> Summary:
         steps_to={
             f"{fraction:g}": {
                 "predicted": _mean(run.forecast_steps.sel(share=fraction).values),
-                "measured": _mean_steps(run.loss, fraction),
+                "measured": steps_to_share(run.loss, fraction),
             }
             for fraction in FRACTIONS
         },
@@ -63,26 +64,10 @@ def summarize(arrays: xr.Dataset, method: Method) -> Summary:
         loss_last_max=float(last("loss").max()),
         max_distance_mean=float(last("max_distance").mean()),
         pattern_change_mean=float(last("pattern_change").mean()),
-        forecast_error=_forecast_error(run),
+        forecast_error=float(forecast_error(run).mean()),
         status="diverged" if diverged else "finished",
     )
 
 
-def _mean_steps(loss: xr.DataArray, fraction: float) -> float | None:
-    """Mean over seeds of the first step at the target; None unless every seed gets there."""
-    reached = (loss <= fraction * loss.isel(step=0)).transpose("seed", "step").values
-    first = loss.step.values[reached.argmax(axis=1)]
-    return _mean(np.where(reached.any(axis=1), first, np.nan))
-
-
 def _mean(counts: Float[np.ndarray, "seed"]) -> float | None:
     return None if np.isnan(counts).any() else float(counts.mean())
-
-
-def _forecast_error(run: xr.Dataset) -> float:
-    r"""Largest gap of the residual norms over the run, relative to the start, mean over seeds.
-
-    .. math:: \max_t \bigl|\sqrt{L_t} - \sqrt{\hat L_t}\bigr| / \sqrt{L_0}
-    """
-    gap = np.abs(np.sqrt(run.loss) - np.sqrt(run.forecast_loss))
-    return float((gap.max("step") / np.sqrt(run.loss.isel(step=0))).mean())

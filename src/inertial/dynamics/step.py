@@ -26,7 +26,7 @@ from inertial._types import Inputs, Targets
 from inertial.dynamics.method import Method
 
 _TILE_NEURONS = (512, 4096)
-"""Fewest and most neurons of a tile; docs/benchmarks.md has the measurement behind it."""
+"""Fewest neurons of a tile aimed at, and most; docs/benchmarks.md has the measurement behind it."""
 
 _TILE_ENTRIES = 2**23
 """Wanted number of entries, samples x neurons, of a tile."""

@@ -84,6 +84,10 @@ class Spectrum:
         return _ends(self.eigenvalues)
 
 
+class _NotPositiveError(Exception):
+    """The matrix is no kernel matrix: it has an eigenvalue below zero by more than rounding."""
+
+
 def decompose(gram: Gram, *, overwrite: bool = False) -> Spectrum:
     """All eigenvalues and eigenvectors of a symmetric matrix (LAPACK, divide and conquer).
 
@@ -100,8 +104,9 @@ def extremes(gram: Gram) -> Extremes:
 
     Lanczos for the largest; for the smallest Lanczos on the inverse of ``H - s I`` with a shift s
     that moves up to it; Cholesky factorisations prove both.  One matrix of the size of `gram` is
-    held besides it.  A matrix that has no factorisation is singular to rounding: its smallest
-    eigenvalue is returned as 0, with the rounding as error.
+    held besides it.  A matrix that has no factorisation, but has one when a few roundings are added
+    to its diagonal, is singular to rounding: its smallest eigenvalue is returned as 0, with these
+    roundings as error.  A matrix that is not positive to rounding is decomposed in full.
     """
     size = gram.shape[0]
     if size < _DENSE_BELOW:
@@ -110,7 +115,7 @@ def extremes(gram: Gram) -> Extremes:
     try:
         largest, largest_error = _largest(gram, memory)
         smallest, smallest_error = _smallest(gram, memory)
-    except scipy.sparse.linalg.ArpackNoConvergence:
+    except (scipy.sparse.linalg.ArpackError, _NotPositiveError):
         return _ends(scipy.linalg.eigvalsh(gram, check_finite=False))
     return Extremes(min(smallest, largest), largest, smallest_error, largest_error, size)
 
@@ -118,13 +123,15 @@ def extremes(gram: Gram) -> Extremes:
 def _ends(eigenvalues: Eigenvalues) -> Extremes:
     """Both ends of all eigenvalues, with the backward error of a decomposition as bound."""
     smallest, largest = float(eigenvalues[0]), float(eigenvalues[-1])
-    error = len(eigenvalues) * float(np.finfo(np.float64).eps) * largest
+    error = len(eigenvalues) * float(np.finfo(np.float64).eps) * max(largest, -smallest)
     return Extremes(smallest, largest, error, error, len(eigenvalues))
 
 
 def _largest(gram: Gram, memory: Gram) -> tuple[float, float]:
     """Return the largest eigenvalue and a proven bound on its error."""
     value, residual = _lanczos(gram, _TOLERANCE)
+    if value <= 0:
+        raise _NotPositiveError
     rounding = _rounding(len(gram) * value, len(gram))
     margin = _CLUSTER * residual + rounding
     while _factorise(gram, value + margin, memory, sign=-1) is None:
@@ -142,7 +149,9 @@ def _smallest(gram: Gram, memory: Gram) -> tuple[float, float]:
     rounding, proven = _rounding(float(np.trace(gram)), len(gram)), 0.0
     factor = _factorise(gram, proven, memory)
     if factor is None:
-        return 0.0, rounding
+        if _factorise(gram, -2 * rounding, memory) is None:
+            raise _NotPositiveError
+        return 0.0, 3 * rounding
     while True:
         inverse_value, residual = _lanczos(_inverse(factor), _COARSE)
         value = proven + 1 / inverse_value

@@ -15,6 +15,7 @@ import xarray as xr
 
 from inertial.report.figures import STYLES, flow_label
 from inertial.report.page import packed
+from inertial.report.series import forecast_error, steps_to_share
 
 MOST_NUMBERS = 70_000
 """Numbers along the steps that a page holds; longer runs are thinned to every k-th step."""
@@ -160,11 +161,11 @@ def _row(run: xr.Dataset, name: str) -> Row:
         eta=float(run.eta),
         beta=float(run.beta),
         gamma=float(run.gamma),
-        steps_to=tuple(_steps_to(run.loss, target) for target in TARGETS),
+        steps_to=tuple(steps_to_share(run.loss, target) for target in TARGETS),
         last=(float(last.mean()), float(last.min()), float(last.max())),
         distance=_final_mean(run, "max_distance"),
         pattern_change=_final_mean(run, "pattern_change"),
-        forecast_error=_forecast_error(run),
+        forecast_error=float(forecast_error(run).mean()) if "forecast_loss" in run else None,
         diverged=int((run.status == "diverged").sum()) if "status" in run else 0,
         stored=run.sizes["seed"],
         seeds=seeds,
@@ -181,19 +182,3 @@ def _final_mean(run: xr.Dataset, name: str) -> float | None:
     if name not in run:
         return None
     return float(np.mean([_last(row) for row in run[name].transpose("seed", "step").values]))
-
-
-def _steps_to(loss: xr.DataArray, share: float) -> float | None:
-    """Mean over seeds of the first step at a share of the first loss; None unless all get there."""
-    reached = (loss <= share * loss.isel(step=0)).transpose("seed", "step").values
-    if not reached.any(axis=1).all():
-        return None
-    return float(loss.step.values[reached.argmax(axis=1)].mean())
-
-
-def _forecast_error(run: xr.Dataset) -> float | None:
-    r"""Return the mean over seeds of ``max_t |sqrt(L) - sqrt(forecast)| / sqrt(L_0)``."""
-    if "forecast_loss" not in run:
-        return None
-    gap = np.abs(np.sqrt(run.loss) - np.sqrt(run.forecast_loss)).max("step")
-    return float((gap / np.sqrt(run.loss.isel(step=0))).mean())

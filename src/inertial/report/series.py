@@ -47,6 +47,14 @@ def forecast_error(result: xr.Dataset) -> xr.DataArray:
     return share
 
 
+def steps_to_share(loss: xr.DataArray, share: float) -> float | None:
+    """Mean over seeds of the first step at a share of the first loss; None unless all get there."""
+    reached = (loss <= share * loss.isel(step=0)).transpose("seed", "step").values
+    if not reached.any(axis=1).all():
+        return None
+    return float(loss.step.values[reached.argmax(axis=1)].mean())
+
+
 def envelope(values: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
     """Return the largest value from every point on: the falling envelope of a ringing curve."""
     return np.asarray(np.maximum.accumulate(values[::-1])[::-1])
