@@ -213,7 +213,7 @@ def test_flows_are_solved_at_the_times_of_their_methods_steps(data, tmp_path):
 
 
 def test_flows_stand_beside_a_network_too_narrow_for_its_rows(tmp_path):
-    # 3 neurons on 4 inputs: the seeds' own kernels of 30 rows are singular, the infinite one is not.
+    # Of 30 rows, 3 neurons on 4 inputs have a singular kernel; the infinite one is not.
     data = load("sphere", n=30, dim=4)
     settings = replace(
         SMALL, methods=("heavy_ball",), width=3, kernel="finite", flows=("heavy_ball_flow",)
