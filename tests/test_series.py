@@ -39,7 +39,17 @@ def test_the_first_fall_is_not_blurred_and_the_end_looks_back():
     mean, _, high = windowed(fall, 5)
     assert (mean[0], mean[1], mean[2]) == (1000, 1, 1)
     assert high[2] == 1
-    assert mean[-1] == pytest.approx((1 + 1 + 7) / 3)
+    assert mean[-1] == pytest.approx((1 + 1 + 1 + 1 + 7) / 5)
+
+
+@pytest.mark.parametrize("steps", [6, 14, 100, 301])
+def test_the_curve_ends_where_the_claims_look(rng, steps):
+    raw, count = rng.uniform(1, 2, (3, steps + 1)), window(of_length(steps))
+    mean, low, high = windowed(raw, count)
+    compared = last_mean(xr.DataArray(raw, dims=("seed", "step")), count)
+    # Means of the same numbers in another order: rounding.
+    assert mean[-1] == pytest.approx(float(compared.mean()), rel=1e-14)
+    assert (low[-1], high[-1]) == (raw[:, -count:].min(), raw[:, -count:].max())
 
 
 def test_the_last_mean_needs_a_run_that_got_there():

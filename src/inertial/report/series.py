@@ -28,11 +28,13 @@ def windowed(
     """Return mean, lowest and highest over all seeds and the window around every step.
 
     At the start the window is shorter and reaches back half way at most, so that the first fall is
-    not blurred; at the end it keeps the steps before and loses those after.
+    not blurred; at the end it stays where it is, so that the last mean is that of `last_mean`.
     """
     steps = np.arange(values.shape[1])
     reach = np.minimum(steps // 2, count // 2)
-    parts = [values[:, at - by : at + by + 1] for at, by in zip(steps, reach, strict=True)]
+    first = np.minimum(steps - reach, max(0, len(steps) - count))
+    last = np.minimum(steps + reach, steps[-1])
+    parts = [values[:, a : b + 1] for a, b in zip(first, last, strict=True)]
     mean, low, high = ([getattr(part, what)() for part in parts] for what in ("mean", "min", "max"))
     return np.array(mean), np.array(low), np.array(high)
 
