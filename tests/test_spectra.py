@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from helpers import DAMAGES, flip_in_directory
 from inertial import InvalidInput, load
 from inertial.study import execution, spectra
 from inertial.study.config import DataSet, Study
@@ -63,6 +64,16 @@ def test_a_damaged_file_is_written_again(data, tmp_path, monkeypatch, damage):
     calls = counted(monkeypatch)
     np.testing.assert_array_equal(surveyed(data, tmp_path).weights, whole.weights)
     surveyed(data, tmp_path)
+    assert len(calls) == 1
+
+
+@pytest.mark.parametrize(("at", "bits"), DAMAGES)
+def test_a_damaged_directory_is_no_answer(data, tmp_path, monkeypatch, at, bits):
+    whole = surveyed(data, tmp_path)
+    (path,) = tmp_path.iterdir()
+    flip_in_directory(path, at, bits)
+    calls = counted(monkeypatch)
+    np.testing.assert_array_equal(surveyed(data, tmp_path).weights, whole.weights)
     assert len(calls) == 1
 
 

@@ -7,6 +7,7 @@ whose basis of the inputs' span may differ, starts again instead of going on fro
 import os
 import warnings
 import zipfile
+import zlib
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
@@ -15,6 +16,9 @@ from typing import Any
 import numpy as np
 
 from inertial.dynamics.train import Checkpoint
+
+DAMAGE = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What reading a damaged archive of arrays raises."""
 
 _FINGERPRINT = "fingerprint"
 
@@ -49,6 +53,6 @@ def read_checkpoint(path: Path, fingerprint: str) -> Checkpoint | None:
             if str(stored[_FINGERPRINT]) != fingerprint:
                 return None
             arrays = {item.name: stored[item.name] for item in fields(Checkpoint)}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except DAMAGE:
         return None
     return Checkpoint(**{**arrays, "step": int(arrays["step"])})

@@ -90,7 +90,7 @@ def execute(
     data = prepared.landscape.data
     method = tuned(job.data, job.rule, job.method, job.target, spectra)
     network = Network(job.width, data.x.shape[1])
-    fingerprint = _fingerprint(run, prepared.within)
+    fingerprint = _fingerprint(run, method, prepared.within)
     setup = time.perf_counter() - began
     saved = _resume(checkpoint, fingerprint, advance)
     measured = train(
@@ -150,9 +150,12 @@ def _check_same(run: Run, prepared: Prepared) -> None:
         )
 
 
-def _fingerprint(run: Run, within: Span) -> str:
-    """Hash of a run and of the coordinates its state is in."""
-    digest = hashlib.sha256(f"{run.key} {jax.default_backend()}".encode())
+def _fingerprint(run: Run, method: Method, within: Span) -> str:
+    """Hash of a run, of its method's numbers and of the coordinates its state is in.
+
+    The numbers follow from the run, up to rounding that another machine does otherwise.
+    """
+    digest = hashlib.sha256(f"{run.key} {method!r} {jax.default_backend()}".encode())
     for part in (within.x, within.basis):
         digest.update(b"" if part is None else np.ascontiguousarray(part).data)
     return digest.hexdigest()

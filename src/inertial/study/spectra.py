@@ -7,7 +7,6 @@ a zip archive's checksums show damage.
 
 import os
 import warnings
-import zipfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import numpy as np
 from inertial.data import Data
 from inertial.problem.landscape import Landscape, survey
 from inertial.problem.spectrum import Spectrum
+from inertial.study.checkpoints import DAMAGE
 from inertial.study.job import code_version
 
 _LEAST_ROWS = 2000
@@ -33,13 +33,18 @@ def surveyed(data: Data, folder: Path | None) -> Landscape:
     """
     if folder is None or not kept(len(data.y)):
         return survey(data)
-    path = folder / f"{data.provenance.sha256[:24]}-{code_version()[:12]}.npz"
+    path = spectrum_file(folder, data.provenance.sha256)
     stored = _read(path, data)
     if stored is not None:
         return stored
     landscape = survey(data)
     _write(path, landscape)
     return landscape
+
+
+def spectrum_file(folder: Path, data_sha256: str) -> Path:
+    """Where the spectrum of a data set is kept, by the hash of its arrays and of the code."""
+    return folder / f"{data_sha256[:24]}-{code_version()[:12]}.npz"
 
 
 def kept(n: int) -> bool:
@@ -53,7 +58,7 @@ def _read(path: Path, data: Data) -> Landscape | None:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             spectrum = Spectrum(stored["eigenvalues"], stored["basis"])
             return Landscape(data, spectrum, stored["weights"])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except DAMAGE:
         return None
 
 
