@@ -9,11 +9,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xarray as xr
+from distributed import Future, KilledWorker
 
 from inertial import InvalidInput
-from inertial.study.cluster import connected, engine, local_cluster
+from inertial.study import cluster
+from inertial.study.cluster import connected, engine, local_cluster, predictor
 from inertial.study.config import DataSet, Study
 from inertial.study.cost import Prediction
+from inertial.study.job import runs
+from inertial.study.ledger import Ledger
 from inertial.study.records import Folder
 from inertial.study.runner import run_study
 
@@ -101,6 +105,46 @@ def test_data_missing_on_one_worker_are_found_on_the_other(client, tmp_path, mon
     assert report.computed == 0
     assert "only-here.csv is not a file" in report.failures[0].reason
     assert "on all 2 workers" in report.failures[0].reason
+
+
+def test_data_missing_on_the_workers_are_timed_here(client, tmp_path, monkeypatch, rng):
+    table = np.column_stack([rng.standard_normal((12, 3)), rng.standard_normal(12)])
+    np.savetxt(tmp_path / "here.csv", table, delimiter=",", header="a,b,c,y", comments="")
+    monkeypatch.chdir(tmp_path)
+    client.wait_for_workers(2, timeout=30)
+    client.run(os.chdir, "/")
+    study = replace(STUDY, data=(DataSet("./here.csv", label="y"),))
+    predicted = predictor(client)(runs(study))
+    assert len(predicted.per_run) == 4
+    assert predicted.workers == 2
+
+
+@pytest.mark.parametrize("how", ["cancelled", "killed"])
+def test_a_result_that_cannot_be_had_fails_its_run_alone(client, tmp_path, monkeypatch, how):
+    client.wait_for_workers(2, timeout=30)
+    ledger = Ledger(STUDY, Folder(tmp_path), runs(STUDY)[:2])
+    pool = cluster._Pool(client, ledger, 30.0)
+    pool.fill()
+    lost = next(iter(pool.futures))
+    run = pool.futures[lost].run
+    if how == "cancelled":
+        client.cancel([lost], force=True)
+    else:
+        fail = KilledWorker("run", "a worker", 3)
+        result = Future.result
+
+        def had(future, **options):
+            if future is lost:
+                raise fail
+            return result(future, **options)
+
+        monkeypatch.setattr(Future, "result", had)
+    while pool.futures:
+        pool.collect()
+    (failure,) = ledger.failures
+    assert failure.run == run
+    assert {"cancelled": "gave it up", "killed": "died again"}[how] in failure.reason
+    assert sorted(ledger.outcomes.values()) == ["computed", "failed"]
 
 
 def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch):

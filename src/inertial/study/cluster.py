@@ -96,12 +96,18 @@ def connected(address: str) -> Iterator["Client"]:
 
 
 def predictor(client: "Client") -> Callable[[Sequence[Run]], Prediction]:
-    """Return a function that predicts the cost of runs from timings on one of the workers."""
+    """Return a function that predicts the cost of runs from timings on one of the workers.
+
+    If that one lacks the data, the timings are those of this process, which has them.
+    """
 
     def on_worker(runs: Sequence[Run]) -> Prediction:
         workers = len(client.scheduler_info(n_workers=-1)["workers"])
         task = partial(predict, tuple(runs), workers=workers)
-        prediction: Prediction = client.submit(task, pure=False).result()
+        try:
+            prediction: Prediction = client.submit(task, pure=False).result()
+        except InvalidInput:
+            return task()
         return prediction
 
     return on_worker
@@ -169,12 +175,12 @@ class _Pool:
 
     def collect(self) -> list[Run]:
         """Wait a moment, store what has come back, and return the runs that are settled."""
-        from distributed import wait
+        from distributed import CancelledError, wait
 
         if not self.futures:
             time.sleep(WAIT_SECONDS)
             return []
-        with suppress(TimeoutError):
+        with suppress(TimeoutError, CancelledError):
             wait(  # type: ignore[no-untyped-call]
                 list(self.futures), timeout=WAIT_SECONDS, return_when="FIRST_COMPLETED"
             )
@@ -184,6 +190,8 @@ class _Pool:
 
     def _settle(self, future: "Future[_Answer]") -> Run | None:
         """Store or fail the run of a finished future, or send it to another worker."""
+        from distributed import CancelledError, KilledWorker
+
         sent = self.futures.pop(future)
         try:
             error = future.exception(timeout=_GATHER_SECONDS)  # type: ignore[no-untyped-call]
@@ -191,6 +199,8 @@ class _Pool:
         except TimeoutError:  # its worker died with the result: the scheduler has it done again
             self.futures[future] = sent
             return None
+        except (CancelledError, KilledWorker) as lost:  # the result is gone for good
+            error, answer = lost, None
         if answer is None:
             self._ledger.fail(sent.run, _in_words(error))
             return sent.run
@@ -258,8 +268,10 @@ def _compute(run: Run, folder: Folder, save_seconds: float) -> _Answer:
 
 
 def _in_words(error: BaseException) -> str:
-    from distributed import KilledWorker
+    from distributed import CancelledError, KilledWorker
 
     if isinstance(error, KilledWorker):
         return "the workers that computed it died again and again; look at their memory."
+    if isinstance(error, CancelledError):
+        return "the scheduler gave it up; repeat the command."
     return f"it failed on a worker with {type(error).__name__}: {error}"
