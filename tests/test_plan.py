@@ -2,16 +2,18 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from inertial.dynamics.step import layout
-from inertial.study import cost
+from inertial.study import cost, spectra
 from inertial.study.config import DataSet, Study
 from inertial.study.cost import Shape, Timing, predict
-from inertial.study.job import runs
+from inertial.study.job import load_data, runs
 from inertial.study.records import Folder
 from inertial.study.runner import run_study
 from inertial.study.space import memory_of
+from inertial.study.spectra import surveyed
 
 STUDY = Study(
     "small",
@@ -24,11 +26,16 @@ STUDY = Study(
 
 
 @pytest.fixture
-def known(monkeypatch):
-    """A step takes m/100 s, what surrounds a run 2 s, compiling 5 s, setting up 7 s."""
+def clock(monkeypatch):
+    """A step takes m/100 s, what surrounds a run 2 s, its forecast 1 s, compiling 5 s."""
     monkeypatch.setattr(cost, "timed", lambda shape: Timing(shape.width / 100, 2.0, 5.0))
-    monkeypatch.setattr(cost, "_setup", lambda _: 7.0)
     monkeypatch.setattr(cost, "_forecast", lambda *_: 1.0)
+
+
+@pytest.fixture
+def known(clock, monkeypatch):  # noqa: ARG001 - it goes on from there
+    """Besides, setting up takes 7 s."""
+    monkeypatch.setattr(cost, "_setup", lambda *_: 7.0)
 
 
 @pytest.mark.usefixtures("known")
@@ -47,7 +54,46 @@ def test_workers_share_the_time():
     shared = predict(runs(STUDY), workers=2)
     assert max(alone.per_run) < shared.seconds < alone.seconds
     assert shared.seconds >= alone.seconds / 2
-    assert predict(runs(STUDY), workers=100).seconds == max(alone.per_run)
+    many = predict(runs(STUDY), workers=100)
+    assert many.seconds == max(many.per_run)
+
+
+@pytest.mark.usefixtures("known")
+def test_every_worker_sets_up_and_compiles_by_itself():
+    # Steps, start and forecast of widths 20, 30 and 40, two seeds each; then what comes on top.
+    work = np.array([23.0, 23, 33, 33, 43, 43])
+    for workers, extra in (
+        (1, [12, 0, 5, 0, 5, 0]),
+        (2, [12, 12, 5, 5, 5, 5]),
+        (3, [12, 12, 12, 5, 5, 5]),
+        (100, [12, 12, 12, 12, 12, 12]),
+    ):
+        np.testing.assert_allclose(predict(runs(STUDY), workers=workers).per_run, work + extra)
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_kept_spectrum_is_not_charged(tmp_path, monkeypatch):
+    # A decomposition that would take longer than any test: an hour.
+    monkeypatch.setattr(cost, "_decomposing", lambda _: 3600.0)
+    monkeypatch.setattr(spectra, "_LEAST_ROWS", 20)
+    study = replace(STUDY, data=(DataSet("sphere", rows=24, dim=4, seed=5),))
+    cost._setup.cache_clear()
+    assert predict(runs(study), spectra=tmp_path).seconds > 3600
+    surveyed(load_data(study.data[0]), tmp_path)
+    assert predict(runs(study), spectra=tmp_path).seconds < 3600
+    assert predict(runs(study)).seconds > 3600
+    cost._setup.cache_clear()
+
+
+def test_a_singular_data_set_stops_neither_plan_nor_study(tmp_path):
+    sets = (DataSet("sphere", rows=30, dim=1), *STUDY.data)
+    study = replace(STUDY, data=sets, widths=(20,), seeds=(0,), steps=5)
+    assert predict(runs(study)).seconds > 0
+    report = run_study(study, Folder(tmp_path))
+    assert report.computed == 1
+    (failure,) = report.failures
+    assert failure.run.job.data == sets[0]
+    assert "smallest eigenvalue is zero" in failure.reason
 
 
 def test_timing_follows_the_number_of_tiles(monkeypatch):

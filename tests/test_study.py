@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from helpers import DAMAGES, flip_in_directory
 from inertial import InvalidInput
 from inertial.study import execution, runner
 from inertial.study.checkpoints import read_checkpoint, write_checkpoint
@@ -23,6 +24,7 @@ from inertial.study.config import TEMPLATE, DataSet, Study, parse_study, read_st
 from inertial.study.cost import Prediction
 from inertial.study.execution import execute
 from inertial.study.job import Run, jobs, runs
+from inertial.study.ledger import Ledger
 from inertial.study.locks import acquire
 from inertial.study.records import Folder
 from inertial.study.runner import run_study
@@ -149,6 +151,53 @@ def test_a_checkpoint_of_another_run_or_a_damaged_one_is_not_used(tmp_path):
     assert read_checkpoint(path, fingerprint) is None
     with pytest.warns(UserWarning, match="no checkpoint could be written"):
         write_checkpoint(path / "below-a-file" / "x.npz", state, fingerprint)
+
+
+@pytest.mark.parametrize(("at", "bits"), DAMAGES)
+def test_a_checkpoint_with_a_damaged_directory_is_not_used(tmp_path, at, bits):
+    path, run = tmp_path / "state.npz", runs(replace(SMALL, steps=40))[0]
+    execute(run, checkpoint=path, save_seconds=0.0)
+    flip_in_directory(path, at, bits)
+    assert execute(run, checkpoint=path).attrs["resumed_at"] == 0
+
+
+def test_a_checkpoint_of_another_step_size_is_not_used(tmp_path, monkeypatch):
+    path, run = tmp_path / "state.npz", runs(replace(SMALL, steps=40))[0]
+    execute(run, checkpoint=path, save_seconds=0.0)
+    assert execute(run, checkpoint=path).attrs["resumed_at"] > 0
+
+    def rounded_otherwise(*key):
+        method = tuned(*key)
+        return replace(method, eta=float(np.nextafter(method.eta, 1)))
+
+    tuned = execution.tuned
+    monkeypatch.setattr(execution, "tuned", rounded_otherwise)
+    assert execute(run, checkpoint=path).attrs["resumed_at"] == 0
+
+
+def test_steps_may_arrive_while_progress_is_drawn_and_of_runs_it_does_not_know(tmp_path):
+    one, other, *_ = runs(SMALL)
+    drawn = []
+
+    class Arriving(dict):
+        """While the first run is looked up, steps of another arrive, as from another thread."""
+
+        def __getitem__(self, key):
+            if key == one.key and len(self) and not drawn:
+                drawn.append(key)
+                bar.advance(other)(1)
+            return super().__getitem__(key)
+
+    ledger = Ledger(SMALL, Folder(tmp_path), (one, other))
+    ledger.runs = Arriving(ledger.runs)
+    shown = []
+    bar = runner.Bar(ledger, lambda *what: shown.append(what), free((one, other)))
+    bar.advance(one)(1)
+    assert [label for label, *_ in shown] == [other.job.label, one.job.label]
+    ledger.outcomes[other.key] = "stored before"
+    late = runner.Bar(ledger, lambda *what: shown.append(what), free((one,)))
+    late.advance(other)(1)
+    assert shown[-1] == (other.job.label, 0, 1000)
 
 
 def test_a_second_time_nothing_is_computed(tmp_path):

@@ -7,14 +7,17 @@ scaled by the cube of n, which the decomposition of the kernel takes.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 
+from inertial._checks import InvalidInput
 from inertial._types import Inputs
 from inertial.data import Data
 from inertial.dynamics.forecast import forecast_loss
@@ -34,6 +37,7 @@ from inertial.study.space import (
     memory_of,
     spectra_bytes,
 )
+from inertial.study.spectra import spectrum_file
 
 _TIMED_SECONDS = 0.3
 """How long steps of one shape are timed."""
@@ -77,6 +81,7 @@ def predict(
     *,
     workers: int = 1,
     warm: bool = False,
+    spectra: Path | None = None,
     report: Callable[[str], None] | None = None,
 ) -> Prediction:
     """Predict the cost of runs, timing a few steps of every kind on this machine.
@@ -86,17 +91,20 @@ def predict(
     runs
         Runs in the order they are computed in.
     workers
-        Processes that share them; this one stands for any of them.
+        Processes that share them; this one stands for any of them.  Each sets up the data and
+        compiles by itself, so the first runs of every kind, one a process, are charged with it.
     warm
         Whether this process is the one to compute them, and has compiled what it timed.
+    spectra
+        Folder with spectra that need not be computed again.
     report
         Called with what is being timed.
 
     """
     say = report or (lambda _: None)
     seconds, memory, disk = [], [0], 0
-    setups: set[DataSet] = set()
-    compiled: set[Shape] = set()
+    setups: Counter[DataSet] = Counter()
+    compiled: Counter[Shape] = Counter()
     sizes = {run.job.data: _widths(run.job.data, runs) for run in runs}
     for run in runs:
         job = run.job
@@ -104,12 +112,13 @@ def predict(
         shape = Shape(*dimensions(job.data), job.width, job.precision)
         timing = _interpolated(shape, sizes[job.data])
         total = timing.step * (job.steps + 1) + timing.around + _forecast(shape.n, job.steps)
-        if job.data not in setups:
-            total += _setup(job.data)
-        if shape not in compiled and not (warm and job.width in sizes[job.data]):
+        if setups[job.data] < workers:
+            known = spectra is not None and spectrum_file(spectra, run.data_sha256).exists()
+            total += _setup(job.data, known)
+        if compiled[shape] < workers and not (warm and job.width in sizes[job.data]):
             total += timing.compilation
-        setups.add(job.data)
-        compiled.add(shape)
+        setups[job.data] += 1
+        compiled[shape] += 1
         seconds.append(total)
         memory.append(memory_of(shape))
         disk += file_bytes(job.steps)
@@ -203,17 +212,27 @@ def _trained(
 
 
 @lru_cache(maxsize=64)
-def _setup(data: DataSet) -> float:
-    """Seconds to load a data set, decompose its kernel and find its span."""
+def _setup(data: DataSet, known: bool) -> float:  # noqa: FBT001 - for the cache
+    """Seconds to load a data set and, unless its spectrum is known, to decompose its kernel."""
     began = time.perf_counter()
     whole = load_data(data)
     loading = time.perf_counter() - began
-    n = len(whole.y)
+    if known:
+        return loading
+    try:
+        return loading + _decomposing(whole)
+    except InvalidInput:  # a singular kernel: its runs will fail and say so
+        return loading
+
+
+def _decomposing(data: Data) -> float:
+    """Seconds to decompose a kernel and find the span, timed on the first rows if many."""
+    n = len(data.y)
     if n <= _SETUP_ROWS:
-        return loading + _setting_up(whole, n)
-    half, full = (_setting_up(whole, rows) for rows in (_SETUP_ROWS // 2, _SETUP_ROWS))
+        return _setting_up(data, n)
+    half, full = (_setting_up(data, rows) for rows in (_SETUP_ROWS // 2, _SETUP_ROWS))
     power = float(np.clip(np.log2(full / half), *_GROWTH))
-    return float(loading + full * (n / _SETUP_ROWS) ** power)
+    return float(full * (n / _SETUP_ROWS) ** power)
 
 
 def _setting_up(data: Data, rows: int) -> float:

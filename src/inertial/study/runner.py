@@ -72,7 +72,7 @@ def run_study(
     ledger.write_index()
     show = progress or (lambda *_: None)
     missing = ledger.missing
-    predicted = (predictor or partial(predict, warm=True))(missing)
+    predicted = (predictor or partial(predict, warm=True, spectra=folder.spectra))(missing)
     ledger.expect(missing, predicted)
     if announce is not None:
         announce(predicted, len(missing))
@@ -155,9 +155,11 @@ class Bar:
         self._draw("waiting for another process")
 
     def _draw(self, label: str) -> None:
-        finished = sum(self._weights.get(key, 0.0) for key in self._ledger.outcomes)
+        # Copies, for a cluster reports steps from another thread; and a run that was stored before
+        # has no weight, but another client may be computing it.
+        finished = sum(self._weights.get(key, 0.0) for key in list(self._ledger.outcomes))
         partly = sum(
-            self._weights[key] * steps / (self._ledger.runs[key].job.steps + 1)
-            for key, steps in self._steps.items()
+            self._weights.get(key, 0.0) * steps / (self._ledger.runs[key].job.steps + 1)
+            for key, steps in list(self._steps.items())
         )
         self._show(label, round(1000 * (finished + partly)), round(1000 * self._total))
