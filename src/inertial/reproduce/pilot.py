@@ -1,7 +1,8 @@
 """What an item without training will take, from smaller ones timed on this machine.
 
 It is made with a quarter and with half of the rows of the first data set; the time is carried on as
-a power of n, times the number of data sets if it goes through all of them.
+a power of n, times the number of data sets if it goes through all of them.  The kernel is compiled
+for each of the sizes before the clock starts: a constant in both times would flatten the power.
 """
 
 import time
@@ -9,9 +10,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from inertial._checks import InvalidInput
+from inertial.problem.landscape import survey
 from inertial.reproduce.item import Item, Scale
 from inertial.study.config import DataSet
 from inertial.study.cost import Prediction
+from inertial.study.job import load_data
 from inertial.study.space import kernel_memory
 
 _GROWTH = (0.0, 3.0)
@@ -19,17 +23,25 @@ _GROWTH = (0.0, 3.0)
 
 
 def predict_item(item: Item, data: tuple[DataSet, ...], scale: Scale) -> Prediction:
-    """Predict the cost of an item that trains nothing."""
+    """Predict the cost of an item that trains nothing.
+
+    The seconds are NaN if the first data set cannot be used with so few rows, for instance because
+    a column is constant over them: the whole one may still be.
+    """
     if item.compute is None:
         raise ValueError(f"{item.key} trains: its study predicts the cost")
     if not data:
         return Prediction(0.0, (), kernel_memory(()), 0, 1)
     taken = []
-    for part in (4, 2):
-        rows = max(2, data[0].rows // part)
-        began = time.perf_counter()
-        result = item.compute((replace(data[0], rows=rows),), scale)
-        taken.append(time.perf_counter() - began)
+    try:
+        for part in (4, 2):
+            some = replace(data[0], rows=max(2, data[0].rows // part))
+            survey(load_data(some))
+            began = time.perf_counter()
+            result = item.compute((some,), scale)
+            taken.append(time.perf_counter() - began)
+    except InvalidInput:
+        return Prediction(np.nan, (np.nan,), kernel_memory(data), 0, 1)
     power = float(np.clip(np.log2(taken[1] / taken[0]), *_GROWTH))
     seconds = taken[1] * 2**power * (len(data) if "data" in result.dims else 1)
     return Prediction(seconds, (seconds,), kernel_memory(data), 0, 1)

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from math import isnan
 from pathlib import Path
 
 import xarray as xr
@@ -79,6 +80,7 @@ def make(
 
     """
     began = time.perf_counter()
+    predicted: float | None
     if item.study is not None:
         study = item.study(data_sets(names, scale, trained=True), scale)
         report = run_study(
@@ -95,7 +97,7 @@ def make(
         cost = predict_item(item, data, scale)
         if announce is not None:
             announce(cost, None)
-        began, predicted = time.perf_counter(), cost.seconds
+        began, predicted = time.perf_counter(), None if isnan(cost.seconds) else cost.seconds
         result = item.compute(data, scale)
     else:
         raise ValueError(f"{item.key} has neither study nor computation")

@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +65,8 @@ def show_plan(path: Path, out: Path | None, hands: Hands, *, as_json: bool) -> N
     ledger = Ledger(study, folder, runs(study))
     missing = ledger.missing
     with at_work(hands) as means:
-        predicted: Prediction = means.get("predictor", predict)(missing)
+        here = partial(predict, spectra=folder.spectra)
+        predicted: Prediction = means.get("predictor", here)(missing)
     if as_json:
         document = {
             "study": study.name,
@@ -133,10 +136,12 @@ def say(words: str) -> None:
 
 
 def in_words(predicted: Prediction) -> str:
-    """Say time, memory and disk."""
+    """Say time, if it is known, memory and disk."""
     shared = f" on {predicted.workers} workers" if predicted.workers > 1 else ""
+    seconds = predicted.seconds
+    time_taken = "time unknown" if isnan(seconds) else duration(seconds)
     return (
-        f"{duration(predicted.seconds)}{shared}, {predicted.memory / 1e9:.1f} GB of memory a "
+        f"{time_taken}{shared}, {predicted.memory / 1e9:.1f} GB of memory a "
         f"process, {predicted.disk / 1e6:,.1f} MB of disk"
     )
 
