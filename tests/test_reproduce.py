@@ -8,14 +8,17 @@ import pytest
 import xarray as xr
 
 from inertial import InvalidInput, infinite_gram, load
-from inertial.reproduce import beyond, bu2021, catalog, formulas, liu2022, pilot, run
+from inertial.reproduce import beyond, bu2021, catalog, console, formulas, liu2022, pilot, run
 from inertial.reproduce.catalog import EMBEDDED, ITEMS, data_sets, find, found
 from inertial.reproduce.item import QUICK
 from inertial.reproduce.page import write_page
 from inertial.reproduce.run import make, redraw
+from inertial.study.config import DataSet
+from inertial.study.console import announce
 from inertial.study.cost import Prediction
 
 TINY = replace(QUICK, rows=30, spectrum_rows=30, width=60, widths=(30, 60), seeds=(0, 1), steps=15)
+NAN = float("nan")
 METHODS = ("gradient_descent", "heavy_ball", "nesterov")
 
 
@@ -78,6 +81,50 @@ def test_the_end_of_a_run_is_its_last_window():
     assert verdicts(claims) == ["fails", "fails"]
     loss.loc[{"method": "nesterov", "step": 300}] = 0.9
     assert verdicts(liu2022.figure2_claims(xr.Dataset({"loss": loss}))) == ["holds", "holds"]
+
+
+@pytest.mark.parametrize(
+    ("last", "expected", "seeds"),
+    [
+        ([[3, 3], [2, 2], [1, NAN]], ["undecided", "undecided"], "1 of 2 seeds"),
+        ([[3, NAN], [2, 2], [1, 1]], ["undecided", "holds"], "1 of 2 seeds"),
+        ([[1, NAN], [2, NAN], [2, NAN]], ["fails", "undecided"], "0 of 2 seeds"),
+        ([[NAN, NAN]] * 3, ["undecided", "undecided"], "0 of 2 seeds"),
+    ],
+)
+def test_without_a_number_a_claim_is_undecided_unless_a_seed_refutes_it(last, expected, seeds):
+    claims = liu2022.figure2_claims(result("loss", np.array(last)[:, None]))
+    assert verdicts(claims) == expected
+    assert claims[0].seeds == seeds
+    assert "a run is missing or diverged on" in claims[0].measured
+
+
+def test_the_largest_number_of_a_diverged_run_is_unknown():
+    # Two steps, the second one NaN: the largest number of the first would be 0.
+    stored = result("max_distance", np.array([1, NAN, NAN])[:, None])
+    claims = liu2022.method_claims("max_distance", "distance")(stored)
+    assert verdicts(claims) == ["undecided"] * 3
+    widths = (100, 200, 400)
+    for values, expected in (
+        ([3, 2, NAN], ["undecided", "undecided"]),
+        ([3, 2, 0], ["holds", "undecided"]),  # it falls, but zero has no logarithm
+    ):
+        stored = result("max_distance", np.array([values]), widths)
+        assert verdicts(liu2022.width_claims("max_distance", "distance")(stored)) == expected
+    stored = result("loss", np.array([[3, 2, NAN]]), widths)
+    stored = stored.assign(forecast_loss=stored.loss + 1)
+    assert verdicts(beyond.forecast_claims(stored)) == ["undecided"]
+
+
+def test_steps_that_were_not_counted_decide_nothing():
+    table = liu2022.table1(data_sets(("digits",), TINY, trained=False), TINY)
+    assert verdicts(liu2022.table1_claims(table))[-1] != "undecided"
+    for method in ("nesterov", "gradient_descent"):
+        given_up = table.copy(deep=True)
+        given_up["steps_0.01"].loc[{"method": method}] = np.nan
+        claim = liu2022.table1_claims(given_up)[-1]
+        assert claim.verdict == "undecided"
+        assert f"{method} too many to count" in claim.measured
 
 
 def test_a_claim_counts_seeds():
@@ -197,7 +244,48 @@ def test_what_trains_nothing_is_announced_before_it_starts(tmp_path):
     assert made.predicted == predicted.seconds > 0
 
 
+def test_a_data_set_that_needs_all_its_rows_is_announced_without_a_time(tmp_path, capsys):
+    item = find("liu2022/table1")
+
+    def compute(data, scale):
+        if data[0].rows < TINY.rows:
+            raise InvalidInput("a column is constant over these rows.")
+        return item.compute(data, scale)
+
+    told = replace(item, compute=compute)
+    made = make(told, TINY, ("digits",), tmp_path, announce=announce)
+    words = capsys.readouterr().err
+    assert "nothing to train, predicted time unknown, " in words
+    assert "GB of memory" in words
+    assert made.predicted is None
+    assert json.loads((made.folder / "claims.json").read_text())["predicted_seconds"] is None
+    assert "&ndash;" in write_page(tmp_path).read_text()
+
+
+def test_a_column_that_is_constant_over_the_first_rows_is_no_obstacle(tmp_path, rng):
+    table = np.column_stack([np.arange(24) >= 20, rng.standard_normal((24, 3))])
+    np.savetxt(tmp_path / "late.csv", table, delimiter=",", header="a,b,c,y", comments="")
+    data = DataSet(str(tmp_path / "late.csv"), rows=24, label="y", standardize=True)
+    item = find("liu2022/table1")
+    assert "data" in item.compute((data,), TINY).dims
+    assert np.isnan(pilot.predict_item(item, (data,), TINY).seconds)
+
+
+def test_compilation_is_not_in_a_pilot_s_time(monkeypatch):
+    order = []
+    monkeypatch.setattr(pilot, "survey", lambda data: order.append(("compiled", len(data.y))))
+
+    def compute(data, _scale):
+        order.append(("timed", data[0].rows))
+        return xr.Dataset()
+
+    item = replace(find("liu2022/table1"), compute=compute)
+    pilot.predict_item(item, data_sets(("digits",), TINY, trained=False), TINY)
+    assert order == [("compiled", 7), ("timed", 7), ("compiled", 15), ("timed", 15)]
+
+
 def test_a_pilot_carries_the_time_on_as_a_power_of_the_rows(monkeypatch):
+    monkeypatch.setattr(pilot, "survey", lambda _: None)
     clock = iter([0.0, 1.0, 10.0, 14.0])  # 1 s with a quarter of the rows, 4 s with half
     monkeypatch.setattr(pilot.time, "perf_counter", lambda: next(clock))
     for sets, factor in ((EMBEDDED, 2), (("digits",), 1)):
@@ -226,6 +314,22 @@ def test_the_page_lists_every_item_and_escapes(tmp_path):
     assert "&lt;script&gt;" in text
     assert "a &amp; b" in text
     assert 'src="wang2020-fig1/figure.png"' in text
+
+
+def test_page_and_summary_count_what_is_undecided(tmp_path, capsys):
+    made = make(find("wang2020/fig1"), TINY, (), tmp_path)
+    claims = made.folder / "claims.json"
+    document = json.loads(claims.read_text())
+    document["claims"][0]["verdict"] = "undecided"
+    claims.write_text(json.dumps(document))
+    text = " ".join(write_page(tmp_path).read_text().split())
+    assert "3 of 4 claims hold, 0 fail; undecided for want of a number: 1." in text
+    assert "3 of 4, 1 undecided" in text
+    assert "3 of 4 claims hold, 1 undecided" in text
+    first, *others = made.claims
+    counted = replace(made, claims=(replace(first, verdict="undecided"), *others))
+    console._finish([counted], tmp_path / "index.html", as_json=False)
+    assert "4 claims: 3 hold, 0 fail, 1 undecided" in capsys.readouterr().out
 
 
 def test_redrawing_nothing_does_nothing_and_damage_is_one_sentence(tmp_path):

@@ -9,8 +9,8 @@ from inertial.dynamics.method import Method, heavy_ball, nesterov
 from inertial.dynamics.modes import spectral_radius, stability_limit
 from inertial.dynamics.tuning import RULES
 from inertial.report.series import forecast_error
-from inertial.reproduce.item import Claim, Item, Scale, of_data
-from inertial.reproduce.liu2022 import width_study
+from inertial.reproduce.item import Claim, Item, Scale, known, of_data
+from inertial.reproduce.liu2022 import log_slope, width_study
 from inertial.study.config import DataSet
 from inertial.study.execution import prepare, tuned
 
@@ -115,16 +115,17 @@ def _point(
 def forecast_claims(result: xr.Dataset) -> list[Claim]:
     """Check that the error falls with the width."""
     claims = []
-    error = forecast_error(result).sel({"method": "nesterov"}).mean("seed")
+    whole = forecast_error(result).where(result.loss.notnull().all("step"))
+    error = whole.sel({"method": "nesterov"}).mean("seed", skipna=False)
     for name in (str(value) for value in result.data.values):
         values = error.sel(data=name).values
-        slope = float(np.polyfit(np.log(result.width.values), np.log(values), 1)[0])
+        slope = log_slope(result.width.values, values)
         claims.append(
             of_data(
                 "the forecast error is smaller at the largest width than at the smallest, by more "
                 "than half",
                 name,
-                bool(values[-1] < values[0] / 2),
+                known(values[-1] < values[0] / 2, values[0], values[-1]),
                 ", ".join(f"{v:.2g}" for v in values) + f"; log-log slope {slope:.2f}",
             )
         )

@@ -4,12 +4,13 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import get_args
 
 from rich.console import Console
 
 from inertial._checks import InvalidInput, one_of
 from inertial.reproduce.catalog import EMBEDDED, ITEMS, find, found
-from inertial.reproduce.item import SCALES, Item
+from inertial.reproduce.item import SCALES, Item, Verdict
 from inertial.reproduce.page import write_page
 from inertial.reproduce.run import Made, make, redraw
 from inertial.study.console import Hands, announce, at_work, duration, say, watch
@@ -124,7 +125,8 @@ def _finish(made: list[Made], page: Path, *, as_json: bool) -> None:
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
         return
     claims = [claim for one in made for claim in one.claims]
-    count = {word: sum(c.verdict == word for c in claims) for word in ("holds", "fails")}
+    count = {word: sum(c.verdict == word for c in claims) for word in get_args(Verdict)}
     sys.stdout.write(
-        f"\n{len(claims)} claims: {count['holds']} hold, {count['fails']} fail\npage  {page}\n"
+        f"\n{len(claims)} claims: {count['holds']} hold, {count['fails']} fail, "
+        f"{count['undecided']} undecided\npage  {page}\n"
     )

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from inertial.dynamics.forecast import steps_to
 from inertial.dynamics.tuning import wang_abernethy
-from inertial.reproduce.item import Claim, Item, Scale, of_data, of_formula
+from inertial.reproduce.item import Claim, Item, Scale, known, of_data, of_formula
 from inertial.study.config import DataSet
 from inertial.study.execution import prepare
 from inertial.theory.lyapunov import HEAVY_BALL_RATE, nesterov_rate
@@ -166,9 +166,8 @@ def iterations_claims(result: xr.Dataset) -> list[Claim]:
         )
         words = f"{float(row.momentum):,.0f} against {float(row.plain):,.0f} iterations"
         if np.isnan(counts):
-            claims.append(Claim(_FEWER, name, "undecided", "", "too many iterations to count"))
-        else:
-            claims.append(of_data(_FEWER, name, counts < 1, words))
+            words = "too many iterations to count"
+        claims.append(of_data(_FEWER, name, known(counts < 1, counts), words))
     return claims
 
 

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import xarray as xr
+from jaxtyping import Float
 
 from inertial.study.config import DataSet, Study
 
@@ -16,7 +18,7 @@ class Claim:
     """A statement of a paper, checked on one data set.
 
     `data` is empty for a statement about formulas, `seeds` says for how many of how many it holds,
-    and `measured` what was found.
+    and `measured` what was found.  It is undecided where a number that it needs is missing.
     """
 
     statement: str
@@ -79,15 +81,23 @@ class Item:
     compute: Callable[[tuple[DataSet, ...], Scale], xr.Dataset] | None = None
 
 
-def verdict(holds: bool) -> Verdict:  # noqa: FBT001 - the verdict's only question
-    """Return the word for a truth value."""
-    return "holds" if holds else "fails"
+def verdict(holds: bool | None) -> Verdict:  # noqa: FBT001 - the verdict's only question
+    """Return the word for a truth value, or for None, which is unknown."""
+    return "undecided" if holds is None else "holds" if holds else "fails"
 
 
-def per_seed(statement: str, data: str, holds: list[bool], measured: str) -> Claim:
-    """Check a statement on every seed; it holds if it does on all of them."""
+def known(holds: np.bool | bool, *numbers: float | Float[np.ndarray, "k"]) -> bool | None:  # noqa: FBT001
+    """Return a comparison's truth value, or None if one of the numbers it is about is missing."""
+    return None if any(np.isnan(number).any() for number in numbers) else bool(holds)
+
+
+def per_seed(statement: str, data: str, holds: list[bool | None], measured: str) -> Claim:
+    """Check a statement on every seed: it fails if it does on one, and holds if it does on all."""
+    if missing := holds.count(None):
+        measured += f"; a run is missing or diverged on {missing} of {len(holds)} seeds"
+    everywhere = False if False in holds else None if missing else True
     return Claim(
-        statement, data, verdict(all(holds)), f"{sum(holds)} of {len(holds)} seeds", measured
+        statement, data, verdict(everywhere), f"{holds.count(True)} of {len(holds)} seeds", measured
     )
 
 
@@ -96,6 +106,6 @@ def of_formula(statement: str, holds: bool, measured: str) -> Claim:  # noqa: FB
     return Claim(statement, "", verdict(holds), "", measured)
 
 
-def of_data(statement: str, data: str, holds: bool, measured: str) -> Claim:  # noqa: FBT001
+def of_data(statement: str, data: str, holds: bool | None, measured: str) -> Claim:  # noqa: FBT001
     """Check a statement about a data set that needs no training."""
     return Claim(statement, data, verdict(holds), "", measured)

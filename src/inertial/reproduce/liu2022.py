@@ -9,12 +9,13 @@ from collections.abc import Callable
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Float, Int
 
 from inertial.dynamics.forecast import steps_to
 from inertial.dynamics.modes import spectral_radius
 from inertial.dynamics.tuning import METHODS, paper
 from inertial.report.series import last_mean, window
-from inertial.reproduce.item import Claim, Item, Scale, of_data, per_seed
+from inertial.reproduce.item import Claim, Item, Scale, known, of_data, per_seed
 from inertial.study.config import DataSet, Study
 from inertial.study.execution import prepare
 
@@ -57,13 +58,13 @@ def figure2_claims(result: xr.Dataset) -> list[Claim]:
             per_seed(
                 f"Nesterov ends below gradient descent ({when})",
                 name,
-                (end["nesterov"] < end["gradient_descent"]).tolist(),
+                _compared(end["nesterov"], end["gradient_descent"]),
                 measured,
             ),
             per_seed(
                 f"Nesterov ends below or about heavy ball ({when}, at most {COMPARABLE:g} times)",
                 name,
-                (end["nesterov"] <= COMPARABLE * end["heavy_ball"]).tolist(),
+                _compared(end["nesterov"], end["heavy_ball"], COMPARABLE),
                 measured,
             ),
         ]
@@ -76,25 +77,33 @@ def width_claims(variable: str, words: str) -> Callable[[xr.Dataset], list[Claim
     def claims(result: xr.Dataset) -> list[Claim]:
         made = []
         for name in _names(result):
-            highest = result[variable].sel({"data": name, "method": "nesterov"}).max("step")
+            whole = result[variable].sel({"data": name, "method": "nesterov"})
+            highest = whole.max("step", skipna=False)
             by_seed = highest.transpose("seed", "width").values
             widths = result.width.values
             mean = by_seed.mean(axis=0)
-            slope = float(np.polyfit(np.log(widths), np.log(mean), 1)[0])
+            slope = log_slope(widths, mean)
             measured = ", ".join(f"{v:.3g}" for v in mean) + f"; log-log slope {slope:.2f}"
-            falls = [bool((np.diff(row) < 0).all()) for row in by_seed]
+            falls = [known((np.diff(row) < 0).all(), row) for row in by_seed]
             made += [
                 per_seed(f"the {words} decreases with every doubling of m", name, falls, measured),
                 of_data(
                     f"the {words} falls about as 1/sqrt(m) (slope {SLOPES[0]} to {SLOPES[1]})",
                     name,
-                    SLOPES[0] <= slope <= SLOPES[1],
-                    measured,
+                    known(SLOPES[0] <= slope <= SLOPES[1], slope),
+                    measured + ("; a number is missing or zero" if np.isnan(slope) else ""),
                 ),
             ]
         return made
 
     return claims
+
+
+def log_slope(widths: Int[np.ndarray, "k"], values: Float[np.ndarray, "k"]) -> float:
+    """Return the log-log slope, or NaN if a value is missing or zero."""
+    if not (values > 0).all():
+        return float("nan")
+    return float(np.polyfit(np.log(widths), np.log(values), 1)[0])
 
 
 def method_claims(variable: str, words: str) -> Callable[[xr.Dataset], list[Claim]]:
@@ -103,7 +112,7 @@ def method_claims(variable: str, words: str) -> Callable[[xr.Dataset], list[Clai
     def claims(result: xr.Dataset) -> list[Claim]:
         made = []
         for name in _names(result):
-            highest = result[variable].sel(data=name).isel(width=0).max("step")
+            highest = result[variable].sel(data=name).isel(width=0).max("step", skipna=False)
             top = {str(m): highest.sel({"method": m}).values for m in METHODS}
             measured = ", ".join(f"{m} {top[m].mean():.3g}" for m in METHODS)
             plain = top["gradient_descent"]
@@ -112,7 +121,7 @@ def method_claims(variable: str, words: str) -> Callable[[xr.Dataset], list[Clai
                     per_seed(
                         f"{title}'s {words} is larger than gradient descent's",
                         name,
-                        (top[other] > plain).tolist(),
+                        _compared(plain, top[other]),
                         measured,
                     )
                 )
@@ -121,7 +130,7 @@ def method_claims(variable: str, words: str) -> Callable[[xr.Dataset], list[Clai
                     f"Nesterov's {words} is below or about heavy ball's (at most "
                     f"{COMPARABLE:g} times)",
                     name,
-                    (top["nesterov"] <= COMPARABLE * top["heavy_ball"]).tolist(),
+                    _compared(top["nesterov"], top["heavy_ball"], COMPARABLE),
                     measured,
                 )
             )
@@ -187,12 +196,16 @@ def table1_claims(result: xr.Dataset) -> list[Claim]:
                 )
             )
         steps = {m: float(row["steps_0.01"].sel({"method": m})) for m in METHODS}
+        plain, nesterov = steps["gradient_descent"], steps["nesterov"]
         claims.append(
             of_data(
                 "predicted steps to 1 %: Nesterov below gradient descent",
                 name,
-                bool(steps["nesterov"] < steps["gradient_descent"]),
-                ", ".join(f"{m} {count:,.0f}" for m, count in steps.items()),
+                known(nesterov < plain, nesterov, plain),
+                ", ".join(
+                    f"{m} {'too many to count' if np.isnan(count) else f'{count:,.0f}'}"
+                    for m, count in steps.items()
+                ),
             )
         )
     return claims
@@ -201,6 +214,16 @@ def table1_claims(result: xr.Dataset) -> list[Claim]:
 def prepare_name(item: DataSet) -> str:
     """Return the name a data set has in results."""
     return prepare(item).landscape.data.provenance.name
+
+
+def _compared(
+    smaller: Float[np.ndarray, "seeds"],
+    larger: Float[np.ndarray, "seeds"],
+    times: float | None = None,
+) -> list[bool | None]:
+    """Whether one number is below another, or at most so many times it, on every seed."""
+    below = smaller < larger if times is None else smaller <= times * larger
+    return [known(b, *pair) for b, *pair in zip(below, smaller, larger, strict=True)]
 
 
 def _names(result: xr.Dataset) -> list[str]:

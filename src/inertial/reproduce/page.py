@@ -1,6 +1,7 @@
 """One page with every item that has been made: figure, claims, verdicts, cost."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
 from inertial.reproduce.catalog import ITEMS
@@ -25,8 +26,8 @@ def write_page(out: Path, notes: tuple[str, ...] = ()) -> Path:
         item = json.loads(path.read_text(encoding="utf-8"))
         verdicts = [claim["verdict"] for claim in item["claims"]]
         found = next((word for word in ("fails", "undecided") if word in verdicts), "holds")
-        more = {"folder": path.parent.name, "holding": verdicts.count("holds"), "verdict": found}
-        items.append({**item, **more})
+        more = {"folder": path.parent.name, "verdict": found}
+        items.append({**item, **more, "counts": Counter(verdicts)})
     environment = Environment(
         loader=PackageLoader("inertial.reproduce"),
         autoescape=True,
@@ -36,7 +37,7 @@ def write_page(out: Path, notes: tuple[str, ...] = ()) -> Path:
     text = environment.get_template("index.html").render(
         items=items,
         notes=notes,
-        holding=sum(item["holding"] for item in items),
+        counts=sum((item["counts"] for item in items), Counter()),
         total=sum(len(item["claims"]) for item in items),
     )
     page = out / "index.html"
