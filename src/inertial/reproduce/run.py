@@ -81,13 +81,21 @@ def make(
     """
     began = time.perf_counter()
     predicted: float | None
+
+    def start(cost: Prediction, missing: int | None) -> None:
+        """Start the clock once the cost is predicted: what the prediction times is not its own."""
+        nonlocal began
+        if announce is not None:
+            announce(cost, missing)
+        began = time.perf_counter()
+
     if item.study is not None:
         study = item.study(data_sets(names, scale, trained=True), scale)
         report = run_study(
             study,
             Folder(out),
             progress=progress,
-            announce=announce,
+            announce=start,
             engine=engine,
             predictor=predictor,
         )
@@ -95,9 +103,8 @@ def make(
     elif item.compute is not None:
         data = data_sets(names, scale, trained=False)
         cost = predict_item(item, data, scale)
-        if announce is not None:
-            announce(cost, None)
-        began, predicted = time.perf_counter(), None if isnan(cost.seconds) else cost.seconds
+        start(cost, None)
+        predicted = None if isnan(cost.seconds) else cost.seconds
         result = item.compute(data, scale)
     else:
         raise ValueError(f"{item.key} has neither study nor computation")
