@@ -14,10 +14,12 @@ LEVELS = [
     {"theory"},
     {"report"},
     {"store"},
-    {"advice", "comparison", "auditing", "exploration"},
+    {"advice", "comparison", "exploration"},
     {"printing"},
     {"study"},
-    {"reproduce", "reporting"},
+    {"reproduce", "stored"},
+    {"auditing"},
+    {"reporting"},
     {"cli"},
 ]
 WITHIN = {
@@ -34,6 +36,7 @@ WITHIN = {
         "verdicts",
         "panels",
         "run_page",
+        "study_runs",
         "study_panels",
         "study_page",
     ],

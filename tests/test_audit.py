@@ -278,7 +278,7 @@ def test_interval_is_clopper_and_pearsons(judged, held, seeds):
     single = auditing._Judgement  # the unit of counting
     template = auditing.evaluate(CATALOG[0], gather_kernel())
     judgements = [
-        single(replace(template, finding="holds" if k < held else "violated"), "", str(k), None)
+        single(replace(template, finding="holds" if k < held else "violated"), "", "", str(k), None)
         for k in range(seeds)
     ]
     counted = auditing._frequency(judgements)

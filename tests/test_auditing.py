@@ -107,6 +107,8 @@ def test_several_runs_are_judged_together(folder, bare, tmp_path):
         assert sum(two.counts.values()) >= sum(one.counts.values())
         if one.verdict == "violated":
             assert two.verdict == "violated"
+        assert one.by_run == {}
+        assert two.by_run.get(str(folder), one.verdict) == one.verdict
 
 
 def test_the_stored_run_is_left_as_it_was(folder):

@@ -43,6 +43,7 @@ def judged(theorem, verdict, **changes):
         assumptions=(),
         counts={},
         frequency=None,
+        by_run={},
     )
     return dataclasses.replace(entry, **changes)
 
@@ -76,6 +77,10 @@ def stored(result):
     return read_run(result.run)
 
 
+def page(arrays, manifest, audit=None, *, probes=None, **words):
+    return report_page(StoredRun("run", arrays, manifest, probes=probes or {}), audit, **words)
+
+
 @pytest.fixture(scope="module")
 def probes(stored):
     """Kernels of the run, measured again."""
@@ -86,7 +91,7 @@ def probes(stored):
 @pytest.fixture(scope="module")
 def file(stored, probes, tmp_path_factory):
     path = tmp_path_factory.mktemp("report") / "report.html"
-    text = report_page(*stored, AUDIT, probes=probes, command="inertial report run")
+    text = page(*stored, AUDIT, probes=probes, command="inertial report run")
     path.write_text(text, encoding="utf-8")
     return path
 
@@ -187,7 +192,7 @@ def test_csv_of_the_kernel_is_what_was_measured(shared, stored, probes):
 def test_without_kernels_the_page_says_how_to_get_them(chromium, stored, tmp_path):
     path = tmp_path / "bare.html"
     command = f"inertial report '{NAUGHTY}' --measure"
-    path.write_text(report_page(*stored, measuring=command), encoding="utf-8")
+    path.write_text(page(*stored, measuring=command), encoding="utf-8")
     with opened(chromium, path) as view:
         assert command in view.locator("#unmeasured").inner_text()
         assert view.locator("#smallest").count() == 0
@@ -196,7 +201,7 @@ def test_without_kernels_the_page_says_how_to_get_them(chromium, stored, tmp_pat
 def test_a_diverged_run_has_no_kernels_and_leaves_a_gap(chromium, stored, probes, tmp_path):
     path = tmp_path / "gap.html"
     some = {key: probe for key, probe in probes.items() if key != ("heavy_ball", 3)}
-    path.write_text(report_page(*stored, probes=some), encoding="utf-8")
+    path.write_text(page(*stored, probes=some), encoding="utf-8")
     with opened(chromium, path) as view:
         _, rows = rows_of(saved(view, "drift.csv"))
         assert {tuple(row[:2]) for row in rows} == {(name, str(seed)) for name, seed in some}
@@ -351,7 +356,7 @@ def test_a_verdict_pressed_leaves_only_its_lines(shared):
 
 
 def test_without_an_audit_there_is_no_such_section(stored):
-    assert "theorems, judged" not in report_page(*stored)
+    assert "theorems, judged" not in page(*stored)
 
 
 @pytest.mark.parametrize("options", VIEWS.values(), ids=VIEWS)
@@ -390,7 +395,7 @@ def invented(steps, seeds=5):
 
 def test_a_long_run_is_thinned_and_says_so(chromium, tmp_path):
     arrays = invented(4000)
-    text = report_page(arrays, {})
+    text = page(arrays, {})
     assert len(text) < 1_500_000
     every = -(-6 * 3 * 5 * 4001 // MOST_NUMBERS)
     assert every > 1
@@ -412,7 +417,7 @@ def test_a_divergence_leaves_gaps_not_faults(chromium, tmp_path):
     arrays.forecast_loss[1, 0, 8:] = np.inf
     arrays.status[1, 0] = "diverged"
     path = tmp_path / "diverged.html"
-    path.write_text(report_page(arrays, {}), encoding="utf-8")
+    path.write_text(page(arrays, {}), encoding="utf-8")
     with opened(chromium, path) as view:
         table = view.locator("#summary").inner_text()
         assert "diverged runs\t0\t1\t0" in table
@@ -435,7 +440,7 @@ def test_the_page_prints(chromium, file):
 def test_other_arrays_are_refused_in_one_sentence(stored, lost):
     arrays, manifest = stored
     with pytest.raises(InvalidInput, match=f"lacks {lost}.*inertial compare"):
-        report_page(arrays.drop_vars(lost), manifest)
+        page(arrays.drop_vars(lost), manifest)
 
 
 def test_the_command_writes_the_page(result, tmp_path, monkeypatch, capsys):

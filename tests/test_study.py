@@ -12,18 +12,20 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
 
+import jax
 import numpy as np
 import pytest
 import xarray as xr
 
 from helpers import DAMAGES, flip_in_directory
 from inertial import InvalidInput
+from inertial.problem.landscape import survey
 from inertial.study import execution, runner
 from inertial.study.checkpoints import read_checkpoint, write_checkpoint
 from inertial.study.config import TEMPLATE, DataSet, Study, parse_study, read_study
 from inertial.study.cost import Prediction
 from inertial.study.execution import execute
-from inertial.study.job import Run, jobs, runs
+from inertial.study.job import Run, jobs, load_data, runs
 from inertial.study.ledger import Ledger
 from inertial.study.locks import acquire
 from inertial.study.records import Folder
@@ -110,6 +112,18 @@ def test_identity_depends_on_configuration_data_and_code():
     assert replace(first, job=replace(first.job, data=DataSet("elsewhere.csv"))).key == first.key
     aimed = replace(first, job=replace(first.job, rule="forecast"))
     assert replace(aimed, job=replace(aimed.job, target=0.5)).key != aimed.key
+
+
+def test_a_run_says_what_it_was_computed_on_and_with():
+    arrays = execute(runs(SMALL)[0])
+    data = load_data(SMALL.data[0])
+    assert json.loads(arrays.attrs["provenance"]) == asdict(data.provenance)
+    environment = json.loads(arrays.attrs["environment"])
+    assert environment["packages"]["jax"] == jax.__version__
+    assert {"python", "commit", "machine"} <= set(environment)
+    landscape = survey(data)
+    np.testing.assert_array_equal(arrays.eigenvalue, landscape.spectrum.eigenvalues)
+    np.testing.assert_array_equal(arrays.weight, landscape.weights)
 
 
 class Killed(Exception):  # noqa: N818

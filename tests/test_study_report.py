@@ -11,10 +11,13 @@ import pytest
 import xarray as xr
 
 from browser import VIEWS, accessibility_faults, chromium, opened, scrolls_sideways, settle
-from inertial import InvalidInput, cli
+from inertial import InvalidInput, Settings, cli, compare, load
+from inertial.auditing import audit_folders, measured
 from inertial.report import panels
 from inertial.report.study_page import as_toml, study_page
+from inertial.report.study_panels import arrange
 from inertial.reporting import report
+from inertial.stored import read, runs_of
 from inertial.study.config import Study, parse_study
 from inertial.study.cost import Prediction
 from inertial.study.job import runs
@@ -113,6 +116,71 @@ def test_csv_is_the_store(chromium, file, index, records, data, figure, names): 
             head, rows = saved(view, f"{data}-paper-m{width}-{figure}.csv")
             assert head == ["method", "seed", "step", *names]
             assert_csv_is(rows, of(index, records, data, width), names)
+
+
+@pytest.mark.parametrize("data", ["digits", "diabetes"])
+def test_csv_of_the_spectrum_is_that_of_every_run(shared, index, records, data):
+    for figure in ("spectrum", "weight"):
+        head, rows = saved(shared, f"{data}-{figure}.csv")
+        assert head == ["mode", "eigenvalue", "weight"]
+        for width in STUDY.widths:
+            for run in of(index, records, data, width).values():
+                expected = np.column_stack([run.mode, run.eigenvalue, run.weight])
+                np.testing.assert_array_equal(np.array(rows, float), expected)
+
+
+def test_a_study_is_audited_as_the_same_run_of_compare_is(folder, tmp_path):
+    """A panel joined from a study's runs gives the verdicts of `compare` on the same settings."""
+    judged = audit_folders([folder.path])
+    data = load("digits", most=40)
+    settings = Settings(width=100, seeds=STUDY.seeds, steps=STUDY.steps)
+    alone = audit_folders([compare(data, settings, out=tmp_path / "run").run])
+    name = "digits, paper, m = 100"
+    assert name in judged.runs
+    for entry, other in zip(judged.entries, alone.entries, strict=True):
+        assert entry.by_run.get(name, "not applicable") == other.verdict, entry.theorem
+
+
+def test_the_audit_on_the_page_says_on_which_settings(shared, folder):
+    judged = audit_folders([folder.path])
+    lines = shared.locator("#judged > details")
+    shown = lines.evaluate_all("(all) => all.map((one) => one.dataset.theorem)")
+    assert shown == [entry.theorem for entry in judged.entries if entry.form != "printed"]
+    entry = next(e for e in judged.entries if len(set(e.by_run.values())) > 1)
+    line = shared.locator(f'details[data-theorem="{entry.theorem}"]')
+    line.locator("summary").click()
+    assert line.get_attribute("data-verdict") == entry.verdict
+    for verdict in set(entry.by_run.values()):
+        named = [run for run, other in entry.by_run.items() if other == verdict]
+        there = line.locator(f'.by-run dt:text-is("{verdict}") + dd').inner_text()
+        assert there == "; ".join(named)
+
+
+def test_kernels_measured_again_are_drawn_and_saved(chromium, folder, tmp_path):
+    path = tmp_path / "measured.html"
+    text = report(folder.path, judge=False, measure=True).html
+    path.write_text(text, encoding="utf-8")
+    run = next(run for run in runs_of(read(folder.path)) if run.name == "digits, paper, m = 100")
+    probes = measured(run).probes
+    with opened(chromium, path) as view:
+        head, rows = saved(view, "digits-paper-m100-drift.csv")
+        assert head == ["method", "seed", "step", "drift_spectral", "drift_frobenius", "smallest"]
+        expected = [
+            [probe.drift_spectral[t], probe.drift_frobenius[t], probe.smallest[t]]
+            for probe in probes.values()
+            for t in range(len(probe.steps))
+        ]
+        np.testing.assert_array_equal(np.array(rows)[:, 3:].astype(float), expected)
+        assert view.locator("#unmeasured").count() == 0
+        assert accessibility_faults(view) == []
+    assert len(text) < 1_500_000
+
+
+def test_without_kernels_the_page_says_how_to_get_them(folder):
+    command = "inertial report 'a study' --measure"
+    text = report(folder.path, judge=False, measuring=command).html
+    assert "inertial report &#39;a study&#39; --measure" in text
+    assert "theorems, judged" not in text
 
 
 def table_of(view, place):
@@ -272,6 +340,13 @@ def test_what_is_missing_is_named_and_left_out(chromium, torn, records, tmp_path
         assert ("m = 50", "heavy ball") not in [row[:2] for row in shown]
         assert ("m = 100", "Nesterov", "1 of 2") in shown
         assert sorted(row[-1] for row in shown) == ["1 of 2"] + ["2"] * 4
+        # The audit judges what is there: no line speaks of a run that is not.
+        assert view.locator("#judged > details").count() > 50
+        assert "heavy_ball" not in " ".join(
+            line
+            for line in view.locator("#judged .why").all_inner_texts()
+            if "m = 50," in line and line.startswith("digits")
+        )
         assert accessibility_faults(view) == []
 
 
@@ -317,9 +392,8 @@ def renamed(index, records):
 
 def test_names_from_files_stay_text(chromium, index, records, tmp_path):
     path = tmp_path / "naughty.html"
-    text = study_page(
-        *renamed(index, dict(list(records.items())[2:])), folder=NAUGHTY, command=NAUGHTY
-    )
+    some = arrange(*renamed(index, dict(list(records.items())[2:])))
+    text = study_page(some, folder=NAUGHTY, command=NAUGHTY)
     assert NAUGHTY not in text
     path.write_text(text, encoding="utf-8")
     with opened(chromium, path) as view:
@@ -344,7 +418,7 @@ def test_the_page_prints(chromium, file):
     with opened(chromium, file) as view:
         pdf = view.pdf(format="A4")
         settle(view)
-    assert 2 <= pdf.count(b"/Type /Page\n") <= 6
+    assert 2 <= pdf.count(b"/Type /Page\n") <= 12
 
 
 def test_a_large_study_is_thinned_to_its_size():
@@ -377,8 +451,7 @@ def refused(source, message, **options):
     assert "\n" not in str(error.value)
 
 
-def test_what_is_no_study_is_refused_in_one_sentence(folder, index, tmp_path):
-    refused(folder.path, "is a study, and kernels are measured on single runs", measure=True)
+def test_what_is_no_study_is_refused_in_one_sentence(index, tmp_path):
     refused(tmp_path, "is not a run")
     (tmp_path / "studies").mkdir()
     first = tmp_path / "studies" / "a.json"
@@ -394,7 +467,7 @@ def test_what_is_no_study_is_refused_in_one_sentence(folder, index, tmp_path):
 def test_a_damaged_index_is_refused(index, records, lost):
     study = {key: value for key, value in index["study"].items() if key != lost}
     with pytest.raises(InvalidInput, match=r"damaged .*repeat inertial study"):
-        study_page({"study": study, "runs": index["runs"]}, records, folder="x")
+        arrange({"study": study, "runs": index["runs"]}, records)
 
 
 def test_a_run_of_something_else_is_refused(index, records):
@@ -404,4 +477,4 @@ def test_a_run_of_something_else_is_refused(index, records):
         (record.isel(step=slice(5)), "another number of steps"),
     ):
         with pytest.raises(InvalidInput, match=message):
-            study_page(index, {**records, key: other}, folder="x")
+            arrange(index, {**records, key: other})

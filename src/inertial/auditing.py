@@ -1,24 +1,28 @@
-"""From run folders to an audit: read, measure again where asked, judge.
+"""From folders of runs and studies to an audit: read, measure again where asked, judge.
 
 What a run does not store can be measured again, because its manifest fixes it bit for bit: kernels
 at a few steps, and the exact split of the residual over its first steps, in float64.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 
-from inertial import store
 from inertial._checks import InvalidInput
 from inertial.data import reload
 from inertial.dynamics.decomposition import Decomposition, decompose_residual
 from inertial.dynamics.method import Method
 from inertial.dynamics.probe import KernelProbe, probe
 from inertial.problem.network import Network
+from inertial.stored import read, runs_of
 from inertial.theory.audit import Audit, audit
 from inertial.theory.gather import StoredRun
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how many of them are done, and how many there are."""
 
 _SAMPLES = 9
 """Steps, evenly spread over the run, at which kernels are measured again."""
@@ -28,36 +32,46 @@ _SPLIT_STEPS = 8
 
 
 def audit_folders(
-    folders: Sequence[str | Path], *, measure: bool = False, data_dir: str | Path | None = None
+    folders: Sequence[str | Path],
+    *,
+    measure: bool = False,
+    data_dir: str | Path | None = None,
+    progress: Progress | None = None,
 ) -> Audit:
     """Judge every theorem of the catalogue on stored runs.
 
     Parameters
     ----------
     folders
-        Folders of `compare`.
+        Folders of `compare`, or of studies: each data set, rule and width of one counts as a run.
     measure
         Whether to run each method and seed again for what the folders do not hold: kernels at nine
         steps and the split of the first eight residuals.  Takes about as long as the runs did.
     data_dir
         Folder to look in for the data first.
+    progress
+        Called along the way.
 
     Raises
     ------
     InvalidInput
-        If a folder is no run, or damaged.
+        If a folder is neither a run nor a study, or damaged.
 
     """
-    runs = [StoredRun(str(folder), *store.read_run(folder)) for folder in folders]
+    runs = [run for folder in folders for run in runs_of(read(Path(folder)))]
     if not runs:
-        raise InvalidInput("no run is given; give the folders of one or more runs of compare.")
+        raise InvalidInput("no run is given; give the folders of one or more runs or studies.")
     if measure:
-        runs = [measured(run, data_dir) for run in runs]
-    return audit(runs, data_dir=data_dir)
+        runs = [measured(run, data_dir, progress) for run in runs]
+    return audit(runs, data_dir=data_dir, progress=progress)
 
 
-def measured(run: StoredRun, data_dir: str | Path | None = None) -> StoredRun:
+def measured(
+    run: StoredRun, data_dir: str | Path | None = None, progress: Progress | None = None
+) -> StoredRun:
     """Run every method and seed of a stored run again, and add what was measured.
+
+    What diverged, and what a study lacks, is not run.
 
     Raises
     ------
@@ -70,29 +84,32 @@ def measured(run: StoredRun, data_dir: str | Path | None = None) -> StoredRun:
     network = Network(settings["width"], data.x.shape[1])
     probes: dict[tuple[str, int], KernelProbe] = {}
     splits: dict[tuple[str, int], Decomposition] = {}
-    for record in run.manifest["methods"]:
-        method = Method(**record)
-        for seed in settings["seeds"]:
-            ended = run.arrays.diverged_at.sel({"method": method.name, "seed": seed}).item()
-            if ended >= 0:  # nothing holds along a diverged run
-                continue
-            at = np.unique(np.linspace(0, settings["steps"], _SAMPLES).astype(int))
-            _, probes[method.name, seed] = probe(
-                network,
-                data.x,
-                data.y,
-                method,
-                seed=seed,
-                steps=settings["steps"],
-                at=at.tolist(),
-                precision=settings["precision"],
-            )
-            splits[method.name, seed] = decompose_residual(
-                network,
-                data.x,
-                data.y,
-                method,
-                seed=seed,
-                steps=min(_SPLIT_STEPS, settings["steps"]),
-            )
-    return replace(run, data=data, probes=probes, decompositions=splits)
+    methods = [Method(**record) for record in run.manifest["methods"]]
+    pairs = [
+        (method, seed)
+        for method, seed in product(methods, settings["seeds"])
+        if run.arrays.status.sel({"method": method.name, "seed": seed}).item() == "finished"
+    ]
+    for place, (method, seed) in enumerate(pairs):
+        if progress is not None:
+            progress(f"measuring {run.name}, seed {seed}, {method.name}", place, len(pairs))
+        at = np.unique(np.linspace(0, settings["steps"], _SAMPLES).astype(int))
+        _, probes[method.name, seed] = probe(
+            network,
+            data.x,
+            data.y,
+            method,
+            seed=seed,
+            steps=settings["steps"],
+            at=at.tolist(),
+            precision=settings["precision"],
+        )
+        splits[method.name, seed] = decompose_residual(
+            network,
+            data.x,
+            data.y,
+            method,
+            seed=seed,
+            steps=min(_SPLIT_STEPS, settings["steps"]),
+        )
+    return replace(run, probes=probes, decompositions=splits)

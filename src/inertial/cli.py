@@ -259,17 +259,17 @@ def report(
     out
         File to write.
     audit
-        Judge the theorems on a run; --no-audit leaves them out and is quicker.
+        Judge the theorems; --no-audit leaves them out and is quicker.
     measure
-        Run a run again to measure how its kernel drifts. Takes about as long as the run did.
+        Run everything again to measure how the kernels drift. Takes about as long as it did.
     data_dir
-        Folder to look in first for the run's data (default: the one INERTIAL_DATA names).
+        Folder to look in first for the data (default: the one INERTIAL_DATA names).
     """
     from inertial import printing, reporting
     from inertial.report.page import write_page
 
     words = ["inertial", *sys.argv[1:]]
-    with printing.progress():
+    with printing.progress() as show:
         page = reporting.report(
             source,
             judge=audit,
@@ -277,6 +277,7 @@ def report(
             data_dir=data_dir,
             command=shlex.join(words),
             measuring=shlex.join([*words, "--measure"]),
+            progress=show,
         )
     for note in page.notes:
         _say("note", note)
@@ -299,7 +300,7 @@ def audit(
     Parameters
     ----------
     runs
-        Folders that `inertial compare` made.
+        Folders that `inertial compare` made, or `inertial study`.
     measure
         Run everything again for what the folders do not hold: kernels along the run, and the exact
         split of the residual. Takes about as long as the runs did.
@@ -313,8 +314,8 @@ def audit(
     from inertial import printing
     from inertial.auditing import audit_folders
 
-    with printing.progress():
-        judged = audit_folders(runs, measure=measure, data_dir=data_dir)
+    with printing.progress() as show:
+        judged = audit_folders(runs, measure=measure, data_dir=data_dir, progress=show)
     printing.show_audit(judged, as_json=json, as_tex=tex)
 
 

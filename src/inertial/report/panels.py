@@ -16,9 +16,13 @@ import xarray as xr
 from inertial.report.figures import STYLES, flow_label
 from inertial.report.page import packed
 from inertial.report.series import forecast_error, steps_to_share
+from inertial.theory.gather import StoredRun
 
-MOST_NUMBERS = 70_000
-"""Numbers along the steps that a page holds; longer runs are thinned to every k-th step."""
+MOST_NUMBERS = 90_000
+"""Numbers that a page holds; longer runs are thinned to every k-th step."""
+
+LEAST_NUMBERS = 30_000
+"""Of these, how many there is room for along the steps, however many eigenvalues there are."""
 
 TARGETS = (0.1, 0.01, 0.001)
 """Shares of the initial loss whose step counts are shown."""
@@ -26,6 +30,8 @@ TARGETS = (0.1, 0.01, 0.001)
 DISTANCES = ("max_distance", "mean_distance")
 
 _ALONG = ("method", "seed", "step")
+_MODES = ("eigenvalue", "weight")
+_KERNEL = ("drift_spectral", "drift_frobenius", "smallest")
 _FIGURED = {"loss", "forecast_loss", *DISTANCES, "pattern_change"}
 
 
@@ -82,14 +88,17 @@ def plain_of(rows: Sequence[Row]) -> Row | None:
     return next((row for row in rows if row.key == "gradient_descent"), None)
 
 
-def stride(panels: Sequence[xr.Dataset]) -> int:
-    """Keep every how many-th step, so that a page with these panels stays small."""
+def stride(panels: Sequence[xr.Dataset], modes: int = 0) -> int:
+    """Keep every how many-th step, so that a page with panels and spectra stays small.
+
+    `modes` eigenvalues stand on the page, each with its weight.
+    """
     numbers = sum(
         int(arrays[name].size)
         for arrays in panels
         for name in (*series(arrays), *(("flow_loss",) if "flow_loss" in arrays else ()))
     )
-    return max(1, math.ceil(numbers / MOST_NUMBERS))
+    return max(1, math.ceil(numbers / max(LEAST_NUMBERS, MOST_NUMBERS - 2 * modes)))
 
 
 def series(arrays: xr.Dataset) -> list[str]:
@@ -108,6 +117,48 @@ def others(arrays: xr.Dataset) -> list[dict[str, str]]:
         for name in series(arrays)
         if name not in _FIGURED
     ]
+
+
+def ends(arrays: xr.Dataset) -> tuple[float, float] | None:
+    """Smallest and largest eigenvalue, if the spectrum is stored."""
+    if "eigenvalue" not in arrays:
+        return None
+    values = arrays.eigenvalue.values
+    return float(values[0]), float(values[-1])
+
+
+def spectrum(arrays: xr.Dataset) -> list[dict[str, Any]]:
+    """Eigenvalues, ascending, and weights: what the figures of a spectrum draw, if it is stored."""
+    if not set(_MODES) <= set(arrays):
+        return []
+    return [{name: packed(np.asarray(arrays[name].values, float)) for name in _MODES}]
+
+
+def kernel(run: StoredRun) -> dict[str, Any] | None:
+    """Kernels measured again, if they were, as a panel over the sampled steps.
+
+    `least` is the smallest eigenvalue of the infinite-width kernel.  A diverged run has none.
+    """
+    if not run.probes:
+        return None
+    arrays, steps = run.arrays, next(iter(run.probes.values())).steps
+    methods, seeds = arrays.method.values, arrays.seed.values
+    shape = (len(methods), len(seeds), len(steps))
+    values = {name: np.full(shape, np.nan) for name in _KERNEL}
+    status = np.full(shape[:2], "missing", dtype=object)
+    for i, method in enumerate(methods):
+        for j, seed in enumerate(seeds):
+            probe = run.probes.get((str(method), int(seed)))
+            if probe is not None:
+                status[i, j] = "finished"
+                for name in _KERNEL:
+                    values[name][i, j] = getattr(probe, name)
+    panel = xr.Dataset(
+        {name: (_ALONG, array) for name, array in values.items()}
+        | {"status": (_ALONG[:2], status)},
+        coords={"method": methods, "seed": seeds, "step": steps},
+    )
+    return numbers(panel) | {"least": None if (two := ends(arrays)) is None else two[0]}
 
 
 def numbers(arrays: xr.Dataset, every: int = 1) -> dict[str, Any]:

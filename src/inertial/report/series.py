@@ -4,6 +4,8 @@ Heavy ball rings: its loss at a single step is where the swing happens to be.  S
 and compared at the end of a run, as means over a window of steps.
 """
 
+from collections.abc import Iterable, Mapping
+
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
@@ -60,3 +62,12 @@ def steps_to_share(loss: xr.DataArray, share: float) -> float | None:
 def envelope(values: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
     """Return the largest value from every point on: the falling envelope of a ringing curve."""
     return np.asarray(np.maximum.accumulate(values[::-1])[::-1])
+
+
+def distinct_names(runs: Iterable[Mapping[str, object]]) -> dict[str, str]:
+    """Name data sets, by their hash; those of one name get four digits of it besides."""
+    names = {str(run["data_sha256"]): str(run["data"]) for run in runs}
+    alike = list(names.values())
+    return {
+        sha: f"{name} {sha[:4]}" if alike.count(name) > 1 else name for sha, name in names.items()
+    }

@@ -9,13 +9,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import xarray as xr
-
-from inertial._checks import InvalidInput
 from inertial.report import panels
 from inertial.report.figures import STYLES
 from inertial.report.page import render
-from inertial.report.study_panels import Group, Panel, checked, groups_of, lacking_of
+from inertial.report.study_panels import Group, Panel, StudyPanels
+from inertial.report.verdicts import counts
+from inertial.theory.audit import AuditEntry
 
 SCRIPTS = ("charts.js", "report.js")
 
@@ -23,42 +22,32 @@ _SHOWN_LACKING = 60
 
 
 def study_page(
-    index: Mapping[str, Any],
-    records: Mapping[str, xr.Dataset],
+    arranged: StudyPanels,
+    audit: Sequence[AuditEntry] | None = None,
     *,
     folder: str,
-    damaged: Sequence[str] = (),
     command: str | None = None,
+    measuring: str | None = None,
 ) -> str:
     """Return the page of a study, self-contained.
 
     Parameters
     ----------
-    index
-        The study and its runs, as the study's index lists them.
-    records
-        The stored runs, by key.
+    arranged
+        The study, with the kernels where they were measured again.
+    audit
+        Entries of an audit of all its panels; without them the page has no such section.
     folder
         The study's folder, as the reader names it.
-    damaged
-        Keys of runs whose file cannot be read.
     command
         The command that makes this page.
-
-    Raises
-    ------
-    InvalidInput
-        If no run is stored, or the index or a run is not that of a study.
+    measuring
+        The command that makes it with the kernels; named where there are none.
 
     """
-    study, entries = checked(index, records)
-    groups = groups_of(study, entries, records)
-    if not groups:
-        raise InvalidInput(
-            f"no run of the study {study['name']} is stored yet; run inertial study first."
-        )
-    every = panels.stride([panel.arrays for group in groups for panel in group.panels])
-    lacking = lacking_of(entries, records, damaged)
+    study, groups = arranged.study, arranged.groups
+    modes = sum(group.arrays.sizes["mode"] for group in groups)
+    every = panels.stride([panel.run.arrays for panel in arranged.panels], modes)
     return render(
         "study.html",
         SCRIPTS,
@@ -67,13 +56,18 @@ def study_page(
         toml=as_toml(study),
         groups=groups,
         several={what: len(study[what]) > 1 for what in ("rules", "widths")},
-        lacking=lacking[:_SHOWN_LACKING],
-        lacks=len(lacking),
-        total=len(entries),
-        seconds=sum(float(record.attrs["seconds"]) for record in records.values()),
-        codes=sorted({str(entry.get("code")) for entry in entries}),
+        lacking=arranged.lacking[:_SHOWN_LACKING],
+        lacks=len(arranged.lacking),
+        total=arranged.total,
+        seconds=arranged.seconds,
+        codes=arranged.codes,
+        manifest=arranged.panels[0].run.manifest,
         targets=panels.TARGETS,
         every=every,
+        kernel=any(panel.run.probes for panel in arranged.panels),
+        measuring=measuring,
+        audit=audit,
+        counts=counts(audit or ()),
         folder=folder,
         command=command,
     )
@@ -106,8 +100,9 @@ def _document(groups: Sequence[Group], every: int) -> dict[str, Any]:
     return {
         "labels": {key: style.label for key, style in STYLES.items()},
         "panels": [
-            panels.numbers(panel.arrays, every)
+            panels.numbers(panel.run.arrays, every)
             | {
+                "kernel": panels.kernel(panel.run),
                 "id": f"{panel.id}-",
                 "file": _file(f"{group.name}-{panel.rule}-m{panel.width}-"),
                 "group": place,
@@ -122,8 +117,11 @@ def _document(groups: Sequence[Group], every: int) -> dict[str, Any]:
             for widths in group.widths
             for rows in [[_by_width(panel, row) for panel in widths.panels for row in panel.rows]]
         ],
-        "spectrum": None,
-        "kernel": None,
+        "spectra": [
+            {"id": f"{group.id}-", "file": _file(f"{group.name}-")} | one
+            for group in groups
+            for one in panels.spectrum(group.arrays)
+        ],
     }
 
 

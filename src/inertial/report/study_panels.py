@@ -1,33 +1,33 @@
 """The runs of a study as panels: for each data set, one panel a rule and width.
 
-The index says which runs there should be; what is not stored is listed as lacking.
+A panel is a run as `inertial compare` stores one, with all methods and seeds.  The index says which
+runs there should be; what is not stored is listed as lacking.
 """
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from inertial._checks import InvalidInput, one_of
 from inertial.report import panels
 from inertial.report.figures import STYLES
-
-_RECORDS = ("loss", "forecast_loss", *panels.DISTANCES, "pattern_change")
-_FACTS = ("data", "data_source", "data_sha256", "n", "d", "eta", "beta", "gamma", "seconds")
+from inertial.report.series import distinct_names
+from inertial.report.study_runs import check_record, joined
+from inertial.theory.gather import StoredRun
 
 
 @dataclass(frozen=True)
 class Panel:
-    """All methods and seeds of one rule and width on one data set."""
+    """All methods and seeds of one rule and width on one data set, and what was measured again."""
 
     id: str
     rule: str
     width: int
-    arrays: xr.Dataset
+    run: StoredRun
     rows: list[panels.Row]
 
     @property
@@ -52,12 +52,22 @@ class Widths:
 
 @dataclass(frozen=True)
 class Group:
-    """A data set of the study: facts of one of its stored runs, and its panels."""
+    """A data set of the study, as its record says, and its panels."""
 
     id: str
     name: str
-    facts: Mapping[str, Any]
+    data: Mapping[str, Any]
     panels: tuple[Panel, ...]
+
+    @property
+    def arrays(self) -> xr.Dataset:
+        """Arrays of a panel, for what all of them share: the spectrum."""
+        return self.panels[0].run.arrays
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """Smallest and largest eigenvalue."""
+        return panels.ends(self.arrays)
 
     @property
     def widths(self) -> tuple[Widths, ...]:
@@ -79,7 +89,74 @@ class Lacking:
     reason: str | None
 
 
-def checked(
+@dataclass(frozen=True)
+class StudyPanels:
+    """A study as it is stored.
+
+    `total` runs there should be, of which the `lacking` ones are not there; the others took
+    `seconds` and were computed by code of the versions `codes`.
+    """
+
+    study: Mapping[str, Any]
+    groups: tuple[Group, ...]
+    lacking: tuple[Lacking, ...]
+    total: int
+    seconds: float
+    codes: tuple[str, ...]
+
+    @property
+    def panels(self) -> tuple[Panel, ...]:
+        """All panels."""
+        return tuple(panel for group in self.groups for panel in group.panels)
+
+    def measured(self, measure: Callable[[StoredRun], StoredRun]) -> "StudyPanels":
+        """Return the study with every panel's run as `measure` gives it back."""
+        groups = (
+            replace(
+                group,
+                panels=tuple(replace(panel, run=measure(panel.run)) for panel in group.panels),
+            )
+            for group in self.groups
+        )
+        return replace(self, groups=tuple(groups))
+
+
+def arrange(
+    index: Mapping[str, Any], records: Mapping[str, xr.Dataset], damaged: Sequence[str] = ()
+) -> StudyPanels:
+    """Arrange the runs of a study.
+
+    Parameters
+    ----------
+    index
+        The study and its runs, as the study's index lists them.
+    records
+        The stored runs, by key.
+    damaged
+        Keys of runs whose file cannot be read.
+
+    Raises
+    ------
+    InvalidInput
+        If no run is stored, or the index or a run is not that of a study.
+
+    """
+    study, entries = _checked(index, records)
+    if not records:
+        raise InvalidInput(
+            f"no run of the study {study['name']} is stored yet; run inertial study first."
+        )
+    return StudyPanels(
+        study,
+        _groups(study, entries, records),
+        _lacking(entries, records, damaged),
+        len(entries),
+        sum(float(record.attrs["seconds"]) for record in records.values()),
+        tuple(sorted({str(entry.get("code")) for entry in entries})),
+    )
+
+
+def _checked(
     index: Mapping[str, Any], records: Mapping[str, xr.Dataset]
 ) -> tuple[Mapping[str, Any], list[Mapping[str, Any]]]:
     """Refuse what is no index of a study, or runs that are not those of one."""
@@ -101,20 +178,17 @@ def checked(
             "again."
         ) from None
     for key, record in records.items():
-        missing = [name for name in _FACTS if name not in record.attrs]
-        missing += [name for name in _RECORDS if name not in record]
-        if missing or record.sizes["step"] != study["steps"] + 1:
-            lacks = f"lacks {', '.join(missing)}" if missing else "has another number of steps"
-            raise InvalidInput(f"the run {key} of the study {lacks}; delete it and make it again.")
+        check_record(key, record, study["steps"])
     return study, entries
 
 
-def groups_of(
+def _groups(
     study: Mapping[str, Any],
     entries: Sequence[Mapping[str, Any]],
     records: Mapping[str, xr.Dataset],
 ) -> tuple[Group, ...]:
     """Return the data sets with at least one stored run, in the order of the study."""
+    names = distinct_names([record.attrs for record in records.values()])
     found: dict[str, dict[tuple[str, int], list[Mapping[str, Any]]]] = {}
     for entry in entries:
         if entry["key"] in records:
@@ -123,21 +197,22 @@ def groups_of(
     groups: list[Group] = []
     for places in found.values():
         first = records[next(iter(places.values()))[0]["key"]]
+        name = names[str(first.attrs["data_sha256"])]
         made = tuple(
-            _panel(f"g{len(groups)}p{i}", place, study, stored, records)
-            for i, (place, stored) in enumerate(
+            _panel(f"g{len(groups)}p{i}", name, study, stored, records)
+            for i, (_, stored) in enumerate(
                 sorted(places.items(), key=lambda item: _order(study, item[0]))
             )
         )
-        groups.append(Group(f"g{len(groups)}", str(first.attrs["data"]), first.attrs, made))
+        groups.append(Group(f"g{len(groups)}", name, made[0].run.manifest["data"], made))
     return tuple(groups)
 
 
-def lacking_of(
+def _lacking(
     entries: Sequence[Mapping[str, Any]], records: Mapping[str, xr.Dataset], damaged: Sequence[str]
-) -> list[Lacking]:
+) -> tuple[Lacking, ...]:
     """List the runs that are not there."""
-    return [
+    return tuple(
         Lacking(
             f"{Path(str(entry['data']['name'])).name}, {STYLES[entry['method']].label}, "
             f"{entry['rule']}, m = {entry['width']:,}, seed {entry['seed']}",
@@ -146,7 +221,13 @@ def lacking_of(
         )
         for entry in entries
         if entry["key"] not in records
-    ]
+    )
+
+
+def _state(entry: Mapping[str, Any], damaged: Sequence[str]) -> str:
+    if entry["key"] in damaged:
+        return "damaged"
+    return "failed" if entry["state"] == "failed" else "missing"
 
 
 def _place(entry: Mapping[str, Any]) -> tuple[str, str, int]:
@@ -160,38 +241,11 @@ def _order(study: Mapping[str, Any], place: tuple[str, int]) -> tuple[int, int]:
 
 def _panel(
     key: str,
-    place: tuple[str, int],
+    name: str,
     study: Mapping[str, Any],
     entries: Sequence[Mapping[str, Any]],
     records: Mapping[str, xr.Dataset],
 ) -> Panel:
-    """Arrange the stored runs of one rule and width as `compare` does."""
-    there = {entry["method"] for entry in entries}
-    methods = [name for name in study["methods"] if name in there]
-    seeds = list(study["seeds"])
-    shape = (len(methods), len(seeds), study["steps"] + 1)
-    values = {name: np.full(shape, np.nan) for name in _RECORDS}
-    status = np.full(shape[:2], "missing", dtype=object)
-    coefficients = {name: np.full(len(methods), np.nan) for name in ("eta", "beta", "gamma")}
-    for entry in entries:
-        record = records[entry["key"]]
-        i, j = methods.index(entry["method"]), seeds.index(entry["seed"])
-        status[i, j] = str(record.attrs.get("status", "finished"))
-        for name in _RECORDS:
-            values[name][i, j] = record[name].values
-        for name, array in coefficients.items():
-            array[i] = record.attrs[name]
-    along = ("method", "seed", "step")
-    arrays = xr.Dataset(
-        {name: (along, array) for name, array in values.items()}
-        | {"status": (along[:2], status)}
-        | {name: (along[:1], array) for name, array in coefficients.items()},
-        coords={"method": methods, "seed": seeds, "step": np.arange(shape[2])},
-    )
-    return Panel(key, *place, arrays, panels.rows_of(arrays))
-
-
-def _state(entry: Mapping[str, Any], damaged: Sequence[str]) -> str:
-    if entry["key"] in damaged:
-        return "damaged"
-    return "failed" if entry["state"] == "failed" else "missing"
+    _, rule, width = _place(entries[0])
+    run = joined(f"{name}, {rule}, m = {width:,}", study, entries, records)
+    return Panel(key, rule, width, run, panels.rows_of(run.arrays))

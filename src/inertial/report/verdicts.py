@@ -55,6 +55,12 @@ def finding(entry: AuditEntry) -> str:
     return "; ".join(parts)
 
 
+def counts(entries: Sequence[AuditEntry]) -> list[tuple[str, int, str]]:
+    """Count the verdicts, with their meaning, without the known slips as printed."""
+    found = [entry.verdict for entry in entries if entry.form != "printed"]
+    return [(key, found.count(key), meaning) for key, meaning in VERDICTS.items() if key in found]
+
+
 def audit_table(entries: Sequence[AuditEntry]) -> str:
     """Return a LaTeX ``longtable`` of source, statement, verdict and margin."""
     rows = [

@@ -121,7 +121,7 @@ def predict(
         compiled[shape] += 1
         seconds.append(total)
         memory.append(memory_of(shape))
-        disk += file_bytes(job.steps)
+        disk += file_bytes(shape.n, job.steps)
     extra = checkpoint_bytes(runs, seconds, workers) + spectra_bytes(setups)
     return Prediction(_wall(seconds, workers), tuple(seconds), max(memory), disk + extra, workers)
 

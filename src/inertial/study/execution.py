@@ -5,11 +5,12 @@ follow each other; a study's folder keeps those of large ones.
 """
 
 import hashlib
+import json
 import resource
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import asdict, dataclass
+from functools import cache, lru_cache
 from pathlib import Path
 
 import jax
@@ -17,6 +18,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
+from inertial import store
 from inertial._checks import InvalidInput
 from inertial._types import MethodName
 from inertial.dynamics.forecast import forecast
@@ -75,8 +77,9 @@ def execute(
     -------
     xr.Dataset
         `loss`, `max_distance`, `mean_distance`, `pattern_change` and `forecast_loss` over `step`,
-        NaN after a divergence; configuration, provenance, step size and so on as attributes, with
-        the seconds since the run began here, at the step `resumed_at`.
+        NaN after a divergence; `eigenvalue` and `weight` of the expected start over `mode`;
+        configuration, step size and so on as attributes, the data's provenance and the versions as
+        JSON, with the seconds since the run began here, at the step `resumed_at`.
 
     Raises
     ------
@@ -110,10 +113,11 @@ def execute(
     residual = initial_residual(network, data.x, data.y, seed=job.seed, within=prepared.within)
     steps = np.arange(job.steps + 1)
     predicted = forecast(method, prepared.landscape.spectrum, residual, steps)
-    arrays = _arrays(measured, predicted, job.steps)
+    arrays = _arrays(measured, predicted, prepared.landscape, job.steps)
     return arrays.assign_attrs(
         _facts(run, prepared.landscape, method),
         status=measured.status,
+        diverged_at=-1 if measured.diverged_at is None else measured.diverged_at,
         resumed_at=0 if saved is None else saved.step,
         setup_seconds=setup,
         seconds=time.perf_counter() - began,
@@ -172,8 +176,10 @@ def _saver(path: Path | None, fingerprint: str) -> Callable[[Checkpoint], None] 
     return None if path is None else lambda state: write_checkpoint(path, state, fingerprint)
 
 
-def _arrays(measured: Trajectory, predicted: Trajectory, steps: int) -> xr.Dataset:
-    """Join the records over all steps, NaN where a run or its forecast has ended."""
+def _arrays(
+    measured: Trajectory, predicted: Trajectory, landscape: Landscape, steps: int
+) -> xr.Dataset:
+    """Join the records over all steps, NaN where a run or its forecast has ended, and the modes."""
 
     def padded(values: Float[np.ndarray, "t"] | None) -> Float[np.ndarray, "T"]:
         whole = np.full(steps + 1, np.nan)
@@ -184,6 +190,8 @@ def _arrays(measured: Trajectory, predicted: Trajectory, steps: int) -> xr.Datas
     names = ("loss", "max_distance", "mean_distance", "pattern_change")
     variables = {name: ("step", padded(getattr(measured, name))) for name in names}
     variables["forecast_loss"] = ("step", padded(predicted.loss))
+    variables["eigenvalue"] = ("mode", landscape.spectrum.eigenvalues)
+    variables["weight"] = ("mode", landscape.weights)
     return xr.Dataset(variables, coords={"step": np.arange(steps + 1)})
 
 
@@ -194,8 +202,9 @@ def _facts(run: Run, landscape: Landscape, method: Method) -> dict[str, str | in
     return {
         "key": run.key,
         "data": provenance.name,
-        "data_source": provenance.source,
         "data_sha256": provenance.sha256,
+        "provenance": json.dumps(asdict(provenance)),
+        "environment": _environment(),
         "code": run.code,
         "n": provenance.n,
         "d": provenance.d,
@@ -205,9 +214,6 @@ def _facts(run: Run, landscape: Landscape, method: Method) -> dict[str, str | in
         "seed": job.seed,
         "precision": job.precision,
         "target": job.target,
-        "normalize": int(provenance.normalize),
-        "standardize": int(provenance.standardize),
-        "dedupe": int(provenance.dedupe),
         "eta": method.eta,
         "beta": method.beta,
         "gamma": method.gamma,
@@ -216,3 +222,9 @@ def _facts(run: Run, landscape: Landscape, method: Method) -> dict[str, str | in
         "spectral_radius": spectral_radius(method, landscape.spectrum.eigenvalues),
         "stability_limit": stability_limit(method) / ends.largest,
     }
+
+
+@cache
+def _environment() -> str:
+    """Versions, commit and machine, as JSON."""
+    return json.dumps(store.environment())

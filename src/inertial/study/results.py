@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from inertial._checks import InvalidInput
+from inertial.report.series import distinct_names
 from inertial.study.records import Folder, read_record
 
 VARIABLES = ("loss", "max_distance", "pattern_change", "forecast_loss")
@@ -34,7 +35,7 @@ def join(runs: Sequence[xr.Dataset]) -> xr.Dataset:
     Data sets, methods, widths and seeds keep the order of the runs.  Data sets of the same name,
     such as different numbers of rows of one file, are told apart by their hash.
     """
-    names = _names(runs)
+    names = distinct_names(run.attrs for run in runs)
     places = [
         (names[str(run.attrs["data_sha256"])], *(run.attrs[k] for k in _ALONG[1:])) for run in runs
     ]
@@ -82,12 +83,3 @@ def _read(index: Path, folder: Folder) -> Stored:
             by_rule.setdefault(str(run.attrs["rule"]), []).append(run)
     results = tuple(join(group) for group in by_rule.values())
     return Stored(name, results, sum(run is None for run in runs))
-
-
-def _names(runs: Sequence[xr.Dataset]) -> dict[str, str]:
-    """Name data sets, by their hash; those of one name get four digits of it besides."""
-    names = {str(run.attrs["data_sha256"]): str(run.attrs["data"]) for run in runs}
-    alike = list(names.values())
-    return {
-        sha: f"{name} {sha[:4]}" if alike.count(name) > 1 else name for sha, name in names.items()
-    }

@@ -16,7 +16,7 @@ from inertial.study.spectra import kept
 _SPAN_ROWS = 1000
 """Above as many rows and columns, inputs are taken to fill their space."""
 
-_FILE_BYTES = 24_000
+_FILE_BYTES = 34_000
 """A run file without its arrays: attributes, coordinates and chunks of HDF5."""
 
 _ARRAYS = 6
@@ -73,9 +73,9 @@ def kernel_memory(sets: Sequence[DataSet]) -> int:
     return _held_now() + max(held)
 
 
-def file_bytes(steps: int) -> int:
-    """Return the size of a run's file."""
-    return _FILE_BYTES + 8 * _ARRAYS * (steps + 1)
+def file_bytes(n: int, steps: int) -> int:
+    """Return the size of a run's file: arrays over the steps, eigenvalues and weights."""
+    return _FILE_BYTES + 8 * (_ARRAYS * (steps + 1) + 2 * n)
 
 
 def checkpoint_bytes(runs: Sequence[Run], seconds: Sequence[float], workers: int) -> int:

@@ -10,7 +10,7 @@ A statement "with probability at least p" is counted over the seeds, with Cloppe
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from scipy.stats import binomtest
 
 from inertial.theory.catalog import CATALOG
 from inertial.theory.evidence import Evidence, Missing
-from inertial.theory.gather import StoredRun, along, at_seed, gather
+from inertial.theory.gather import StoredRun, along, at_seed, gather, seeds
 from inertial.theory.theorem import Entry, Form, Margin, Theorem, Verdict, evaluate
 
 _WEIGHT: tuple[Verdict, ...] = (
@@ -55,7 +55,8 @@ class AuditEntry:
 
     `finding` is the comparison of the sides whatever the assumptions say; `where` names the
     judgement that decided.  `margin` is the worst ``1 - left/right``, `assumptions` hold the worst
-    margins, and `counts` the number of judgements by verdict.
+    margins, `counts` the number of judgements by verdict, and `by_run` the verdict on each run by
+    itself where there are several.
     """
 
     theorem: str
@@ -74,6 +75,7 @@ class AuditEntry:
     assumptions: tuple[Margin, ...]
     counts: dict[str, int]
     frequency: Frequency | None
+    by_run: dict[str, Verdict]
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ def audit(
     *,
     theorems: Sequence[Theorem] = CATALOG,
     data_dir: str | Path | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Audit:
     """Judge every theorem on every run.
 
@@ -105,6 +108,8 @@ def audit(
         What to judge; the whole catalogue by default.
     data_dir
         Folder to look in for data first.
+    progress
+        Called before every seed with the run and the numbers of seeds judged and in all.
 
     Raises
     ------
@@ -114,8 +119,17 @@ def audit(
     """
     notes: list[str] = []
     judgements: dict[str, list[_Judgement]] = {theorem.key: [] for theorem in theorems}
+    total = sum(run.arrays.sizes.get("seed", 0) for run in runs)
+    done = 0
+
+    def advance(label: str) -> None:
+        nonlocal done
+        if progress is not None:
+            progress(f"judging {label}", done, total)
+        done += 1
+
     for run in runs:
-        for unit in _units(run, data_dir, notes):
+        for unit in _units(run, data_dir, notes, advance):
             for theorem in theorems:
                 if theorem.scope == unit.scope and _concerns(theorem, unit.evidence):
                     judgements[theorem.key].append(_judge(theorem, unit))
@@ -127,6 +141,7 @@ class _Unit(NamedTuple):
     """One piece of evidence, and the seed it belongs to."""
 
     scope: str
+    run: str
     label: str
     seed: str
     evidence: Evidence
@@ -136,26 +151,33 @@ class _Judgement(NamedTuple):
     """An entry with its unit's labels and the probability that the source promises there."""
 
     entry: Entry
+    run: str
     label: str
     seed: str
     promised: float | None
 
 
-def _units(run: StoredRun, data_dir: str | Path | None, notes: list[str]) -> Iterator[_Unit]:
+def _units(
+    run: StoredRun,
+    data_dir: str | Path | None,
+    notes: list[str],
+    advance: Callable[[str], None],
+) -> Iterator[_Unit]:
     """Yield a run's evidence, one seed after the other, so that one start is held at a time."""
     gathered = gather(run, data_dir=data_dir)
     notes.extend(gathered.notes)
-    yield _Unit("kernel", run.name, "", gathered.evidence)
-    for seed in (int(seed) for seed in run.arrays["seed"].values):
+    yield _Unit("kernel", run.name, run.name, "", gathered.evidence)
+    for seed in seeds(run):
         label = f"{run.name}, seed {seed}"
+        advance(label)
         evidence = at_seed(gathered, seed)
         if "start" in evidence.lacking and "start" not in gathered.evidence.lacking:
             notes.append(f"{run.name}: {evidence.lacking['start']}")
-        yield _Unit("start", label, label, evidence)
+        yield _Unit("start", run.name, label, label, evidence)
         for method, whole, problem in along(gathered, evidence, seed):
             if problem is not None:
                 notes.append(f"{label}, {method}: {problem}")
-            yield _Unit("run", f"{label}, {method}", label, whole)
+            yield _Unit("run", run.name, f"{label}, {method}", label, whole)
 
 
 def _concerns(theorem: Theorem, evidence: Evidence) -> bool:
@@ -171,7 +193,7 @@ def _judge(theorem: Theorem, unit: _Unit) -> _Judgement:
             promised = theorem.chance(unit.evidence)
         except Missing:
             promised = None
-    return _Judgement(evaluate(theorem, unit.evidence), unit.label, unit.seed, promised)
+    return _Judgement(evaluate(theorem, unit.evidence), unit.run, unit.label, unit.seed, promised)
 
 
 def _combine(theorem: Theorem, judgements: Sequence[_Judgement]) -> AuditEntry:
@@ -202,7 +224,18 @@ def _combine(theorem: Theorem, judgements: Sequence[_Judgement]) -> AuditEntry:
         assumptions=_worst_margins(entries),
         counts=dict(Counter(entry.verdict for entry in entries)),
         frequency=frequency,
+        by_run=_by_run(theorem, judgements),
     )
+
+
+def _by_run(theorem: Theorem, judgements: Sequence[_Judgement]) -> dict[str, Verdict]:
+    """Return the verdict on each run by itself; nothing if there is only one."""
+    runs: dict[str, list[_Judgement]] = {}
+    for judgement in judgements:
+        runs.setdefault(judgement.run, []).append(judgement)
+    if len(runs) < 2:
+        return {}
+    return {name: _combine(theorem, part).verdict for name, part in runs.items()}
 
 
 def _absent(theorem: Theorem) -> AuditEntry:
@@ -224,6 +257,7 @@ def _absent(theorem: Theorem) -> AuditEntry:
         assumptions=(),
         counts={},
         frequency=None,
+        by_run={},
     )
 
 

@@ -24,6 +24,9 @@ from inertial.theory.start import Start
 
 _VARIABLES = ("loss", "status", "diverged_at", "eigenvalue", "eta", "beta", "gamma")
 
+_MISSING = "missing"
+"""Status of a run that a study still lacks."""
+
 _SAME_LOSS = {"float32": 1e-3, "float64": 1e-9}
 """Relative difference of the first loss up to which a rebuilt start counts as the run's."""
 
@@ -89,6 +92,12 @@ def gather(run: StoredRun, *, data_dir: str | Path | None = None) -> Gathered:
     return Gathered(run, replace(evidence, inputs=data.x), data.y, tuple(notes))
 
 
+def seeds(run: StoredRun) -> list[int]:
+    """Seeds on which at least one method is there; a study may lack runs."""
+    there = (run.arrays["status"] != _MISSING).any("method")
+    return [int(seed) for seed in run.arrays["seed"].values[there.values]]
+
+
 def at_seed(gathered: Gathered, seed: int) -> Evidence:
     """Add the random start of `seed`, if it is the one that the run recorded."""
     evidence, run = gathered.evidence, gathered.run
@@ -96,7 +105,8 @@ def at_seed(gathered: Gathered, seed: int) -> Evidence:
         return evidence
     start = Start(evidence.inputs, gathered.targets, int(run.manifest["settings"]["width"]), seed)
     rebuilt = float(start.residual @ start.residual / 2)
-    recorded = np.atleast_1d(run.arrays["loss"].sel({"seed": seed}).isel({"step": 0}).values)
+    part = run.arrays.sel({"seed": seed})
+    recorded = part["loss"].isel({"step": 0}).values[part["status"].values != _MISSING]
     allowed = _SAME_LOSS[run.manifest["settings"]["precision"]] * rebuilt
     if np.abs(recorded - rebuilt).max() <= allowed:
         return replace(evidence, at_start=start)
@@ -111,6 +121,8 @@ def along(
     run = gathered.run
     for index, name in enumerate(str(name) for name in run.arrays["method"].values):
         part = run.arrays.isel({"method": index}).sel({"seed": seed})
+        if part["status"].item() == _MISSING:
+            continue
         method = Method(**run.manifest["methods"][index])
         records, problem = _records(part, method, run.manifest["settings"])
         whole = replace(

@@ -80,7 +80,8 @@
     const first = series.loss ? Math.max(...methods.flatMap((_, i) => there(i).map((j) => record("loss", i, j)[0]))) : 0;
     const kept = (one) => ({ ...one, y: one.y.map((v) => (v <= 1e6 * first ? v : NaN)) });
     const some = (name, make) => (series[name] ? make() : []);
-    return { ...given, series, flows, methods, steps, have, banded, dashed, dotted, table, kept, some };
+    const kernel = given.kernel && { ...panelOf({ ...given.kernel, kernel: null }), least: given.kernel.least };
+    return { ...given, series, flows, methods, steps, kernel, have, banded, dashed, dotted, table, kept, some };
   }
 
   /* The figures that every panel has; `file` names what they are saved as. */
@@ -101,6 +102,24 @@
         label: "Share of changed activation patterns", x: STEP, y: { title: "share of changed patterns" },
         series: some("pattern_change", () => banded("pattern_change")), table: () => table(have("pattern_change")),
       },
+      ...(panel.kernel ? kernelFigures(panel.kernel) : {}),
+    };
+  }
+
+  /* The network's own kernel, where it was measured. */
+  function kernelFigures(kernel) {
+    const ends = [kernel.steps[0], kernel.steps[kernel.steps.length - 1]];
+    const bound = (share, name) => (kernel.least === null ? [] : [{ name, colour: "ink", keys: [name], x: ends, y: [share, share].map((s) => s * kernel.least), dash: "2 4", width: 1.6 }]);
+    const table = () => kernel.table(["drift_spectral", "drift_frobenius", "smallest"]);
+    return {
+      drift: {
+        label: "Drift of the kernel from its start, spectral norm", x: STEP, y: { log: true, title: "|Hₜ − H₀|" }, table,
+        series: [...kernel.banded("drift_spectral"), ...bound(0.25, "λ₀/4")],
+      },
+      smallest: {
+        label: "Smallest eigenvalue of the kernel along the run", x: STEP, y: { log: true, title: "smallest eigenvalue of Hₜ" }, table,
+        series: [...kernel.banded("smallest"), ...bound(0.5, "λ₀/2")],
+      },
     };
   }
 
@@ -117,46 +136,26 @@
     panel.others.forEach(({ name, title }, i) => add(`other-${i}`, {
       label: title, x: STEP, y: { title: name }, series: panel.banded(name), table: () => panel.table([name]), file: name.replace(/[^\w-]/g, "-"),
     }));
-    if (page.spectrum) spectrum();
-    if (kernel) drawKernel();
   }
 
-  /* ---- the spectrum, and the kernel along the run ---- */
+  /* ---- the spectrum ---- */
 
-  const eigenvalues = page.spectrum && unpack(page.spectrum.eigenvalue);
-  const weights = page.spectrum && unpack(page.spectrum.weight);
-
-  function spectrum() {
+  function spectrum({ id, file, ...packed }, options) {
+    const eigenvalues = unpack(packed.eigenvalue), weights = unpack(packed.weight);
     const rank = Array.from(eigenvalues, (_, i) => i + 1);
     const falling = Array.from(eigenvalues).reverse();
     let sum = 0;
     const total = weights.reduce((a, b) => a + b, 0);
     const share = Array.from(weights).reverse().map((w) => (sum += w) / total);
-    const numbers = () => ({ columns: ["mode", "eigenvalue", "weight"], rows: Array.from(eigenvalues, (l, i) => [i, l, weights[i]]) });
-    const plain = { height: 300, plain: true, table: numbers };
-    add("spectrum", {
-      ...plain, label: "Eigenvalues of the kernel, largest first", x: { title: "rank", log: true, domain: [0.9, rank.length * 1.1] }, y: { title: "eigenvalue", log: true },
+    const table = () => ({ columns: ["mode", "eigenvalue", "weight"], rows: Array.from(eigenvalues, (l, i) => [i, l, weights[i]]) });
+    const domain = [0.9, rank.length * 1.1];
+    add(`${id}spectrum`, {
+      ...options, plain: true, table, file: `${file}spectrum`, label: "Eigenvalues of the kernel, largest first", x: { title: "rank", log: true, domain }, y: { title: "eigenvalue", log: true },
       series: [{ name: "", colour: "ink", x: rank, y: falling, dots: rank.length > 300 ? 1.8 : 2.6 }],
     });
-    add("weight", {
-      ...plain, label: "Share of the initial loss in the largest modes", x: { title: "number of modes", log: true, domain: [0.9, rank.length * 1.1] }, y: { title: "share of the initial loss", domain: [0, 1.04] },
+    add(`${id}weight`, {
+      ...options, plain: true, table, file: `${file}weight`, label: "Share of the initial loss in the largest modes", x: { title: "number of modes", log: true, domain }, y: { title: "share of the initial loss", domain: [0, 1.04] },
       series: [{ name: "", colour: "ink", x: rank, y: share, width: 2.2 }, { name: "", colour: "ink", x: rank, y: share, dots: 2 }],
-    });
-  }
-
-  const kernel = page.kernel && panelOf({ ...page.kernel, flows: [] });
-
-  function drawKernel() {
-    const ends = [kernel.steps[0], kernel.steps[kernel.steps.length - 1]];
-    const bound = (share, name) => (page.kernel.least === null ? [] : [{ name, colour: "ink", keys: [name], x: ends, y: [share, share].map((s) => s * page.kernel.least), dash: "2 4", width: 1.6 }]);
-    const table = () => kernel.table(["drift_spectral", "drift_frobenius", "smallest"]);
-    add("drift", {
-      label: "Drift of the kernel from its start, spectral norm", x: STEP, y: { log: true, title: "|Hₜ − H₀|" }, table,
-      series: [...kernel.banded("drift_spectral"), ...bound(0.25, "λ₀/4")],
-    });
-    add("smallest", {
-      label: "Smallest eigenvalue of the kernel along the run", x: STEP, y: { log: true, title: "smallest eigenvalue of Hₜ" }, table,
-      series: [...kernel.banded("smallest"), ...bound(0.5, "λ₀/2")],
     });
   }
 
@@ -166,11 +165,13 @@
     for (const group of groups) {
       const members = panels.filter((panel) => panel.group === group);
       const specs = members.map(figuresOf);
+      const names = new Set(specs.flatMap(Object.keys));
       const legend = legendOf(specs.flatMap((spec) => [...spec.convergence.series, ...spec.distance.series]), toggles);
       $(`g${group}-legend`).replaceChildren(legend);
-      for (const name of Object.keys(specs[0])) {
-        const shown = specs.flatMap((spec) => spec[name].series).filter((one) => !one.keys.some((key) => toggles.hidden.has(key)));
+      for (const name of names) {
+        const shown = specs.flatMap((spec) => spec[name]?.series ?? []).filter((one) => !one.keys.some((key) => toggles.hidden.has(key)));
         specs.forEach((spec, i) => {
+          if (!spec[name]) return;
           const y = { ...spec[name].y, domain: domainOf(shown, spec[name].y.log, 1e-12) };
           add(`${members[i].id}${name}`, { ...spec[name], y, plain: true, legend, height: 230, file: `${members[i].file}${name}` });
         });
@@ -212,6 +213,7 @@
   function figures() {
     if (single) drawRun(panels[0]);
     else drawStudy();
+    for (const one of page.spectra) spectrum(one, { height: single ? 300 : 230 });
   }
 
   window.inertial = { page, panels };
