@@ -11,11 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
+import xarray as xr
 
 from inertial._checks import InvalidInput
 from inertial._types import Inputs
@@ -29,6 +31,7 @@ from inertial.problem.network import Network
 from inertial.problem.span import Span, span
 from inertial.study.config import DataSet
 from inertial.study.job import Run, load_data
+from inertial.study.records import write_record
 from inertial.study.space import (
     Shape,
     checkpoint_bytes,
@@ -47,6 +50,9 @@ _TIMED_LOOKS = 5
 
 _SETUP_ROWS = 2000
 """Rows on which setting up a data set is timed."""
+
+_STORED = 7
+"""Arrays in a run's file."""
 
 _GROWTH = (2.5, 3.0)
 """Range of the power of n in the time of a decomposition; small ones grow more slowly."""
@@ -112,6 +118,7 @@ def predict(
         shape = Shape(*dimensions(job.data), job.width, job.precision)
         timing = _interpolated(shape, sizes[job.data])
         total = timing.step * (job.steps + 1) + timing.around + _forecast(shape.n, job.steps)
+        total += _storing()
         if setups[job.data] < workers:
             known = spectra is not None and spectrum_file(spectra, run.data_sha256).exists()
             total += _setup(job.data, known)
@@ -255,6 +262,19 @@ def _forecast(n: int, steps: int) -> float:
     began = time.perf_counter()
     forecast_loss(nesterov(0.5, 0.9), eigenvalues, np.ones(n), part)
     return (time.perf_counter() - began) * (steps + 1) / len(part)
+
+
+@cache
+def _storing() -> float:
+    """Seconds to write a run's file, nearly all of them for its parts and not for its length."""
+    arrays = xr.Dataset({f"array {i}": ("step", np.zeros(100)) for i in range(_STORED)})
+    taken = []
+    with TemporaryDirectory() as folder:
+        for _ in range(3):  # the first imports what writes
+            began = time.perf_counter()
+            write_record(Path(folder) / "run.nc", arrays)
+            taken.append(time.perf_counter() - began)
+    return min(taken)
 
 
 def _wall(seconds: Sequence[float], workers: int) -> float:

@@ -53,20 +53,7 @@ class Folder:
 
     def write(self, run: Run, arrays: xr.Dataset) -> None:
         """Store a run, whole or not at all, and drop its checkpoint."""
-        path = self.run_file(run)
-        partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-        # Checksums, so that damage inside the file shows when it is read.
-        checksums = {name: {"fletcher32": True} for name in arrays.data_vars}
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            arrays.to_netcdf(partial, engine="h5netcdf", encoding=checksums)
-            with partial.open("rb") as file:
-                os.fsync(file.fileno())
-            partial.replace(path)
-        except OSError as error:
-            raise cannot_write(path, error) from None
-        finally:
-            _remove(partial)
+        write_record(self.run_file(run), arrays)
         self._tidy(run)
 
     def _tidy(self, run: Run) -> None:
@@ -79,6 +66,23 @@ class Folder:
         """Write the index of a study."""
         document = {"study": asdict(study), "runs": entries}
         write_json(self.path / "studies" / f"{study.name}.json", document)
+
+
+def write_record(path: Path, arrays: xr.Dataset) -> None:
+    """Write a run to a file, whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    # Checksums, so that damage inside the file shows when it is read.
+    checksums = {name: {"fletcher32": True} for name in arrays.data_vars}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        arrays.to_netcdf(partial, engine="h5netcdf", encoding=checksums)
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    finally:
+        _remove(partial)
 
 
 def read_record(path: Path) -> xr.Dataset | None:
