@@ -34,15 +34,16 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def known(clock, monkeypatch):  # noqa: ARG001 - it goes on from there
-    """Besides, setting up takes 7 s."""
+    """Besides, setting up takes 7 s and storing a run 0.5 s."""
     monkeypatch.setattr(cost, "_setup", lambda *_: 7.0)
+    monkeypatch.setattr(cost, "_storing", lambda: 0.5)
 
 
 @pytest.mark.usefixtures("known")
 def test_time_is_the_sum_of_its_parts():
     predicted = predict(runs(STUDY))
     steps = 100 * 2 * (0.2 + 0.3 + 0.4)
-    assert predicted.seconds == pytest.approx(steps + 6 * (2 + 1) + 3 * 5 + 7)
+    assert predicted.seconds == pytest.approx(steps + 6 * (2 + 1 + 0.5) + 3 * 5 + 7)
     assert sum(predicted.per_run) == pytest.approx(predicted.seconds)
     # What this process has timed itself, the two ends, it need not compile again.
     assert predict(runs(STUDY), warm=True).seconds == pytest.approx(predicted.seconds - 2 * 5)
@@ -60,8 +61,8 @@ def test_workers_share_the_time():
 
 @pytest.mark.usefixtures("known")
 def test_every_worker_sets_up_and_compiles_by_itself():
-    # Steps, start and forecast of widths 20, 30 and 40, two seeds each; then what comes on top.
-    work = np.array([23.0, 23, 33, 33, 43, 43])
+    # Steps, start, forecast and storing at widths 20, 30 and 40, two seeds each; then the rest.
+    work = np.array([23.5, 23.5, 33.5, 33.5, 43.5, 43.5])
     for workers, extra in (
         (1, [12, 0, 5, 0, 5, 0]),
         (2, [12, 12, 5, 5, 5, 5]),
