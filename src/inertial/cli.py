@@ -7,7 +7,6 @@ Ctrl-C or SIGTERM, 141 for a pipe that was closed.
 
 import os
 import shlex
-import signal
 import sys
 import warnings
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 
 from inertial import __version__
 from inertial._checks import InvalidInput, one_of
+from inertial.interrupts import every_interrupt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -565,12 +565,12 @@ def _say(kind: str, text: str) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake ends with one sentence and exit code 2."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
         warnings.showwarning = lambda message, *_, **__: _say("warning", str(message))
         try:
-            app(arguments, exit_on_error=False, print_error=False)
+            with every_interrupt():
+                app(arguments, exit_on_error=False, print_error=False)
         except (InvalidInput, CycloptsError) as error:
             hint = ""
             if isinstance(error, MissingArgumentError) and "--methods" in (arguments or sys.argv):
