@@ -32,11 +32,10 @@ steps = 40
 """
 
 
-def long_study(seeds):
+def long_study(seeds, steps=8000):
     """Runs of a second or so: long enough to kill the worker that computes one."""
-    return Study(
-        "long", (DataSet("sphere", rows=24, dim=4),), ("nesterov",), ("paper",), (30,), seeds, 8000
-    )
+    data = (DataSet("sphere", rows=24, dim=4),)
+    return Study("long", data, ("nesterov",), ("paper",), (30,), seeds, steps)
 
 
 def free(missing, **_):
@@ -105,15 +104,16 @@ def test_a_worker_killed_in_mid_run_hands_it_to_the_other(far, tmp_path):
         client.wait_for_workers(2, timeout=90)
 
         def kill_one():
-            while not list(tmp_path.glob("checkpoints/*.npz")):
+            busy = None
+            while busy is None or not list(tmp_path.glob("checkpoints/*.npz")):
                 time.sleep(0.02)
-            busy = next(at for at, tasks in client.processing().items() if tasks)
+                busy = next((at for at, tasks in client.processing().items() if tasks), None)
             os.kill(pids[busy], signal.SIGKILL)
 
         pids = alive(client)
         killer = threading.Thread(target=kill_one, daemon=True)
         killer.start()
-        study = long_study((0, 1))
+        study = long_study((0, 1), steps=24_000)
         report = run_study(study, Folder(tmp_path), engine=engine(client, 0.05), predictor=free)
         killer.join(timeout=10)
         assert (report.computed, report.failures) == (2, ())
