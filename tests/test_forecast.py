@@ -1,5 +1,7 @@
 """Forecasts against the dense residual recursion and brute-force step counts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -19,6 +21,7 @@ from inertial import (
     steps_to,
 )
 from inertial.dynamics import forecast as module
+from inertial.dynamics.modes import amplification, stability_limit
 
 METHODS = [
     gradient_descent(0.3),
@@ -119,6 +122,46 @@ def test_no_step_is_lost_between_the_blocks_of_a_search(problem, method, monkeyp
         # The fraction is a hair above this record and below the one before.
         fraction = run.loss[t] / run.loss[0] * (1 + 1e-10)
         assert steps_to(method, spectrum.eigenvalues, weights, fraction) == t
+
+
+@given(
+    st.integers(0, 2**31),
+    st.sampled_from([heavy_ball, nesterov]),
+    st.floats(0.01, 1.02),
+    st.floats(-4, 0),
+    st.floats(-8, -0.1),
+)
+def test_a_search_by_blocks_is_one_step_by_step(seed, family, share, friction, decades):
+    """For stiff spectra, near the limit of stability and above it, down to 1e-8 of the loss."""
+    rng = np.random.default_rng(seed)
+    eigenvalues = np.sort(10 ** rng.uniform(-5, 0, 20))
+    weights = 10 ** rng.uniform(-3, 0, 20)
+    unit = family(1.0, 1 - 10**friction)
+    method = replace(unit, eta=share * stability_limit(unit) / eigenvalues[-1])
+    loss = forecast_loss(method, eigenvalues, weights, np.arange(4001))
+    fraction = 10**decades
+    reached = np.flatnonzero(loss <= fraction * 0.5 * weights.sum())
+    expected = int(reached[0]) if reached.size else None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_BLOCK", 1)
+        patch.setattr(module, "_FIRST", 50)
+        assert steps_to(method, eigenvalues, weights, fraction, limit=4000) == expected
+
+
+def test_a_search_far_out_is_cheap(monkeypatch):
+    """What is evaluated in closed form is the ends of blocks, a small share of the steps."""
+    evaluated = []
+
+    def counted(method, eigenvalues, steps):
+        evaluated.append(len(steps))
+        return amplification(method, eigenvalues, steps)
+
+    monkeypatch.setattr(module, "amplification", counted)
+    monkeypatch.setattr(module, "_BLOCK", 2**10)
+    eigenvalues = np.array([1e-5, 1.0])
+    step = steps_to(heavy_ball(0.1, 0.5), eigenvalues, np.ones(2), 1e-2)
+    assert step > 100_000
+    assert sum(evaluated) < 0.1 * step
 
 
 def test_a_stable_forecast_that_first_grows_is_followed_down(monkeypatch):
