@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from inertial import load
 from inertial.dynamics.step import layout
 from inertial.study import cost, spectra
 from inertial.study.config import DataSet, Study
@@ -72,10 +73,21 @@ def test_every_worker_sets_up_and_compiles_by_itself():
         np.testing.assert_allclose(predict(runs(STUDY), workers=workers).per_run, work + extra)
 
 
+@pytest.mark.parametrize(("square", "cubic"), [(3e-6, 2e-9), (0, 1e-9), (1e-6, 0)])
+def test_a_decomposition_is_carried_on_by_its_two_powers(monkeypatch, square, cubic):
+    monkeypatch.setattr(
+        cost, "_setting_up", lambda _, rows: (0.25, square * rows**2 + cubic * rows**3)
+    )
+    data = load("sphere", n=64)
+    for rows in (64, 32, 10):
+        expected = 0.25 + square * 64**2 + cubic * 64**3
+        assert cost.decomposing(data, rows) == pytest.approx(expected)
+
+
 @pytest.mark.usefixtures("clock")
 def test_a_kept_spectrum_is_not_charged(tmp_path, monkeypatch):
     # A decomposition that would take longer than any test: an hour.
-    monkeypatch.setattr(cost, "_decomposing", lambda _: 3600.0)
+    monkeypatch.setattr(cost, "decomposing", lambda _: 3600.0)
     monkeypatch.setattr(spectra, "_LEAST_ROWS", 20)
     study = replace(STUDY, data=(DataSet("sphere", rows=24, dim=4, seed=5),))
     cost._setup.cache_clear()

@@ -6,13 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
 
 from inertial import InvalidInput, infinite_gram, load
+from inertial.dynamics.modes import spectral_radius
 from inertial.reproduce import beyond, bu2021, catalog, console, formulas, liu2022, pilot, run
 from inertial.reproduce.catalog import EMBEDDED, ITEMS, data_sets, find, found
 from inertial.reproduce.item import QUICK
 from inertial.reproduce.page import write_page
 from inertial.reproduce.run import make, redraw
+from inertial.study import execution
 from inertial.study.config import DataSet
 from inertial.study.console import announce
 from inertial.study.cost import Prediction
@@ -272,34 +276,53 @@ def test_a_column_that_is_constant_over_the_first_rows_is_no_obstacle(tmp_path, 
     assert np.isnan(pilot.predict_item(item, (data,), TINY).seconds)
 
 
-def test_compilation_is_not_in_a_pilot_s_time(monkeypatch):
-    order = []
-    monkeypatch.setattr(pilot, "survey", lambda data: order.append(("compiled", len(data.y))))
-
-    def compute(data, _scale):
-        order.append(("timed", data[0].rows))
-        return xr.Dataset()
-
-    item = replace(find("liu2022/table1"), compute=compute)
-    pilot.predict_item(item, data_sets(("digits",), TINY, trained=False), TINY)
-    quarter = [("compiled", 7), ("timed", 7)]
-    assert order == [*quarter, *quarter, ("compiled", 15), ("timed", 15)]
-
-
-def test_a_pilot_carries_the_time_on_as_a_power_of_the_rows(monkeypatch):
-    monkeypatch.setattr(pilot, "survey", lambda _: None)
+def test_a_pilot_times_the_item_apart_from_its_kernels(monkeypatch):
+    """Loading 2 s and a kernel 5 s a data set; own work 1 s on a quarter, 4 s on half: c n^2."""
+    monkeypatch.setattr(pilot, "decomposing", lambda *_: 5.0)
+    monkeypatch.setattr(pilot, "prepare", lambda _: None)
     monkeypatch.setattr(pilot.time, "perf_counter", lambda: next(clock))
-    item = replace(find("liu2022/table1"), compute=lambda *_: xr.Dataset(coords={"data": [0]}))
-    for sets in (EMBEDDED, ("digits",)):
-        clock = iter([0.0, 9.0, 10.0, 11.0, 20.0, 24.0])  # once 9 s; a quarter 1 s, half 4 s
-        data = data_sets(sets, TINY, trained=False)
-        rows = np.array([len(load_data(one).y) for one in data])
-        seconds = 16 * np.sum((rows / rows[0]) ** 2)
-        assert pilot.predict_item(item, data, TINY).seconds == pytest.approx(seconds)
-    clock = iter([0.0, 1.0, 1.0, 2.0, 10.0, 11.0])
-    item = replace(item, compute=lambda *_: xr.Dataset())  # one data set is all it looks at
+    item = replace(find("liu2022/table1"), compute=lambda *_: None)
     data = data_sets(EMBEDDED, TINY, trained=False)
-    assert pilot.predict_item(item, data, TINY).seconds == pytest.approx(1)
+    first, second = (len(load_data(one).y) for one in data)
+    for uses, expected in (
+        ("all", 2 * (2 + 5) + 16 * (1 + (second / first) ** 2)),
+        ("first", 2 + 5 + 16),
+        ("none", 0),
+    ):
+        clock = iter([0.0, 9.0, 10.0, 11.0, 20.0, 24.0, 30.0, 32.0, 40.0, 42.0])
+        predicted = pilot.predict_item(replace(item, uses=uses), data, TINY)
+        assert predicted.seconds == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("item", [one for one in ITEMS if one.compute is not None])
+def test_an_item_uses_the_data_it_says(item):
+    """The kernels that it asks for are those of all data sets, of the first, or none."""
+    data = data_sets(EMBEDDED, TINY, trained=False)
+    asked = []
+
+    def load(one):
+        asked.append(one)
+        return load_data(one)
+
+    execution._prepared.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(execution, "load_data", load)
+        item.compute(data, TINY)
+    assert asked == {"all": [*data], "first": [data[0]], "none": []}[item.uses]
+
+
+@given(
+    st.integers(0, 2**31),
+    st.sampled_from(beyond.MOMENTUM),
+    st.floats(0.01, 4),
+    st.floats(0, 0.9999),
+)
+def test_the_ends_of_a_spectrum_decide_the_radius(seed, name, share, beta):
+    """As a phase diagram takes them, below and above the limit of stability."""
+    values = np.sort(10 ** np.random.default_rng(seed).uniform(-5, 0, 200))
+    method = beyond._method(name, share / values[-1], beta)
+    whole, ends = (spectral_radius(method, some) for some in (values, values[[0, -1]]))
+    assert ends == pytest.approx(whole, rel=1e-7)  # a double root keeps half of the digits
 
 
 def test_the_page_lists_every_item_and_escapes(tmp_path):

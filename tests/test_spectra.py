@@ -8,7 +8,7 @@ from inertial import InvalidInput, load
 from inertial.study import execution, spectra
 from inertial.study.config import DataSet, Study
 from inertial.study.cost import Prediction
-from inertial.study.execution import prepare, tuned
+from inertial.study.execution import _prepared, tuned
 from inertial.study.records import Folder
 from inertial.study.runner import run_study
 from inertial.study.spectra import surveyed
@@ -17,10 +17,10 @@ from inertial.study.spectra import surveyed
 @pytest.fixture(autouse=True)
 def every_size_is_kept(monkeypatch):
     monkeypatch.setattr(spectra, "_LEAST_ROWS", 20)
-    prepare.cache_clear()
+    _prepared.cache_clear()
     tuned.cache_clear()
     yield
-    prepare.cache_clear()
+    _prepared.cache_clear()
     tuned.cache_clear()
 
 
@@ -100,10 +100,10 @@ def test_runs_after_an_interruption_use_the_study_s_spectrum(tmp_path, monkeypat
     study = Study("small", sets, ("nesterov",), widths=(20,), seeds=(0,), steps=5)
     calls = counted(monkeypatch)
     first = run_study(study, Folder(tmp_path), predictor=free)
-    for cached in (prepare, tuned):
+    for cached in (_prepared, tuned):
         cached.cache_clear()  # as in another process
     first.folder.run_file(first.runs[0]).unlink()
     second = run_study(study, Folder(tmp_path), predictor=free)
     assert (second.computed, len(calls)) == (1, 1)
     assert len(list((tmp_path / "spectra").iterdir())) == 1
-    assert execution.prepare.cache_info().misses == 1
+    assert execution._prepared.cache_info().misses == 1

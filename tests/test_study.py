@@ -439,7 +439,7 @@ def test_two_processes_share_a_study(tmp_path):
 
 def test_the_spectrum_of_a_data_set_is_computed_once(tmp_path, monkeypatch):
     calls = []
-    execution.prepare.cache_clear()
+    execution._prepared.cache_clear()
     surveyed = execution.surveyed
     monkeypatch.setattr(
         execution, "surveyed", lambda data, to: calls.append(data) or surveyed(data, to)

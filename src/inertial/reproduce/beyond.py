@@ -4,10 +4,11 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from inertial._types import Eigenvalues, MethodName
+from inertial._types import MethodName
 from inertial.dynamics.method import Method, heavy_ball, nesterov
 from inertial.dynamics.modes import spectral_radius, stability_limit
 from inertial.dynamics.tuning import RULES
+from inertial.problem.spectrum import Extremes
 from inertial.report.series import forecast_error
 from inertial.reproduce.item import Claim, Item, Scale, known, of_data
 from inertial.reproduce.liu2022 import log_slope, width_study
@@ -32,12 +33,14 @@ def phase(data: tuple[DataSet, ...], _scale: Scale) -> xr.Dataset:
     names, radius, tuned_at, limits, sizes = [], [], [], [], []
     for item in data:
         landscape = prepare(item).landscape
-        values, largest = landscape.spectrum.eigenvalues, landscape.extremes.largest
+        ends = landscape.extremes
         names.append(landscape.data.provenance.name)
         sizes.append(landscape.data.provenance.n)
-        radius.append([_radii(name, values) for name in MOMENTUM])
+        radius.append([_radii(name, ends) for name in MOMENTUM])
         limits.append([[stability_limit(_method(m, 1.0, b)) for b in _BETAS] for m in MOMENTUM])
-        tuned_at.append([[_point(item, rule, m, largest) for rule in _RULES] for m in MOMENTUM])
+        tuned_at.append(
+            [[_point(item, rule, m, ends.largest) for rule in _RULES] for m in MOMENTUM]
+        )
     points = np.array(tuned_at)
     along = ("data", "method")
     return xr.Dataset(
@@ -94,9 +97,9 @@ def _method(name: MethodName, eta: float, beta: float) -> Method:
     return (heavy_ball if name == "heavy_ball" else nesterov)(eta, beta)
 
 
-def _radii(name: MethodName, values: Eigenvalues) -> Float[np.ndarray, "b e"]:
-    """Spectral radius on the grid."""
-    scaled = values / values[-1]
+def _radii(name: MethodName, ends: Extremes) -> Float[np.ndarray, "b e"]:
+    """Spectral radius on the grid: along the spectrum it falls, then rises, so its ends decide."""
+    scaled = np.array([ends.smallest, ends.largest]) / ends.largest
     rows = [
         [spectral_radius(_method(name, float(e), float(b)), scaled) for e in _ETAS] for b in _BETAS
     ]

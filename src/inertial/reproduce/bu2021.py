@@ -141,5 +141,6 @@ ITEMS = (
         illustration_claims,
         "flows",
         compute=illustration,
+        uses="first",
     ),
 )

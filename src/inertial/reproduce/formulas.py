@@ -181,6 +181,7 @@ ITEMS = (
         rate_claims,
         "rate",
         compute=rate,
+        uses="none",
     ),
     Item(
         "wang2020/fig1",
@@ -189,6 +190,7 @@ ITEMS = (
         theta_claims,
         "theta",
         compute=theta,
+        uses="none",
     ),
     Item(
         "wang2020/iterations",

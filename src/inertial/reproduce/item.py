@@ -51,6 +51,9 @@ PAPER = Scale(
 SCALES = {scale.name: scale for scale in (QUICK, PAPER)}
 
 
+Compute = Callable[[tuple[DataSet, ...], Scale], xr.Dataset]
+
+
 @dataclass(frozen=True)
 class Item:
     """A figure or table.
@@ -69,6 +72,8 @@ class Item:
         From data sets and scale to the runs it takes, or None if nothing is trained.
     compute
         From data sets and scale to the result, if nothing is trained.
+    uses
+        Which data sets `compute` looks at.
 
     """
 
@@ -78,7 +83,8 @@ class Item:
     claims: Callable[[xr.Dataset], list[Claim]]
     figure: str
     study: Callable[[tuple[DataSet, ...], Scale], Study] | None = None
-    compute: Callable[[tuple[DataSet, ...], Scale], xr.Dataset] | None = None
+    compute: Compute | None = None
+    uses: Literal["all", "first", "none"] = "all"
 
 
 def verdict(holds: bool | None) -> Verdict:  # noqa: FBT001 - the verdict's only question

@@ -141,11 +141,12 @@ def method_claims(variable: str, words: str) -> Callable[[xr.Dataset], list[Clai
 
 def table1(data: tuple[DataSet, ...], _scale: Scale) -> xr.Dataset:
     """Evaluate the rules, their exact and claimed factors per step, and the forecast steps."""
-    rows: dict[str, list[list[float]]] = {}
-    sizes = []
+    rows: dict[str, list[float]] = {}
+    sizes, names = [], []
     for item in data:
         landscape = prepare(item).landscape
         ends, provenance = landscape.extremes, landscape.data.provenance
+        names.append(provenance.name)
         sizes.append((provenance.n, provenance.d, ends.smallest, ends.largest))
         root = np.sqrt(4 / 3 * ends.condition_number + 1 / 3)
         claimed = {
@@ -168,13 +169,13 @@ def table1(data: tuple[DataSet, ...], _scale: Scale) -> xr.Dataset:
                 },
             }
             for key, value in row.items():
-                rows.setdefault(key, []).append([float(value)])
+                rows.setdefault(key, []).append(float(value))
     shape = (len(data), len(METHODS))
     variables = {k: (("data", "method"), np.array(v).reshape(shape)) for k, v in rows.items()}
     n, d, smallest, largest = (("data", np.array(column)) for column in zip(*sizes, strict=True))
     return xr.Dataset(
         {**variables, "n": n, "d": d, "lambda_min": smallest, "lambda_max": largest},
-        coords={"data": [prepare_name(item) for item in data], "method": list(METHODS)},
+        coords={"data": names, "method": list(METHODS)},
         attrs={"rule": "paper"},
     )
 
@@ -209,11 +210,6 @@ def table1_claims(result: xr.Dataset) -> list[Claim]:
             )
         )
     return claims
-
-
-def prepare_name(item: DataSet) -> str:
-    """Return the name a data set has in results."""
-    return prepare(item).landscape.data.provenance.name
 
 
 def _compared(

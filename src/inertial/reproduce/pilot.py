@@ -1,10 +1,8 @@
-"""What an item without training will take, from smaller ones timed on this machine.
+"""What an item without training will take, from parts of its data sets timed on this machine.
 
-It is made with a quarter and with half of the rows of the first data set; the time is carried on as
-a power of n, to the whole of it and to the other data sets if the item goes through all of them.
-The kernel is compiled for each of the sizes before the clock starts: a constant in both times would
-flatten the power.  Where the work is a search whose length the data decide, this can be off by a
-factor of two.
+Every data set that the item goes through is loaded, and its kernel's decomposition timed on half of
+the rows.  The item's own work is timed on a quarter and on half of the first one, and carried on as
+a power of n.
 """
 
 import time
@@ -13,15 +11,15 @@ from dataclasses import replace
 import numpy as np
 
 from inertial._checks import InvalidInput
-from inertial.problem.landscape import survey
-from inertial.reproduce.item import Item, Scale
+from inertial.reproduce.item import Compute, Item, Scale
 from inertial.study.config import DataSet
-from inertial.study.cost import Prediction
+from inertial.study.cost import Prediction, decomposing
+from inertial.study.execution import prepare
 from inertial.study.job import load_data
-from inertial.study.space import dimensions, kernel_memory
+from inertial.study.space import kernel_memory
 
 _GROWTH = (0.0, 3.0)
-"""Range of the power: from formulas, which have no rows, to the decomposition of a kernel."""
+"""Range of the power: from what looks at the ends of the spectrum to a decomposition."""
 
 
 def predict_item(item: Item, data: tuple[DataSet, ...], scale: Scale) -> Prediction:
@@ -32,21 +30,36 @@ def predict_item(item: Item, data: tuple[DataSet, ...], scale: Scale) -> Predict
     """
     if item.compute is None:
         raise ValueError(f"{item.key} trains: its study predicts the cost")
-    if not data:
+    sets = {"all": data, "first": data[:1], "none": ()}[item.uses]
+    if not sets:
         return Prediction(0.0, (), kernel_memory(()), 0, 1)
-    taken = []
-    rows = [dimensions(one)[0] for one in data]
     try:
-        for part in (4, 4, 2):  # what is done once, such as importing, is in the first
-            some = replace(data[0], rows=max(2, rows[0] // part))
-            survey(load_data(some))
-            began = time.perf_counter()
-            result = item.compute((some,), scale)
-            taken.append(time.perf_counter() - began)
+        own = _own(item.compute, sets[0], scale)
     except InvalidInput:
-        return Prediction(np.nan, (np.nan,), kernel_memory(data), 0, 1)
+        own = np.nan, 1.0
+    seconds = sum(_seconds(one, *own) for one in sets)
+    return Prediction(seconds, (seconds,), kernel_memory(sets), 0, 1)
+
+
+def _own(compute: Compute, data: DataSet, scale: Scale) -> tuple[float, float]:
+    """Seconds of an item's own work on a data set that is prepared, c n^p: c and p."""
+    n = len(load_data(data).y)
+    taken = []
+    for part in (4, 4, 2):  # what is done once, such as importing, is in the first
+        some = (replace(data, rows=max(2, n // part)),)
+        prepare(some[0])
+        began = time.perf_counter()
+        compute(some, scale)
+        taken.append(time.perf_counter() - began)
     _, quarter, half = taken
     power = float(np.clip(np.log2(half / quarter), *_GROWTH))
-    sizes = np.array(rows if "data" in result.dims else rows[:1]) / rows[0]
-    seconds = float(half * 2**power * np.sum(sizes**power))
-    return Prediction(seconds, (seconds,), kernel_memory(data), 0, 1)
+    return float(half / (n / 2) ** power), power
+
+
+def _seconds(data: DataSet, factor: float, power: float) -> float:
+    """Seconds to load and decompose a data set, and for the item's own work on it."""
+    began = time.perf_counter()
+    whole = load_data(data)
+    loading = time.perf_counter() - began
+    n = len(whole.y)
+    return float(loading + decomposing(whole, max(2, n // 2)) + factor * n**power)

@@ -3,7 +3,7 @@ r"""What a study will take, from a few steps timed on this machine; `space` adds
 Neurons pass in tiles of equal shape, so a step takes :math:`a + b k` for k tiles, and a and b
 follow from timing the real trainer on one and on three tiles; between the narrowest and the widest
 network of a study they are interpolated.  Setting up a data set is timed on its first rows and
-scaled by the cube of n, which the decomposition of the kernel takes.
+carried on to all of them.
 """
 
 import time
@@ -54,8 +54,8 @@ _SETUP_ROWS = 2000
 _STORED = 7
 """Arrays in a run's file."""
 
-_GROWTH = (2.5, 3.0)
-"""Range of the power of n in the time of a decomposition; small ones grow more slowly."""
+_SETUP_LOOKS = 4
+"""How often that is done at most: once to compile, then to be timed."""
 
 
 @dataclass(frozen=True)
@@ -227,31 +227,37 @@ def _setup(data: DataSet, known: bool) -> float:  # noqa: FBT001 - for the cache
     if known:
         return loading
     try:
-        return loading + _decomposing(whole)
+        return loading + decomposing(whole)
     except InvalidInput:  # a singular kernel: its runs will fail and say so
         return loading
 
 
-def _decomposing(data: Data) -> float:
-    """Seconds to decompose a kernel and find the span, timed on the first rows if many."""
+def decomposing(data: Data, rows: int = _SETUP_ROWS) -> float:
+    """Seconds to decompose a kernel and find the span, with compiling what does.
+
+    Timed on at most `rows` and on half of them, and carried on as a n^2 + b n^3: the entries of a
+    kernel, and its decomposition.
+    """
     n = len(data.y)
-    if n <= _SETUP_ROWS:
-        return _setting_up(data, n)
-    half, full = (_setting_up(data, rows) for rows in (_SETUP_ROWS // 2, _SETUP_ROWS))
-    power = float(np.clip(np.log2(full / half), *_GROWTH))
-    return float(full * (n / _SETUP_ROWS) ** power)
+    if n <= rows:
+        return sum(_setting_up(data, n))
+    (_, half), (compilation, full) = (_setting_up(data, count) for count in (rows // 2, rows))
+    cubic = float(np.clip((full - 4 * half) / 4, 0, full / 8))
+    square, times = full / 4 - 2 * cubic, 2 * n / rows
+    return compilation + square * times**2 + cubic * times**3
 
 
-def _setting_up(data: Data, rows: int) -> float:
+def _setting_up(data: Data, rows: int) -> tuple[float, float]:
+    """Seconds to compile what decomposes so many rows, and to decompose them."""
     part = Data(data.x[:rows], data.y[:rows], data.provenance)
-    survey(part)  # compiles what the second call then only runs
-    taken = []
-    for _ in range(2):
+    taken: list[float] = []
+    while len(taken) < 2 or (len(taken) < _SETUP_LOOKS and sum(taken[1:]) < _TIMED_SECONDS):
         began = time.perf_counter()
         survey(part)
         span(part.x)
         taken.append(time.perf_counter() - began)
-    return min(taken)
+    seconds = min(taken[1:])
+    return max(0.0, taken[0] - seconds), seconds
 
 
 @lru_cache(maxsize=256)

@@ -125,9 +125,13 @@ def execute(
     )
 
 
-@lru_cache(maxsize=1)
 def prepare(data: DataSet, spectra: Path | None = None) -> Prepared:
-    """Load a data set, decompose its kernel and find the span of its inputs."""
+    """Load a data set, decompose its kernel and find the span of its inputs; the last is kept."""
+    return _prepared(data, spectra)
+
+
+@lru_cache(maxsize=1)
+def _prepared(data: DataSet, spectra: Path | None) -> Prepared:
     loaded = load_data(data)
     return Prepared(surveyed(loaded, spectra), span(loaded.x))
 
