@@ -271,7 +271,7 @@ def test_an_empty_image_is_named(alone):
     path = alone / "mnist/train-images-idx3-ubyte"
     content = path.read_bytes()
     path.write_bytes(content[:25] + bytes(9) + content[34:])
-    with pytest.raises(InvalidInput, match=r"mnist has inputs that are zero .*rows 2 of"):
+    with pytest.raises(InvalidInput, match=r"mnist has inputs that are zero .*row 2 of"):
         load("mnist", data_dir=alone)
 
 

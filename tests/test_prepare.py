@@ -91,14 +91,14 @@ def test_after_dedupe_no_row_is_a_multiple_of_another(rows, normalize):
 def test_a_row_at_the_mean_is_zero_and_not_rounding():
     # The mean of the second column is 0.2 only up to rounding.
     x = [[1, 0.1], [2, 0.2], [3, 0.3]]
-    with pytest.raises(InvalidInput, match=r"it has inputs that are zero .*rows 2 of"):
+    with pytest.raises(InvalidInput, match=r"it has inputs that are zero .*row 2 of"):
         run(x, standardize=True)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"x": [[1, 2]]}, r"it has 1 usable rows; give data with at least 2"),
+        ({"x": [[1, 2]]}, r"it has fewer than 2 usable rows \(1\); give more data"),
         ({"x": [[1], [2], [3]], "n": 4}, r"n is 4, but it has 3 rows; give an n of at most 3"),
         ({"x": [[1], [2]], "y": [5, 5]}, r"all 2 rows of it have one target, 5; take more"),
         (

@@ -82,7 +82,7 @@ def infer_task(y: Targets, task: Task | None, title: str) -> Task:
 def _cut(raw: Raw, n: int, title: str) -> Raw:
     rows = len(raw.y)
     if rows < 2:
-        raise InvalidInput(f"{title} has {rows} usable rows; give data with at least 2.")
+        raise InvalidInput(f"{title} has fewer than 2 usable rows ({rows}); give more data.")
     if n > rows:
         raise InvalidInput(f"n is {n}, but {title} has {rows} rows; give an n of at most {rows}.")
     return Raw(raw.x[:n], raw.y[:n], raw.columns)
@@ -135,8 +135,9 @@ def _check_targets(y: Targets, task: Task, title: str) -> None:
 def _check_norms(x: Inputs, title: str) -> None:
     zero = np.flatnonzero(~x.any(axis=1)) + 1
     if zero.size:
+        rows = "row" if zero.size == 1 else "rows"
         named = ", ".join(str(row) for row in zero[:5]) + (", ..." if zero.size > 5 else "")
         raise InvalidInput(
-            f"{title} has inputs that are zero in every column and so have no direction, in rows "
+            f"{title} has inputs that are zero in every column and so have no direction, in {rows} "
             f"{named} of those taken; remove them."
         )

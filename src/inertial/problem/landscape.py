@@ -85,8 +85,8 @@ def singular_reason(x: Inputs) -> str:
     problem = "the kernel's smallest eigenvalue is zero to rounding, so no rule applies"
     if pairs := parallel_rows(x):
         return (
-            f"{problem}: {len(pairs)} pairs of rows are positive multiples of each other, such as "
-            f"{_name(pairs)}; drop the later row of each with --dedupe (dedupe=True)."
+            f"{problem}: rows are positive multiples of earlier ones ({_name(pairs)}; pairs: "
+            f"{len(pairs)}); drop the later row of each with --dedupe (dedupe=True)."
         )
     if pairs := antiparallel_rows(x):
         return (
