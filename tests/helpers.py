@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from inertial import cli
+
 
 def unit_inputs(rng, n, d):
     """Rows on the unit sphere."""
@@ -26,3 +28,13 @@ def flip_in_directory(path, at, bits):
     content = bytearray(path.read_bytes())
     content[content.index(b"PK\x01\x02") + at] ^= bits
     path.write_bytes(content)
+
+
+def run(capsys, *arguments):
+    """Run the command line in this process; return exit code, standard output and error."""
+    code = 0
+    try:
+        cli.main([str(a) for a in arguments])
+    except SystemExit as stop:
+        code = stop.code
+    return (code, *capsys.readouterr())

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "src" / "inertial"
 LEVELS = [
-    {"_types", "_checks", "interrupts"},
+    {"_types", "_checks", "_json", "interrupts"},
     {"data"},
     {"problem"},
     {"dynamics"},

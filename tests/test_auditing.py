@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from helpers import run
 from inertial import InvalidInput, Settings, compare, load, read_run
 from inertial.auditing import audit_folders
 from inertial.report.verdicts import VERDICTS, audit_table, finding, headline
-from test_cli import run
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,10 @@ def test_the_lists_are_those_of_the_formula_sheet():
     folder = os.environ.get("INERTIAL_DATA")
     sheet = Path(folder).parent / "THEORY.md" if folder else None
     if sheet is None or not sheet.is_file():
-        pytest.skip("no formula sheet beside the folder that INERTIAL_DATA names")
+        pytest.skip(
+            "THEORY.md, the formula sheet these lists were taken from, is not beside the folder "
+            "that INERTIAL_DATA names"
+        )
     text = sheet.read_text(encoding="utf-8")
     assert set(re.findall(r"^\| (E-\d{3}-\d+) \|", text, re.MULTILINE)) == ERRATA
     for heading in ("## 7.", "## 8."):

@@ -12,7 +12,8 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from inertial import cli, load, survey
+from helpers import run
+from inertial import load, survey
 
 SMALL = {"--n": "40", "--width": "60", "--seeds": "2", "--steps": "8"}
 
@@ -24,16 +25,6 @@ def comparing(**changes):
 
 
 COMPARE = comparing()
-
-
-def run(capsys, *arguments):
-    """Run in this process; return exit code, standard output and standard error."""
-    code = 0
-    try:
-        cli.main([str(a) for a in arguments])
-    except SystemExit as stop:
-        code = stop.code
-    return (code, *capsys.readouterr())
 
 
 @pytest.fixture(autouse=True)

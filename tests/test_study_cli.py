@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from helpers import run
 from inertial import cli
 from inertial.reproduce import console, item
 from inertial.study import drawing
@@ -23,16 +24,6 @@ widths = [20, 30]
 seeds = [0]
 steps = 12
 """
-
-
-def run(capsys, *arguments):
-    """Run in this process; return exit code, standard output and standard error."""
-    code = 0
-    try:
-        cli.main([str(a) for a in arguments])
-    except SystemExit as stop:
-        code = stop.code
-    return (code, *capsys.readouterr())
 
 
 def mistake(capsys, *arguments):

@@ -193,10 +193,9 @@ def compare(
         record_residuals=_records_residuals(record),
         flows=_split(flows),
     )
-    command = shlex.join(["inertial", *sys.argv[1:]])
     with printing.progress() as show:
         result = run_comparison(
-            _load(data, options), settings, out=out, command=command, progress=show
+            _load(data, options), settings, out=out, command=_command(), progress=show
         )
     printing.show_comparison(result, as_json=json)
 
@@ -233,10 +232,9 @@ def explore(
     from inertial.report.page import write_page
 
     trials = Trials(seeds=runs, steps=steps, width=width, target=target)
-    command = shlex.join(["inertial", *sys.argv[1:]])
     with printing.progress() as show:
         found = run_exploration(_load(data, options), trials, progress=show)
-    write_page(page(found, command), out)
+    write_page(page(found, _command()), out)
     sys.stdout.write(f"page    {out}\n")
 
 
@@ -268,15 +266,14 @@ def report(
     from inertial import printing, reporting
     from inertial.report.page import write_page
 
-    words = ["inertial", *sys.argv[1:]]
     with printing.progress() as show:
         page = reporting.report(
             source,
             judge=audit,
             measure=measure,
             data_dir=data_dir,
-            command=shlex.join(words),
-            measuring=shlex.join([*words, "--measure"]),
+            command=_command(),
+            measuring=_command("--measure"),
             progress=show,
         )
     for note in page.notes:
@@ -557,6 +554,11 @@ def _records_residuals(record: tuple[str, ...]) -> bool:
     for word in _split(record):
         one_of("record", word, ("residuals",))
     return bool(record)
+
+
+def _command(*more: str) -> str:
+    """Return the command that is running, to be recorded."""
+    return shlex.join(["inertial", *sys.argv[1:], *more])
 
 
 def _say(kind: str, text: str) -> None:

@@ -1,7 +1,5 @@
 """What the commands print: tables for people, one JSON document for programs."""
 
-import json
-import math
 import os
 import platform
 import sys
@@ -16,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from inertial import store
+from inertial import _json, store
 from inertial._checks import InvalidInput
 from inertial._types import Eigenvalues
 from inertial.advice import Advice
@@ -64,7 +62,7 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
 def show_advice(advice: Advice, *, as_json: bool) -> None:
     """Print the recommendation, the copy-paste lines and the table, or JSON."""
     if as_json:
-        _print_json(_advice_document(advice))
+        sys.stdout.write(_json.dumps(_advice_document(advice)))
         return
     best, data, ends = advice.best, advice.data, advice.extremes
     console = _console()
@@ -101,7 +99,7 @@ def show_comparison(result: Comparison, *, as_json: bool) -> None:
             "wall_seconds": result.wall_seconds,
             "methods": [asdict(row) for row in result.methods],
         }
-        _print_json(document)
+        sys.stdout.write(_json.dumps(document))
         return
     console = _console()
     table = _table([row.method for row in result.methods])
@@ -120,7 +118,7 @@ def show_comparison(result: Comparison, *, as_json: bool) -> None:
 def show_audit(audit: Audit, *, as_json: bool, as_tex: bool) -> None:
     """Print verdicts with margins and reasons, as a JSON list, or as a LaTeX table."""
     if as_json:
-        _print_json([asdict(entry) for entry in audit.entries])
+        sys.stdout.write(_json.dumps([asdict(entry) for entry in audit.entries]))
         return
     if as_tex:
         sys.stdout.write(audit_table(audit.entries))
@@ -152,7 +150,7 @@ def show_catalog(data_dir: Path | None, *, as_json: bool) -> None:
         for source in catalog()
     ]
     if as_json:
-        _print_json(rows)
+        sys.stdout.write(_json.dumps(rows))
         return
     table = Table(box=None, pad_edge=False)
     for title in _CATALOG_COLUMNS:
@@ -166,7 +164,7 @@ def show_provenance(provenance: Provenance, *, as_json: bool) -> None:
     """Print what is known of a loaded data set."""
     facts = asdict(provenance)
     if as_json:
-        _print_json(facts)
+        sys.stdout.write(_json.dumps(facts))
         return
     width = max(map(len, facts))
     for name, value in facts.items():
@@ -186,7 +184,7 @@ def show_doctor(data_dir: Path | None, *, as_json: bool) -> None:
         "data": {source.name: _found(source.name, data_dir) for source in catalog()},
     }
     if as_json:
-        _print_json(document)
+        sys.stdout.write(_json.dumps(document))
         return
     console = _console()
     versions = ", ".join(f"{name} {version}" for name, version in facts["packages"].items())
@@ -319,18 +317,3 @@ def _found(name: str, data_dir: Path | None) -> str | None:
     except InvalidInput as error:
         return str(error)
     return None if place is None else place.source
-
-
-def _print_json(document: Any) -> None:  # noqa: ANN401
-    sys.stdout.write(json.dumps(_finite(document), indent=2, allow_nan=False) + "\n")
-
-
-def _finite(value: Any) -> Any:  # noqa: ANN401
-    """Replace NaN and infinity, which JSON does not know, by null."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

@@ -18,6 +18,7 @@ from jaxtyping import Float
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from inertial._checks import InvalidInput
+from inertial._json import finite
 
 _DASH = "–"
 
@@ -47,7 +48,7 @@ def render(template: str, scripts: Iterable[str], document: Any, **context: Any)
         style=style,
         script=script,
         policy=_policy(script, style),
-        document=_finite(document),
+        document=finite(document),
         **context,
     )
 
@@ -109,17 +110,6 @@ def _policy(script: str, style: str) -> str:
         f"default-src 'none'; script-src {hashed(script)}; style-src {hashed(style)}; "
         "img-src data:; connect-src 'none'; base-uri 'none'; form-action 'none'"
     )
-
-
-def _finite(value: Any) -> Any:  # noqa: ANN401
-    """Replace NaN and infinity, which JSON does not know, by null."""
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def _number(value: float | None, digits: int = 4) -> str:

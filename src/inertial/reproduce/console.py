@@ -1,6 +1,5 @@
 """What `inertial reproduce` and `inertial figures` do and print."""
 
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import get_args
 
 from rich.console import Console
 
+from inertial import _json
 from inertial._checks import InvalidInput, one_of
 from inertial.reproduce.catalog import EMBEDDED, ITEMS, find, found
 from inertial.reproduce.item import SCALES, Item, Verdict
@@ -25,7 +25,7 @@ def show_items(*, as_json: bool) -> None:
             {"key": i.key, "title": i.title, "source": i.source, "trains": i.study is not None}
             for i in ITEMS
         ]
-        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+        sys.stdout.write(_json.dumps(rows))
         return
     console = Console(highlight=False, markup=False, soft_wrap=True)
     for item in ITEMS:
@@ -87,7 +87,7 @@ def figures(folder: Path, *, as_json: bool) -> None:
             {"study": stored.name, "missing": stored.missing, "figures": list(map(str, paths))}
             for stored, paths in drawn
         ]
-        sys.stdout.write(json.dumps({"studies": document}, indent=2) + "\n")
+        sys.stdout.write(_json.dumps({"studies": document}))
         return
     sys.stdout.write("".join(f"{path}\n" for _, paths in drawn for path in paths))
 
@@ -122,7 +122,7 @@ def _finish(made: list[Made], page: Path, *, as_json: bool) -> None:
                 for one in made
             ],
         }
-        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        sys.stdout.write(_json.dumps(document))
         return
     claims = [claim for one in made for claim in one.claims]
     count = {word: sum(c.verdict == word for c in claims) for word in get_args(Verdict)}

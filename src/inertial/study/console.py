@@ -1,6 +1,5 @@
 """What `inertial study` and `inertial plan` do and print."""
 
-import json
 import sys
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
+from inertial import _json
 from inertial._checks import InvalidInput, whole
 from inertial.printing import progress
 from inertial.study.config import TEMPLATE, read_study
@@ -77,7 +77,7 @@ def show_plan(path: Path, out: Path | None, hands: Hands, *, as_json: bool) -> N
             "disk_bytes": predicted.disk,
             "workers": predicted.workers,
         }
-        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        sys.stdout.write(_json.dumps(document))
         return
     console = Console(highlight=False, markup=False)
     console.print(
@@ -167,7 +167,7 @@ def _print_report(report: Report, *, as_json: bool) -> None:
             "predicted_seconds": predicted,
             "seconds": report.seconds,
         }
-        sys.stdout.write(json.dumps(document, indent=2) + "\n")
+        sys.stdout.write(_json.dumps(document))
         return
     console = Console(highlight=False, markup=False)
     words = f"{report.computed} computed, {report.stored_before} stored before"
