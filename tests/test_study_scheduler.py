@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 from inertial import InvalidInput, cli
-from inertial.study import cluster
+from inertial.study import cluster, execution
 from inertial.study.cluster import connected, engine
 from inertial.study.config import DataSet, Study
 from inertial.study.cost import Prediction
@@ -100,32 +100,32 @@ def test_the_command_sends_runs_there(far, tmp_path, capsys, monkeypatch):
 
 def test_a_worker_killed_in_mid_run_hands_it_to_the_other(far, tmp_path):
     address, workers = far
+
+    def die_after_a_checkpoint():
+        """Have the first worker that keeps a checkpoint killed right after that, in mid-run."""
+        write = execution.write_checkpoint
+
+        def write_and_die(*arguments):
+            write(*arguments)
+            with suppress(FileExistsError), (tmp_path / "killed").open("x"):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        execution.write_checkpoint = write_and_die
+
+    study = long_study((0, 1), steps=24_000)
     with connected(address) as client:
         client.wait_for_workers(2, timeout=90)
-
-        def kill_one():
-            busy = None
-            while busy is None or not list(tmp_path.glob("checkpoints/*.npz")):
-                time.sleep(0.02)
-                busy = next((at for at, tasks in client.processing().items() if tasks), None)
-            os.kill(pids[busy], signal.SIGKILL)
-
-        pids = alive(client)
-        killer = threading.Thread(target=kill_one, daemon=True)
-        killer.start()
-        study = long_study((0, 1), steps=24_000)
+        client.run(die_after_a_checkpoint)
         report = run_study(study, Folder(tmp_path), engine=engine(client, 0.05), predictor=free)
-        killer.join(timeout=10)
         assert (report.computed, report.failures) == (2, ())
-        assert len(alive(client)) == 1
         assert sum(process.poll() is not None for process in workers) == 1
         straight = run_study(
             study, Folder(tmp_path / "straight"), engine=engine(client), predictor=free
         )
-    for run in straight.runs:
-        xr.testing.assert_identical(
-            report.folder.read(run).drop_attrs(), straight.folder.read(run).drop_attrs()
-        )
+    resumed = [report.folder.read(run) for run in report.runs]
+    assert max(run.attrs["resumed_at"] for run in resumed) > 0
+    for run, again in zip(straight.runs, resumed, strict=True):
+        xr.testing.assert_identical(again.drop_attrs(), straight.folder.read(run).drop_attrs())
 
 
 def test_without_workers_the_study_stops_and_what_is_stored_stays(far, tmp_path, monkeypatch):
