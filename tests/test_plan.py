@@ -73,15 +73,29 @@ def test_every_worker_sets_up_and_compiles_by_itself():
         np.testing.assert_allclose(predict(runs(STUDY), workers=workers).per_run, work + extra)
 
 
-@pytest.mark.parametrize(("square", "cubic"), [(3e-6, 2e-9), (0, 1e-9), (1e-6, 0)])
-def test_a_decomposition_is_carried_on_by_its_two_powers(monkeypatch, square, cubic):
-    monkeypatch.setattr(
-        cost, "_setting_up", lambda _, rows: (0.25, square * rows**2 + cubic * rows**3)
-    )
-    data = load("sphere", n=64)
-    for rows in (64, 32, 10):
-        expected = 0.25 + square * 64**2 + cubic * 64**3
-        assert cost.decomposing(data, rows) == pytest.approx(expected)
+@pytest.mark.parametrize("d", [4, 64, 300])
+def test_a_decomposition_is_carried_on_by_its_powers(monkeypatch, d):
+    """A kernel of n rows takes n^3 units and a span n d min(n, d), each 9 more the first time."""
+    times = {"now": 0.0}
+
+    def takes(price):
+        seen = set()
+
+        def work(part):
+            rows = len(getattr(part, "x", part))
+            times["now"] += price(rows) + 9 * (rows not in seen)
+            seen.add(rows)
+
+        return work
+
+    monkeypatch.setattr(cost.time, "perf_counter", lambda: times["now"])
+    data = load("sphere", n=200, dim=d)
+    for rows in (200, 500, 100, 20):
+        monkeypatch.setattr(cost, "survey", takes(lambda n: n**3))
+        monkeypatch.setattr(cost, "span", takes(lambda n: n * d * min(n, d)))
+        monkeypatch.setattr(cost, "_SETUP_ROWS", rows)
+        expected = 18 + 200**3 + 200 * d * min(200, d)
+        assert cost.decomposing(data) == pytest.approx(expected)
 
 
 @pytest.mark.usefixtures("clock")

@@ -1,8 +1,8 @@
 """What an item without training will take, from parts of its data sets timed on this machine.
 
-Every data set that the item goes through is loaded, and its kernel's decomposition timed on half of
-the rows.  The item's own work is timed on a quarter and on half of the first one, and carried on as
-a power of n.
+Every data set that the item goes through is loaded, and its kernel's decomposition timed on the
+first rows.  The item's own work is timed on a quarter and on half of the first set, and carried on
+as a power of n.
 """
 
 import time
@@ -61,5 +61,4 @@ def _seconds(data: DataSet, factor: float, power: float) -> float:
     began = time.perf_counter()
     whole = load_data(data)
     loading = time.perf_counter() - began
-    n = len(whole.y)
-    return float(loading + decomposing(whole, max(2, n // 2)) + factor * n**power)
+    return float(loading + decomposing(whole) + factor * len(whole.y) ** power)

@@ -49,7 +49,7 @@ _TIMED_LOOKS = 5
 """Chunks of equal length to time, unless steps take so long that there is no time for them."""
 
 _SETUP_ROWS = 2000
-"""Rows on which setting up a data set is timed."""
+"""Rows on which setting up a data set is timed: a decomposition grows as their cube from here."""
 
 _STORED = 7
 """Arrays in a run's file."""
@@ -232,29 +232,29 @@ def _setup(data: DataSet, known: bool) -> float:  # noqa: FBT001 - for the cache
         return loading
 
 
-def decomposing(data: Data, rows: int = _SETUP_ROWS) -> float:
-    """Seconds to decompose a kernel and find the span, with compiling what does.
+def decomposing(data: Data) -> float:
+    """Seconds to decompose a kernel and find the span of its inputs, with compiling what does.
 
-    Timed on at most `rows` and on half of them, and carried on as a n^2 + b n^3: the entries of a
-    kernel, and its decomposition.
+    Timed on the first rows and carried on: the decomposition as n^3, which it follows once the
+    kernel has outgrown the fast memory, and the span as n d min(n, d).
     """
-    n = len(data.y)
-    if n <= rows:
-        return sum(_setting_up(data, n))
-    (_, half), (compilation, full) = (_setting_up(data, count) for count in (rows // 2, rows))
-    cubic = float(np.clip((full - 4 * half) / 4, 0, full / 8))
-    square, times = full / 4 - 2 * cubic, 2 * n / rows
-    return compilation + square * times**2 + cubic * times**3
-
-
-def _setting_up(data: Data, rows: int) -> tuple[float, float]:
-    """Seconds to compile what decomposes so many rows, and to decompose them."""
+    n, d = data.x.shape
+    rows = min(n, _SETUP_ROWS)
     part = Data(data.x[:rows], data.y[:rows], data.provenance)
+    compilation, decomposition = _twice(lambda: survey(part))
+    first, spanning = _twice(lambda: span(part.x))
+    more = n / rows
+    return (
+        compilation + first + decomposition * more**3 + spanning * more * min(n, d) / min(rows, d)
+    )
+
+
+def _twice(work: Callable[[], object]) -> tuple[float, float]:
+    """Seconds that work takes longer the first time, as for compiling, and those that it takes."""
     taken: list[float] = []
     while len(taken) < 2 or (len(taken) < _SETUP_LOOKS and sum(taken[1:]) < _TIMED_SECONDS):
         began = time.perf_counter()
-        survey(part)
-        span(part.x)
+        work()
         taken.append(time.perf_counter() - began)
     seconds = min(taken[1:])
     return max(0.0, taken[0] - seconds), seconds
