@@ -1,6 +1,7 @@
 """Costs add up, and what is not timed follows from what is."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -90,18 +91,19 @@ def test_a_decomposition_is_carried_on_by_its_powers(monkeypatch, d):
 
     monkeypatch.setattr(cost.time, "perf_counter", lambda: times["now"])
     data = load("sphere", n=200, dim=d)
-    for rows in (200, 500, 100, 20):
+    for rows, warm in product((200, 500, 100, 20), (True, False)):
         monkeypatch.setattr(cost, "survey", takes(lambda n: n**3))
         monkeypatch.setattr(cost, "span", takes(lambda n: n * d * min(n, d)))
         monkeypatch.setattr(cost, "_SETUP_ROWS", rows)
-        expected = 18 + 200**3 + 200 * d * min(200, d)
-        assert cost.decomposing(data) == pytest.approx(expected)
+        once = 0 if warm and rows >= 200 else 18
+        expected = 200**3 + 200 * d * min(200, d) + once
+        assert cost.decomposing(data, warm=warm) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.usefixtures("clock")
 def test_a_kept_spectrum_is_not_charged(tmp_path, monkeypatch):
     # A decomposition that would take longer than any test: an hour.
-    monkeypatch.setattr(cost, "decomposing", lambda _: 3600.0)
+    monkeypatch.setattr(cost, "decomposing", lambda *_, **__: 3600.0)
     monkeypatch.setattr(spectra, "_LEAST_ROWS", 20)
     study = replace(STUDY, data=(DataSet("sphere", rows=24, dim=4, seed=5),))
     cost._setup.cache_clear()

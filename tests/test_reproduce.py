@@ -278,7 +278,7 @@ def test_a_column_that_is_constant_over_the_first_rows_is_no_obstacle(tmp_path, 
 
 def test_a_pilot_times_the_item_apart_from_its_kernels(monkeypatch):
     """Loading 2 s and a kernel 5 s a data set; own work 1 s on a quarter, 4 s on half: c n^2."""
-    monkeypatch.setattr(pilot, "decomposing", lambda _: 5.0)
+    monkeypatch.setattr(pilot, "decomposing", lambda *_, **__: 5.0)
     monkeypatch.setattr(pilot, "prepare", lambda _: None)
     monkeypatch.setattr(pilot.time, "perf_counter", lambda: next(clock))
     item = replace(find("liu2022/table1"), compute=lambda *_: None)

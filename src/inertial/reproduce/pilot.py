@@ -61,4 +61,4 @@ def _seconds(data: DataSet, factor: float, power: float) -> float:
     began = time.perf_counter()
     whole = load_data(data)
     loading = time.perf_counter() - began
-    return float(loading + decomposing(whole) + factor * len(whole.y) ** power)
+    return float(loading + decomposing(whole, warm=True) + factor * len(whole.y) ** power)

@@ -121,7 +121,7 @@ def predict(
         total += _storing()
         if setups[job.data] < workers:
             known = spectra is not None and spectrum_file(spectra, run.data_sha256).exists()
-            total += _setup(job.data, known)
+            total += _setup(job.data, known, warm)
         if compiled[shape] < workers and not (warm and job.width in sizes[job.data]):
             total += timing.compilation
         setups[job.data] += 1
@@ -219,7 +219,7 @@ def _trained(
 
 
 @lru_cache(maxsize=64)
-def _setup(data: DataSet, known: bool) -> float:  # noqa: FBT001 - for the cache
+def _setup(data: DataSet, known: bool, warm: bool) -> float:  # noqa: FBT001 - for the cache
     """Seconds to load a data set and, unless its spectrum is known, to decompose its kernel."""
     began = time.perf_counter()
     whole = load_data(data)
@@ -227,26 +227,27 @@ def _setup(data: DataSet, known: bool) -> float:  # noqa: FBT001 - for the cache
     if known:
         return loading
     try:
-        return loading + decomposing(whole)
+        return loading + decomposing(whole, warm=warm)
     except InvalidInput:  # a singular kernel: its runs will fail and say so
         return loading
 
 
-def decomposing(data: Data) -> float:
+def decomposing(data: Data, *, warm: bool) -> float:
     """Seconds to decompose a kernel and find the span of its inputs, with compiling what does.
 
     Timed on the first rows and carried on: the decomposition as n^3, which it follows once the
-    kernel has outgrown the fast memory, and the span as n d min(n, d).
+    kernel has outgrown the fast memory, and the span as n d min(n, d).  A warm process, the one
+    that will do it, has compiled for so many rows when it has timed them all.
     """
     n, d = data.x.shape
     rows = min(n, _SETUP_ROWS)
     part = Data(data.x[:rows], data.y[:rows], data.provenance)
-    compilation, decomposition = _twice(lambda: survey(part))
-    first, spanning = _twice(lambda: span(part.x))
+    compiling, decomposition = _twice(lambda: survey(part))
+    beginning, spanning = _twice(lambda: span(part.x))
     more = n / rows
-    return (
-        compilation + first + decomposition * more**3 + spanning * more * min(n, d) / min(rows, d)
-    )
+    once = 0.0 if warm and rows == n else compiling + beginning
+    carried = decomposition * more**3 + spanning * more * min(n, d) / min(rows, d)
+    return float(once + carried)
 
 
 def _twice(work: Callable[[], object]) -> tuple[float, float]:
