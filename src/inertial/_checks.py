@@ -30,10 +30,16 @@ def unit_interval(name: str, value: float) -> float:
     return value
 
 
-def whole(name: str, value: int, *, least: int = 1) -> int:
-    """Return `value` if it is a whole number of at least `least`."""
+SEEDS = 2**32
+"""Number of different seeds that the random generator tells apart."""
+
+
+def whole(name: str, value: int, *, least: int = 1, below: int | None = None) -> int:
+    """Return `value` if it is a whole number of at least `least`, and below `below`."""
     if isinstance(value, bool) or int(value) != value or value < least:
         raise InvalidInput(f"{name} is {value}; give a whole number of at least {least}.")
+    if below is not None and value >= below:
+        raise InvalidInput(f"{name} is {value}; give a whole number below {below}.")
     return int(value)
 
 

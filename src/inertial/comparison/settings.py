@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from inertial._checks import InvalidInput, fraction, one_of, whole
+from inertial._checks import SEEDS, InvalidInput, fraction, one_of, whole
 from inertial._types import MethodName
 from inertial.dynamics.flow import (
     Flow,
@@ -19,9 +19,6 @@ from inertial.dynamics.train import Precision
 from inertial.dynamics.tuning import METHODS, defined
 
 Kernel = Literal["infinite", "finite"]
-
-_SEEDS = 2**32
-"""Number of different seeds that the random generator tells apart."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +94,7 @@ class Settings:
         one_of("precision", self.precision, ("float32", "float64"))
         defined(self.rule, self.methods)
         for seed in self.seeds:
-            if whole("seed", seed, least=0) >= _SEEDS:
-                raise InvalidInput(f"seed is {seed}; give a whole number below {_SEEDS}.")
+            whole("seed", seed, least=0, below=SEEDS)
         for what, values in (("methods", self.methods), ("seeds", self.seeds)):
             if not values or len(set(values)) < len(values):
                 raise InvalidInput(

@@ -5,11 +5,12 @@ import re
 import tomllib
 import types
 import typing
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from inertial._checks import InvalidInput, fraction, one_of, whole
+from inertial._checks import SEEDS, InvalidInput, fraction, one_of, whole
 from inertial._types import MethodName
 from inertial.dynamics.train import Precision
 from inertial.dynamics.tuning import METHODS, defined
@@ -58,6 +59,10 @@ precision = "float32"
 """A commented study that runs as it is."""
 
 
+_WIDTHS = 2**31
+"""Numbers of neurons that arrays can be indexed with."""
+
+
 @dataclass(frozen=True)
 class DataSet:
     """A data set and how to prepare it; the names are those of the TOML table.
@@ -76,7 +81,7 @@ class DataSet:
 
     def __post_init__(self) -> None:
         whole("rows", self.rows, least=2)
-        whole("seed", self.seed, least=0)
+        whole("seed", self.seed, least=0, below=SEEDS)
         whole("dim", self.dim)
 
 
@@ -131,9 +136,9 @@ class Study:
         for rule in self.rules:
             defined(rule, self.methods)
         for width in self.widths:
-            whole("widths", width)
+            whole("widths", width, below=_WIDTHS)
         for seed in self.seeds:
-            whole("seeds", seed, least=0)
+            whole("seeds", seed, least=0, below=SEEDS)
 
 
 def read_study(path: str | Path) -> Study:
@@ -166,12 +171,13 @@ def parse_study(text: str, origin: str) -> Study:
         raise InvalidInput(f"{origin} is not valid TOML: {error}; correct it.") from None
     source = _Source(origin, text)
     if isinstance(table.get("data"), list):
-        table["data"] = [_data_set(entry, source) for entry in table["data"]]
-    arguments = _arguments(Study, table, source)
+        entries = table["data"]
+        table["data"] = [_data_set(e, source, entries[:i]) for i, e in enumerate(entries)]
+    arguments = _arguments(Study, table, source.at)
     try:
         return Study(**arguments)
     except InvalidInput as error:
-        raise InvalidInput(f"{origin}: {error}") from None
+        raise InvalidInput(f"{_place(error, table, source.at)}: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -181,33 +187,54 @@ class _Source:
     origin: str
     text: str
 
-    def at(self, key: str) -> str:
-        """Name the line of a key, which may stand first on it or inside an inline table."""
-        pattern = re.compile(rf"""(^|[{{,\s])["']?{re.escape(key)}["']?\s*=""")
+    def at(self, key: str, *, table: bool = False, skip: int = 0) -> str:
+        """Name the line of a key: of the study, or, after so many others, of a data set's table."""
+        word = rf"""["']?{re.escape(key)}["']?"""
+        pattern = re.compile(rf"(?P<before>^|[{{,])\s*({word}\s*=|\[+\s*{word}\s*\])")
+        inside = False
         for number, line in enumerate(self.text.splitlines(), 1):
-            if pattern.search(line.split("#")[0]):
-                return f"{self.origin}, line {number}"
+            code = line.split("#")[0]
+            inside = "data" in code if code.startswith("[") else inside
+            for found in pattern.finditer(code):
+                if table == (inside or found["before"] != ""):
+                    if not skip:
+                        return f"{self.origin}, line {number}"
+                    skip -= 1
         return self.origin
 
 
-def _data_set(entry: object, source: _Source) -> DataSet | object:
-    """Turn a name, or a table, into a data set; anything else is reported as a wrong type."""
+_At = Callable[[str], str]
+"""Names the line of a key."""
+
+
+def _data_set(entry: object, source: _Source, before: Sequence[object]) -> DataSet:
+    """Turn a name, or a table, into a data set."""
     match entry:
         case str():
             return DataSet(entry)
         case dict():
+
+            def at(key: str) -> str:
+                earlier = sum(isinstance(other, dict) and key in other for other in before)
+                return source.at(key, table=True, skip=earlier)
+
+            arguments = _arguments(DataSet, entry, at)
             try:
-                return DataSet(**_arguments(DataSet, entry, source))
+                return DataSet(**arguments)
             except InvalidInput as error:
-                raise InvalidInput(_prefixed(source, "data", str(error))) from None
-    return entry
+                raise InvalidInput(f"{_place(error, entry, at)}: {error}") from None
+    raise InvalidInput(
+        f"{source.at('data')}: data has the entry {entry!r}; give a name, or a table with a name."
+    )
 
 
-def _prefixed(source: _Source, key: str, message: str) -> str:
-    return message if message.startswith(source.origin) else f"{source.at(key)}: {message}"
+def _place(error: InvalidInput, table: dict[str, Any], at: _At) -> str:
+    """Name the line of the key that a message begins with, in the singular or the plural."""
+    word = str(error).split(maxsplit=1)[0]
+    return at(next((key for key in table if key.startswith(word)), word))
 
 
-def _arguments(kind: type, table: dict[str, Any], source: _Source) -> dict[str, Any]:
+def _arguments(kind: type, table: dict[str, Any], at: _At) -> dict[str, Any]:
     """Check a table's keys and types against the fields of a dataclass; lists become tuples."""
     known = {item.name: item for item in fields(kind)}
     hints = typing.get_type_hints(kind)
@@ -216,19 +243,17 @@ def _arguments(kind: type, table: dict[str, Any], source: _Source) -> dict[str, 
             near = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise InvalidInput(
-                f"{source.at(key)}: the key {key!r} is unknown; {hint}"
-                f"choose among {', '.join(known)}."
+                f"{at(key)}: the key {key!r} is unknown; {hint}choose among {', '.join(known)}."
             )
         if not _fits(value, hints[key]):
-            raise InvalidInput(
-                f"{source.at(key)}: {key} is {value!r}; give {_in_words(hints[key])}."
-            )
+            raise InvalidInput(f"{at(key)}: {key} is {value!r}; give {_in_words(hints[key])}.")
     missing = [
         name for name, item in known.items() if item.default is MISSING and name not in table
     ]
     if missing:
         where = "a data set" if kind is DataSet else "the study"
-        raise InvalidInput(f"{source.origin}: {where} has no {missing[0]!r}; add it.")
+        place = at(next(iter(table), missing[0]) if kind is DataSet else missing[0])
+        raise InvalidInput(f"{place}: {where} has no {missing[0]!r}; add it.")
     return {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
 
 
