@@ -88,10 +88,10 @@ def execute(
 
     """
     job, began = run.job, time.perf_counter()
-    prepared = prepare(job.data, spectra)
-    _check_same(run, prepared)
+    _check_code(run)
+    prepared = prepare(job.data, spectra, run.data_sha256)
     data = prepared.landscape.data
-    method = tuned(job.data, job.rule, job.method, job.target, spectra)
+    method = tuned(job.data, job.rule, job.method, job.target, spectra, run.data_sha256)
     network = Network(job.width, data.x.shape[1])
     fingerprint = _fingerprint(run, method, prepared.within)
     setup = time.perf_counter() - began
@@ -125,32 +125,41 @@ def execute(
     )
 
 
-def prepare(data: DataSet, spectra: Path | None = None) -> Prepared:
-    """Load a data set, decompose its kernel and find the span of its inputs; the last is kept."""
-    return _prepared(data, spectra)
+def prepare(data: DataSet, spectra: Path | None = None, sha256: str | None = None) -> Prepared:
+    """Load a data set, decompose its kernel and find the span of its inputs; the last is kept.
+
+    With the hash of the arrays that are meant, others are refused; and as the file behind a name
+    may change while a process lives, they are loaded anew for another hash.
+    """
+    return _prepared(data, spectra, sha256)
 
 
 @lru_cache(maxsize=1)
-def _prepared(data: DataSet, spectra: Path | None) -> Prepared:
+def _prepared(data: DataSet, spectra: Path | None, sha256: str | None) -> Prepared:
     loaded = load_data(data)
+    found = loaded.provenance
+    if sha256 not in (None, found.sha256):
+        raise InvalidInput(
+            f"the data set {found.name} on this machine ({found.source}) differs from the study's; "
+            "put the same files there."
+        )
     return Prepared(surveyed(loaded, spectra), span(loaded.x))
 
 
 @lru_cache(maxsize=32)
 def tuned(
-    data: DataSet, rule: str, method: MethodName, target: float, spectra: Path | None = None
+    data: DataSet,
+    rule: str,
+    method: MethodName,
+    target: float,
+    spectra: Path | None = None,
+    sha256: str | None = None,
 ) -> Method:
-    """Tune a method for a data set."""
-    return choose(rule, method, prepare(data, spectra).landscape, target=target)
+    """Tune a method for a data set; the hash of its arrays as in `prepare`."""
+    return choose(rule, method, prepare(data, spectra, sha256).landscape, target=target)
 
 
-def _check_same(run: Run, prepared: Prepared) -> None:
-    found = prepared.landscape.data.provenance
-    if found.sha256 != run.data_sha256:
-        raise InvalidInput(
-            f"the data set {found.name} on this machine ({found.source}) differs from the study's; "
-            "put the same files there."
-        )
+def _check_code(run: Run) -> None:
     if code_version() != run.code:
         raise InvalidInput(
             "this machine has another version of inertial or its libraries than the study; "
