@@ -5,6 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import jax
+
 from inertial._checks import InvalidInput
 from inertial.study.config import Study
 from inertial.study.cost import Prediction, predict
@@ -121,6 +123,8 @@ def in_process(
             )
         except InvalidInput as error:
             ledger.fail(run, str(error))
+        except (MemoryError, jax.errors.JaxRuntimeError) as error:
+            ledger.fail(run, f"it failed with {type(error).__name__}: {str(error).splitlines()[0]}")
         else:
             ledger.store(run, arrays)
         bar.done(run)
