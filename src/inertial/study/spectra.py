@@ -6,6 +6,7 @@ a zip archive's checksums show damage.
 """
 
 import os
+import time
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,9 @@ from inertial.study.job import code_version
 
 _LEAST_ROWS = 2000
 """Spectra of fewer rows are computed again: that takes seconds."""
+
+_LEFT_SECONDS = 600
+"""Age from which a half-written file counts as left behind: the largest is written in seconds."""
 
 
 def surveyed(data: Data, folder: Path | None) -> Landscape:
@@ -67,6 +71,9 @@ def _write(path: Path, landscape: Landscape) -> None:
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(f".{path.name}.partial-*"):
+            if time.time() - left.stat().st_mtime > _LEFT_SECONDS:  # its process was killed
+                left.unlink()
         with partial.open("wb") as file:
             np.savez(
                 file,
