@@ -231,7 +231,7 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing(tmp_path):
         process.kill()
         err = process.stderr.read()
     assert process.returncode == 130
-    assert err.rstrip().endswith("stopped; nothing was written.")
+    assert err.rstrip().endswith("stopped; nothing was left half-written.")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -589,7 +589,7 @@ def main(arguments: list[str] | None = None) -> None:
             _say("error", f"{error.strerror or error}: {error.filename or 'a file'}; see to it.")
             sys.exit(1)
         except KeyboardInterrupt:
-            _say("note", "stopped; nothing was written.")
+            _say("note", "stopped; nothing was left half-written.")
             sys.exit(130)
 
 

@@ -94,8 +94,7 @@ def conduct(path: Path, out: Path | None, hands: Hands, *, as_json: bool) -> Non
         with watch() as show, at_work(hands) as means:
             report = run_study(study, folder, progress=show, announce=announce, **means)
     except KeyboardInterrupt:
-        stored = sum(folder.run_file(run).exists() for run in runs(study))
-        say(f"stopped; {stored} runs are stored in {folder.path}, the same command goes on.")
+        say(f"stopped; finished runs are stored in {folder.path}, the same command goes on.")
         sys.exit(130)
     _print_report(report, as_json=as_json)
     if report.failures:
