@@ -1,5 +1,9 @@
 """Small problems shared by the tests."""
 
+import errno
+import os
+from pathlib import Path
+
 import numpy as np
 
 from inertial import cli
@@ -28,6 +32,12 @@ def flip_in_directory(path, at, bits):
     content = bytearray(path.read_bytes())
     content[content.index(b"PK\x01\x02") + at] ^= bits
     path.write_bytes(content)
+
+
+def full_disk(descriptor):
+    """Stand in for os.fsync on a disk that has no room for the files of runs."""
+    if ".nc." in Path(f"/proc/self/fd/{descriptor}").readlink().name:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def run(capsys, *arguments):

@@ -1,6 +1,5 @@
 """A study reads its file strictly, gives runs an identity, and survives anything."""
 
-import errno
 import json
 import os
 import signal
@@ -17,7 +16,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from helpers import DAMAGES, flip_in_directory
+from helpers import DAMAGES, flip_in_directory, full_disk
 from inertial import InvalidInput
 from inertial.problem.landscape import survey
 from inertial.study import execution, runner
@@ -81,6 +80,38 @@ def test_a_mistake_is_named_with_its_line(old, new, words):
     line = f"line {1 + TEMPLATE[: TEMPLATE.index(old)].count(chr(10))}"
     for word in ["mine.toml", *words]:
         assert (line if word == "line" else word) in str(caught.value)
+
+
+DATA = """name = "mine"  # name =
+data = [
+    {name = "digits", rows = 10},
+    {name = "diabetes", rows = 20, dedupe = true},
+]
+steps = 3
+widths = [10]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("rows = 20", "rows = true", 4, "a whole number"),
+        ('"diabetes"', "5", 4, "a text"),
+        ("rows = 20", "rows = 1", 4, "at least 2"),
+        ('name = "diabetes", ', "", 4, "no 'name'"),
+        ('"mine"', "5", 1, "a text"),
+        ("[10]", "[-5]", 7, "at least 1"),
+        ("[10]", "[10]\nseeds = [4294967296]", 8, "below 4294967296"),
+        ("[10]", "[10_000_000_000]", 7, "below"),
+        ("[10]", "[10]\n[extra]\nrows = 1", 8, "'extra' is unknown"),
+        ("[10]", '[10]\nrules = ["papers"]', 8, "did you mean 'paper'"),
+        ("    {name", "    7,\n    {name", 2, "the entry 7"),
+    ],
+)
+def test_a_mistake_is_on_the_line_that_is_named(old, new, line, words):
+    assert old in DATA
+    with pytest.raises(InvalidInput, match=rf"^mine.toml, line {line}: .*{words}"):
+        parse_study(DATA.replace(old, new, 1), "mine.toml")
 
 
 def test_a_missing_file_is_one_sentence(tmp_path):
@@ -261,7 +292,7 @@ def test_runs_and_index_say_what_was_predicted_and_what_it_took(tmp_path):
         assert facts["peak_memory_bytes"] > 1e7  # any Python with JAX in it
 
 
-@pytest.mark.parametrize("damage", ["truncated", "flipped"])
+@pytest.mark.parametrize("damage", ["truncated", "numbers", "attributes", "another run"])
 def test_a_damaged_run_is_computed_again_and_the_others_stay(tmp_path, damage):
     folder = Folder(tmp_path)
     report = quickly(SMALL, folder)
@@ -271,9 +302,13 @@ def test_a_damaged_run_is_computed_again_and_the_others_stay(tmp_path, damage):
     content = bytearray(path.read_bytes())
     if damage == "truncated":
         path.write_bytes(content[: len(content) // 2])
+    elif damage == "another run":
+        path.write_bytes(folder.run_file(others[0]).read_bytes())
     else:
-        at = content.index(before.loss.values.tobytes())
-        content[at + 3] ^= 1
+        part = (
+            before.loss.values.tobytes() if damage == "numbers" else before.attrs["code"].encode()
+        )
+        content[content.index(part) + 3] ^= 1
         path.write_bytes(content)
     stamps = {other: folder.run_file(other).stat().st_mtime_ns for other in others}
     again = quickly(SMALL, folder)
@@ -286,11 +321,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(tmp_path, m
     folder = Folder(tmp_path)
     quickly(replace(SMALL, seeds=(0,)), folder)
 
-    def full(_self, path, **_):
-        path.write_bytes(b"half")
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(xr.Dataset, "to_netcdf", full)
+    monkeypatch.setattr(os, "fsync", full_disk)
     with pytest.raises(InvalidInput, match=r"No space left.*what is stored stays"):
         quickly(SMALL, folder)
     monkeypatch.undo()
@@ -301,7 +332,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(tmp_path, m
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InvalidInput, match=r"cannot be written.*--out"):
+    with pytest.raises(InvalidInput, match=r"cannot be written.*another folder"):
         quickly(SMALL, Folder(tmp_path / "file"))
 
 
@@ -316,6 +347,39 @@ def test_a_run_that_cannot_be_computed_is_reported_and_the_others_go_on(tmp_path
     assert report.computed == 2
     assert [failure.run.job.seed for failure in report.failures] == [0, 0]
     assert report.failures[0].reason == "the data set is gone"
+
+
+def test_a_run_without_memory_costs_the_others_nothing(tmp_path, monkeypatch):
+    def exhaust(run, **options):
+        if run.job.seed == 0:
+            raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory\nallocating")
+        return execute(run, **options)
+
+    monkeypatch.setattr(runner, "execute", exhaust)
+    report = quickly(SMALL, Folder(tmp_path))
+    assert report.computed == 2
+    assert {failure.reason for failure in report.failures} == {
+        "it failed with JaxRuntimeError: RESOURCE_EXHAUSTED: Out of memory"
+    }
+
+
+def test_a_file_that_changes_is_read_and_tuned_again(tmp_path, rng):
+    """Also by a process that lives on, such as a worker: a run belongs to the data it names."""
+    path = tmp_path / "own.npz"
+    study = replace(SMALL, data=(DataSet(str(path)), DataSet("sphere", rows=24, dim=4)))
+
+    def both():
+        np.savez(path, x=rng.standard_normal((12, 3)), y=rng.standard_normal(12))
+        own, *_, sphere = runs(study)
+        first = execute(own)
+        execute(sphere)
+        return own, first
+
+    both()
+    own, second = both()
+    execution._prepared.cache_clear()
+    execution.tuned.cache_clear()
+    assert second.attrs["eta"] == execute(own).attrs["eta"]
 
 
 def test_other_data_than_the_study_s_are_refused():

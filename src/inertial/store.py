@@ -16,6 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import dask
 import xarray as xr
 
 from inertial._checks import InvalidInput
@@ -64,10 +65,17 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 def write_run(folder: Path, arrays: xr.Dataset, manifest: dict[str, Any]) -> None:
     """Write arrays and manifest of a run, with the arrays' SHA-256, into an existing folder."""
-    arrays.to_netcdf(folder / ARRAYS, engine="h5netcdf")
+    (folder / ARRAYS).write_bytes(netcdf(arrays))
     sealed = {**manifest, _SEAL: _sha256(folder / ARRAYS)}
     text = json.dumps(sealed, indent=2, sort_keys=True, allow_nan=False)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def netcdf(arrays: xr.Dataset) -> bytes:
+    """Return the content of a netCDF file, made in memory: HDF5 does not survive a full disk."""
+    # Where a cluster's client lives, xarray would take a distributed lock, which needs a name.
+    with dask.config.set(scheduler="synchronous"):
+        return bytes(arrays.to_netcdf(engine="h5netcdf"))
 
 
 def read_run(folder: str | Path) -> tuple[xr.Dataset, dict[str, Any]]:

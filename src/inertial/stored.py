@@ -29,7 +29,7 @@ def read(source: Path) -> StoredRun | StudyPanels:
         return StoredRun(str(source), *store.read_run(source))
     document = _read_index(index)
     files = {str(entry["key"]): index.parents[1] / str(entry["file"]) for entry in document["runs"]}
-    found = {key: read_record(path) for key, path in files.items() if path.exists()}
+    found = {key: read_record(path, key) for key, path in files.items() if path.exists()}
     return arrange(
         document,
         {key: record for key, record in found.items() if record is not None},

@@ -3,14 +3,15 @@
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from inertial.reproduce.catalog import ITEMS
 from inertial.reproduce.run import item_folder
-from inertial.study.records import cannot_write
+from inertial.study.records import write_whole
 
 
 def write_page(out: Path, notes: tuple[str, ...] = ()) -> Path:
-    """Write ``index.html`` over all items in a folder, and return its path.
+    """Write ``index.html`` over all items in a folder that are whole, and return its path.
 
     Raises
     ------
@@ -21,12 +22,13 @@ def write_page(out: Path, notes: tuple[str, ...] = ()) -> Path:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     items = []
-    made = (item_folder(out, item.key) / "claims.json" for item in ITEMS)
-    for path in filter(Path.is_file, made):
-        item = json.loads(path.read_text(encoding="utf-8"))
+    for folder in (item_folder(out, item.key) for item in ITEMS):
+        item = _claims(folder)
+        if item is None:
+            continue
         verdicts = [claim["verdict"] for claim in item["claims"]]
         found = next((word for word in ("fails", "undecided") if word in verdicts), "holds")
-        more = {"folder": path.parent.name, "verdict": found}
+        more = {"folder": folder.name, "verdict": found}
         items.append({**item, **more, "counts": Counter(verdicts)})
     environment = Environment(
         loader=PackageLoader("inertial.reproduce"),
@@ -41,10 +43,15 @@ def write_page(out: Path, notes: tuple[str, ...] = ()) -> Path:
         total=sum(len(item["claims"]) for item in items),
     )
     page = out / "index.html"
-    partial = out / ".index.html.partial"
-    try:
-        partial.write_text(text + "\n", encoding="utf-8")
-        partial.replace(page)
-    except OSError as error:
-        raise cannot_write(page, error) from None
+    write_whole(page, f"{text}\n".encode())
     return page
+
+
+def _claims(folder: Path) -> dict[str, Any] | None:
+    """Return what is stored of an item's claims, or None if there is nothing or it is damaged."""
+    try:
+        item: dict[str, Any] = json.loads((folder / "claims.json").read_text(encoding="utf-8"))
+        item["title"], item["claims"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return item

@@ -23,7 +23,7 @@ from inertial.reproduce.item import Claim, Item, Scale
 from inertial.reproduce.pilot import predict_item
 from inertial.study.cost import Prediction
 from inertial.study.ledger import Progress
-from inertial.study.records import Folder, cannot_write, read_record, write_json
+from inertial.study.records import Folder, cannot_write, read_record, write_json, write_record
 from inertial.study.results import join
 from inertial.study.runner import Engine, Report, run_study
 
@@ -112,7 +112,9 @@ def make(
         item=item.key, title=item.title, source=item.source, scale=scale.name
     )
     seconds = time.perf_counter() - began
-    return _write(item, result, item_folder(out, item.key), predicted, seconds)
+    folder = item_folder(out, item.key)
+    write_record(folder / "result.nc", result)
+    return _judge(item, result, folder, predicted, seconds)
 
 
 def redraw(out: Path) -> list[Made]:
@@ -124,12 +126,18 @@ def redraw(out: Path) -> list[Made]:
         If one is damaged.
 
     """
-    made = []
+    made, damaged = [], []
     for path in sorted(out.glob("*/result.nc")):
         result, cost = read_record(path), _cost(path.parent / "claims.json")
         if result is None or cost is None:
-            raise InvalidInput(f"{path.parent} is damaged; make the item again.")
-        made.append(_write(find(str(result.attrs["item"])), result, path.parent, *cost))
+            damaged.append(str(path.parent))
+        else:
+            made.append(_judge(find(str(result.attrs["item"])), result, path.parent, *cost))
+    if damaged:
+        raise InvalidInput(
+            f"{', '.join(damaged)}: the stored result is damaged; make the item again with "
+            "inertial reproduce (the others are drawn)."
+        )
     return made
 
 
@@ -151,9 +159,10 @@ def gather(report: Report) -> xr.Dataset:
     return join(stored).assign_attrs(missing=len(report.runs) - len(stored))
 
 
-def _write(
+def _judge(
     item: Item, result: xr.Dataset, folder: Path, predicted: float | None, seconds: float
 ) -> Made:
+    """Check the claims of a stored result, and draw it."""
     claims = tuple(item.claims(result))
     document = {
         "item": item.key,
@@ -164,11 +173,7 @@ def _write(
         "seconds": seconds,
         "claims": [asdict(claim) for claim in claims],
     }
-    partial = folder / ".result.nc.partial"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        result.to_netcdf(partial, engine="h5netcdf")
-        partial.replace(folder / "result.nc")
         save(item.figure, result, folder)
     except OSError as error:
         raise cannot_write(folder, error) from None

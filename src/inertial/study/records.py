@@ -7,8 +7,12 @@
     studies/NAME.json      a study, and all its runs with their states: for people and programs
 
 A run is done exactly if its file can be read; the index is written from that and never decides.
+A run's file ends with the SHA-256 of everything before, where HDF5 no longer looks: it is compared
+before anything else is read, for a damaged file can keep HDF5 from ever coming back.
 """
 
+import hashlib
+import io
 import json
 import os
 from contextlib import suppress
@@ -18,10 +22,13 @@ from typing import Any
 
 import xarray as xr
 
+from inertial import store
 from inertial._checks import InvalidInput
 from inertial.study.config import Study
 from inertial.study.job import Run
 from inertial.study.locks import Lock, acquire
+
+_SEAL = b"\nSHA-256 "
 
 
 @dataclass(frozen=True)
@@ -48,8 +55,8 @@ class Folder:
         return acquire(self.path / "locks" / run.key)
 
     def read(self, run: Run) -> xr.Dataset | None:
-        """Return a stored run, or None if it is missing or damaged, wherever in the file."""
-        return read_record(self.run_file(run))
+        """Return a stored run, or None if it is missing, damaged or another one."""
+        return read_record(self.run_file(run), run.key)
 
     def write(self, run: Run, arrays: xr.Dataset) -> None:
         """Store a run, whole or not at all, and drop its checkpoint."""
@@ -69,36 +76,50 @@ class Folder:
 
 
 def write_record(path: Path, arrays: xr.Dataset) -> None:
-    """Write a run to a file, whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    # Checksums, so that damage inside the file shows when it is read.
-    checksums = {name: {"fletcher32": True} for name in arrays.data_vars}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        arrays.to_netcdf(partial, engine="h5netcdf", encoding=checksums)
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        raise cannot_write(path, error) from None
-    finally:
-        _remove(partial)
+    """Write a run to a file, whole or not at all, and sealed."""
+    content = store.netcdf(arrays)
+    write_whole(path, content + _SEAL + hashlib.sha256(content).hexdigest().encode())
 
 
-def read_record(path: Path) -> xr.Dataset | None:
-    """Return the run in a file, or None if there is none or it is damaged."""
+def read_record(path: Path, key: str | None = None) -> xr.Dataset | None:
+    """Return the run in a file, or None if there is none, or it is damaged or has another key."""
     try:
-        return xr.load_dataset(path, engine="h5netcdf")
-    except (OSError, ValueError, KeyError, RuntimeError, AttributeError):
+        content, _, seal = path.read_bytes().rpartition(_SEAL)
+    except OSError:
         return None
+    if hashlib.sha256(content).hexdigest().encode() != seal:
+        return None
+    record = xr.load_dataset(io.BytesIO(content), engine="h5netcdf")
+    return record if key is None or record.attrs["key"] == key else None
 
 
 def write_json(path: Path, document: object) -> None:
-    """Replace a JSON file, whole or not at all."""
+    """Replace a JSON file, unless it says the same already."""
+    content = (json.dumps(document, indent=1) + "\n").encode()
+    try:
+        if path.read_bytes() == content:
+            return
+    except OSError:
+        pass
+    write_whole(path, content)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all, also if the machine stops.
+
+    Raises
+    ------
+    InvalidInput
+        If it cannot be written.
+
+    """
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
         raise cannot_write(path, error) from None
@@ -109,8 +130,8 @@ def write_json(path: Path, document: object) -> None:
 def cannot_write(path: Path, error: OSError) -> InvalidInput:
     """Say that a file cannot be written, and that everything stored stays."""
     return InvalidInput(
-        f"{path} cannot be written ({error.strerror or error}); what is stored stays: make room "
-        "or give another folder with --out, and repeat the command."
+        f"{path} cannot be written ({error.strerror or error}); what is stored stays: see to the "
+        "disk or give another folder, and repeat the command."
     )
 
 

@@ -72,7 +72,7 @@ def _read(index: Path, folder: Folder) -> Stored:
     try:
         document = json.loads(index.read_text(encoding="utf-8"))
         name, entries = str(document["study"]["name"]), document["runs"]
-        runs = [read_record(folder.path / entry["file"]) for entry in entries]
+        runs = [read_record(folder.path / entry["file"], entry["key"]) for entry in entries]
     except (OSError, ValueError, KeyError, TypeError):
         raise InvalidInput(
             f"{index} is damaged; repeat inertial study, which writes it again."

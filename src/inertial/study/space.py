@@ -16,8 +16,8 @@ from inertial.study.spectra import kept
 _SPAN_ROWS = 1000
 """Above as many rows and columns, inputs are taken to fill their space."""
 
-_FILE_BYTES = 34_000
-"""A run file without its arrays: attributes, coordinates and chunks of HDF5."""
+_FILE_BYTES = 18_000
+"""A run file without its arrays: attributes, coordinates and the tables of HDF5."""
 
 _ARRAYS = 6
 """Arrays over the steps in a run file, of 8 bytes an entry."""
