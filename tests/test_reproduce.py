@@ -361,10 +361,16 @@ def test_page_and_summary_count_what_is_undecided(tmp_path, capsys):
 def test_redrawing_nothing_does_nothing_and_damage_is_one_sentence(tmp_path):
     assert redraw(tmp_path) == []
     made = make(find("wang2020/fig1"), TINY, (), tmp_path)
+    other = make(find("liu2022-ode/fig1"), TINY, (), tmp_path)
     for name in ("claims.json", "result.nc"):
         (made.folder / name).write_bytes(b"not a result")
-        with pytest.raises(InvalidInput, match="is damaged"):
+        (other.folder / "figure.png").unlink()
+        with pytest.raises(InvalidInput, match=r"wang2020-fig1: .* damaged"):
             redraw(tmp_path)
+        assert (other.folder / "figure.png").exists()
+    page = write_page(tmp_path).read_text()
+    assert "liu2022-ode-fig1" in page
+    assert "wang2020-fig1" not in page
 
 
 def test_without_the_papers_data_the_embedded_ones_are_used(monkeypatch):
