@@ -12,7 +12,7 @@ import xarray as xr
 from browser import VIEWS, accessibility_faults, chromium, opened, scrolls_sideways, settle
 from inertial import InvalidInput, Settings, cli, compare, load, read_run
 from inertial.auditing import measured
-from inertial.report.panels import MOST_NUMBERS
+from inertial.report.panels import MOST_NUMBERS, Row, best_of
 from inertial.report.run_page import report_page
 from inertial.theory.audit import AuditEntry
 from inertial.theory.gather import StoredRun
@@ -452,3 +452,27 @@ def test_the_command_writes_the_page(result, tmp_path, monkeypatch, capsys):
         cli.main(["report", str(tmp_path)])
     assert stop.value.code == 2
     assert "is not a run" in capsys.readouterr().err
+
+
+def row(label, steps, last, diverged=0):
+    """A line of the summary, of which only these matter."""
+    nothing = (0.1, 0.5, 0.0)
+    return Row(
+        label, label, *nothing, (steps, None, None), (last,) * 3, 1.0, 0.1, 0.1, diverged, 2, 2
+    )
+
+
+def test_of_methods_that_take_as_long_the_lowest_is_advised():
+    assert best_of([row("one", 7, 4.7), row("other", 7, 1.6)]).row.label == "other"
+    assert best_of([row("one", 7, 4.7), row("other", 8, 1.6)]).row.label == "one"
+
+
+def test_settings_that_failed_are_not_offered(tmp_path):
+    """Where none is quick enough, or all diverged, no line to copy stands under the advice."""
+    settings = Settings(width=40, seeds=(0,), steps=3, eta=1e-6, beta=0.5)
+    arrays, manifest = read_run(compare(load("digits", n=20), settings, out=tmp_path / "run").run)
+    diverged = arrays.assign(status=xr.full_like(arrays.status, "diverged"))
+    for stored, words in ((arrays, "got lowest"), (diverged, "every method diverged")):
+        text = page(stored, manifest)
+        assert words in text
+        assert "optax" not in text

@@ -14,7 +14,7 @@ from inertial.dynamics.method import Method
 from inertial.dynamics.trajectory import Trajectory
 from inertial.problem.landscape import Landscape
 
-FRACTIONS = (0.1, 0.001)
+FRACTIONS = (0.1, 0.01, 0.001)
 """Shares of the initial loss whose step counts are reported."""
 
 

@@ -59,7 +59,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Best:
-    """The method that got first to the smallest target that any of them reached, and when."""
+    """The method that got first to the smallest target that any of them reached, and when.
+
+    Of several that took as long it is the one with the lowest loss at the end.
+    """
 
     row: Row
     steps: float | None
@@ -78,7 +81,7 @@ def best_of(rows: Sequence[Row]) -> Best:
     for index in reversed(range(len(TARGETS))):
         reached = [(steps, row) for row in safe if (steps := row.steps_to[index]) is not None]
         if reached:
-            steps, row = min(reached, key=lambda pair: pair[0])
+            steps, row = min(reached, key=lambda pair: (pair[0], pair[1].last[0]))
             return Best(row, steps, TARGETS[index], index)
     return Best(min(safe or rows, key=lambda one: one.last[0]), None, None, None)
 
