@@ -2,13 +2,14 @@
 
 import dataclasses
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from browser import VIEWS, accessibility_faults, chromium, opened, scrolls_sideways, settle
+from browser import PHONE, VIEWS, accessibility_faults, chromium, opened, scrolls_sideways, settle
 from inertial import InvalidInput, cli, load
 from inertial.dynamics.flow import (
     gradient_flow,
@@ -277,6 +278,67 @@ def test_a_broken_address_is_survived(chromium, file, exploration, address):
         assert 0 <= state["beta"] < 1
         assert 10 <= state["steps"] <= 2000
         assert 0 <= state["mode"] < len(exploration.nodes)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_far_corner_is_survived(chromium, file, name):
+    """Every method at the largest values: numbers overflow, and no view fails or shows NaN."""
+    with opened(chromium, file, f"#method={name}&eta=1e9&beta=1&friction=12&steps=2000") as view:
+        assert view.locator("#radius").inner_text() == "grows"
+        assert view.locator("#loss-share").inner_text().startswith("> ")
+        assert "NaN" not in view.locator("body").inner_text()
+        assert view.locator("#flow-loss svg").count()
+
+
+def test_a_number_field_shows_what_is_taken(chromium, file, exploration):
+    with opened(chromium, file) as view:
+        for text, taken in (("5", 10 / exploration.nodes[-1]), ("-1", 1e-12), ("0.01", 0.01)):
+            view.locator("#eta-number").fill(text)
+            view.keyboard.press("Enter")
+            settle(view)
+            state, _ = numbers_of(view)
+            shown = float(view.locator("#eta-number").input_value())
+            np.testing.assert_allclose(shown, state["eta"], rtol=1e-5)  # six digits
+            if taken > 1e-12:
+                np.testing.assert_allclose(state["eta"], taken, rtol=1e-12)
+
+
+def test_a_mode_that_jumps_is_drawn_jumping_however_many_steps(chromium, file):
+    with opened(chromium, file, "#steps=1000") as view:
+        view.get_by_role("button", name="Edge of stability").click()
+        settle(view)
+        assert numbers_of(view)[0]["steps"] == 1000
+        with view.expect_download() as download:
+            view.locator('[data-save="flow-mode.csv"]').click()
+        lines = download.value.path().read_text(encoding="utf-8").splitlines()
+        assert lines[0] == "series,step,value,low,high"
+        values = [
+            float(line.split(",")[2]) for line in lines if line.startswith("gradient descent")
+        ]
+        assert len(values) == 1001
+        assert all(a * b < 0 for a, b in pairwise(values))
+        # In the picture one line of a row is of one colour, the next of the other.
+        warm, cold = view.evaluate("""() => {
+            const canvas = document.querySelector("#heat canvas");
+            const top = canvas.getContext("2d").getImageData(8, 0, 1, 4).data;
+            const red = (i) => top[4 * i] - top[4 * i + 2];
+            return [Math.max(red(0), red(1), red(2)), Math.min(red(0), red(1), red(2))];
+        }""")
+        assert warm > 0 > cold
+
+
+def test_a_finger_scrolls_over_the_plane_and_taps_it(chromium, file):
+    with opened(chromium, file, **PHONE) as view:
+        assert view.locator("#plane").evaluate("(e) => getComputedStyle(e).touchAction") == "pan-y"
+        before, _ = numbers_of(view)
+        view.locator("#plane").scroll_into_view_if_needed()
+        box = view.locator("#plane").bounding_box()
+        view.touchscreen.tap(box["x"] + 8, box["y"] + 0.5 * box["height"])  # left of the axis
+        settle(view)
+        assert numbers_of(view)[0] == before
+        view.touchscreen.tap(box["x"] + 0.5 * box["width"], box["y"] + 0.4 * box["height"])
+        settle(view)
+        assert numbers_of(view)[0]["eta"] != before["eta"]
 
 
 def test_the_plane_is_moved_by_mouse_and_keys(chromium, file, exploration):

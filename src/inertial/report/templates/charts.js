@@ -148,7 +148,7 @@ const charts = (() => {
       }
       const key = one.keys[one.keys.length - 1];
       const button = html("button", { type: "button", className: "toggle" }, swatch(one), one.name);
-      button.setAttribute("aria-pressed", String(!toggles.hidden.has(key)));
+      button.setAttribute("aria-pressed", String(!one.keys.some((any) => toggles.hidden.has(any))));
       button.dataset.key = key;
       button.addEventListener("click", () => {
         const host = list.parentElement;

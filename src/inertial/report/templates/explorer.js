@@ -67,16 +67,9 @@
 
   /* ---- numbers ---- */
 
-  function shownSteps() {
-    const most = 400, every = Math.max(1, Math.ceil(state.steps / most));
-    const steps = [];
-    for (let t = 0; t < state.steps; t += every) steps.push(t);
-    steps.push(state.steps);
-    return steps;
-  }
-
   function numbers() {
-    const m = current(), steps = shownSteps();
+    // All of them: of a mode that jumps from side to side every second step would glide.
+    const m = current(), steps = Array.from({ length: state.steps + 1 }, (_, t) => t);
     const loss = numerics.forecast(m, nodes, weights, steps);
     const limit = numerics.stabilityLimit(m) / LARGEST;
     return {
@@ -94,8 +87,12 @@
   }
 
   function percent(value) {
-    if (value > 1e4) return "diverges";
+    if (value > 1e4) return "> 10⁶\u00a0%";
     return `${short(+(100 * value).toPrecision(3))}\u00a0%`;
+  }
+
+  function plural(count, word) {
+    return `${short(count)} ${word}${count === 1 ? "" : "s"}`;
   }
 
   function renderControls(now) {
@@ -115,13 +112,13 @@
     setNumber("beta-number", m.friction === null ? m.beta : state.beta);
     setNumber("friction-number", state.friction);
     $("eta-hint").textContent = `ηλₘₐₓ = ${short(state.eta * LARGEST)}; stable below ${short(now.limit * LARGEST)}`;
-    $("beta-hint").textContent = fixed ? "gradient descent has none" : `remembers about ${short(1 / (1 - state.beta))} steps`;
+    $("beta-hint").textContent = fixed ? "gradient descent has none" : `remembers about ${plural(+(1 / (1 - state.beta)).toPrecision(2), "step")}`;
     $("friction-hint").textContent = `momentum t/(t + ${short(state.friction)}) grows towards 1`;
     $("steps-hint").textContent = state.steps.toLocaleString("en");
     $("mode-hint").textContent = `λ = ${short(nodes[state.mode])}, ${percent(weights[state.mode] / MASS)} of the loss`;
     for (const [id, text] of [["eta", $("eta-hint").textContent], ["beta", $("beta-hint").textContent], ["mode", $("mode-hint").textContent], ["steps", `${state.steps} steps`], ["friction", $("friction-hint").textContent]]) $(id).setAttribute("aria-valuetext", text);
     const unstable = now.share >= 1;
-    show("radius", now.radius, now.radius < 1 ? `× ${now.radius.toFixed(now.radius > 0.999 ? 6 : 4)}` : "grows", unstable);
+    show("radius", now.radius, !unstable ? `× ${now.radius.toFixed(now.radius > 0.999 ? 6 : 4)}` : "grows", unstable);
     show("steps-to", now.stepsTo, now.stepsTo === null ? (unstable ? "never" : `> ${STEPS_LIMIT.toLocaleString("en")}`) : now.stepsTo.toLocaleString("en"), unstable && now.stepsTo === null);
     show("loss-share", now.lossShare, percent(now.lossShare), now.lossShare > 1);
     show("limit-share", now.share, percent(now.share), unstable);
@@ -140,8 +137,8 @@
     if (document.activeElement !== input || Math.abs(input.valueAsNumber - value) > Number(input.step)) input.value = value;
   }
 
-  function setNumber(id, value) {
-    if (document.activeElement !== $(id)) $(id).value = +value.toPrecision(6);
+  function setNumber(id, value, always) {
+    if (always || document.activeElement !== $(id)) $(id).value = +value.toPrecision(innerWidth > 760 ? 6 : 3);
   }
 
   /* ---- colours ---- */
@@ -282,7 +279,8 @@
       const mark = glyph(point.rule, px, py);
       mark.setAttribute("class", `point c-${point.method}`);
       mark.append(node("title", {}, `${LABELS[point.method]}, ${RULES[point.rule]}`));
-      mark.addEventListener("pointerdown", (event) => { event.stopPropagation(); goTo(point); });
+      mark.addEventListener("pointerdown", (event) => event.stopPropagation());
+      mark.addEventListener("click", (event) => { event.stopPropagation(); goTo(point); });
       const left = px > sx(0.3);
       svg.append(mark);
       if (point.method !== "gradient_descent") svg.append(node("text", { class: "halo", x: left ? px - 10 : px + 10, y: py + 4, "text-anchor": left ? "end" : "start" }, (off ? "← " : "") + RULES[point.rule]));
@@ -296,7 +294,7 @@
     else paintRamp("plane-ramp", painted.colours.plane, `${percent(slow)}`, `${percent(fast)} of the loss left`);
     const how = state.colour === "rate" ? `${painted.colours === RAMPS.dark ? "Brighter" : "Darker"} is faster in the long run, where the slowest mode rules.` : "Colour is the loss left after the steps shown: what you would see, all modes and their weights.";
     const edges = state.method === "gradient_descent" ? " Gradient descent is the bottom edge." : state.method === "nesterov_varying" ? " Momentum t/(t+d) climbs to the top edge." : "";
-    $("plane-caption").textContent = `${how} Right of the line, ${LABELS[family()]} diverges.${edges} Drag the ring.`;
+    $("plane-caption").textContent = `${how} Right of the line, ${LABELS[family()]} diverges.${edges} Drag the ring, or press a place.`;
     drawPoints();
   }
 
@@ -323,6 +321,12 @@
 
   function goTo(point) {
     update({ method: point.method, eta: point.eta, ...(point.method === "gradient_descent" ? {} : { beta: point.beta }) }, `${point.source}.`);
+  }
+
+  function inPlane(event) {
+    const box = plane.svg.getBoundingClientRect(), { margin } = plane;
+    const x = event.clientX - box.left, y = event.clientY - box.top;
+    return x >= margin.left && x <= box.width - margin.right && y >= margin.top && y <= box.height - margin.bottom;
   }
 
   function dragTo(event) {
@@ -391,19 +395,23 @@
   function drawHeat(now) {
     const host = $("heat"), width = Math.max(260, host.clientWidth), height = width < 500 ? 300 : 330;
     const margin = { top: 8, right: width < 500 ? 64 : 120, bottom: 42, left: 58 };
-    const made = frame(width, height, { domain: [0, state.steps], title: "step" }, { domain: [SMALLEST, LARGEST], log: true, bare: true, title: "" }, margin);
+    const made = frame(width, height, { domain: [-0.5, state.steps + 0.5], title: "step" }, { domain: [SMALLEST, LARGEST], log: true, bare: true, title: "" }, margin);
     const { svg, sx, sy } = made;
     const inner = [width - margin.left - margin.right, height - margin.top - margin.bottom];
     const rows = Math.round(inner[1] / 2), columns = Math.min(state.steps + 1, Math.round(inner[0] / 2));
-    const steps = Array.from({ length: columns }, (_, i) => Math.round(i * state.steps / (columns - 1)));
-    const pixels = html("canvas", { width: columns, height: rows });
-    const image = pixels.getContext("2d").createImageData(columns, rows), stops = theme().swing;
+    const starts = Array.from({ length: columns + 1 }, (_, i) => Math.floor(i * (state.steps + 1) / columns));
+    const pixels = html("canvas", { width: columns, height: 2 * rows });
+    const image = pixels.getContext("2d").createImageData(columns, 2 * rows), stops = theme().swing;
     for (let row = 0; row < rows; row++) {
       const l = SMALLEST * (LARGEST / SMALLEST) ** (1 - (row + 0.5) / rows);
-      const factor = numerics.history(now.method, l, steps);
+      const factor = numerics.history(now.method, l, now.steps);
       for (let i = 0; i < columns; i++) {
-        const a = Math.max(-1, Math.min(1, factor[i]));
-        image.data.set([...ramp(stops, 0.5 + 0.5 * Math.sign(a) * Math.sqrt(Math.abs(a))), 255], 4 * (row * columns + i));
+        // Two lines a row, the highest and the lowest of the column's steps: no swing falls through.
+        const part = factor.subarray(starts[i], starts[i + 1]);
+        [Math.max(...part), Math.min(...part)].forEach((end, line) => {
+          const a = Math.max(-1, Math.min(1, end));
+          image.data.set([...ramp(stops, 0.5 + 0.5 * Math.sign(a) * Math.sqrt(Math.abs(a))), 255], 4 * ((2 * row + line) * columns + i));
+        });
       }
     }
     pixels.getContext("2d").putImageData(image, 0, 0);
@@ -443,20 +451,32 @@
     };
   });
 
+  /* The axis of losses: all that is drawn, from 1e-8 to 1e4 times the first. */
+  function lossAxis(series, first) {
+    const seen = series.flatMap((one) => Array.from(one.y)).filter((v) => v > 0 && Number.isFinite(v));
+    const low = Math.max(Math.min(...seen), first * 1e-8), high = Math.min(Math.max(...seen, first), first * 1e4);
+    return { log: true, domain: [low / 1.4, high * 2], title: "loss ½ Σ (f − y)²" };
+  }
+
+  /* What a chart saves: one line a point. */
+  function tableOf(series) {
+    const rows = series.flatMap((one) => Array.from(one.x, (x, i) => [one.title || one.name, x, one.y[i], one.band?.[0][i], one.band?.[1][i]]));
+    return { columns: ["series", "step", "value", "low", "high"], rows };
+  }
+
   function drawLoss(now) {
     const series = [];
     for (const run of RUNS) {
       const kept = Math.min(run.steps.length, state.steps + 1);
       const cut = (values) => Array.from(values).slice(0, kept);
       series.push({ name: LABELS[run.method], colour: run.method, x: cut(run.steps), y: cut(run.mean), band: [cut(run.low), cut(run.high)] });
-      series.push({ name: "", colour: run.method, x: cut(run.steps), y: cut(run.forecast), dash: "5 4", width: 1.4 });
+      series.push({ name: "", title: `forecast of ${LABELS[run.method]}`, colour: run.method, x: cut(run.steps), y: cut(run.forecast), dash: "5 4", width: 1.4 });
     }
     series.push({ name: `forecast at your setting, ${LABELS[state.method]}`, colour: "ink", x: now.steps, y: now.loss, width: 2.6 });
-    const top = Math.max(...RUNS.map((run) => run.high[0])), all = series.flatMap((one) => Array.from(one.y)).filter((v) => v > 0 && Number.isFinite(v));
-    const low = Math.max(Math.min(...all), top * 1e-8);
     draw($("loss"), {
       label: "Loss against step: forecast at this setting, and real networks at the tuned settings", series,
-      x: { domain: [0, state.steps], title: "step" }, y: { log: true, domain: [low / 1.4, top * 2], title: "loss ½ Σ (f − y)²" },
+      x: { domain: [0, state.steps], title: "step" }, y: lossAxis(series, Math.max(...RUNS.map((run) => run.high[0]))),
+      file: "loss", table: () => tableOf(series),
     });
   }
 
@@ -464,22 +484,19 @@
     const m = now.method, flows = numerics.flows(m), l = nodes[state.mode];
     const colours = ["flow", "fine-flow"];
     const fine = Array.from({ length: 401 }, (_, i) => i * state.steps / 400);
-    const every = Math.max(1, Math.ceil(state.steps / 150));
-    const steps = [];
-    for (let t = 0; t <= state.steps; t += every) steps.push(t);
+    const { steps } = now;
     const lines = (values) => flows.map((flow, i) => ({ name: flow.name, colour: colours[i], x: fine, y: values(flow), width: 2.4, ...(i ? { dash: "7 4" } : {}) }));
     const factor = numerics.history(m, l, steps);
-    const dots = steps.length > 80 ? 1.8 : 2.6;
+    const dots = steps.length > 400 ? 1.2 : steps.length > 80 ? 1.8 : 2.6;
+    const modes = [...lines((flow) => fine.map((k) => numerics.flowValue(flow, l, numerics.flowTime(flow, m, k)))), { name: LABELS[state.method], colour: "ink", x: steps, y: factor, dots }];
     draw($("flow-mode"), {
       label: `Mode of eigenvalue ${short(l)}: method and flow`, x: { title: "step" }, y: { title: `what is left, λ = ${short(l)}`, domain: [-1.08, 1.08] },
-      series: [...lines((flow) => fine.map((k) => numerics.flowValue(flow, l, numerics.flowTime(flow, m, k)))), { name: LABELS[state.method], colour: "ink", x: steps, y: factor, dots }],
+      series: modes, file: "flow-mode", table: () => tableOf(modes),
     });
-    const loss = numerics.forecast(m, nodes, weights, steps), top = 0.5 * MASS;
-    const curves = lines((flow) => numerics.flowLoss(flow, m, nodes, weights, fine));
-    const seen = [...loss, ...curves.flatMap((one) => Array.from(one.y))].filter((v) => v > 0 && Number.isFinite(v));
+    const losses = [...lines((flow) => numerics.flowLoss(flow, m, nodes, weights, fine)), { name: LABELS[state.method], colour: "ink", x: steps, y: now.loss, dots }];
     draw($("flow-loss"), {
-      label: "Loss: method and flow", x: { title: "step" }, y: { title: "loss ½ Σ (f − y)²", log: true, domain: [Math.max(top * 1e-8, Math.min(...seen)) / 1.4, top * 4] },
-      series: [...curves, { name: LABELS[state.method], colour: "ink", x: steps, y: loss, dots }],
+      label: "Loss: method and flow", x: { title: "step" }, y: lossAxis(losses, 0.5 * MASS),
+      series: losses, file: "flow-loss", table: () => tableOf(losses),
     });
     $("flow-caption").textContent = {
       gradient_descent: "For gradient descent that is w′ = −∇L (Bu, Xu and Chen 2021); one step takes time η.",
@@ -535,7 +552,7 @@
       $(`${key}-number`).addEventListener("change", () => {
         const value = $(`${key}-number`).valueAsNumber;
         if (Number.isFinite(value)) update({ [key]: clamp(key, value) });
-        else schedule();
+        setNumber(`${key}-number`, state[key], true);
       });
     }
     for (const button of document.querySelectorAll("[data-preset]")) button.addEventListener("click", () => PRESETS[button.dataset.preset]());
@@ -543,8 +560,14 @@
       const run = page.runs.find((one) => one.method === button.dataset.run);
       goTo(page.points.find((p) => p.method === run.method && p.rule === "forecast") || run);
     });
-    $("plane").addEventListener("pointerdown", (event) => { $("plane").setPointerCapture(event.pointerId); dragTo(event); });
-    $("plane").addEventListener("pointermove", (event) => { if (event.buttons & 1) dragTo(event); });
+    // A finger scrolls the page and taps; mouse and pen drag.
+    $("plane").addEventListener("pointerdown", (event) => {
+      if (event.pointerType === "touch" || !inPlane(event)) return;
+      $("plane").setPointerCapture(event.pointerId);
+      dragTo(event);
+    });
+    $("plane").addEventListener("pointermove", (event) => { if ($("plane").hasPointerCapture(event.pointerId)) dragTo(event); });
+    $("plane").addEventListener("click", (event) => { if (inPlane(event)) dragTo(event); });
     $("plane").addEventListener("keydown", (event) => {
       const size = event.shiftKey ? 0.25 : 0.025;
       const moves = { ArrowRight: [size, 0], ArrowLeft: [-size, 0], ArrowUp: [0, size], ArrowDown: [0, -size] }[event.key];
@@ -554,7 +577,7 @@
       if (state.method === "heavy_ball" || state.method === "nesterov") changes.beta = clamp("beta", 1 - 10 ** -Math.max(0, -Math.log10(1 - state.beta) + moves[1]));
       update(changes);
     });
-    $("heat").addEventListener("pointerdown", (event) => {
+    $("heat").addEventListener("click", (event) => {
       const box = heat.svg.getBoundingClientRect();
       update({ mode: nearest(heat.sy.invert(event.clientY - box.top)) }, null);
     });
@@ -569,7 +592,7 @@
       setTimeout(() => { $("copy").textContent = "Copy a link to this view"; }, 2500);
     });
     document.querySelector("form.controls").addEventListener("submit", (event) => event.preventDefault());
-    addEventListener("hashchange", () => { readAddress(); schedule(); });
+    addEventListener("hashchange", () => { readAddress(); update({}); });
   }
 
   const start = page.points.find((point) => point.rule === "forecast" && point.method === "heavy_ball");

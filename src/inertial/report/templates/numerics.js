@@ -105,6 +105,7 @@ const numerics = (() => {
       gradient = m.eta * l * value;
       step = m.beta * weight * step - gradient - m.gamma * weight * (gradient - previous);
       value += step;
+      if (!Number.isFinite(value)) { out.fill(Infinity, next); break; }
     }
     return out;
   }
