@@ -422,7 +422,7 @@
     svg.append(node("text", { class: "math", x: 12, y: margin.top + 12 }, "λ"));
     const right = width - margin.right + 6, room = margin.right - 12, most = Math.max(...SHARES), tall = inner[1] / SHARES.length;
     SHARES.forEach((share, i) => svg.append(node("rect", { class: "bar", x: right, y: margin.top + inner[1] - (i + 1) * tall + 0.5, width: Math.max(share > 0 ? 1 : 0, room * Math.sqrt(share / most)), height: Math.max(1, tall - 1) })));
-    svg.append(node("text", { class: "title", x: width - 2, y: height - 24, "text-anchor": "end" }, width < 500 ? "loss" : "share of the loss"));
+    svg.append(node("text", { class: "title", x: width - 2, y: height - 8, "text-anchor": "end" }, width < 500 ? "loss" : "share of the loss"));
     const y = sy(nodes[state.mode]);
     svg.append(node("path", { class: "dashed", d: `M${margin.left} ${y}H${width - margin.right}` }));
     svg.append(node("path", { class: "dot", d: `M${margin.left} ${y}l-7 -4.5v9z` }));
