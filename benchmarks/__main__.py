@@ -211,7 +211,7 @@ def startup_rows() -> Iterator[Row]:
     command = [str(Path(sys.executable).with_name("inertial")), "--help"]
     times = [seconds(lambda: subprocess.run(command, capture_output=True, check=True).stdout)]
     times += [seconds(lambda: subprocess.run(command, capture_output=True, check=True).stdout)]
-    yield "inertial --help, seconds", f"{min(times):.2f}", "≤ 0.5"
+    yield "`inertial --help`, seconds", f"{min(times):.2f}", "≤ 0.5"
 
 
 def modes_rows() -> Iterator[Row]:

@@ -221,8 +221,10 @@ def explore(
         File to write.
     runs
         Random starts of each method that are trained to stand beside the forecast.
-    steps, width
-        Updates and neurons of these runs.
+    steps
+        Updates of these runs.
+    width
+        Neurons of these runs.
     target
         Share of the initial loss that counts as reached.
     """
@@ -368,8 +370,10 @@ def plan(
         A TOML file, such as inertial study --template prints.
     out
         Folder of the study (default: runs/NAME); what is stored there costs nothing.
-    workers, scheduler
-        As for inertial study.
+    workers
+        Processes on this machine; 0 is one per core (default: this process, with all cores).
+    scheduler
+        Address of a dask.distributed scheduler to send the runs to instead.
     json
         Print one JSON document instead of words.
     """
@@ -399,8 +403,10 @@ def reproduce(
         quick, or the full size of the papers: paper.
     out
         Folder for figures, runs and the page index.html; what is stored there is not computed.
-    workers, scheduler
-        As for inertial study.
+    workers
+        Processes on this machine; 0 is one per core (default: this process, with all cores).
+    scheduler
+        Address of a dask.distributed scheduler to send the runs to instead.
     list_
         List the items.
     json

@@ -178,9 +178,7 @@ def _print_report(report: Report, *, as_json: bool) -> None:
     for failure in report.failures:
         console.print(f"failed  {failure.run.job.label}: {failure.reason}")
     if report.computed:
-        ratio = predicted / report.seconds
         console.print(
-            f"time    {duration(report.seconds)}, predicted {duration(predicted)} "
-            f"({ratio:.2f} of it)"
+            f"time    {duration(report.seconds)} of computing, predicted {duration(predicted)}"
         )
     console.print(f"runs    {report.folder.path}")
