@@ -3,10 +3,13 @@
 import gc
 import signal
 import sys
+import threading
 import time
+from contextlib import suppress
 
 import pytest
 
+from inertial import interrupts
 from inertial.interrupts import every_interrupt
 
 
@@ -38,7 +41,9 @@ def ignored(monkeypatch):
 
 
 def state():
-    handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGALRM)]
+    handlers = [
+        signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+    ]
     return sys.unraisablehook, handlers, signal.getitimer(signal.ITIMER_REAL)
 
 
@@ -59,6 +64,42 @@ def test_other_errors_are_said_as_before(ignored):
     with every_interrupt():
         collect(ValueError())
     assert ignored == [ValueError]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_that_was_dropped_comes_again(monkeypatch, number):
+    monkeypatch.setattr(interrupts, "_LOST_SECONDS", 0.1)
+    before = state()
+
+    def drop():
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(number)
+        time.sleep(0.5)
+
+    with pytest.raises(KeyboardInterrupt), every_interrupt():
+        drop()
+    assert state() == before
+
+
+def test_no_timer_keeps_an_interrupted_command_alive():
+    timer = threading.Timer(3600, print)
+    timer.start()
+    with every_interrupt():
+        pass
+    assert timer.is_alive()
+    with pytest.raises(KeyboardInterrupt), every_interrupt():
+        signal.raise_signal(signal.SIGINT)
+    timer.join(timeout=5)
+    assert not timer.is_alive()
+
+
+def test_an_ignored_interrupt_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with every_interrupt():
+            signal.raise_signal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_sigterm_is_an_interrupt():
