@@ -234,6 +234,18 @@ def test_the_tables_are_the_statistics_of_the_files(shared, index, records):
             assert cell["runs"] == "2"
 
 
+def test_settings_that_failed_are_not_advised(index, records):
+    """Where none is quick enough, or all diverged, the table names no method to use."""
+    slow = {key: run.assign(loss=xr.ones_like(run.loss)) for key, run in records.items()}
+    diverged = {key: run.assign_attrs(status="diverged") for key, run in slow.items()}
+    for stored, words in ((slow, "none reached a tenth"), (diverged, "every method diverged")):
+        text = study_page(arrange(index, stored), folder="it")
+        advice = text.partition('<table id="advice"')[2].partition("</table>")[0]
+        assert advice.count(words) == 4
+        assert "swatch" not in advice
+        assert "inertial tune DATA" in text
+
+
 def test_figures_against_the_width_give_their_numbers(shared, index, records):
     head, rows = saved(shared, "digits-paper-distances.csv")
     assert head == ["method", "width", "max_distance", "pattern_change", "forecast_error"]

@@ -63,6 +63,7 @@ def study_page(
         codes=arranged.codes,
         manifest=arranged.panels[0].run.manifest,
         targets=panels.TARGETS,
+        failed=any(panel.best.steps is None for panel in arranged.panels),
         every=every,
         kernel=any(panel.run.probes for panel in arranged.panels),
         measuring=measuring,
