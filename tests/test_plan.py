@@ -8,9 +8,10 @@ import pytest
 
 from inertial import load
 from inertial.dynamics.step import layout
-from inertial.study import cost, spectra
+from inertial.study import cost, space, spectra
 from inertial.study.config import DataSet, Study
 from inertial.study.cost import Shape, Timing, predict
+from inertial.study.execution import prepare
 from inertial.study.job import load_data, runs
 from inertial.study.records import Folder
 from inertial.study.runner import run_study
@@ -141,6 +142,16 @@ def test_timing_follows_the_number_of_tiles(monkeypatch):
     assert step == pytest.approx(3 + 2 * tiles)
     assert widths == [neurons, 3 * neurons]
     cost.timed.cache_clear()
+
+
+@pytest.mark.parametrize("decomposed", [True, False])
+@pytest.mark.parametrize("dim", [4, 24, 26, 40])  # 24 rows span 4, 24, 24 (not worth it) and 24
+def test_time_is_that_of_the_coordinates_a_run_has(monkeypatch, dim, decomposed):
+    monkeypatch.setattr(space, "_SPAN_ROWS", 1000 if decomposed else 0)
+    space.dimensions.cache_clear()
+    data = DataSet("sphere", rows=24, dim=dim)
+    assert space.dimensions(data) == (24, dim, prepare(data).within.x.shape[1])
+    space.dimensions.cache_clear()
 
 
 @pytest.mark.usefixtures("known")

@@ -93,7 +93,7 @@ def test_a_folder_that_cannot_be_written_is_a_warning(data, tmp_path):
 
 
 def test_runs_after_an_interruption_use_the_study_s_spectrum(tmp_path, monkeypatch):
-    def free(missing):
+    def free(missing, **_):
         return Prediction(1.0, (1.0,) * len(missing), 1, 1, 1)
 
     sets = (DataSet("sphere", rows=30, dim=4),)

@@ -277,7 +277,7 @@ def test_a_stored_run_describes_itself(tmp_path):
 
 
 def test_runs_and_index_say_what_was_predicted_and_what_it_took(tmp_path):
-    def predicted(missing):
+    def predicted(missing, **_):
         return Prediction(9.0, tuple(1.0 + k for k in range(len(missing))), 123, 1, 1)
 
     report = run_study(SMALL, Folder(tmp_path), predictor=predicted)
@@ -436,7 +436,7 @@ STUDY = """
     from inertial.study.records import Folder
     from inertial.study.runner import in_process, run_study
     from functools import partial
-    free = lambda missing: Prediction(1.0, (1.0,) * len(missing), 1, 1, 1)
+    free = lambda missing, **_: Prediction(1.0, (1.0,) * len(missing), 1, 1, 1)
     study = Study(**{study!r})
     print("ready", flush=True)
     input()

@@ -119,6 +119,20 @@ def test_data_missing_on_the_workers_are_timed_here(client, tmp_path, monkeypatc
     assert predicted.workers == 2
 
 
+def test_workers_time_at_once_and_the_median_counts(client, tmp_path, monkeypatch):
+    client.wait_for_workers(2, timeout=30)
+
+    def together(runs, *, workers, spectra):
+        (tmp_path / str(os.getpid())).touch()
+        while len(list(tmp_path.iterdir())) < workers:
+            time.sleep(0.01)
+        slower = max(tmp_path.iterdir()).name == str(os.getpid())
+        return Prediction(7.0 if slower else 3.0, (), len(runs), spectra == tmp_path, workers)
+
+    monkeypatch.setattr(cluster, "predict", together)
+    assert predictor(client)(runs(STUDY), spectra=tmp_path) == Prediction(7.0, (), 4, True, 2)
+
+
 @pytest.mark.parametrize("how", ["cancelled", "killed"])
 def test_a_result_that_cannot_be_had_fails_its_run_alone(client, tmp_path, monkeypatch, how):
     client.wait_for_workers(2, timeout=30)

@@ -43,7 +43,7 @@ STUDY = parse_study(
 def folder(tmp_path_factory):
     place = Folder(tmp_path_factory.mktemp("study"))
     run_study(
-        STUDY, place, predictor=lambda missing: Prediction(1.0, (1.0,) * len(missing), 1, 1, 1)
+        STUDY, place, predictor=lambda missing, **_: Prediction(1.0, (1.0,) * len(missing), 1, 1, 1)
     )
     return place
 

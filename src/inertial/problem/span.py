@@ -35,7 +35,12 @@ def span(x: Inputs) -> Span:
     """
     _, values, rows = scipy.linalg.svd(x, full_matrices=False, check_finite=False)
     rank = int(np.sum(values > max(x.shape) * np.finfo(np.float64).eps * values[0]))
-    if rank >= _WORTH * x.shape[1]:
+    if not saves(rank, x.shape[1]):
         return Span(x, None)
     basis = np.ascontiguousarray(rows[:rank].T)
     return Span(x @ basis, basis)
+
+
+def saves(rank: int, d: int) -> bool:
+    """Whether training in a span of this dimension is worth the change of coordinates."""
+    return rank < _WORTH * d

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
@@ -95,22 +96,23 @@ def connected(address: str) -> Iterator["Client"]:
         yield client
 
 
-def predictor(client: "Client") -> Callable[[Sequence[Run]], Prediction]:
-    """Return a function that predicts the cost of runs from timings on one of the workers.
+def predictor(client: "Client") -> Callable[..., Prediction]:
+    """Return a function that predicts the cost of runs from timings on the workers.
 
-    If that one lacks the data, the timings are those of this process, which has them.
+    All of them time at once, for processes that share a machine slow each other down.  The
+    prediction is that of the median worker; if none has the data, that of this process.
     """
 
-    def on_worker(runs: Sequence[Run]) -> Prediction:
+    def on_workers(runs: Sequence[Run], spectra: Path | None = None) -> Prediction:
         workers = len(client.scheduler_info(n_workers=-1)["workers"])
-        task = partial(predict, tuple(runs), workers=workers)
-        try:
-            prediction: Prediction = client.submit(task, pure=False).result()
-        except InvalidInput:
-            return task()
-        return prediction
+        seen = spectra.resolve() if spectra else None
+        task = partial(predict, tuple(runs), workers=workers, spectra=seen)
+        futures = [client.submit(task, pure=False) for _ in range(workers)]
+        timed: list[Prediction] = client.gather(futures, errors="skip")  # type: ignore[no-untyped-call]
+        timed.sort(key=lambda prediction: prediction.seconds)
+        return timed[len(timed) // 2] if timed else task()
 
-    return on_worker
+    return on_workers
 
 
 def engine(client: "Client", save_seconds: float = SAVE_SECONDS) -> Callable[..., None]:

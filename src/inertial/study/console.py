@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -65,8 +64,7 @@ def show_plan(path: Path, out: Path | None, hands: Hands, *, as_json: bool) -> N
     ledger = Ledger(study, folder, runs(study))
     missing = ledger.missing
     with at_work(hands) as means:
-        here = partial(predict, spectra=folder.spectra)
-        predicted: Prediction = means.get("predictor", here)(missing)
+        predicted: Prediction = means.get("predictor", predict)(missing, spectra=folder.spectra)
     if as_json:
         document = {
             "study": study.name,

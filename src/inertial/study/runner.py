@@ -1,7 +1,7 @@
 """Compute what is missing of a study, in this process or on a cluster."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -47,7 +47,7 @@ def run_study(
     progress: Progress | None = None,
     announce: Callable[[Prediction, int], None] | None = None,
     engine: Engine | None = None,
-    predictor: Callable[[Sequence[Run]], Prediction] | None = None,
+    predictor: Callable[..., Prediction] | None = None,
 ) -> Report:
     """Compute what is missing of a study.
 
@@ -62,7 +62,8 @@ def run_study(
     announce
         Called with the predicted cost and the number of missing runs before the first starts.
     engine, predictor
-        What computes runs, and predicts their cost; by default this process, one after the other.
+        What computes runs, and predicts their cost, as `inertial.study.cost.predict` does; by
+        default this process, one after the other.
 
     Raises
     ------
@@ -74,7 +75,7 @@ def run_study(
     ledger.write_index()
     show = progress or (lambda *_: None)
     missing = ledger.missing
-    predicted = (predictor or partial(predict, warm=True, spectra=folder.spectra))(missing)
+    predicted = (predictor or partial(predict, warm=True))(missing, spectra=folder.spectra)
     ledger.expect(missing, predicted)
     if announce is not None:
         announce(predicted, len(missing))

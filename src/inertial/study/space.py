@@ -7,14 +7,14 @@ from functools import lru_cache
 
 from inertial.dynamics.step import layout
 from inertial.dynamics.train import Precision
-from inertial.problem.span import Span, span
+from inertial.problem.span import saves, span
 from inertial.study.config import DataSet
 from inertial.study.execution import SAVE_SECONDS
 from inertial.study.job import Run, load_data
 from inertial.study.spectra import kept
 
 _SPAN_ROWS = 1000
-"""Above as many rows and columns, inputs are taken to fill their space."""
+"""Above as many rows and columns, inputs are taken to have full rank."""
 
 _FILE_BYTES = 18_000
 """A run file without its arrays: attributes, coordinates and the tables of HDF5."""
@@ -49,9 +49,10 @@ class Shape:
 def dimensions(data: DataSet) -> tuple[int, int, int]:
     """Rows, inputs and the dimension that training runs in, of a data set."""
     x = load_data(data).x
-    within = span(x) if min(x.shape) <= _SPAN_ROWS else Span(x, None)
     n, d = x.shape
-    return n, d, within.x.shape[1]
+    if min(n, d) <= _SPAN_ROWS:
+        return n, d, span(x).x.shape[1]
+    return n, d, n if saves(n, d) else d
 
 
 def memory_of(shape: Shape) -> int:
