@@ -123,7 +123,8 @@
     show("loss-share", now.lossShare, percent(now.lossShare), now.lossShare > 1);
     show("limit-share", now.share, percent(now.share), unstable);
     $("horizon-word").textContent = $("plane-horizon").textContent = state.steps.toLocaleString("en");
-    announce(`${LABELS[state.method]}: ${$("steps-to").textContent} steps to the target, loss after ${state.steps} steps ${$("loss-share").textContent}`);
+    const reached = now.stepsTo !== null ? `${plural(now.stepsTo, "step")} to the target` : unstable ? "never at the target" : `more than ${STEPS_LIMIT.toLocaleString("en")} steps to the target`;
+    announce(`${LABELS[state.method]}: ${reached}, loss after ${state.steps} steps ${$("loss-share").textContent}`);
   }
 
   let speaking = 0;
@@ -138,7 +139,8 @@
   }
 
   function setNumber(id, value, always) {
-    if (always || document.activeElement !== $(id)) $(id).value = +value.toPrecision(innerWidth > 760 ? 6 : 3);
+    const nines = value < 1 ? Math.floor(-Math.log10(1 - value)) : 0;
+    if (always || document.activeElement !== $(id)) $(id).value = +value.toPrecision(nines + (innerWidth > 760 ? 6 : 3));
   }
 
   /* ---- colours ---- */
@@ -273,6 +275,7 @@
     const edge = [];
     for (let level = 0; level <= PLANE.top + 1e-9; level += 0.05) edge.push(`${sx(Math.min(PLANE.x[1], numerics.stabilityLimit(planeMethod(1, level)))).toFixed(2)} ${sy(level).toFixed(2)}`);
     svg.append(node("path", { class: "edge", d: `M${edge.join("L")}` }));
+    const labels = [];
     for (const point of visiblePoints()) {
       const scaled = point.eta * LARGEST, off = scaled < PLANE.x[0];
       const px = sx(Math.max(PLANE.x[0] * 1.06, scaled)), py = sy(Math.min(PLANE.top - 0.04, -Math.log10(1 - point.beta)));
@@ -281,9 +284,13 @@
       mark.append(node("title", {}, `${LABELS[point.method]}, ${RULES[point.rule]}`));
       mark.addEventListener("pointerdown", (event) => event.stopPropagation());
       mark.addEventListener("click", (event) => { event.stopPropagation(); goTo(point); });
-      const left = px > sx(0.3);
       svg.append(mark);
-      if (point.method !== "gradient_descent") svg.append(node("text", { class: "halo", x: left ? px - 10 : px + 10, y: py + 4, "text-anchor": left ? "end" : "start" }, (off ? "← " : "") + RULES[point.rule]));
+      if (point.method === "gradient_descent") continue;
+      const left = px > sx(0.3);
+      let y = py + 4;
+      while (labels.some((other) => Math.abs(other.px - px) < 90 && Math.abs(other.y - y) < 13)) y += 13;
+      labels.push({ px, y });
+      svg.append(node("text", { class: "halo", x: left ? px - 10 : px + 10, y, "text-anchor": left ? "end" : "start" }, (off ? "← " : "") + RULES[point.rule]));
     }
     const level = state.method === "gradient_descent" ? 0 : state.method === "nesterov_varying" ? PLANE.top : Math.min(PLANE.top, -Math.log10(1 - state.beta));
     svg.append(node("circle", { class: "here", id: "here", r: 8, cx: sx(Math.min(PLANE.x[1], Math.max(PLANE.x[0], state.eta * LARGEST))), cy: sy(level) }));
@@ -483,17 +490,19 @@
   function drawFlows(now) {
     const m = now.method, flows = numerics.flows(m), l = nodes[state.mode];
     const colours = ["flow", "fine-flow"];
-    const fine = Array.from({ length: 401 }, (_, i) => i * state.steps / 400);
     const { steps } = now;
-    const lines = (values) => flows.map((flow, i) => ({ name: flow.name, colour: colours[i], x: fine, y: values(flow), width: 2.4, ...(i ? { dash: "7 4" } : {}) }));
+    const lines = (perStep, values) => {
+      const count = Math.max(400, perStep * state.steps), x = Array.from({ length: count + 1 }, (_, i) => i * state.steps / count);
+      return flows.map((flow, i) => ({ name: flow.name, colour: colours[i], x, y: values(flow, x), width: 2.4, ...(i ? { dash: "7 4" } : {}) }));
+    };
     const factor = numerics.history(m, l, steps);
     const dots = steps.length > 400 ? 1.2 : steps.length > 80 ? 1.8 : 2.6;
-    const modes = [...lines((flow) => fine.map((k) => numerics.flowValue(flow, l, numerics.flowTime(flow, m, k)))), { name: LABELS[state.method], colour: "ink", x: steps, y: factor, dots }];
+    const modes = [...lines(4, (flow, x) => x.map((k) => numerics.flowValue(flow, l, numerics.flowTime(flow, m, k)))), { name: LABELS[state.method], colour: "ink", x: steps, y: factor, dots }];
     draw($("flow-mode"), {
       label: `Mode of eigenvalue ${short(l)}: method and flow`, x: { title: "step" }, y: { title: `what is left, λ = ${short(l)}`, domain: [-1.08, 1.08] },
       series: modes, file: "flow-mode", table: () => tableOf(modes),
     });
-    const losses = [...lines((flow) => numerics.flowLoss(flow, m, nodes, weights, fine)), { name: LABELS[state.method], colour: "ink", x: steps, y: now.loss, dots }];
+    const losses = [...lines(1, (flow, x) => numerics.flowLoss(flow, m, nodes, weights, x)), { name: LABELS[state.method], colour: "ink", x: steps, y: now.loss, dots }];
     draw($("flow-loss"), {
       label: "Loss: method and flow", x: { title: "step" }, y: lossAxis(losses, 0.5 * MASS),
       series: losses, file: "flow-loss", table: () => tableOf(losses),
