@@ -146,7 +146,9 @@ def test_a_diverged_run_is_named_and_the_others_finish(data, tmp_path):
 def test_a_step_size_below_the_limit_does_not_warn(data, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        compare(data, Settings(eta=1e-3, seeds=(0,), width=20, steps=2), out=tmp_path / "run")
+        compare(
+            data, Settings(eta=1e-3, beta=0.5, seeds=(0,), width=20, steps=2), out=tmp_path / "run"
+        )
 
 
 def test_an_existing_folder_is_refused_before_any_work(data, tmp_path):

@@ -72,6 +72,7 @@ def test_csv_without_a_header_numbers_its_columns(tmp_path):
         ("a,a\n1,2\n", "a", r"own.csv has several columns 'a'; rename"),
         ("a\n1\n", "a", r"own.csv has 1 columns; give"),
         ("a,b\n1,2\n3,\n", "b", r"line 3, column 'b' of .*own.csv is ''; write a number"),
+        ("a,b\nred,2\nblue,2\n", "b", r"line 2, column 'a' .* 'red'; its column has no numbers"),
         ("a,b\n1,2\nyes,2\n", "b", r"line 3, column 'a' of .*own.csv is 'yes'; write a number"),
         ("a,b\n1,2\n\n3,inf\n", "b", r"line 4, column 'b' of .*own.csv is inf; write a finite"),
         ("a,b\n1\n", "b", r"line 2 of .*own.csv has 1 cells where .* 2; make them equal"),

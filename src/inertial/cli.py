@@ -157,7 +157,7 @@ def compare(
     eta
         Step size by hand, instead of a rule.
     beta
-        Momentum by hand, with eta, for the methods that have one.
+        Momentum by hand, with eta; the methods that have one need it.
     target
         Share of the initial loss the rule `forecast` aims at.
     kernel

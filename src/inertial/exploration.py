@@ -40,7 +40,7 @@ class Trials:
     target: float = 0.01
 
     def __post_init__(self) -> None:
-        whole("seeds", self.seeds)
+        whole("runs", self.seeds)
         whole("steps", self.steps)
         whole("width", self.width)
         fraction("target", self.target)

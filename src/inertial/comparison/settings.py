@@ -59,7 +59,7 @@ class Settings:
     rule
         Key of the tuning rule.
     eta, beta
-        Step size and momentum given by hand instead; momentum goes to the methods that have one.
+        Step size and momentum given by hand instead; the methods that have momentum need both.
     target
         Share of the initial loss the rule `forecast` aims at.
     kernel
@@ -110,5 +110,11 @@ class Settings:
             raise InvalidInput("beta is given without eta; give both, or neither and a rule.")
         if self.eta is not None and self.rule != "paper":
             raise InvalidInput(f"eta and the rule {self.rule!r} are both given; give one of them.")
+        with_momentum = [method for method in self.methods if method != "gradient_descent"]
+        if self.eta is not None and self.beta is None and with_momentum:
+            raise InvalidInput(
+                f"eta is given without beta, which {' and '.join(with_momentum)} need; give both "
+                "(0 is no momentum)."
+            )
         if self.beta is not None and self.methods == ("gradient_descent",):
             raise InvalidInput("beta is given, but gradient descent has none; leave it out.")

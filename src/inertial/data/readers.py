@@ -178,9 +178,15 @@ def _numbers(
             name, cell = next(
                 (c, v) for c, v in zip(columns, cells, strict=True) if not _is_number(v)
             )
+            place = columns.index(name)
+            text = not any(_is_number(cells[place]) for _, cells in rows if place < len(cells))
+            remedy = (
+                "its column has no numbers, remove or encode it"
+                if text
+                else ("write a number there or remove the line")
+            )
             raise InvalidInput(
-                f"line {line}, column {name!r} of {path} is {cell!r}; write a number there or "
-                f"remove the line."
+                f"line {line}, column {name!r} of {path} is {cell!r}; {remedy}."
             ) from None
     _finite(values, columns, path, [line for line, _ in rows])
     return values
