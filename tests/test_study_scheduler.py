@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import pytest
 import xarray as xr
@@ -45,7 +45,13 @@ def free(missing, **_):
 @pytest.fixture(scope="module")
 def far(tmp_path_factory):
     """Address of a scheduler, and its two worker processes, all started by dask's command."""
-    folder = tmp_path_factory.mktemp("dask")
+    with started(tmp_path_factory.mktemp("dask"), 2) as (address, _, workers):
+        yield address, workers
+
+
+@contextmanager
+def started(folder, count):
+    """Start a scheduler and workers; give its address, its process and theirs."""
     contact = folder / "scheduler.json"
 
     def dask(*words):
@@ -61,9 +67,9 @@ def far(tmp_path_factory):
         while (address := address_in(contact)) is None:
             assert time.monotonic() < end, (folder / "log").read_text()
             time.sleep(0.05)
-        workers = [dask("worker", *alone, "--nthreads", "1", "--no-nanny") for _ in range(2)]
+        workers = [dask("worker", *alone, "--nthreads", "1", "--no-nanny") for _ in range(count)]
         processes += workers
-        yield address, workers
+        yield address, processes[0], workers
     finally:
         for process in reversed(processes):
             process.kill()
@@ -146,5 +152,28 @@ def test_without_workers_the_study_stops_and_what_is_stored_stays(far, tmp_path,
             run_study(
                 long_study(tuple(range(6))), Folder(tmp_path), engine=engine(client), predictor=free
             )
+    assert 1 <= len(list(tmp_path.glob("runs/*.nc"))) < 6
+    assert not list((tmp_path / "locks").iterdir())
+
+
+def test_without_its_scheduler_the_study_stops_and_what_is_stored_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(cluster, "_CONNECT_SECONDS", 5)
+    (tmp_path / "dask").mkdir()
+    with started(tmp_path / "dask", 1) as (address, scheduler, _):
+
+        def kill():
+            while not list(tmp_path.glob("runs/*.nc")):
+                time.sleep(0.02)
+            scheduler.kill()
+
+        with connected(address) as client:
+            threading.Thread(target=kill, daemon=True).start()
+            with pytest.raises(InvalidInput, match="does not answer any more; what is stored"):
+                run_study(
+                    long_study(tuple(range(6))),
+                    Folder(tmp_path),
+                    engine=engine(client),
+                    predictor=free,
+                )
     assert 1 <= len(list(tmp_path.glob("runs/*.nc"))) < 6
     assert not list((tmp_path / "locks").iterdir())

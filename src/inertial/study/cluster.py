@@ -104,7 +104,7 @@ def predictor(client: "Client") -> Callable[..., Prediction]:
     """
 
     def on_workers(runs: Sequence[Run], spectra: Path | None = None) -> Prediction:
-        workers = len(client.scheduler_info(n_workers=-1)["workers"])
+        workers = len(_workers(client))
         seen = spectra.resolve() if spectra else None
         task = partial(predict, tuple(runs), workers=workers, spectra=seen)
         futures = [client.submit(task, pure=False) for _ in range(workers)]
@@ -169,7 +169,7 @@ class _Pool:
 
     def fill(self) -> None:
         """Claim and send runs until every worker has one, and some ahead."""
-        while len(self.futures) < (1 + _AHEAD) * max(1, len(self._workers())):
+        while len(self.futures) < (1 + _AHEAD) * max(1, len(_workers(self._client))):
             run = self._ledger.claim()
             if run is None:
                 return
@@ -210,7 +210,7 @@ class _Pool:
             self._ledger.store(sent.run, answer.arrays)
             return sent.run
         refused = sent.refused | {answer.worker}
-        if set(self._workers()) <= refused:
+        if set(_workers(self._client)) <= refused:
             where = f" (on all {len(refused)} workers)" if len(refused) > 1 else ""
             self._ledger.fail(sent.run, f"{answer.reason}{where}")
             return sent.run
@@ -224,17 +224,14 @@ class _Pool:
             sent.run,
             Folder(folder.path.resolve()),
             self._save_seconds,
-            workers=sorted(set(self._workers()) - sent.refused) if sent.refused else None,
+            workers=sorted(set(_workers(self._client)) - sent.refused) if sent.refused else None,
             pure=False,
         )
         self.futures[future] = sent
 
-    def _workers(self) -> list[str]:
-        return list(self._client.scheduler_info(n_workers=-1)["workers"])
-
     def _check_workers(self) -> None:
         """Give up if there has been no worker for a while."""
-        if self._workers():
+        if _workers(self._client):
             self._alone_since = None
             return
         now = time.monotonic()
@@ -244,6 +241,17 @@ class _Pool:
                 "the scheduler has lost all its workers; what is stored stays: start workers and "
                 "repeat the command."
             )
+
+
+def _workers(client: "Client") -> list[str]:
+    """Return the addresses of the workers, or say that the scheduler has gone."""
+    known = client.scheduler_info(n_workers=-1)
+    if "workers" not in known:  # connecting again was given up
+        raise InvalidInput(
+            "the scheduler does not answer any more; what is stored stays: start it and its "
+            "workers, and repeat the command."
+        )
+    return list(known["workers"])
 
 
 def _compute(run: Run, folder: Folder, save_seconds: float) -> _Answer:
