@@ -18,7 +18,7 @@ from inertial import _json, store
 from inertial._checks import InvalidInput
 from inertial._types import Eigenvalues
 from inertial.advice import Advice
-from inertial.comparison import FRACTIONS, Comparison, Summary
+from inertial.comparison import Comparison, Summary
 from inertial.data import Provenance, catalog, locate
 from inertial.dynamics.conventions import snippet
 from inertial.report.verdicts import VERDICTS, audit_table, finding, headline
@@ -272,10 +272,10 @@ def _comparison_rows(methods: Sequence[Summary]) -> Iterator[Sequence[str]]:
     yield ("rule", *(row.rule for row in methods))
     yield ("eta", *(f"{row.eta:.5g}" for row in methods))
     yield ("beta", *(f"{row.beta:.5g}" for row in methods))
-    for fraction in FRACTIONS:
-        pairs = [row.steps_to[f"{fraction:g}"] for row in methods]
+    for fraction in methods[0].steps_to:
+        pairs = [row.steps_to[fraction] for row in methods]
         yield (
-            f"steps to {100 * fraction:g} %: forecast / run",
+            f"steps to {100 * float(fraction):g} %: forecast / run",
             *(f"{_count(pair['predicted'])} / {_count(pair['measured'])}" for pair in pairs),
         )
     yield ("final loss, mean", *(f"{row.loss_last_mean:.4g}" for row in methods))

@@ -14,13 +14,10 @@ from inertial.dynamics.method import Method
 from inertial.dynamics.trajectory import Trajectory
 from inertial.problem.landscape import Landscape
 
-FRACTIONS = (0.1, 0.01, 0.001)
-"""Shares of the initial loss whose step counts are reported."""
-
 
 @dataclass(frozen=True)
 class Pair:
-    """A measured run, its forecast with the step counts to `FRACTIONS`, and its flows' losses."""
+    """A measured run, its forecast with the step counts to the shares, and its flows' losses."""
 
     measured: Trajectory
     forecast: Trajectory
@@ -117,7 +114,7 @@ def dataset(
             "method": [method.name for method in methods],
             "seed": list(settings.seeds),
             "step": np.arange(length),
-            "share": list(FRACTIONS),
+            "share": list(settings.shares),
             **({"flow": list(settings.flows)} if settings.flows else {}),
         },
         attrs=_attributes(landscape.data.provenance, settings),

@@ -21,7 +21,7 @@ from jaxtyping import Float
 from inertial import store
 from inertial._checks import InvalidInput
 from inertial._types import MethodName
-from inertial.comparison.records import FRACTIONS, Pair, dataset
+from inertial.comparison.records import Pair, dataset
 from inertial.comparison.settings import COMPANIONS, Kernel, Settings
 from inertial.comparison.summary import Summary, summarize
 from inertial.data import Data
@@ -206,7 +206,7 @@ def _run_all(
             weights = spectrum.modes(residual) ** 2
             counts = tuple(
                 steps_to(method, spectrum.eigenvalues, weights, share, limit=_FORECAST_STEPS)
-                for share in FRACTIONS
+                for share in settings.shares
             )
             flows = _flow_losses(method, spectrum, weights, settings, mu)
             row.append(Pair(measured, predicted, counts, flows))

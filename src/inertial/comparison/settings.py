@@ -20,6 +20,9 @@ from inertial.dynamics.tuning import METHODS, defined
 
 Kernel = Literal["infinite", "finite"]
 
+_SHARES = (0.1, 0.01, 0.001)
+"""Shares of the initial loss whose step counts are always reported."""
+
 
 @dataclass(frozen=True)
 class Companion:
@@ -118,3 +121,8 @@ class Settings:
             )
         if self.beta is not None and self.methods == ("gradient_descent",):
             raise InvalidInput("beta is given, but gradient descent has none; leave it out.")
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Shares of the initial loss whose step counts are reported, the target among them."""
+        return tuple(sorted({*_SHARES, self.target}, reverse=True))

@@ -7,7 +7,6 @@ import xarray as xr
 from jaxtyping import Float
 
 from inertial._types import MethodName
-from inertial.comparison.records import FRACTIONS
 from inertial.dynamics.method import Method
 from inertial.report.series import forecast_error, steps_to_share
 
@@ -56,7 +55,7 @@ def summarize(arrays: xr.Dataset, method: Method) -> Summary:
                 "predicted": _mean(run.forecast_steps.sel(share=fraction).values),
                 "measured": steps_to_share(run.loss, fraction),
             }
-            for fraction in FRACTIONS
+            for fraction in run.share.values
         },
         loss_first=float(run.loss.isel(step=0).mean()),
         loss_last_mean=float(last("loss").mean()),
