@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
@@ -186,3 +187,59 @@ def test_an_unstable_forecast_is_given_up_long_before_the_limit(monkeypatch):
     # A factor of about 1.6 in the residual a step: 1e12 in the loss is reached after some thirty.
     assert steps_to(heavy_ball(5.0, 0.9), np.ones(1), np.ones(1), 1e-3, limit=10**7) is None
     assert len(looked) <= module._BLOCK
+
+
+@pytest.mark.parametrize("shape", [heavy_ball, nesterov])
+def test_a_mode_without_weight_changes_nothing(shape):
+    """Even where it overflows, as of a data set with targets that have no share of it."""
+    method, slow = shape(5.0, 0.5), np.array([1e-3])
+    both = np.array([1e-3, 1.0])
+    expected = steps_to(method, slow, np.ones(1), 1e-3)
+    assert 100 < expected < 10_000
+    assert steps_to(method, both, np.array([1.0, 0.0]), 1e-3) == expected
+    steps = np.arange(expected)
+    alone = forecast_loss(method, slow, np.ones(1), steps)
+    np.testing.assert_array_equal(forecast_loss(method, both, np.array([1.0, 0.0]), steps), alone)
+    assert steps_to(method, both, np.zeros(2), 1e-3) == 0
+
+
+def test_a_slightly_weighted_mode_that_explodes_is_given_up():
+    assert (
+        steps_to(heavy_ball(5.0, 0.5), np.array([1e-3, 1.0]), np.array([1.0, 1e-300]), 1e-3) is None
+    )
+
+
+def test_just_above_its_limit_gradient_descent_may_reach_the_target_before_it_grows():
+    eigenvalues, weights = np.array([0.5, 1.0]), np.array([1.0, 2e-6])
+    method = gradient_descent(2.2)
+    loss = forecast_loss(method, eigenvalues, weights, np.arange(8))
+    low = np.flatnonzero(loss <= 7.5e-6 * loss[0])
+    assert low.size
+    assert low[-1] < 7
+    assert steps_to(method, eigenvalues, weights, 7.5e-6) == low[0]
+
+
+def test_a_search_ends_after_as_many_steps_as_some_seconds_allow(monkeypatch):
+    monkeypatch.setattr(module, "_SEARCH_ENTRIES", 400)
+    eigenvalues, method = np.array([1e-4, 1.0]), heavy_ball(0.1, 0.5)
+    for step, expected in ((150, 150), (200, 200), (201, None)):
+        loss = forecast_loss(method, eigenvalues, np.ones(2), np.array([step]))[0]
+        assert steps_to(method, eigenvalues, np.ones(2), float(loss) * (1 + 1e-12)) == expected
+
+
+@pytest.mark.parametrize("decades", [-8, -10, -12, -14])
+def test_slow_gradient_descent_is_counted_to_the_step(decades):
+    """Against logarithms of 50 digits: the factor itself rounds to 1 - 1e-16 at best."""
+    scaled = 1.3 * 10.0**decades
+    with mpmath.workdps(50):
+        exact = mpmath.ceil(mpmath.log("1e-4") / (2 * mpmath.log1p(-mpmath.mpf(scaled))))
+    one = np.ones(1)
+    counted = steps_to(gradient_descent(scaled), one, one, 1e-4, limit=10**16)
+    # 1e-4 is no double, and the exponential rounds its result: 1e-15 of ln(1e4) / 2.
+    assert abs(counted - int(exact)) <= max(1, 1e-15 * int(exact))
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: f"{method.name} {method.start}")
+def test_the_whole_loss_is_reached_at_once(method, rng):
+    for _ in range(20):
+        assert steps_to(method, rng.uniform(0, 1, 9), rng.uniform(0, 1, 9), 1.0) == 0

@@ -95,10 +95,12 @@ def forecast_loss(
 ) -> Float[np.ndarray, "T"]:
     """Forecast ``1/2 sum_k weights_k a_t(lambda_k)^2`` at the given steps.
 
-    `weights` are the squared modal coordinates of the initial residual, or their expectation.
+    `weights` are the squared modal coordinates of the initial residual, or their expectation.  A
+    mode of weight zero adds nothing, even where its factor overflows.
     """
+    eigenvalues, weights = eigenvalues[weights != 0], weights[weights != 0]
     loss = np.empty(len(steps))
-    rows = len(steps) if method.friction is not None else max(1, _BLOCK // len(eigenvalues))
+    rows = len(steps) if method.friction is not None else max(1, _BLOCK // max(1, len(eigenvalues)))
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         for first in range(0, len(steps), rows):
             block = slice(first, first + rows)
@@ -121,6 +123,9 @@ def steps_to(
     that.
     """
     target = fraction * 0.5 * float(weights.sum())
+    eigenvalues, weights = eigenvalues[weights != 0], weights[weights != 0]
+    if fraction >= 1 or not len(eigenvalues):  # sums may round apart
+        return 0
     if method.beta == 0 and method.eta * eigenvalues.max() <= 2:
         return _bisect(method, eigenvalues, weights, target, limit)
     if method.friction is not None:
@@ -177,7 +182,8 @@ def _by_blocks(
     if first > limit or loss[-1] > _HOPELESS * lowest:
         return None
     length = min(length, _SPAN)
-    forms = _block_forms(method, eigenvalues, length)
+    with np.errstate(over="ignore", invalid="ignore"):
+        forms = _block_forms(method, eigenvalues, length)
     while first <= limit:
         starts = first + length * np.arange(count)
         with np.errstate(over="ignore", under="ignore", invalid="ignore"):

@@ -77,6 +77,8 @@ def amplification(
     """
     if method.friction is not None:
         return _by_recursion(method, eigenvalues, steps)
+    if method.beta == 0:
+        return _powers(method.eta * eigenvalues, steps)
     trace, determinant = companion(method, eigenvalues)
     history = determinant if method.start == "copy" else np.full_like(trace, method.beta)
     factor = np.empty((len(steps), len(eigenvalues)))
@@ -93,6 +95,20 @@ def amplification(
             with np.errstate(over="ignore"):
                 grown = sign ** (t % 2) * scale ** np.maximum(t - 1, 0)
                 factor[:, modes] = grown * (scale * here - sign * history[modes] * before)
+    factor[steps == 0] = 1.0
+    return factor
+
+
+def _powers(
+    scaled: Float[np.ndarray, "n"], steps: Int[np.ndarray, "T"]
+) -> Float[np.ndarray, "T n"]:
+    """``(1 - eta l)^t`` of gradient descent, by logarithms: ``1 - eta l`` would lose the digits."""
+    sign = np.where(scaled > 1, -1.0, 1.0)
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        below, above = np.log1p(-np.minimum(scaled, 1)), np.log(np.maximum(scaled, 1) - 1)
+        logarithm = np.where(scaled > 1, above, below)
+        signs = np.where(steps[:, None] % 2 == 1, sign, 1.0)
+        factor: Float[np.ndarray, "T n"] = signs * np.exp(steps[:, None] * logarithm)
     factor[steps == 0] = 1.0
     return factor
 
