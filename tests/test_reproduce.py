@@ -132,6 +132,79 @@ def test_steps_that_were_not_counted_decide_nothing():
         assert f"{method} too many to count" in claim.measured
 
 
+@pytest.mark.parametrize(
+    ("radius", "counts", "expected"),
+    [
+        ([0.99, 0.9, 0.8], [9, 8, 7], ["holds", "holds", "holds"]),
+        ([0.99, 0.96, 0.8], [9, 5, 9], ["fails", "holds", "fails"]),
+        ([0.99, 0.9, 0.91], [9, 5, 10], ["holds", "fails", "fails"]),
+        ([0.99, NAN, 0.8], [9, 5, 8], ["undecided", "holds", "holds"]),
+    ],
+)
+def test_table1_claims(radius, counts, expected):
+    columns = {"radius": radius, "claimed": [0.98, 0.95, 0.9], "steps_0.01": counts}
+    table = xr.Dataset(
+        {name: (("data", "method"), np.array([values])) for name, values in columns.items()},
+        coords={"data": ["some"], "method": list(METHODS)},
+    )
+    assert verdicts(liu2022.table1_claims(table)) == expected
+
+
+def test_gradient_descent_is_counted_far_out(monkeypatch):
+    limits = []
+    monkeypatch.setattr(liu2022, "steps_to", lambda *_, limit: limits.append(limit) or 3)
+    liu2022.table1(data_sets(("digits",), TINY, trained=False), TINY)
+    assert [limit > 10**12 for limit in limits] == [True, True, False, False, False, False]
+
+
+def counts_of_eq_10(reduction, plain, momentum):
+    alpha = np.array([1e-6, 1e-3])
+    columns = {
+        "alpha": alpha,
+        "bound_plain": np.log(reduction) / np.log(1 - alpha),
+        "bound_momentum": np.log(reduction / 2) / np.log(1 - np.sqrt(alpha)),
+        "plain": [plain, 7.0],
+        "momentum": [momentum, 3.0],
+    }
+    return xr.Dataset(
+        {name: ("data", np.array(values)) for name, values in columns.items()},
+        coords={"data": ["some", "other"]},
+        attrs={"reduction": reduction},
+    )
+
+
+@pytest.mark.parametrize(
+    ("plain", "momentum", "expected"),
+    [(2.0, 1.0, "holds"), (2.0, 2.0, "fails"), (NAN, 1.0, "undecided"), (2.0, NAN, "undecided")],
+)
+def test_iterations_claims(plain, momentum, expected):
+    claims = formulas.iterations_claims(counts_of_eq_10(0.01, plain, momentum))
+    assert verdicts(claims) == ["fails", "holds", expected, "holds"]
+    assert "1.151 times theta" in claims[0].measured
+    assert "0.575 times theta" in claims[1].measured
+    # log(g/2) = log(g^2) at g = 1/2: above it the reading of Theorem 1 does not help.
+    assert verdicts(formulas.iterations_claims(counts_of_eq_10(0.51, 2, 1)))[1] == "fails"
+
+
+def test_iterations_are_counted_to_the_share_of_the_squared_norm(monkeypatch):
+    shares = []
+    monkeypatch.setattr(
+        formulas, "steps_to", lambda *given, limit: shares.append((given[3], limit)) or 5
+    )
+    stored = formulas.iterations(data_sets(("digits",), TINY, trained=False), TINY)
+    assert [share for share, _ in shares] == [pytest.approx(1e-4)] * 2
+    values = np.linalg.eigvalsh(infinite_gram(load("digits", n=30, dedupe=True).x))
+    # alpha = lambda_0^2 / (2 n^2) of Theorem 1; 1e-6 for the smallest of 30 eigenvalues.
+    assert stored.alpha.item() == pytest.approx((values[0] / len(values)) ** 2 / 2, rel=1e-6)
+
+
+@pytest.mark.parametrize(("given", "word"), [([0.0954, 0.00995], "holds"), ([0.06, 0.01], "fails")])
+def test_the_printed_values_of_theta_are_compared_to_one_digit(monkeypatch, given, word):
+    stored = formulas.theta((), TINY)
+    monkeypatch.setattr(formulas, "exponent", lambda _: np.array(given))
+    assert verdicts(formulas.theta_claims(stored))[2] == word
+
+
 def test_a_claim_counts_seeds():
     last = np.array([[[3, 3]], [[2, 2]], [[1, 4]]])
     claim = liu2022.figure2_claims(result("loss", last))[0]
@@ -140,7 +213,15 @@ def test_a_claim_counts_seeds():
 
 @pytest.mark.parametrize(
     ("power", "expected"),
-    [(-0.5, ["holds", "holds"]), (-0.1, ["holds", "fails"]), (0.5, ["fails", "fails"])],
+    [
+        (-0.5, ["holds", "holds"]),
+        (-0.69, ["holds", "holds"]),
+        (-0.71, ["holds", "fails"]),
+        (-0.31, ["holds", "holds"]),
+        (-0.29, ["holds", "fails"]),
+        (0, ["fails", "fails"]),
+        (0.5, ["fails", "fails"]),
+    ],
 )
 def test_width_claims(power, expected):
     widths = (100, 200, 400)
@@ -204,6 +285,75 @@ def test_flows_obey_the_claims_and_a_wrong_friction_does_not():
     swapped = stored.assign_coords(flow=[*stored.flow.values[:2], *stored.flow.values[:1:-1]])
     claims = {claim.statement: claim.verdict for claim in bu2021.illustration_claims(swapped)}
     assert [v for k, v in claims.items() if "envelope" in k] == ["fails", "fails"]
+
+
+def illustrated(smallest=0.01, **losses):
+    """A stored illustration whose flows obey every claim, but for those given as functions of t."""
+    time = np.geomspace(0.02, 600, 3000) / np.sqrt(smallest)
+    flows = {
+        "gradient_flow": lambda t: np.exp(-2 * smallest * t),
+        "heavy_ball_flow": lambda t: 0.5 * np.exp(-np.sqrt(2 * smallest) * t),
+        "d3": lambda t: 1 / (1 + t**3),
+        "d6": lambda t: 1 / (1 + (t / 10) ** 6),
+    } | losses
+    names = [*list(flows)[:2], "nesterov_flow, d = 3", "nesterov_flow, d = 6"]
+    return xr.Dataset(
+        {"flow_loss": (("flow", "time"), np.array([flow(time) for flow in flows.values()]))},
+        coords={"flow": names, "time": time},
+        attrs={"data": "some", "lambda_min": smallest, "first": 1.0, "first_pseudo": 0.6},
+    )
+
+
+def decaying(first, rate):
+    return lambda t: first * np.exp(-rate * np.sqrt(0.02) * t)
+
+
+def bent(t):
+    """Of the right mean rate over what is seen, but not straight."""
+    return 0.5 * np.exp(-np.sqrt(0.02) * t * (0.7 + 0.6 * t * np.sqrt(0.02) / 27))
+
+
+@pytest.mark.parametrize(
+    ("changed", "failing"),
+    [
+        ({}, []),
+        ({"heavy_ball_flow": bent}, [2]),
+        ({"heavy_ball_flow": decaying(0.5, 1.2)}, [2]),
+        ({"heavy_ball_flow": decaying(0.5, 0.4)}, [0, 1, 2]),
+        ({"heavy_ball_flow": decaying(150, 1)}, [1]),
+        ({"heavy_ball_flow": decaying(450, 1)}, [0, 1]),
+        ({"d3": lambda t: 1 / (1 + t**3.5)}, [3]),
+        ({"d6": lambda t: 1 / (1 + (t / 10) ** 5.5)}, [4]),
+        ({"d6": lambda t: 1e-6 / (1 + (t / 10) ** 6)}, [5]),
+    ],
+)
+def test_every_claim_about_the_flows_can_fail(changed, failing):
+    words = verdicts(bu2021.illustration_claims(illustrated(**changed)))
+    assert [place for place, word in enumerate(words) if word != "holds"] == failing
+    assert "undecided" not in words
+
+
+def test_flows_without_a_number_decide_nothing():
+    def missing(t):
+        return np.full_like(t, np.nan)
+
+    words = verdicts(bu2021.illustration_claims(illustrated(heavy_ball_flow=missing)))
+    assert words == ["undecided"] * 3 + ["holds", "holds", "undecided"]
+    words = verdicts(bu2021.illustration_claims(illustrated(d6=missing)))
+    assert words == ["holds"] * 4 + ["undecided"] * 2
+
+
+def test_the_first_pseudo_loss_weighs_by_the_kernel():
+    (data,) = data_sets(("digits",), TINY, trained=False)
+    landscape = execution.prepare(data).landscape
+    gram = infinite_gram(landscape.data.x)
+    vectors = np.linalg.eigh(gram)[1]
+    weights = landscape.weights
+    stored = bu2021.illustration((data,), TINY)
+    rebuilt = vectors * np.sqrt(weights)
+    assert stored.attrs["first_pseudo"] == pytest.approx(np.sum(rebuilt * (gram @ rebuilt)) / 2)
+    assert stored.attrs["first"] == pytest.approx(np.sum(rebuilt**2) / 2)
+    assert stored.run.size == 3
 
 
 def test_the_phase_diagram_agrees_with_the_stability_limit():

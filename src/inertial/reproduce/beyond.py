@@ -10,8 +10,8 @@ from inertial.dynamics.modes import spectral_radius, stability_limit
 from inertial.dynamics.tuning import RULES
 from inertial.problem.spectrum import Extremes
 from inertial.report.series import forecast_error
-from inertial.reproduce.item import Claim, Item, Scale, known, of_data
-from inertial.reproduce.liu2022 import log_slope, width_study
+from inertial.reproduce.item import Claim, Item, Scale, known, of_data, slope_of_log
+from inertial.reproduce.liu2022 import width_study
 from inertial.study.config import DataSet
 from inertial.study.execution import prepare, tuned
 
@@ -122,7 +122,7 @@ def forecast_claims(result: xr.Dataset) -> list[Claim]:
     error = whole.sel({"method": "nesterov"}).mean("seed", skipna=False)
     for name in (str(value) for value in result.data.values):
         values = error.sel(data=name).values
-        slope = log_slope(result.width.values, values)
+        slope = slope_of_log(np.log(result.width.values), values)
         claims.append(
             of_data(
                 "the forecast error is smaller at the largest width than at the smallest, by more "

@@ -51,6 +51,9 @@ PAPER = Scale(
 SCALES = {scale.name: scale for scale in (QUICK, PAPER)}
 
 
+BISECTED = 10**13
+"""Where counting of gradient descent's steps stops: they are bisected, not looked at in turn."""
+
 Compute = Callable[[tuple[DataSet, ...], Scale], xr.Dataset]
 
 
@@ -92,9 +95,21 @@ def verdict(holds: bool | None) -> Verdict:  # noqa: FBT001 - the verdict's only
     return "undecided" if holds is None else "holds" if holds else "fails"
 
 
-def known(holds: np.bool | bool, *numbers: float | Float[np.ndarray, "k"]) -> bool | None:  # noqa: FBT001
+def known(holds: np.bool | bool, *numbers: float | Float[np.ndarray, "_"]) -> bool | None:  # noqa: FBT001
     """Return a comparison's truth value, or None if one of the numbers it is about is missing."""
     return None if any(np.isnan(number).any() for number in numbers) else bool(holds)
+
+
+def slope_of_log(x: Float[np.ndarray, "k"], values: Float[np.ndarray, "k"]) -> float:
+    """Return the slope of the logarithm over x, or NaN if a value is missing or zero."""
+    if len(x) < 2 or not (values > 0).all():
+        return float("nan")
+    return float(np.polyfit(x, np.log(values), 1)[0])
+
+
+def counted(steps: float) -> str:
+    """Say how many steps, or that there are too many to count."""
+    return "too many to count" if np.isnan(steps) else f"{steps:,.0f}"
 
 
 def per_seed(statement: str, data: str, holds: list[bool | None], measured: str) -> Claim:

@@ -9,13 +9,23 @@ from collections.abc import Callable
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
-from inertial.dynamics.forecast import steps_to
+from inertial.dynamics.forecast import STEPS_LIMIT, steps_to
 from inertial.dynamics.modes import spectral_radius
 from inertial.dynamics.tuning import METHODS, paper
 from inertial.report.series import last_mean, window
-from inertial.reproduce.item import Claim, Item, Scale, known, of_data, per_seed
+from inertial.reproduce.item import (
+    BISECTED,
+    Claim,
+    Item,
+    Scale,
+    counted,
+    known,
+    of_data,
+    per_seed,
+    slope_of_log,
+)
 from inertial.study.config import DataSet, Study
 from inertial.study.execution import prepare
 
@@ -82,7 +92,7 @@ def width_claims(variable: str, words: str) -> Callable[[xr.Dataset], list[Claim
             by_seed = highest.transpose("seed", "width").values
             widths = result.width.values
             mean = by_seed.mean(axis=0)
-            slope = log_slope(widths, mean)
+            slope = slope_of_log(np.log(widths), mean)
             measured = ", ".join(f"{v:.3g}" for v in mean) + f"; log-log slope {slope:.2f}"
             falls = [known((np.diff(row) < 0).all(), row) for row in by_seed]
             made += [
@@ -97,13 +107,6 @@ def width_claims(variable: str, words: str) -> Callable[[xr.Dataset], list[Claim
         return made
 
     return claims
-
-
-def log_slope(widths: Int[np.ndarray, "k"], values: Float[np.ndarray, "k"]) -> float:
-    """Return the log-log slope, or NaN if a value is missing or zero."""
-    if not (values > 0).all():
-        return float("nan")
-    return float(np.polyfit(np.log(widths), np.log(values), 1)[0])
 
 
 def method_claims(variable: str, words: str) -> Callable[[xr.Dataset], list[Claim]]:
@@ -156,14 +159,15 @@ def table1(data: tuple[DataSet, ...], _scale: Scale) -> xr.Dataset:
         }
         for name in METHODS:
             method = paper(name, ends)
-            values = landscape.spectrum.eigenvalues
+            values, weights = landscape.spectrum.eigenvalues, landscape.weights
+            limit = BISECTED if name == "gradient_descent" else STEPS_LIMIT
             row = {
                 "eta": method.eta,
                 "beta": method.beta,
                 "radius": spectral_radius(method, values),
                 "claimed": float(claimed[name]),
                 **{
-                    f"steps_{target:g}": steps_to(method, values, landscape.weights, target)
+                    f"steps_{target:g}": steps_to(method, values, weights, target, limit=limit)
                     or np.nan
                     for target in _TARGETS
                 },
@@ -192,7 +196,7 @@ def table1_claims(result: xr.Dataset) -> list[Claim]:
                     f"{method}: the factor per step of the linearised network is at most the "
                     "claimed one",
                     name,
-                    exact <= claimed,
+                    known(exact <= claimed, exact, claimed),
                     f"1 - factor: exact {1 - exact:.3g}, claimed {1 - claimed:.3g}",
                 )
             )
@@ -203,10 +207,7 @@ def table1_claims(result: xr.Dataset) -> list[Claim]:
                 "predicted steps to 1 %: Nesterov below gradient descent",
                 name,
                 known(nesterov < plain, nesterov, plain),
-                ", ".join(
-                    f"{m} {'too many to count' if np.isnan(count) else f'{count:,.0f}'}"
-                    for m, count in steps.items()
-                ),
+                ", ".join(f"{m} {counted(count)}" for m, count in steps.items()),
             )
         )
     return claims
