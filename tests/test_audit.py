@@ -207,6 +207,16 @@ def only_at_step(step, value):
     return change
 
 
+def test_a_loss_that_is_slightly_off_its_residual_is_named(stored):
+    def change(values):
+        changed = values.copy()
+        changed[:, :, 7] *= 1 + 1e-4
+        return changed
+
+    result = damaged([edit(stored, loss=change)])
+    assert any("step 7 is not half the squared residual" in note for note in result.notes)
+
+
 @pytest.mark.parametrize("value", [1e-9, np.nan, -1.0])
 def test_edited_loss_is_named_and_never_holds(stored, value):
     result = damaged([edit(stored, loss=only_at_step(7, value))])

@@ -326,6 +326,22 @@ def test_bounds_are_the_published_sums(seed, beta):
     np.testing.assert_array_equal(printed_flip_bound(ball, norms), flip_bound(ball, norms))
 
 
+def test_a_bound_with_varying_momentum_unrolls_its_recursion(rng):
+    """With tau = 1, sigma_{t+1} = beta_t (sigma_t + |xi_t|) is a sum of products of momenta."""
+    norms = rng.uniform(0.1, 2, 7)
+    beta = np.arange(7) / (np.arange(7) + 3)
+    bound = flip_bound(nesterov_varying(0.1, 3.0), norms)
+
+    def q(t):
+        past = sum(np.prod(beta[s:t]) * norms[s] for s in range(t))
+        return past + (norms[t - 1] if t else 0.0)
+
+    for t, norm in enumerate(norms):
+        before = norms[t - 1] if t else 0.0
+        expected = (1 + beta[t]) * norm + beta[t] * before + q(t + 1) + beta[t] * q(t)
+        assert bound[t] == pytest.approx(expected, rel=1e-12)
+
+
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: f"{m.name}-{m.start}-{m.gamma}")
 @pytest.mark.parametrize("norm", [0.5, 1.0, 1.5])
 def test_bound_lies_just_above_the_triangle_inequality(problem, method, norm):

@@ -134,12 +134,15 @@ def test_timing_follows_the_number_of_tiles(monkeypatch):
 
     def timed(shape):
         widths.append(shape.width)
-        return Timing(3.0 + 2.0 * layout(shape.n, shape.width)[0], 0.0, 0.0)
+        count = layout(shape.n, shape.width)[0]
+        return Timing(3.0 + 2.0 * count, 1.0 + 2.0 * count, float(count))
 
     monkeypatch.setattr(cost, "_timed", timed)
     cost.timed.cache_clear()
-    step = cost.timed(Shape(10_000, 5, 5, 20_000, "float32")).step
-    assert step == pytest.approx(3 + 2 * tiles)
+    timing = cost.timed(Shape(10_000, 5, 5, 20_000, "float32"))
+    assert timing.step == pytest.approx(3 + 2 * tiles)
+    assert timing.around == pytest.approx(1 + 2 * tiles)
+    assert timing.compilation == 3
     assert widths == [neurons, 3 * neurons]
     cost.timed.cache_clear()
 
@@ -170,6 +173,34 @@ def test_memory_grows_with_rows_width_and_precision():
         assert memory_of(replace(base, **change)) > memory_of(base)
     wide = replace(base, width=100_000)
     assert memory_of(replace(wide, precision="float64")) > memory_of(wide)
+
+
+def test_a_forecast_is_timed_on_some_steps_and_carried_on(monkeypatch):
+    looked, clock = [], iter([10.0, 13.0])
+    monkeypatch.setattr(cost, "forecast_loss", lambda *given: looked.extend(given[3]))
+    monkeypatch.setattr(cost.time, "perf_counter", lambda: next(clock))
+    cost._forecast.cache_clear()
+    assert cost._forecast(5, 1009) == pytest.approx(3 * 1010 / len(looked))
+    assert len(looked) < 200
+    cost._forecast.cache_clear()
+
+
+def test_disk_holds_the_checkpoints_on_their_way_and_the_spectra(monkeypatch):
+    some = runs(replace(STUDY, widths=(50, 90, 70), seeds=(0,)))
+    long = space.SAVE_SECONDS + 1
+    sphere = STUDY.data[0]
+    # Displacement and momentum of the widest that are on their way together, in float32.
+    for seconds, workers, widths in (
+        ([long, long, long], 1, [90]),
+        ([long, long, long], 2, [90, 70]),
+        ([long, 1, long], 1, [70]),
+        ([1, 1, 1], 3, []),
+    ):
+        expected = sum(2 * 4 * 4 * width for width in widths)
+        assert space.checkpoint_bytes(some, seconds, workers) == expected
+    assert space.spectra_bytes([sphere]) == 0  # too few rows to be kept
+    monkeypatch.setattr(space, "kept", lambda _: True)
+    assert space.spectra_bytes([sphere, sphere]) == 2 * 24 * 24 * 8
 
 
 def test_real_steps_are_timed():
