@@ -66,6 +66,7 @@ def test_the_keys_of_the_papers_are_there():
     [
         ([3, 2, 1], ["holds", "holds"]),
         ([3, 1.95, 2], ["holds", "holds"]),  # 1.03 times heavy ball's: about the same
+        ([3, 1, 1.12], ["holds", "fails"]),
         ([3, 1, 2], ["holds", "fails"]),
         ([1, 2, 2], ["fails", "holds"]),
     ],
@@ -195,7 +196,12 @@ def test_iterations_are_counted_to_the_share_of_the_squared_norm(monkeypatch):
     assert [share for share, _ in shares] == [pytest.approx(1e-4)] * 2
     values = np.linalg.eigvalsh(infinite_gram(load("digits", n=30, dedupe=True).x))
     # alpha = lambda_0^2 / (2 n^2) of Theorem 1; 1e-6 for the smallest of 30 eigenvalues.
-    assert stored.alpha.item() == pytest.approx((values[0] / len(values)) ** 2 / 2, rel=1e-6)
+    alpha = (values[0] / len(values)) ** 2 / 2
+    assert stored.alpha.item() == pytest.approx(alpha, rel=1e-6)
+    # Where the factors 1 - alpha, and twice 1 - sqrt(alpha), have done their work.
+    plain, momentum = stored.bound_plain.item(), stored.bound_momentum.item()
+    assert np.exp(plain * np.log1p(-alpha)) == pytest.approx(0.01, rel=1e-5)
+    assert 2 * np.exp(momentum * np.log1p(-np.sqrt(alpha))) == pytest.approx(0.01, rel=1e-5)
 
 
 @pytest.mark.parametrize(("given", "word"), [([0.0954, 0.00995], "holds"), ([0.06, 0.01], "fails")])
@@ -238,6 +244,7 @@ def test_width_claims(power, expected):
         ([1, 3, 2], ["holds", "holds", "holds"]),
         ([1, 2, 3], ["holds", "holds", "fails"]),
         ([4, 3, 2], ["fails", "fails", "holds"]),
+        ([2, 3, 1], ["fails", "holds", "holds"]),
     ],
 )
 def test_method_claims(highest, expected):
@@ -260,6 +267,8 @@ def test_table1_is_the_rules_on_the_analytic_kernel():
         float(nesterov.beta) * (1 - float(nesterov.eta) * values[0])
     )
     assert float(nesterov.claimed) == pytest.approx(1 - 0.5 / np.sqrt(kappa))
+    assert float(heavy.claimed) == pytest.approx(1 - 0.25 / np.sqrt(kappa))
+    assert float(plain.claimed) == pytest.approx(1 - 1 / kappa)
     assert float(plain.eta) == pytest.approx(1 / (values[-1] + values[0] / 4))
 
 
@@ -320,6 +329,7 @@ def bent(t):
         ({"heavy_ball_flow": bent}, [2]),
         ({"heavy_ball_flow": decaying(0.5, 1.2)}, [2]),
         ({"heavy_ball_flow": decaying(0.5, 0.4)}, [0, 1, 2]),
+        ({"heavy_ball_flow": decaying(1.2, 1)}, [1]),
         ({"heavy_ball_flow": decaying(150, 1)}, [1]),
         ({"heavy_ball_flow": decaying(450, 1)}, [0, 1]),
         ({"d3": lambda t: 1 / (1 + t**3.5)}, [3]),
