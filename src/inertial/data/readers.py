@@ -175,18 +175,12 @@ def _numbers(
         try:
             row[:] = [float(cell) for cell in cells]
         except ValueError:
-            name, cell = next(
-                (c, v) for c, v in zip(columns, cells, strict=True) if not _is_number(v)
-            )
-            place = columns.index(name)
-            text = not any(_is_number(cells[place]) for _, cells in rows if place < len(cells))
-            remedy = (
-                "its column has no numbers, remove or encode it"
-                if text
-                else ("write a number there or remove the line")
-            )
+            place = next(j for j, cell in enumerate(cells) if not _is_number(cell))
+            remedy = "write a number there or remove the line"
+            if not any(_is_number(others[place]) for _, others in rows if place < len(others)):
+                remedy = "its column has no numbers, remove or encode it"
             raise InvalidInput(
-                f"line {line}, column {name!r} of {path} is {cell!r}; {remedy}."
+                f"line {line}, column {columns[place]!r} of {path} is {cells[place]!r}; {remedy}."
             ) from None
     _finite(values, columns, path, [line for line, _ in rows])
     return values
