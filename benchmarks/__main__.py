@@ -34,16 +34,16 @@ from inertial import (
     load,
     nesterov,
 )
-from inertial.auditing import audit_folders
-from inertial.comparison import COMPANIONS
 from inertial.data import locate
-from inertial.dynamics import step
-from inertial.dynamics.integrate import flow_loss
-from inertial.dynamics.train import train
-from inertial.dynamics.tuning import METHODS, choose
-from inertial.problem.landscape import survey
-from inertial.problem.network import Network
-from inertial.problem.span import Span, span
+from inertial.linear.landscape import survey
+from inertial.method.rules import METHODS, choose
+from inertial.problem.model import Network
+from inertial.runs.settings import COMPANIONS
+from inertial.simulate import step
+from inertial.simulate.integrate import flow_loss
+from inertial.simulate.span import Span, span
+from inertial.simulate.train import train
+from inertial.view.auditing import audit_folders
 
 SHAPES = [(1000, 784, 2000), (2000, 784, 20_000), (360, 51, 2000)]
 FULL = (10_000, 784, 20_000)

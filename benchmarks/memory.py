@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from inertial import Network, infinite_gram, load, nesterov, train
-from inertial.problem.span import Span
+from inertial.simulate.span import Span
 
 
 def plain_step(n: int, d: int, m: int) -> tuple[Callable[..., tuple], tuple]:

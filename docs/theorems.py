@@ -8,10 +8,10 @@ import tempfile
 from pathlib import Path
 
 from inertial import Settings, compare, load
-from inertial.auditing import audit_folders
 from inertial.data import locate
-from inertial.report.verdicts import VERDICTS, finding, headline
 from inertial.theory.audit import Audit
+from inertial.view.auditing import audit_folders
+from inertial.view.verdicts import VERDICTS, finding, headline
 
 PAGE = Path(__file__).with_name("theorems.md")
 

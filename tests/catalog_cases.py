@@ -10,10 +10,10 @@ from functools import cache
 import numpy as np
 from scipy.linalg import eigvalsh
 
-from inertial.dynamics.integrate import ModalSolution
-from inertial.dynamics.method import Method, gradient_descent, heavy_ball, nesterov
+from inertial.linear.kernel import infinite_gram
+from inertial.method.recursion import Method, gradient_descent, heavy_ball, nesterov
 from inertial.problem.flips import Flips
-from inertial.problem.kernel import infinite_gram
+from inertial.simulate.integrate import ModalSolution
 from inertial.theory.evidence import Evidence, Kernel, Records
 from inertial.theory.start import Start
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inertial import cli
+from inertial.commands import cli
 
 
 def unit_inputs(rng, n, d):

@@ -1,4 +1,4 @@
-"""Imports point from lower levels to higher ones only, and stay on public interfaces."""
+"""Imports point from lower rooms to higher ones only, and stay on public interfaces."""
 
 import ast
 from pathlib import Path
@@ -6,90 +6,22 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1] / "src" / "inertial"
-LEVELS = [
-    {"_types", "_checks", "_json", "interrupts"},
-    {"data"},
-    {"problem"},
-    {"dynamics"},
-    {"theory"},
-    {"report"},
-    {"store"},
-    {"advice", "comparison", "exploration"},
-    {"printing"},
-    {"study"},
-    {"reproduce", "stored"},
-    {"auditing"},
-    {"reporting"},
-    {"cli"},
-]
-WITHIN = {
-    "problem": ["network", "kernel", "spectrum", "span", "flips", "landscape"],
-    "comparison": ["settings", "records", "summary", "run"],
-    "report": [
-        "series",
-        "figures",
-        "scaffold",
-        "run_figures",
-        "kernel_figures",
-        "paper_figures",
-        "page",
-        "verdicts",
-        "panels",
-        "run_page",
-        "study_runs",
-        "study_panels",
-        "study_page",
-    ],
-    "dynamics": [
-        "method",
-        "conventions",
-        "modes",
-        "flow",
-        "trajectory",
-        "integrate",
-        "forecast",
-        "tuning",
-        "step",
-        "train",
-        "weight_flow",
-        "flip_bound",
-        "kernel_products",
-        "decomposition",
-        "probe",
-    ],
-}
-WITHIN["study"] = [
-    "config",
-    "job",
-    "checkpoints",
-    "spectra",
-    "execution",
-    "locks",
-    "records",
-    "space",
-    "cost",
-    "results",
-    "drawing",
-    "ledger",
-    "runner",
-    "cluster",
-    "console",
-]
-WITHIN["reproduce"] = [
-    "item",
-    "liu2022",
-    "formulas",
-    "bu2021",
-    "beyond",
-    "catalog",
-    "pilot",
-    "run",
-    "page",
-    "console",
+ROOMS = [
+    ("_types", "_checks", "_json"),
+    ("data",),
+    ("problem",),
+    ("linear",),
+    ("method",),
+    ("simulate",),
+    ("runs",),
+    ("theory",),
+    ("view",),
+    ("reproduce",),
+    ("commands",),
 ]
 PRIVATE = ("jax._src", "jax.core", "jax.interpreters", "jax.experimental")
 
-FILES = sorted(ROOT.rglob("*.py"))
+FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 
 
 def imported(path):
@@ -103,31 +35,46 @@ def imported(path):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def level_of(part):
-    return next(i for i, names in enumerate(LEVELS) if part in names)
+def room_of(part):
+    """Level of a room; a module that is in none of them fails."""
+    return next(i for i, names in enumerate(ROOMS) if part in names)
 
 
-def parts_of(module):
-    return module.split(".")[1:] if module.startswith("inertial.") else []
+def inside(path):
+    """Modules of this package that a file imports, as the files that hold them."""
+    for name in imported(path):
+        if not name.startswith("inertial."):
+            continue
+        place = ROOT.joinpath(*name.split(".")[1:])
+        for found in (place.with_suffix(".py"), place / "__init__.py"):
+            if found.is_file():
+                yield found
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_arrows_point_upwards(path):
-    own = list(path.relative_to(ROOT).with_suffix("").parts)
-    if own == ["__init__"]:
-        return
-    for module in imported(path):
-        parts = parts_of(module)
-        if not parts or parts == ["__version__"]:
-            continue
-        if parts[0] == own[0]:
-            order = WITHIN.get(own[0], [])
-            if len(parts) > 1 and {parts[1], own[-1]} <= set(order):
-                assert order.index(parts[1]) <= order.index(own[-1]), f"{own} imports {module}"
-            continue
-        assert level_of(parts[0]) < level_of(own[0]), f"{own} imports {module}"
-        if own[0] == "theory":
-            assert parts[:2] != ["dynamics", "train"], "theorems do not train"
+    own = room_of(path.relative_to(ROOT).with_suffix("").parts[0])
+    for other in inside(path):
+        part = other.relative_to(ROOT).with_suffix("").parts[0]
+        assert room_of(part) <= own, f"{path.name} imports {other.relative_to(ROOT)}"
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    graph = {path: set(inside(path)) - {path} for path in ROOT.rglob("*.py")}
+    done, open_ = set(), []
+
+    def walk(path):
+        assert path not in open_, [str(p.relative_to(ROOT)) for p in [*open_, path]]
+        if path in done:
+            return
+        open_.append(path)
+        for other in graph[path]:
+            walk(other)
+        open_.pop()
+        done.add(path)
+
+    for path in graph:
+        walk(path)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))

@@ -11,10 +11,10 @@ import scipy.stats
 from catalog_cases import of_inputs
 from inertial import Settings, compare, load, read_run
 from inertial._checks import InvalidInput
-from inertial.dynamics.decomposition import decompose_residual
-from inertial.dynamics.method import Method
-from inertial.dynamics.probe import probe
-from inertial.problem.network import Network
+from inertial.method.recursion import Method
+from inertial.problem.model import Network
+from inertial.simulate.decomposition import decompose_residual
+from inertial.simulate.probe import probe
 from inertial.theory import audit as auditing
 from inertial.theory.audit import audit
 from inertial.theory.catalog import CATALOG

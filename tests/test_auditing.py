@@ -7,8 +7,8 @@ import pytest
 
 from helpers import run
 from inertial import InvalidInput, Settings, compare, load, read_run
-from inertial.auditing import audit_folders
-from inertial.report.verdicts import VERDICTS, audit_table, finding, headline
+from inertial.view.auditing import audit_folders
+from inertial.view.verdicts import VERDICTS, audit_table, finding, headline
 
 
 @pytest.fixture(scope="module")

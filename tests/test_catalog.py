@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from catalog_cases import CASES, NOTHING, healthy, probed, run, spread
-from inertial.dynamics.method import gradient_descent
+from inertial.method.recursion import gradient_descent
 from inertial.theory.catalog import CATALOG
 from inertial.theory.theorem import evaluate
 

@@ -198,7 +198,7 @@ def test_only_the_first_thousand_rows_are_taken_and_it_is_said(capsys, tmp_path)
 
 def test_help_needs_no_heavy_import():
     code = (
-        "import sys; from inertial import cli\n"
+        "import sys; from inertial.commands import cli\n"
         "try: cli.main(['--help'])\n"
         "except SystemExit: pass\n"
         "print(sorted({'jax', 'numpy', 'matplotlib', 'xarray', 'scipy'} & set(sys.modules)))"
@@ -210,7 +210,7 @@ def test_help_needs_no_heavy_import():
 def test_ctrl_c_ends_with_130_and_leaves_nothing(tmp_path):
     # A shell may have told its background jobs to ignore the signal.
     code = (
-        "import signal, sys; from inertial import cli\n"
+        "import signal, sys; from inertial.commands import cli\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "cli.main(sys.argv[1:])"
     )
@@ -279,13 +279,16 @@ def test_doctor_names_a_data_folder_that_is_not_there(capsys, monkeypatch):
 
 
 def test_a_folder_that_appears_meanwhile_does_not_cost_the_results(capsys, tmp_path, monkeypatch):
-    from inertial.comparison import run as module
+    from inertial.runs import comparison as module
 
-    def meanwhile(*_):
+    write = module.store.write_run
+
+    def meanwhile_then_write(*arguments):
         (tmp_path / "run").mkdir()
         (tmp_path / "run" / "other").write_text("theirs")
+        write(*arguments)
 
-    monkeypatch.setattr(module, "save_convergence", meanwhile)
+    monkeypatch.setattr(module.store, "write_run", meanwhile_then_write)
     code, _, err = run(capsys, *COMPARE, "--out", "run")
     assert code == 2
     assert "they lie in" in err

@@ -11,20 +11,20 @@ from hypothesis import strategies as st
 
 from helpers import residual_and_gradient, unit_inputs
 from inertial._checks import InvalidInput
-from inertial.dynamics import kernel_products
-from inertial.dynamics.decomposition import decompose_residual
-from inertial.dynamics.flip_bound import flip_bound, printed_flip_bound
-from inertial.dynamics.method import (
+from inertial.linear.kernel import finite_gram
+from inertial.method.recursion import (
     Method,
     gradient_descent,
     heavy_ball,
     nesterov,
     nesterov_varying,
 )
-from inertial.dynamics.train import train
 from inertial.problem.flips import flippable
-from inertial.problem.kernel import finite_gram
-from inertial.problem.network import Network
+from inertial.problem.model import Network
+from inertial.simulate import kernel_products
+from inertial.simulate.decomposition import decompose_residual
+from inertial.simulate.flip_bound import flip_bound, printed_flip_bound
+from inertial.simulate.train import train
 
 NETWORK = Network(60, 3)
 STEPS = 12

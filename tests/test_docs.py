@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from inertial.cli import app
+from inertial.commands.cli import app
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -10,8 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from browser import PHONE, VIEWS, accessibility_faults, chromium, opened, scrolls_sideways, settle
-from inertial import InvalidInput, cli, load
-from inertial.dynamics.flow import (
+from inertial import InvalidInput, load
+from inertial.commands import cli
+from inertial.method.curve import forecast_loss, steps_to
+from inertial.method.flow import (
     gradient_flow,
     heavy_ball_flow,
     high_resolution_heavy_ball,
@@ -19,12 +21,11 @@ from inertial.dynamics.flow import (
     nesterov_flow,
     started_like,
 )
-from inertial.dynamics.forecast import forecast_loss, steps_to
-from inertial.dynamics.integrate import flow_loss, solve
-from inertial.dynamics.method import gradient_descent, heavy_ball, nesterov, nesterov_varying
-from inertial.dynamics.modes import amplification, roots, spectral_radius, stability_limit
-from inertial.exploration import MOST_NODES, Trials, explore, merge, page
-from inertial.report.page import write_page
+from inertial.method.modes import amplification, roots, spectral_radius, stability_limit
+from inertial.method.recursion import gradient_descent, heavy_ball, nesterov, nesterov_varying
+from inertial.simulate.integrate import flow_loss, solve
+from inertial.view.exploration import MOST_NODES, Trials, explore, merge, page
+from inertial.view.page import write_page
 
 __all__ = ["chromium"]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from inertial.report.figures import STYLES, convergence
+from inertial.view.figures import STYLES, convergence
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from scipy.stats import binom
 
 from helpers import unit_inputs
 from inertial._checks import InvalidInput
+from inertial.linear.kernel import finite_gram
 from inertial.problem import flips as module
 from inertial.problem.flips import flippable, survey_flips
-from inertial.problem.kernel import finite_gram
 
 
 def scaled_inputs(rng, n, d):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from inertial import gradient_descent, heavy_ball, nesterov, nesterov_varying
 from inertial._checks import InvalidInput
-from inertial.dynamics.flow import (
+from inertial.method.flow import (
     Flow,
     gradient_flow,
     heavy_ball_flow,

@@ -21,8 +21,8 @@ from inertial import (
     nesterov_varying,
     steps_to,
 )
-from inertial.dynamics import forecast as module
-from inertial.dynamics.modes import amplification, stability_limit
+from inertial.method import curve as module
+from inertial.method.modes import amplification, stability_limit
 
 METHODS = [
     gradient_descent(0.3),

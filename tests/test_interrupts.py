@@ -9,8 +9,8 @@ from contextlib import suppress
 
 import pytest
 
-from inertial import interrupts
-from inertial.interrupts import every_interrupt
+from inertial.commands import interrupts
+from inertial.commands.interrupts import every_interrupt
 
 
 class Falls:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from helpers import unit_inputs
 from inertial import Network, extremes, finite_gram, infinite_gram, load, output_covariance
-from inertial.problem.network import outputs
+from inertial.problem.model import outputs
 
 
 def test_infinite_gram_is_the_mean_of_finite_grams(rng):

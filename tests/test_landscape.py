@@ -5,8 +5,8 @@ import pytest
 
 from helpers import unit_inputs
 from inertial import InvalidInput, Network, decompose, infinite_gram, initial_residual, load, survey
-from inertial.problem.kernel import output_covariance
-from inertial.problem.landscape import expected_weights, kernel_extremes, singular_reason
+from inertial.linear.kernel import output_covariance
+from inertial.linear.landscape import expected_weights, kernel_extremes, singular_reason
 
 
 def test_expected_weights_are_means_over_random_starts(rng):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from inertial import amplification, heavy_ball, nesterov
 from inertial._checks import InvalidInput
-from inertial.dynamics.flow import strongly_convex_momentum
+from inertial.method.flow import strongly_convex_momentum
 from inertial.theory.lyapunov import (
     HEAVY_BALL_RATE,
     along_flow,

@@ -6,7 +6,7 @@ import pytest
 
 from helpers import unit_inputs
 from inertial import InvalidInput, Network, initial_residual
-from inertial.problem.network import outputs
+from inertial.problem.model import outputs
 
 
 def test_outputs_are_the_sum_over_neurons(rng):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from inertial.report.figures import STYLES
-from inertial.report.paper_figures import FIGURES, save
+from inertial.view.figures import STYLES
+from inertial.view.paper_figures import FIGURES, save
 
 
 @pytest.fixture

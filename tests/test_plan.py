@@ -7,16 +7,16 @@ import numpy as np
 import pytest
 
 from inertial import load
-from inertial.dynamics.step import layout
-from inertial.study import cost, space, spectra
-from inertial.study.config import DataSet, Study
-from inertial.study.cost import Shape, Timing, predict
-from inertial.study.execution import prepare
-from inertial.study.job import load_data, runs
-from inertial.study.records import Folder
-from inertial.study.runner import run_study
-from inertial.study.space import memory_of
-from inertial.study.spectra import surveyed
+from inertial.runs import cost, space, spectra
+from inertial.runs.config import DataSet, Study
+from inertial.runs.cost import Shape, Timing, predict
+from inertial.runs.execution import prepare
+from inertial.runs.job import load_data, runs
+from inertial.runs.records import Folder
+from inertial.runs.runner import run_study
+from inertial.runs.space import memory_of
+from inertial.runs.spectra import surveyed
+from inertial.simulate.step import layout
 
 STUDY = Study(
     "small",

@@ -7,12 +7,12 @@ import pytest
 
 from helpers import residual_and_gradient, unit_inputs
 from inertial._checks import InvalidInput
-from inertial.dynamics import probe as module
-from inertial.dynamics.method import gradient_descent, nesterov
-from inertial.dynamics.probe import probe
-from inertial.dynamics.train import train
-from inertial.problem.kernel import finite_gram
-from inertial.problem.network import Network, outputs
+from inertial.linear.kernel import finite_gram
+from inertial.method.recursion import gradient_descent, nesterov
+from inertial.problem.model import Network, outputs
+from inertial.simulate import probe as module
+from inertial.simulate.probe import probe
+from inertial.simulate.train import train
 
 NETWORK = Network(200, 4)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inertial import cli
+from inertial.commands import cli
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -10,13 +10,14 @@ import pytest
 import xarray as xr
 
 from browser import VIEWS, accessibility_faults, chromium, opened, scrolls_sideways, settle
-from inertial import InvalidInput, Settings, cli, compare, load, read_run
-from inertial.auditing import measured
-from inertial.report.panels import MOST_NUMBERS, Row, best_of
-from inertial.report.run_page import report_page
+from inertial import InvalidInput, Settings, compare, load, read_run
+from inertial.commands import cli
 from inertial.theory.audit import AuditEntry
 from inertial.theory.gather import StoredRun
 from inertial.theory.theorem import Margin
+from inertial.view.auditing import measured
+from inertial.view.panels import MOST_NUMBERS, Row, best_of
+from inertial.view.run_page import report_page
 
 __all__ = ["chromium"]
 

@@ -10,17 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inertial import InvalidInput, infinite_gram, load
-from inertial.dynamics.modes import spectral_radius
-from inertial.reproduce import beyond, bu2021, catalog, console, formulas, liu2022, pilot, run
+from inertial.commands import reproduce_console as console
+from inertial.commands.study_console import announce
+from inertial.method.modes import spectral_radius
+from inertial.reproduce import beyond, bu2021, catalog, formulas, liu2022, pilot, run
 from inertial.reproduce.catalog import EMBEDDED, ITEMS, data_sets, find, found
 from inertial.reproduce.item import QUICK
 from inertial.reproduce.page import write_page
 from inertial.reproduce.run import make, redraw
-from inertial.study import execution
-from inertial.study.config import DataSet
-from inertial.study.console import announce
-from inertial.study.cost import Prediction
-from inertial.study.job import load_data
+from inertial.runs import execution
+from inertial.runs.config import DataSet
+from inertial.runs.cost import Prediction
+from inertial.runs.job import load_data
 
 TINY = replace(QUICK, rows=30, spectrum_rows=30, width=60, widths=(30, 60), seeds=(0, 1), steps=15)
 NAN = float("nan")

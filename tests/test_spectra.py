@@ -5,13 +5,13 @@ import pytest
 
 from helpers import DAMAGES, flip_in_directory
 from inertial import InvalidInput, load
-from inertial.study import execution, spectra
-from inertial.study.config import DataSet, Study
-from inertial.study.cost import Prediction
-from inertial.study.execution import _prepared, tuned
-from inertial.study.records import Folder
-from inertial.study.runner import run_study
-from inertial.study.spectra import surveyed
+from inertial.runs import execution, spectra
+from inertial.runs.config import DataSet, Study
+from inertial.runs.cost import Prediction
+from inertial.runs.execution import _prepared, tuned
+from inertial.runs.records import Folder
+from inertial.runs.runner import run_study
+from inertial.runs.spectra import surveyed
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from inertial import InvalidInput, read_run, store
+from inertial import InvalidInput, read_run
+from inertial.runs import store
 
 
 @pytest.fixture

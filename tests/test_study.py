@@ -18,17 +18,17 @@ import xarray as xr
 
 from helpers import DAMAGES, flip_in_directory, full_disk
 from inertial import InvalidInput
-from inertial.problem.landscape import survey
-from inertial.study import execution, runner
-from inertial.study.checkpoints import read_checkpoint, write_checkpoint
-from inertial.study.config import TEMPLATE, DataSet, Study, parse_study, read_study
-from inertial.study.cost import Prediction
-from inertial.study.execution import execute
-from inertial.study.job import Run, jobs, load_data, runs
-from inertial.study.ledger import Ledger
-from inertial.study.locks import acquire
-from inertial.study.records import Folder
-from inertial.study.runner import run_study
+from inertial.linear.landscape import survey
+from inertial.runs import execution, runner
+from inertial.runs.checkpoints import read_checkpoint, write_checkpoint
+from inertial.runs.config import TEMPLATE, DataSet, Study, parse_study, read_study
+from inertial.runs.cost import Prediction
+from inertial.runs.execution import execute
+from inertial.runs.job import Run, jobs, load_data, runs
+from inertial.runs.ledger import Ledger
+from inertial.runs.locks import acquire
+from inertial.runs.records import Folder
+from inertial.runs.runner import run_study
 
 SMALL = Study(
     "small",
@@ -163,7 +163,7 @@ class Killed(Exception):  # noqa: N818
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_an_interrupted_run_goes_on_with_the_same_bits(tmp_path, monkeypatch, precision):
-    monkeypatch.setattr("inertial.dynamics.step._TILE_NEURONS", (1, 4))  # eight tiles, padded
+    monkeypatch.setattr("inertial.simulate.step._TILE_NEURONS", (1, 4))  # eight tiles, padded
     run = runs(replace(SMALL, steps=60, methods=("nesterov",), precision=precision))[0]
     whole = execute(run)
     path, counts = tmp_path / "state.npz", []
@@ -413,7 +413,7 @@ def test_a_lock_is_another_process_s_until_that_dies(tmp_path):
     holder = python(f"""
         import time
         from pathlib import Path
-        from inertial.study.locks import acquire
+        from inertial.runs.locks import acquire
         assert acquire(Path({str(path)!r})) is not None
         print("held", flush=True)
         time.sleep(600)
@@ -431,10 +431,10 @@ def test_a_lock_is_another_process_s_until_that_dies(tmp_path):
 
 STUDY = """
     from pathlib import Path
-    from inertial.study.config import DataSet, Study
-    from inertial.study.cost import Prediction
-    from inertial.study.records import Folder
-    from inertial.study.runner import in_process, run_study
+    from inertial.runs.config import DataSet, Study
+    from inertial.runs.cost import Prediction
+    from inertial.runs.records import Folder
+    from inertial.runs.runner import in_process, run_study
     from functools import partial
     free = lambda missing, **_: Prediction(1.0, (1.0,) * len(missing), 1, 1, 1)
     study = Study(**{study!r})

@@ -9,11 +9,12 @@ import pytest
 import xarray as xr
 
 from helpers import full_disk, run
-from inertial import cli
-from inertial.reproduce import console, item
-from inertial.study import drawing
-from inertial.study.config import TEMPLATE
-from inertial.study.results import VARIABLES, Stored, join
+from inertial.commands import cli
+from inertial.commands import reproduce_console as console
+from inertial.reproduce import item
+from inertial.runs.config import TEMPLATE
+from inertial.runs.results import VARIABLES, Stored, join
+from inertial.view import drawing
 
 SMALL = """\
 name = "small"
@@ -57,7 +58,7 @@ def done(finished, tmp_path):
 
 
 def test_a_study_prints_one_document_and_a_second_time_computes_nothing(capsys, monkeypatch):
-    monkeypatch.setattr("inertial.study.console._LINE_SECONDS", 0)
+    monkeypatch.setattr("inertial.commands.study_console._LINE_SECONDS", 0)
     code, out, err = run(capsys, "study", "small.toml", "--json")
     document = json.loads(out)
     assert code == 0
@@ -157,7 +158,7 @@ def test_data_missing_on_every_worker_are_named_and_other_runs_are_computed(
     sets = '[{ name = "sphere", rows = 24, dim = 4 }, { name = "mine.csv", label = "y" }]'
     text = SMALL.replace('[{ name = "sphere", rows = 24, dim = 4 }]', sets)
     (tmp_path / "two.toml").write_text(text.replace("[20, 30]", "[20]"))
-    monkeypatch.setattr("inertial.study.console.at_work", _far_from("mine.csv"))
+    monkeypatch.setattr("inertial.commands.study_console.at_work", _far_from("mine.csv"))
     code, out, _ = run(capsys, "study", "two.toml", "--json")
     document = json.loads(out)
     assert code == 1
@@ -170,7 +171,7 @@ def _far_from(name):
     from contextlib import contextmanager
     from pathlib import Path
 
-    from inertial.study.runner import in_process
+    from inertial.runs.runner import in_process
 
     @contextmanager
     def at_work(_hands):

@@ -12,14 +12,14 @@ import xarray as xr
 from distributed import Future, KilledWorker
 
 from inertial import InvalidInput
-from inertial.study import cluster
-from inertial.study.cluster import connected, engine, local_cluster, predictor
-from inertial.study.config import DataSet, Study
-from inertial.study.cost import Prediction
-from inertial.study.job import runs
-from inertial.study.ledger import Ledger
-from inertial.study.records import Folder
-from inertial.study.runner import run_study
+from inertial.runs import cluster
+from inertial.runs.cluster import connected, engine, local_cluster, predictor
+from inertial.runs.config import DataSet, Study
+from inertial.runs.cost import Prediction
+from inertial.runs.job import runs
+from inertial.runs.ledger import Ledger
+from inertial.runs.records import Folder
+from inertial.runs.runner import run_study
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of the cluster's own shutdown
 
@@ -162,7 +162,7 @@ def test_a_result_that_cannot_be_had_fails_its_run_alone(client, tmp_path, monke
 
 
 def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch):
-    monkeypatch.setattr("inertial.study.cluster._CONNECT_SECONDS", 1)
+    monkeypatch.setattr("inertial.runs.cluster._CONNECT_SECONDS", 1)
     with (
         pytest.raises(InvalidInput, match="no scheduler with a worker answers at tcp"),
         connected("tcp://127.0.0.1:1"),

@@ -11,18 +11,19 @@ import pytest
 import xarray as xr
 
 from browser import VIEWS, accessibility_faults, chromium, opened, scrolls_sideways, settle
-from inertial import InvalidInput, Settings, cli, compare, load
-from inertial.auditing import audit_folders, measured
-from inertial.report import panels
-from inertial.report.study_page import as_toml, study_page
-from inertial.report.study_panels import arrange
-from inertial.reporting import report
-from inertial.stored import read, runs_of
-from inertial.study.config import Study, parse_study
-from inertial.study.cost import Prediction
-from inertial.study.job import runs
-from inertial.study.records import Folder
-from inertial.study.runner import run_study
+from inertial import InvalidInput, Settings, compare, load
+from inertial.commands import cli
+from inertial.runs.config import Study, parse_study
+from inertial.runs.cost import Prediction
+from inertial.runs.job import runs
+from inertial.runs.records import Folder
+from inertial.runs.runner import run_study
+from inertial.view import panels
+from inertial.view.auditing import audit_folders, measured
+from inertial.view.reporting import report
+from inertial.view.stored import read, runs_of
+from inertial.view.study_page import as_toml, study_page
+from inertial.view.study_panels import arrange
 
 __all__ = ["chromium"]
 

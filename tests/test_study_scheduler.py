@@ -12,13 +12,14 @@ from contextlib import contextmanager, suppress
 import pytest
 import xarray as xr
 
-from inertial import InvalidInput, cli
-from inertial.study import cluster, execution
-from inertial.study.cluster import connected, engine
-from inertial.study.config import DataSet, Study
-from inertial.study.cost import Prediction
-from inertial.study.records import Folder
-from inertial.study.runner import run_study
+from inertial import InvalidInput
+from inertial.commands import cli
+from inertial.runs import cluster, execution
+from inertial.runs.cluster import connected, engine
+from inertial.runs.config import DataSet, Study
+from inertial.runs.cost import Prediction
+from inertial.runs.records import Folder
+from inertial.runs.runner import run_study
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of distributed's own shutdown
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog_cases import healthy, records, run
-from inertial.dynamics.method import gradient_descent, heavy_ball, nesterov
+from inertial.method.recursion import gradient_descent, heavy_ball, nesterov
 from inertial.theory.evidence import Missing
 from inertial.theory.theorem import Assumption, Theorem, evaluate
 

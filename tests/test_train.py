@@ -22,10 +22,10 @@ from inertial import (
     nesterov_varying,
     train,
 )
-from inertial.dynamics import step as device
-from inertial.dynamics import train as module
-from inertial.problem.network import outputs
-from inertial.problem.span import span
+from inertial.problem.model import outputs
+from inertial.simulate import step as device
+from inertial.simulate import train as module
+from inertial.simulate.span import span
 
 METHODS = [
     gradient_descent(0.2),

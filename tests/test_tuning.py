@@ -17,8 +17,8 @@ from inertial import (
     steps_to,
     survey,
 )
-from inertial.dynamics.tuning import METHODS, RULES, choose, fastest, paper, quadratic
-from inertial.dynamics.tuning import wang_abernethy as wang
+from inertial.method.rules import METHODS, RULES, choose, fastest, paper, quadratic
+from inertial.method.rules import wang_abernethy as wang
 
 conditions = st.floats(1.5, 1e6)
 
@@ -163,7 +163,7 @@ def test_every_rule_on_one_spectrum_by_hand():
 
 
 def test_a_target_out_of_reach_gets_the_lowest_loss(monkeypatch):
-    from inertial.dynamics import tuning
+    from inertial.method import rules as tuning
 
     monkeypatch.setattr(tuning, "_RACE_STEPS", 30)
     eigenvalues, weights = np.geomspace(1e-6, 1.0, 20), np.ones(20)

@@ -9,14 +9,14 @@ import pytest
 from helpers import residual_and_gradient, unit_inputs
 from inertial import Network, decompose, finite_gram, gradient_descent, train
 from inertial._checks import InvalidInput
-from inertial.dynamics.flow import (
+from inertial.method.flow import (
     gradient_flow,
     high_resolution_convex_nesterov,
     high_resolution_nesterov,
     newton_flow,
 )
-from inertial.dynamics.integrate import solve
-from inertial.dynamics.weight_flow import TOLERANCE, follow
+from inertial.simulate.integrate import solve
+from inertial.simulate.weight_flow import TOLERANCE, follow
 
 SEED, TIMES = 3, np.array([0.0, 0.5, 2.0, 6.0])
 FLOWS = [
@@ -117,7 +117,7 @@ def test_unusable_times_and_tolerances_are_refused(rng):
 
 
 def test_too_many_steps_are_reported(rng, monkeypatch):
-    monkeypatch.setattr("inertial.dynamics.weight_flow._MAX_STEPS", 7)
+    monkeypatch.setattr("inertial.simulate.weight_flow._MAX_STEPS", 7)
     x, network, *_ = started(rng, 61)  # a shape of its own, because the limit is compiled in
     with pytest.raises(InvalidInput, match="more than 7 steps"):
         follow(network, x, np.ones(6), gradient_flow(), TIMES, seed=0)

@@ -16,12 +16,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import inertial
-from inertial.dynamics.forecast import forecast_loss
-from inertial.dynamics.method import heavy_ball
-from inertial.dynamics.modes import stability_limit
-from inertial.dynamics.tuning import choose
-from inertial.problem.landscape import Landscape, survey
-from inertial.report.figures import SETTINGS, STYLES
+from inertial.linear.landscape import Landscape, survey
+from inertial.method.modes import stability_limit
+from inertial.method.recursion import heavy_ball
+from inertial.method.rules import choose
+from inertial.simulate.forecast import forecast_loss
+from inertial.view.figures import SETTINGS, STYLES
 
 STEPS = 24
 """Steps after which the plane shows the loss: those that the recommended setting takes to 1 %."""

@@ -1,95 +1,41 @@
 from ._checks import InvalidInput as InvalidInput
-from .advice import Advice as Advice
-from .advice import tune as tune
-from .comparison import (
-    Comparison as Comparison,
-)
-from .comparison import (
-    Settings as Settings,
-)
-from .comparison import (
-    StabilityWarning as StabilityWarning,
-)
-from .comparison import (
-    compare as compare,
-)
 from .data import Data as Data
 from .data import load as load
-from .dynamics.conventions import (
-    from_sgd as from_sgd,
-)
-from .dynamics.conventions import (
-    to_keras as to_keras,
-)
-from .dynamics.conventions import (
-    to_optax as to_optax,
-)
-from .dynamics.conventions import (
-    to_torch as to_torch,
-)
-from .dynamics.forecast import (
-    forecast as forecast,
-)
-from .dynamics.forecast import (
-    forecast_loss as forecast_loss,
-)
-from .dynamics.forecast import (
-    steps_to as steps_to,
-)
-from .dynamics.method import (
-    Method as Method,
-)
-from .dynamics.method import (
-    gradient_descent as gradient_descent,
-)
-from .dynamics.method import (
-    heavy_ball as heavy_ball,
-)
-from .dynamics.method import (
-    nesterov as nesterov,
-)
-from .dynamics.method import (
-    nesterov_varying as nesterov_varying,
-)
-from .dynamics.modes import (
-    amplification as amplification,
-)
-from .dynamics.modes import (
-    roots as roots,
-)
-from .dynamics.modes import (
-    spectral_radius as spectral_radius,
-)
-from .dynamics.modes import (
-    stability_limit as stability_limit,
-)
-from .dynamics.train import initial_residual as initial_residual
-from .dynamics.train import train as train
-from .dynamics.trajectory import Trajectory as Trajectory
-from .problem.kernel import (
-    finite_gram as finite_gram,
-)
-from .problem.kernel import (
-    infinite_gram as infinite_gram,
-)
-from .problem.kernel import (
-    output_covariance as output_covariance,
-)
-from .problem.landscape import Landscape as Landscape
-from .problem.landscape import survey as survey
-from .problem.network import Network as Network
-from .problem.spectrum import (
-    Extremes as Extremes,
-)
-from .problem.spectrum import (
-    Spectrum as Spectrum,
-)
-from .problem.spectrum import (
-    decompose as decompose,
-)
-from .problem.spectrum import (
-    extremes as extremes,
-)
-from .store import read_run as read_run
+from .linear.kernel import finite_gram as finite_gram
+from .linear.kernel import infinite_gram as infinite_gram
+from .linear.kernel import output_covariance as output_covariance
+from .linear.landscape import Landscape as Landscape
+from .linear.landscape import survey as survey
+from .linear.spectrum import Extremes as Extremes
+from .linear.spectrum import Spectrum as Spectrum
+from .linear.spectrum import decompose as decompose
+from .linear.spectrum import extremes as extremes
+from .method.conventions import from_sgd as from_sgd
+from .method.conventions import to_keras as to_keras
+from .method.conventions import to_optax as to_optax
+from .method.conventions import to_torch as to_torch
+from .method.curve import forecast_loss as forecast_loss
+from .method.curve import steps_to as steps_to
+from .method.modes import amplification as amplification
+from .method.modes import roots as roots
+from .method.modes import spectral_radius as spectral_radius
+from .method.modes import stability_limit as stability_limit
+from .method.recursion import Method as Method
+from .method.recursion import gradient_descent as gradient_descent
+from .method.recursion import heavy_ball as heavy_ball
+from .method.recursion import nesterov as nesterov
+from .method.recursion import nesterov_varying as nesterov_varying
+from .problem.model import Network as Network
+from .runs.advice import Advice as Advice
+from .runs.advice import tune as tune
+from .runs.comparison import Comparison as Comparison
+from .runs.comparison import StabilityWarning as StabilityWarning
+from .runs.comparison import compare as compare
+from .runs.settings import Settings as Settings
+from .runs.store import read_run as read_run
+from .simulate.forecast import forecast as forecast
+from .simulate.train import initial_residual as initial_residual
+from .simulate.train import train as train
+from .simulate.trajectory import Trajectory as Trajectory
 
 __version__: str

@@ -5,15 +5,15 @@ import xarray as xr
 from jaxtyping import Float
 
 from inertial._types import MethodName
-from inertial.dynamics.method import Method, heavy_ball, nesterov
-from inertial.dynamics.modes import spectral_radius, stability_limit
-from inertial.dynamics.tuning import RULES
-from inertial.problem.spectrum import Extremes
-from inertial.report.series import forecast_error
+from inertial.linear.spectrum import Extremes
+from inertial.method.modes import spectral_radius, stability_limit
+from inertial.method.recursion import Method, heavy_ball, nesterov
+from inertial.method.rules import RULES
 from inertial.reproduce.item import Claim, Item, Scale, known, of_data, slope_of_log
 from inertial.reproduce.liu2022 import width_study
-from inertial.study.config import DataSet
-from inertial.study.execution import prepare, tuned
+from inertial.runs.config import DataSet
+from inertial.runs.execution import prepare, tuned
+from inertial.runs.measures import forecast_error
 
 MOMENTUM: tuple[MethodName, ...] = ("heavy_ball", "nesterov")
 

@@ -11,14 +11,14 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Bool, Float
 
-from inertial.dynamics.flow import gradient_flow, heavy_ball_flow, nesterov_flow
-from inertial.dynamics.forecast import forecast_loss
-from inertial.dynamics.integrate import flow_loss
-from inertial.dynamics.method import heavy_ball, nesterov_varying
-from inertial.report.series import envelope
+from inertial.method.curve import forecast_loss
+from inertial.method.flow import gradient_flow, heavy_ball_flow, nesterov_flow
+from inertial.method.recursion import heavy_ball, nesterov_varying
 from inertial.reproduce.item import Claim, Item, Scale, known, of_data, slope_of_log
-from inertial.study.config import DataSet
-from inertial.study.execution import prepare
+from inertial.runs.config import DataSet
+from inertial.runs.execution import prepare
+from inertial.runs.measures import envelope
+from inertial.simulate.integrate import flow_loss
 
 FRICTIONS = (3.0, 6.0)
 """The constants d of Nesterov's flow."""

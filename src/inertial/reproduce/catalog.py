@@ -4,7 +4,7 @@ from inertial._checks import one_of
 from inertial.data import locate
 from inertial.reproduce import beyond, bu2021, formulas, liu2022
 from inertial.reproduce.item import Item, Scale
-from inertial.study.config import DataSet
+from inertial.runs.config import DataSet
 
 ITEMS: tuple[Item, ...] = (*liu2022.ITEMS, *formulas.ITEMS, *bu2021.ITEMS, *beyond.ITEMS)
 

@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from inertial.dynamics.forecast import steps_to
-from inertial.dynamics.tuning import wang_abernethy
+from inertial.method.curve import steps_to
+from inertial.method.rules import wang_abernethy
 from inertial.reproduce.item import (
     BISECTED,
     Claim,
@@ -20,8 +20,8 @@ from inertial.reproduce.item import (
     of_data,
     of_formula,
 )
-from inertial.study.config import DataSet
-from inertial.study.execution import prepare
+from inertial.runs.config import DataSet
+from inertial.runs.execution import prepare
 from inertial.theory.lyapunov import HEAVY_BALL_RATE, nesterov_rate
 
 _EARLIER_RATES = {"earlier, 1/4": 0.25, "earlier, 3/7": 3 / 7}

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from inertial.study.config import DataSet, Study
+from inertial.runs.config import DataSet, Study
 
 Verdict = Literal["holds", "fails", "undecided"]
 
@@ -70,7 +70,7 @@ class Item:
     claims
         From the stored result to the checked statements.
     figure
-        Key of `inertial.report.paper_figures.FIGURES`.
+        Key of `inertial.view.paper_figures.FIGURES`.
     study
         From data sets and scale to the runs it takes, or None if nothing is trained.
     compute

@@ -11,10 +11,9 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from inertial.dynamics.forecast import STEPS_LIMIT, steps_to
-from inertial.dynamics.modes import spectral_radius
-from inertial.dynamics.tuning import METHODS, paper
-from inertial.report.series import last_mean, window
+from inertial.method.curve import STEPS_LIMIT, steps_to
+from inertial.method.modes import spectral_radius
+from inertial.method.rules import METHODS, paper
 from inertial.reproduce.item import (
     BISECTED,
     Claim,
@@ -26,8 +25,9 @@ from inertial.reproduce.item import (
     per_seed,
     slope_of_log,
 )
-from inertial.study.config import DataSet, Study
-from inertial.study.execution import prepare
+from inertial.runs.config import DataSet, Study
+from inertial.runs.execution import prepare
+from inertial.runs.measures import last_mean, window
 
 SOURCE = "Liu, Pan and Tao (2022)"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from inertial.reproduce.catalog import ITEMS
 from inertial.reproduce.run import item_folder
-from inertial.study.records import write_whole
+from inertial.runs.records import write_whole
 
 
 def write_page(out: Path, notes: tuple[str, ...] = ()) -> Path:

@@ -17,15 +17,15 @@ from pathlib import Path
 import xarray as xr
 
 from inertial._checks import InvalidInput
-from inertial.report.paper_figures import save
 from inertial.reproduce.catalog import data_sets, find
 from inertial.reproduce.item import Claim, Item, Scale
 from inertial.reproduce.pilot import predict_item
-from inertial.study.cost import Prediction
-from inertial.study.ledger import Progress
-from inertial.study.records import Folder, cannot_write, read_record, write_json, write_record
-from inertial.study.results import join
-from inertial.study.runner import Engine, Report, run_study
+from inertial.runs.cost import Prediction
+from inertial.runs.ledger import Progress
+from inertial.runs.records import Folder, cannot_write, read_record, write_json, write_record
+from inertial.runs.results import join
+from inertial.runs.runner import Engine, Report, run_study
+from inertial.view.paper_figures import save
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def make(
     out
         Folder of all items; runs that are stored there are not computed again.
     progress, announce, engine, predictor
-        As in `inertial.study.runner.run_study`; nothing is trained if the number announced is None.
+        As in `inertial.runs.runner.run_study`; nothing is trained if the number announced is None.
 
     Raises
     ------

@@ -13,9 +13,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from inertial._types import Eigenvalues, Inputs
-from inertial.dynamics.integrate import solve
-from inertial.dynamics.method import Method
+from inertial.method.recursion import Method
 from inertial.problem.flips import Flips
+from inertial.simulate.integrate import solve
 from inertial.theory.start import Series, Solver, Start
 
 Precision = Literal["float32", "float64"]
@@ -129,7 +129,7 @@ class Records:
 
 @runtime_checkable
 class Probes(Protocol):
-    """Kernel matrices at some steps of a run, see `inertial.dynamics.probe`."""
+    """Kernel matrices at some steps of a run, see `inertial.simulate.probe`."""
 
     @property
     def steps(self) -> Int[np.ndarray, "T"]:
@@ -154,7 +154,7 @@ class Probes(Protocol):
 
 @runtime_checkable
 class Decomposed(Protocol):
-    """The exact split of a run's residuals, see `inertial.dynamics.decomposition`."""
+    """The exact split of a run's residuals, see `inertial.simulate.decomposition`."""
 
     @property
     def method(self) -> Method:

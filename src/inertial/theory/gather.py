@@ -17,8 +17,8 @@ from jaxtyping import Float
 
 from inertial._checks import InvalidInput
 from inertial.data import Data, reload
-from inertial.dynamics.method import Method
-from inertial.problem.kernel import infinite_gram
+from inertial.linear.kernel import infinite_gram
+from inertial.method.recursion import Method
 from inertial.theory.evidence import Decomposed, Evidence, Kernel, Probes, Records
 from inertial.theory.start import Start
 

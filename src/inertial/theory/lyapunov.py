@@ -19,14 +19,14 @@ from jaxtyping import Float
 
 from inertial._checks import InvalidInput, positive, whole
 from inertial._types import Eigenvalues
-from inertial.dynamics.flow import (
+from inertial.method.flow import (
     Flow,
     heavy_ball_flow,
     high_resolution_heavy_ball,
     high_resolution_nesterov,
     nesterov_flow,
 )
-from inertial.dynamics.integrate import solve
+from inertial.simulate.integrate import solve
 
 HEAVY_BALL_RATE = 2 - float(np.sqrt(2))
 """The factor of sqrt(mu) in the rate of `high_resolution_heavy_ball_energy`."""

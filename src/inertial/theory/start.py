@@ -1,6 +1,6 @@
 """The network's random start for one seed: weights, residual, kernel and linearisation, in float64.
 
-What a run of `inertial.dynamics.train` starts from, in NumPy; computed when first asked for.
+What a run of `inertial.simulate.train` starts from, in NumPy; computed when first asked for.
 """
 
 from collections.abc import Callable
@@ -15,12 +15,12 @@ import scipy.linalg
 from jaxtyping import Bool, Float
 
 from inertial._types import Eigenvalues, Gram, Inputs, Targets
-from inertial.dynamics.flow import Flow
-from inertial.dynamics.integrate import ModalSolution
+from inertial.linear.kernel import finite_gram, infinite_gram
+from inertial.linear.spectrum import Spectrum, decompose
+from inertial.method.flow import Flow
 from inertial.problem.flips import Flips, survey_flips
-from inertial.problem.kernel import finite_gram, infinite_gram
-from inertial.problem.network import Network
-from inertial.problem.spectrum import Spectrum, decompose
+from inertial.problem.model import Network
+from inertial.simulate.integrate import ModalSolution
 
 Series: TypeAlias = Float[np.ndarray, "T"]
 Solver = Callable[[Flow, Eigenvalues, Float[np.ndarray, "T"]], ModalSolution]

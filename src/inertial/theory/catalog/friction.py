@@ -6,7 +6,7 @@ starts, and over all kernels with eigenvalues from :math:`\lambda_0/2` to the la
 
 import numpy as np
 
-from inertial.dynamics.flow import Flow
+from inertial.method.flow import Flow
 from inertial.theory.catalog.quantities import (
     POSITIVE_DEFINITE,
     SHORT_INPUTS,

@@ -5,7 +5,7 @@ The statements hold for all :math:`0 < s \le 2/\lambda_m`; three up to that are 
 
 import numpy as np
 
-from inertial.dynamics.flow import Flow
+from inertial.method.flow import Flow
 from inertial.theory.catalog.decay_rates import nesterov_rate
 from inertial.theory.catalog.friction import distance_times
 from inertial.theory.catalog.quantities import (

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.linalg import eigvalsh
 
 from inertial.data import antiparallel_rows, parallel_rows
-from inertial.problem.kernel import infinite_gram
+from inertial.linear.kernel import infinite_gram
 from inertial.theory.catalog.quantities import (
     POSITIVE_DEFINITE,
     SHORT_INPUTS,

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.linalg import eigh
 
-from inertial.dynamics.flow import Flow
+from inertial.method.flow import Flow
 from inertial.theory.catalog.decay_rates import nesterov_rate
 from inertial.theory.catalog.quantities import (
     POSITIVE_DEFINITE,

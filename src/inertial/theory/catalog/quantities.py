@@ -10,7 +10,7 @@ eq. 28).
 import numpy as np
 from jaxtyping import Float
 
-from inertial.dynamics.flow import Flow
+from inertial.method.flow import Flow
 from inertial.theory.evidence import Evidence
 from inertial.theory.start import Series
 from inertial.theory.theorem import Assumption

@@ -1,0 +1,1 @@
+"""Kernels and what is known of their spectra."""

@@ -1,0 +1,1 @@
+"""Methods and flows as coefficients, what a mode does under them, and rules that choose them."""

@@ -1,0 +1,89 @@
+"""Advice for a data set: step size and momentum of every method, and how long training takes."""
+
+import math
+from dataclasses import dataclass
+
+from inertial._checks import fraction, one_of
+from inertial._types import Eigenvalues, MethodName
+from inertial.data import Data, Provenance
+from inertial.method.curve import steps_to
+from inertial.method.recursion import Method
+from inertial.method.modes import spectral_radius, stability_limit
+from inertial.method.rules import RULES, choose
+from inertial.linear.landscape import survey
+from inertial.linear.spectrum import Extremes
+
+
+@dataclass(frozen=True)
+class MethodAdvice:
+    """A tuned method with its forecast.
+
+    `stability_limit` is the step size below which every mode decays at this momentum; `steps_to` is
+    the forecast number of steps to the target, None if beyond the search limit.
+    """
+
+    method: Method
+    rule: str
+    spectral_radius: float
+    stability_limit: float
+    steps_to: int | None
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What `tune` returns: the data, both ends of the spectrum, and one entry a method."""
+
+    data: Provenance
+    eigenvalues: Eigenvalues
+    extremes: Extremes
+    target: float
+    methods: tuple[MethodAdvice, ...]
+
+    @property
+    def best(self) -> MethodAdvice:
+        """The method with the fewest forecast steps to the target, or the smallest radius."""
+        return min(
+            self.methods,
+            key=lambda m: (math.inf if m.steps_to is None else m.steps_to, m.spectral_radius),
+        )
+
+    def of(self, name: MethodName) -> MethodAdvice:
+        """Return the entry of a method by name."""
+        return next(entry for entry in self.methods if entry.method.name == name)
+
+
+def tune(data: Data, rule: str = "forecast", *, target: float = 0.01) -> Advice:
+    """Tune every method that `rule` defines and forecast its steps to `target`.
+
+    Parameters
+    ----------
+    data
+        What `load` returned.
+    rule
+        Key of the rule: `forecast`, `paper`, `quadratic` or `wang2020`.
+    target
+        Share of the expected initial loss to reach, in (0, 1).
+
+    Raises
+    ------
+    InvalidInput
+        If the rule or target makes no sense, or the kernel is singular.
+
+    """
+    names = RULES[one_of("rule", rule, RULES)].methods
+    fraction("target", target)
+    landscape = survey(data)
+    eigenvalues = landscape.spectrum.eigenvalues
+    entries = []
+    for name in names:
+        method = choose(rule, name, landscape, target=target)
+        entries.append(
+            MethodAdvice(
+                method,
+                rule,
+                spectral_radius(method, eigenvalues),
+                stability_limit(method) / landscape.extremes.largest,
+                steps_to(method, eigenvalues, landscape.weights, target),
+            )
+        )
+    return Advice(data.provenance, eigenvalues, landscape.extremes, target, tuple(entries))

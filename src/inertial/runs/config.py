@@ -1,0 +1,286 @@
+"""A study as a TOML file: data sets x methods x rules x widths x seeds, one number of steps."""
+
+import difflib
+import re
+import tomllib
+import types
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from inertial._checks import SEEDS, InvalidInput, fraction, one_of, whole
+from inertial._types import MethodName
+from inertial.simulate.train import Precision
+from inertial.method.rules import METHODS, defined
+
+TEMPLATE = """\
+# A study: every combination of data, methods, rules, widths and seeds is one run.
+#   inertial plan FILE.toml     what it will take, without running it
+#   inertial study FILE.toml    compute what is missing; interrupt and repeat at will
+
+# Names its folder, runs/NAME, unless --out gives another.
+name = "first-look"
+
+# Names from `inertial data list` or files of your own, with how to prepare them:
+#   rows         take at most this many, first in file order
+#   label        target column of a .csv or .parquet file
+#   standardize  columns, and targets of a regression, to mean 0 and variance 1
+#   dedupe       drop rows that are positive multiples of an earlier one
+#   normalize    inputs to norm 1 (true unless you say otherwise)
+#   seed, dim    of the generated set `sphere`
+data = [
+    "digits",
+    { name = "diabetes", rows = 200, standardize = true, dedupe = true },
+]
+
+# gradient_descent, heavy_ball, nesterov
+methods = ["gradient_descent", "heavy_ball", "nesterov"]
+
+# Where step size and momentum come from: paper, quadratic, wang2020, forecast.
+rules = ["paper"]
+
+# Neurons of the hidden layer.
+widths = [250, 500]
+
+# Random starts; one seed gives all methods the same start.
+seeds = [0, 1]
+
+# Updates of every run.
+steps = 100
+
+# Share of the initial loss that the rule `forecast` aims at.
+target = 0.01
+
+# Arithmetic of training: float32 or float64.
+precision = "float32"
+"""
+"""A commented study that runs as it is."""
+
+
+_WIDTHS = 2**31
+"""Numbers of neurons that arrays can be indexed with."""
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set and how to prepare it; the names are those of the TOML table.
+
+    `rows` is the most rows taken, first in file order; everything else as in `inertial.data.load`.
+    """
+
+    name: str
+    rows: int = 10_000
+    label: str | None = None
+    normalize: bool = True
+    standardize: bool = False
+    dedupe: bool = False
+    seed: int = 0
+    dim: int = 20
+
+    def __post_init__(self) -> None:
+        whole("rows", self.rows, least=2)
+        whole("seed", self.seed, least=0, below=SEEDS)
+        whole("dim", self.dim)
+
+
+@dataclass(frozen=True)
+class Study:
+    """Everything that decides the numbers of a study.
+
+    Parameters
+    ----------
+    name
+        Names the study's folder; letters, digits, ``-`` and ``_``.
+    data
+        Data sets.
+    methods, rules
+        Methods, and tuning rules that must define all of them.
+    widths, seeds
+        Widths m and random starts.
+    steps
+        Updates of every run.
+    target
+        Share of the initial loss the rule `forecast` aims at.
+    precision
+        Arithmetic of training.
+
+    Raises
+    ------
+    InvalidInput
+        If a value makes no sense, or a list is empty or repeats itself.
+
+    """
+
+    name: str
+    data: tuple[DataSet, ...]
+    methods: tuple[MethodName, ...] = METHODS
+    rules: tuple[str, ...] = ("paper",)
+    widths: tuple[int, ...] = (2000,)
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    steps: int = 200
+    target: float = 0.01
+    precision: Precision = "float32"
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[\w-]+", self.name):
+            raise InvalidInput(f"name is {self.name!r}; use letters, digits, - and _ only.")
+        whole("steps", self.steps)
+        fraction("target", self.target)
+        one_of("precision", self.precision, ("float32", "float64"))
+        for what in ("data", "methods", "rules", "widths", "seeds"):
+            values = getattr(self, what)
+            if not values or len(set(values)) < len(values):
+                raise InvalidInput(f"{what} is empty or repeats a value; give each of them once.")
+        for rule in self.rules:
+            defined(rule, self.methods)
+        for width in self.widths:
+            whole("widths", width, below=_WIDTHS)
+        for seed in self.seeds:
+            whole("seeds", seed, least=0, below=SEEDS)
+
+
+def read_study(path: str | Path) -> Study:
+    """Read a study from a TOML file.
+
+    Raises
+    ------
+    InvalidInput
+        If the file cannot be read, is no TOML, has an unknown or missing key or a value of the
+        wrong type (the message names the line), or describes no sensible study.
+
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise InvalidInput(
+            f"the study {path} cannot be read ({reason}); give the path of a TOML file, such as "
+            "inertial study --template prints."
+        ) from None
+    return parse_study(text, str(path))
+
+
+def parse_study(text: str, origin: str) -> Study:
+    """Read a study from TOML text; `origin` names it in messages."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidInput(f"{origin} is not valid TOML: {error}; correct it.") from None
+    source = _Source(origin, text)
+    if isinstance(table.get("data"), list):
+        entries = table["data"]
+        table["data"] = [_data_set(e, source, entries[:i]) for i, e in enumerate(entries)]
+    arguments = _arguments(Study, table, source.at)
+    try:
+        return Study(**arguments)
+    except InvalidInput as error:
+        raise InvalidInput(f"{_place(error, table, source.at)}: {error}") from None
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The text of a study, to say where a key stands."""
+
+    origin: str
+    text: str
+
+    def at(self, key: str, *, table: bool = False, skip: int = 0) -> str:
+        """Name the line of a key: of the study, or, after so many others, of a data set's table."""
+        word = rf"""["']?{re.escape(key)}["']?"""
+        pattern = re.compile(rf"(?P<before>^|[{{,])\s*({word}\s*=|\[+\s*{word}\s*\])")
+        inside = False
+        for number, line in enumerate(self.text.splitlines(), 1):
+            code = line.split("#")[0]
+            inside = "data" in code if code.startswith("[") else inside
+            for found in pattern.finditer(code):
+                if table == (inside or found["before"] != ""):
+                    if not skip:
+                        return f"{self.origin}, line {number}"
+                    skip -= 1
+        return self.origin
+
+
+_At = Callable[[str], str]
+"""Names the line of a key."""
+
+
+def _data_set(entry: object, source: _Source, before: Sequence[object]) -> DataSet:
+    """Turn a name, or a table, into a data set."""
+    match entry:
+        case str():
+            return DataSet(entry)
+        case dict():
+
+            def at(key: str) -> str:
+                earlier = sum(isinstance(other, dict) and key in other for other in before)
+                return source.at(key, table=True, skip=earlier)
+
+            arguments = _arguments(DataSet, entry, at)
+            try:
+                return DataSet(**arguments)
+            except InvalidInput as error:
+                raise InvalidInput(f"{_place(error, entry, at)}: {error}") from None
+    raise InvalidInput(
+        f"{source.at('data')}: data has the entry {entry!r}; give a name, or a table with a name."
+    )
+
+
+def _place(error: InvalidInput, table: dict[str, Any], at: _At) -> str:
+    """Name the line of the key that a message begins with, in the singular or the plural."""
+    word = str(error).split(maxsplit=1)[0]
+    return at(next((key for key in table if key.startswith(word)), word))
+
+
+def _arguments(kind: type, table: dict[str, Any], at: _At) -> dict[str, Any]:
+    """Check a table's keys and types against the fields of a dataclass; lists become tuples."""
+    known = {item.name: item for item in fields(kind)}
+    hints = typing.get_type_hints(kind)
+    for key, value in table.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise InvalidInput(
+                f"{at(key)}: the key {key!r} is unknown; {hint}choose among {', '.join(known)}."
+            )
+        if not _fits(value, hints[key]):
+            raise InvalidInput(f"{at(key)}: {key} is {value!r}; give {_in_words(hints[key])}.")
+    missing = [
+        name for name, item in known.items() if item.default is MISSING and name not in table
+    ]
+    if missing:
+        where = "a data set" if kind is DataSet else "the study"
+        place = at(next(iter(table), missing[0]) if kind is DataSet else missing[0])
+        raise InvalidInput(f"{place}: {where} has no {missing[0]!r}; add it.")
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
+
+
+def _fits(value: object, hint: Any) -> bool:  # noqa: ANN401 - a type form
+    """Whether a TOML value has the type of a field."""
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin is tuple:
+        return isinstance(value, list) and all(_fits(item, inner[0]) for item in value)
+    if origin is typing.Literal:
+        return isinstance(value, str) and value in inner
+    if origin is types.UnionType:
+        return any(_fits(value, one) for one in inner)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, hint)
+
+
+def _in_words(hint: Any) -> str:  # noqa: ANN401 - a type form
+    """Say what a field wants."""
+    origin, inner = typing.get_origin(hint), typing.get_args(hint)
+    if origin is tuple:
+        item = "data sets" if inner[0] is DataSet else f"values, each {_in_words(inner[0])}"
+        return f"a list of {item}"
+    if origin is typing.Literal:
+        return "one of " + ", ".join(repr(word) for word in inner)
+    if origin is types.UnionType:
+        return _in_words(inner[0])
+    return {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}[hint]

@@ -1,0 +1,140 @@
+"""The folder of a study: one netCDF file per run, an index, locks and checkpoints.
+
+    runs/KEY.nc            one run, written under another name and renamed
+    checkpoints/KEY.npz    state of a run on its way
+    spectra/HASH.npz       decomposed kernel of a large data set
+    locks/KEY              held by whoever computes the run
+    studies/NAME.json      a study, and all its runs with their states: for people and programs
+
+A run is done exactly if its file can be read; the index is written from that and never decides.
+A run's file ends with the SHA-256 of everything before, where HDF5 no longer looks: it is compared
+before anything else is read, for a damaged file can keep HDF5 from ever coming back.
+"""
+
+import hashlib
+import io
+import json
+import os
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from inertial.runs import store
+from inertial._checks import InvalidInput
+from inertial.runs.config import Study
+from inertial.runs.job import Run
+from inertial.runs.locks import Lock, acquire
+
+_SEAL = b"\nSHA-256 "
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Where the runs of one or more studies are stored."""
+
+    path: Path
+
+    def run_file(self, run: Run) -> Path:
+        """Return the file of a run."""
+        return self.path / "runs" / f"{run.key}.nc"
+
+    def checkpoint_file(self, run: Run) -> Path:
+        """Return the file a run keeps its state in."""
+        return self.path / "checkpoints" / f"{run.key}.npz"
+
+    @property
+    def spectra(self) -> Path:
+        """Where the spectra of large data sets are kept."""
+        return self.path / "spectra"
+
+    def lock(self, run: Run) -> Lock | None:
+        """Claim a run for this process; None if another process has it."""
+        return acquire(self.path / "locks" / run.key)
+
+    def read(self, run: Run) -> xr.Dataset | None:
+        """Return a stored run, or None if it is missing, damaged or another one."""
+        return read_record(self.run_file(run), run.key)
+
+    def write(self, run: Run, arrays: xr.Dataset) -> None:
+        """Store a run, whole or not at all, and drop its checkpoint."""
+        write_record(self.run_file(run), arrays)
+        self._tidy(run)
+
+    def _tidy(self, run: Run) -> None:
+        """Drop the checkpoint, and what killed processes have left of this run half-written."""
+        _remove(self.checkpoint_file(run))
+        for path in self.path.glob(f"*/.{run.key}.*.partial-*"):
+            _remove(path)
+
+    def write_index(self, study: Study, entries: list[dict[str, Any]]) -> None:
+        """Write the index of a study."""
+        document = {"study": asdict(study), "runs": entries}
+        write_json(self.path / "studies" / f"{study.name}.json", document)
+
+
+def write_record(path: Path, arrays: xr.Dataset) -> None:
+    """Write a run to a file, whole or not at all, and sealed."""
+    content = store.netcdf(arrays)
+    write_whole(path, content + _SEAL + hashlib.sha256(content).hexdigest().encode())
+
+
+def read_record(path: Path, key: str | None = None) -> xr.Dataset | None:
+    """Return the run in a file, or None if there is none, or it is damaged or has another key."""
+    try:
+        content, _, seal = path.read_bytes().rpartition(_SEAL)
+    except OSError:
+        return None
+    if hashlib.sha256(content).hexdigest().encode() != seal:
+        return None
+    record = xr.load_dataset(io.BytesIO(content), engine="h5netcdf")
+    return record if key is None or record.attrs["key"] == key else None
+
+
+def write_json(path: Path, document: object) -> None:
+    """Replace a JSON file, unless it says the same already."""
+    content = (json.dumps(document, indent=1) + "\n").encode()
+    try:
+        if path.read_bytes() == content:
+            return
+    except OSError:
+        pass
+    write_whole(path, content)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file, whole or not at all, also if the machine stops.
+
+    Raises
+    ------
+    InvalidInput
+        If it cannot be written.
+
+    """
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    finally:
+        _remove(partial)
+
+
+def cannot_write(path: Path, error: OSError) -> InvalidInput:
+    """Say that a file cannot be written, and that everything stored stays."""
+    return InvalidInput(
+        f"{path} cannot be written ({error.strerror or error}); what is stored stays: see to the "
+        "disk or give another folder, and repeat the command."
+    )
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()

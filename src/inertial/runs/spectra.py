@@ -1,0 +1,93 @@
+"""Spectra of large kernels, kept in a study's folder so that each is decomposed once.
+
+A decomposition takes a time that grows with the cube of n, reading it back one with the square.
+The file's name is the hash of the data's arrays and of the code, so that it cannot be another's;
+a zip archive's checksums show damage.
+"""
+
+import os
+import time
+import warnings
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from inertial.data import Data
+from inertial.linear.landscape import Landscape, survey
+from inertial.linear.spectrum import Spectrum
+from inertial.runs.checkpoints import DAMAGE
+from inertial.runs.job import code_version
+
+_LEAST_ROWS = 2000
+"""Spectra of fewer rows are computed again: that takes seconds."""
+
+_LEFT_SECONDS = 600
+"""Age from which a half-written file counts as left behind: the largest is written in seconds."""
+
+
+def surveyed(data: Data, folder: Path | None) -> Landscape:
+    """Return the spectrum of a data set from `folder`, or compute and keep it there.
+
+    Raises
+    ------
+    InvalidInput
+        If the kernel is singular to rounding.
+
+    """
+    if folder is None or not kept(len(data.y)):
+        return survey(data)
+    path = spectrum_file(folder, data.provenance.sha256)
+    stored = _read(path, data)
+    if stored is not None:
+        return stored
+    landscape = survey(data)
+    _write(path, landscape)
+    return landscape
+
+
+def spectrum_file(folder: Path, data_sha256: str) -> Path:
+    """Where the spectrum of a data set is kept, by the hash of its arrays and of the code."""
+    return folder / f"{data_sha256[:24]}-{code_version()[:12]}.npz"
+
+
+def kept(n: int) -> bool:
+    """Whether the spectrum of n rows is kept in a file."""
+    return n >= _LEAST_ROWS
+
+
+def _read(path: Path, data: Data) -> Landscape | None:
+    """Return a stored spectrum, or None if there is none or it is damaged."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            spectrum = Spectrum(stored["eigenvalues"], stored["basis"])
+            return Landscape(data, spectrum, stored["weights"])
+    except DAMAGE:
+        return None
+
+
+def _write(path: Path, landscape: Landscape) -> None:
+    """Keep a spectrum, whole or not at all; a failure is a warning, for the run can do without."""
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.glob(f".{path.name}.partial-*"):
+            if time.time() - left.stat().st_mtime > _LEFT_SECONDS:  # its process was killed
+                left.unlink()
+        with partial.open("wb") as file:
+            np.savez(
+                file,
+                eigenvalues=landscape.spectrum.eigenvalues,
+                basis=landscape.spectrum.basis,
+                weights=landscape.weights,
+            )
+        partial.replace(path)
+    except OSError as error:
+        warnings.warn(
+            f"the spectrum could not be kept in {path} ({error.strerror}); the run goes on, and "
+            "the next process computes it again.",
+            stacklevel=2,
+        )
+    finally:
+        with suppress(OSError):
+            partial.unlink()

@@ -1,0 +1,296 @@
+r"""The residual recursion of a finite network, split exactly into a linear part and two remainders.
+
+For every method of `inertial.method.recursion`, with residual :math:`\xi_t = f(w_t) - y` and kernel
+matrices :math:`H_t = H(w_t)`,
+
+.. math:: \xi_{t+1} = \xi_t + \beta_t (\xi_t - \xi_{t-1})
+          - (1 + \gamma_t) \eta H_0 \xi_t + \gamma_t \eta H_0 \xi_{t-1} + \psi_t + \phi_t
+
+.. math:: \psi_t = \gamma_t \eta (H_{t-1} - H_0) \xi_{t-1} - (1 + \gamma_t) \eta (H_t - H_0) \xi_t
+
+.. math:: \phi_t = (1 + \gamma_t) \eta H_t^\perp \xi_t - \gamma_t \eta H_{t-1}^\perp \xi_{t-1}
+          + A_{t+1} - A_t - \beta_t (A_t - A_{t-1})
+
+as long as no neuron leaves its ball of radius R.  Row i of :math:`H^\perp` and entry i of
+:math:`A = m^{-1/2} \sum_r a_r \max(w_r \cdot x_i, 0)` count the neurons of
+`inertial.problem.flips.flippable` alone.  Three instances:
+
+- Nesterov: Liu, Pan and Tao (2022, Lemma 1); their lemma does not state the assumption on R;
+- heavy ball: Wang and Abernethy (2020, Lemma 1), who keep :math:`H_t` in the linear part, which is
+  :math:`\psi_t` moved to the left; the sign of :math:`\eta H_t^\perp \xi_t` in their eq. (29) is a
+  misprint;
+- gradient descent: heavy ball with beta = 0.
+
+Start: the terms with index -1 vanish, :math:`\xi_{-1} = \xi_0` in the momentum term.  This equals
+Nesterov's equation with constant gamma = beta and :math:`\xi_{-1} = (I - \eta H_0)^{-1} \xi_0` for
+start `zero`, :math:`\xi_{-1} = \xi_0` for start `copy`.  Liu, Pan and Tao combine the latter with
+start `zero`, which is off by :math:`-\eta\beta(H_0 - H_0^\perp)\xi_0` in the first step.
+"""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from inertial._checks import InvalidInput, whole
+from inertial._types import Inputs, Targets
+from inertial.method.recursion import Method
+from inertial.problem.model import Network
+from inertial.simulate.flip_bound import correction_ratio, flip_bound, printed_flip_bound
+from inertial.simulate.kernel_products import Block, Products, lay_out, measure
+from inertial.simulate.span import span
+from inertial.simulate.train import train
+from inertial.simulate.trajectory import Trajectory
+
+_MARGIN = 1e-9
+"""Share added to the largest distance: rounding of a second run stays inside the balls."""
+
+_TINY = float(np.finfo(np.float64).tiny)
+
+
+@dataclass(frozen=True)
+class Decomposition:
+    r"""The split of one run's residuals over its first T steps, in float64.
+
+    Parameters
+    ----------
+    method
+        The method that was run.
+    radius
+        Radius R of the balls.
+    counts
+        Number of neurons that can flip on each sample within R, shape (n,).
+    residual
+        :math:`\xi_0, ..., \xi_T`, shape (T + 1, n).
+    phi, psi
+        The two remainders of the module's equation at steps 0, ..., T - 1, shape (T, n).
+    max_distance
+        Largest ``|w_r(t) - w_r(0)|`` at steps 0, ..., T; the split is exact where it is at most R.
+    outside
+        Pairs (neuron, sample) whose activation differs from the start although the sets of radius R
+        exclude it, shape (T + 1,); 0 wherever `max_distance` is at most R.
+    identity_error
+        Largest entry of ``|left - right|`` of the recursion, over the largest entry of the first
+        residual, shape (T,): rounding.
+    printed_error
+        The same for the published form: with the sign of Wang and Abernethy (2020, eq. 29) if the
+        method has no gradient correction, else with the first step of Liu, Pan and Tao (2022).
+    bound
+        Bound on ``|phi_t[i]| / counts[i]``, shape (T,): `flip_bound`, times the largest squared
+        input norm where that is above 1.
+    printed_bound
+        Published bound on ``|phi_t[i]| / max(counts)``, shape (T,): `printed_flip_bound`, likewise.
+    step_error, displacement_error
+        Errors of the closed forms of ``w_t - w_{t-1}`` and ``w_t - w_0`` at t = 1, ..., T, over the
+        largest entry of these, shape (T,): rounding.
+
+    """
+
+    method: Method
+    radius: float
+    counts: Int[np.ndarray, "n"]
+    residual: Float[np.ndarray, "points n"]
+    phi: Float[np.ndarray, "T n"]
+    psi: Float[np.ndarray, "T n"]
+    max_distance: Float[np.ndarray, "points"]
+    outside: Int[np.ndarray, "points"]
+    identity_error: Float[np.ndarray, "T"]
+    printed_error: Float[np.ndarray, "T"]
+    bound: Float[np.ndarray, "T"]
+    printed_bound: Float[np.ndarray, "T"]
+    step_error: Float[np.ndarray, "T"]
+    displacement_error: Float[np.ndarray, "T"]
+
+    @property
+    def ratio(self) -> Float[np.ndarray, "T"]:
+        """Worst ``|phi_t[i]|`` over its bound; samples without flippable neurons have phi = 0."""
+        some = self.counts > 0
+        share = np.abs(self.phi[:, some]) / self.counts[some]
+        return np.asarray(share.max(axis=1, initial=0.0) / self.bound)
+
+    @property
+    def printed_ratio(self) -> Float[np.ndarray, "T"]:
+        """Worst ``|phi_t[i]|`` over the published bound, 0 if no neuron can flip."""
+        most = max(1, int(self.counts.max()))
+        return np.asarray(np.abs(self.phi).max(axis=1) / (most * self.printed_bound))
+
+
+def decompose_residual(
+    network: Network,
+    x: Inputs,
+    y: Targets,
+    method: Method,
+    *,
+    seed: int,
+    steps: int,
+    radius: float | None = None,
+) -> Decomposition:
+    """Run `method` from the start of `seed` and split each of its first `steps` updates exactly.
+
+    A step costs about five of training's.  Besides two bytes a pair (sample, neuron) nothing of
+    size n x m is held, and nothing of size m x steps.
+
+    Parameters
+    ----------
+    network, x, y, method, seed, steps
+        As for `inertial.simulate.train.train`.
+    radius
+        Radius R of the balls.  Without it the method is run once more beforehand, and R is the
+        largest distance of that run.
+
+    Returns
+    -------
+    Decomposition
+        Remainders, errors of the identities, and bounds, step by step.
+
+    Raises
+    ------
+    InvalidInput
+        If the run diverges, `steps` is not a whole number of at least 1, or `radius` is negative.
+
+    """
+    whole("steps", steps)
+    within = span(x)
+    if radius is None:
+        run = train(
+            network, x, y, method, seed=seed, steps=steps, precision="float64", within=within
+        )
+        radius = _largest_distance(run)
+    with jax.enable_x64(True):
+        w, signs = network.init(jax.random.key(seed), jnp.float64)
+        start = w if within.basis is None else w @ jnp.asarray(within.basis)
+        blocks = lay_out(within.x, y, start, radius)
+        record = _run(blocks, signs / np.sqrt(network.width), start, method, steps)
+        counts = np.concatenate([np.asarray(block.flippable.sum(axis=1)) for block in blocks])
+    phi, psi, error = _evaluate(method, record.products)
+    printed_error = _evaluate(method, record.products, printed=True)[2]
+    norms = np.linalg.norm(record.products.residual[:-1], axis=1)
+    largest_square = max(1.0, float((x**2).sum(axis=1).max()))
+    scale = method.eta * np.sqrt(x.shape[0]) / network.width * largest_square
+    return Decomposition(
+        method,
+        radius,
+        counts,
+        residual=record.products.residual,
+        phi=phi,
+        psi=psi,
+        max_distance=record.max_distance,
+        outside=record.products.outside,
+        identity_error=error,
+        printed_error=printed_error,
+        bound=scale * flip_bound(method, norms),
+        printed_bound=scale * printed_flip_bound(method, norms),
+        step_error=record.step_error[:-1],
+        displacement_error=record.displacement_error[:-1],
+    )
+
+
+class _State(NamedTuple):
+    """Weights relative to the start, by the recursion and by their closed form.
+
+    `tail` is s_t of `inertial.simulate.flip_bound`, `closed` the sum of the steps built from it.
+    """
+
+    displacement: Float[Array, "m d"]
+    step: Float[Array, "m d"]
+    gradient: Float[Array, "m d"]
+    tail: Float[Array, "m d"]
+    closed: Float[Array, "m d"]
+
+
+class _Record(NamedTuple):
+    """Measurements at w_0, ..., w_T, stacked; the errors are those of the step that follows."""
+
+    products: Products
+    max_distance: Float[np.ndarray, "points"]
+    step_error: Float[np.ndarray, "points"]
+    displacement_error: Float[np.ndarray, "points"]
+
+
+def _largest_distance(run: Trajectory) -> float:
+    """Largest distance of a neuron from its start along `run`, rounded up."""
+    if run.max_distance is None or run.diverged_at is not None:
+        raise InvalidInput(
+            f"the run diverges at step {run.diverged_at}; take fewer steps or a smaller eta."
+        )
+    return float(run.max_distance.max()) * (1 + _MARGIN)
+
+
+def _run(
+    blocks: list[Block],
+    output_weights: Float[Array, "m"],
+    start: Float[Array, "m d"],
+    method: Method,
+    steps: int,
+) -> _Record:
+    """Run the recursion of `inertial.method.recursion` and measure at every point."""
+    beta, gamma = method.coefficients(0, steps + 1)
+    eta, ratio = (np.full_like(beta, c) for c in (method.eta, correction_ratio(method)))
+    state = _State(*(jnp.zeros_like(start) for _ in _State._fields))
+    points, weights = [], []
+    for row in jnp.asarray(np.stack([eta, beta, gamma, ratio], axis=1)):
+        products, gradient = measure(blocks, output_weights, start + state.displacement)
+        state, measured = _update(state, gradient, row)
+        points.append(products)
+        weights.append(np.array(measured))
+    stacked = Products(*(np.array(part) for part in zip(*points, strict=True)))
+    return _Record(stacked, *np.array(weights).T)
+
+
+@jax.jit
+def _update(
+    state: _State, gradient: Float[Array, "m d"], coefficients: Float[Array, "4"]
+) -> tuple[_State, tuple[Array, Array, Array]]:
+    """Step by both forms; return the distance so far and the relative differences of the forms."""
+    eta, beta, gamma, ratio = coefficients
+    correction = gamma * (gradient - state.gradient)
+    step = beta * state.step - eta * (gradient + correction)
+    displacement = state.displacement + step
+    tail = beta * state.tail + (1 + gamma - ratio) * gradient
+    closed_step = -eta * (ratio * gradient + tail)
+    closed = state.closed + closed_step
+    measured = (
+        jnp.linalg.norm(state.displacement, axis=1).max(),
+        _difference(closed_step, step),
+        _difference(closed, displacement),
+    )
+    return _State(displacement, step, gradient, tail, closed), measured
+
+
+def _difference(value: Float[Array, "m d"], exact: Float[Array, "m d"]) -> Float[Array, ""]:
+    return jnp.abs(value - exact).max() / jnp.maximum(jnp.abs(exact).max(), _TINY)
+
+
+def _evaluate(
+    method: Method, products: Products, *, printed: bool = False
+) -> tuple[Float[np.ndarray, "T n"], Float[np.ndarray, "T n"], Float[np.ndarray, "T"]]:
+    """Return phi, psi and the error of the module's equation, or of its published form."""
+    copied = printed and method.gamma > 0
+    sign = -1 if printed and method.gamma == 0 else 1
+    steps = len(products.residual) - 1
+    coefficients = replace(method, start="zero") if printed else method
+    beta, gamma = (c[:, None] for c in coefficients.coefficients(0, steps))
+    eta, xi = method.eta, products.residual
+    kernel, kernel_before = _with_previous(products.kernel[:-1], copied=copied)
+    start, start_before = _with_previous(products.start_kernel[:-1], copied=copied)
+    part, part_before = _with_previous(products.flippable_kernel[:-1], copied=copied)
+    change, change_before = _with_previous(np.diff(products.flippable_output, axis=0))
+    moved = _with_previous(np.diff(xi, axis=0))[1]
+    psi = gamma * eta * (kernel_before - start_before) - (1 + gamma) * eta * (kernel - start)
+    phi = (
+        sign * (1 + gamma) * eta * part - gamma * eta * part_before + change - beta * change_before
+    )
+    linear = xi[:-1] + beta * moved - (1 + gamma) * eta * start + gamma * eta * start_before
+    error = np.abs(xi[1:] - (linear + psi + phi)).max(axis=1)
+    return phi, psi, error / np.abs(xi[0]).max()
+
+
+def _with_previous(
+    vectors: Float[np.ndarray, "T n"], *, copied: bool = False
+) -> tuple[Float[np.ndarray, "T n"], Float[np.ndarray, "T n"]]:
+    """Return `vectors` and the ones a step earlier, before the first zero or a copy of it."""
+    first = vectors[:1] if copied else np.zeros_like(vectors[:1])
+    return vectors, np.concatenate([first, vectors[:-1]])

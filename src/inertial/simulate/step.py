@@ -1,0 +1,175 @@
+r"""One training step on the device: two matrix products, and everything else in passing.
+
+The neurons pass in tiles, twice.  Forwards, each tile adds its share of the outputs and leaves one
+sign bit a neuron and sample; backwards, the bits and the residual give the tile's whole gradient.
+No n x m array of numbers is kept.  The update runs on all tiles at once, and in place: inside the
+loop, one thread would copy its results into the array of the others.
+
+The recursion of `inertial.method.recursion` runs in its one-buffer form.  With
+:math:`\rho = \gamma / \beta` and :math:`p_t = w_t - w_{t-1} + \rho \eta g_{t-1}`,
+
+.. math:: p_{t+1} = \beta_t p_t - (1 + \gamma_t - \rho) \eta g_t, \qquad
+          w_{t+1} = w_t + p_{t+1} - \rho \eta g_t
+
+is the same iteration, since :math:`\gamma_t = \rho \beta_t` wherever :math:`p_t` is not zero.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, UInt8
+
+from inertial._types import Inputs, Targets
+from inertial.method.recursion import Method
+
+_TILE_NEURONS = (512, 4096)
+"""Fewest neurons of a tile aimed at, and most; docs/benchmarks.md has the measurement behind it."""
+
+_TILE_ENTRIES = 2**23
+"""Wanted number of entries, samples x neurons, of a tile."""
+
+CHUNK = 64
+"""Most steps that one call of `advance` takes."""
+
+
+class Problem(NamedTuple):
+    """What stays fixed along a run; neurons in tiles, padded with neurons of weight zero.
+
+    `patterns` has the sign bits at the start, `residual` is the one there.
+    """
+
+    x: Float[Array, "n d"]
+    y: Float[Array, "n"]
+    output_weights: Float[Array, "tiles b"]
+    start: Float[Array, "tiles b d"]
+    patterns: UInt8[Array, "tiles n bytes"]
+    residual: Float[Array, "n"]
+
+
+class State(NamedTuple):
+    """``w_t - w_0`` and the buffer ``p_t``.
+
+    The displacement is kept instead of w_t: it is smaller by 1/sqrt(m), and keeps its digits.
+    """
+
+    displacement: Float[Array, "tiles b d"]
+    momentum: Float[Array, "tiles b d"]
+
+
+class Buffers(NamedTuple):
+    """Measurements at consecutive steps; distances are the largest and the sum in each tile."""
+
+    residual: Float[Array, "steps n"]
+    changed: Int[Array, "steps tiles"]
+    max_distance: Float[Array, "steps tiles"]
+    sum_distance: Float[Array, "steps tiles"]
+
+
+def layout(n: int, width: int) -> tuple[int, int]:
+    """Return the number of equal tiles that the neurons pass in, and the neurons of one."""
+    fewest, most = _TILE_NEURONS
+    wanted = min(most, max(fewest, _TILE_ENTRIES // n))
+    tiles = -(-width // wanted)
+    return tiles, -(-width // tiles)
+
+
+def tiled(values: Array, n: int) -> Array:
+    """Lay an array over the neurons out in the tiles of `layout`."""
+    width, *rest = values.shape
+    tiles, neurons = layout(n, width)
+    padding = [(0, tiles * neurons - width), *((0, 0) for _ in rest)]
+    return jnp.pad(values, padding).reshape(tiles, neurons, *rest)
+
+
+def prepare(
+    x: Inputs, y: Targets, start: Float[Array, "m d"], output_weights: Float[Array, "m"]
+) -> Problem:
+    """Lay out a problem in the arithmetic of `start`."""
+    n, dtype = len(x), start.dtype
+    inputs, targets = jnp.asarray(x, dtype), jnp.asarray(y, dtype)
+    weights, neurons = tiled(output_weights, n), tiled(start, n)
+    residual, patterns, *_ = _forwards(inputs, targets, weights, neurons, jnp.zeros_like(neurons))
+    return Problem(inputs, targets, weights, neurons, patterns, residual)
+
+
+def at_rest(problem: Problem) -> State:
+    """Return the state at the start."""
+    return State(jnp.zeros_like(problem.start), jnp.zeros_like(problem.start))
+
+
+def device_coefficients(method: Method, first: int, dtype: jnp.dtype) -> Float[Array, "steps 3"]:
+    """``(1 - beta_t, (1 + gamma_t - rho) eta, rho eta)`` for the next steps, rounded once.
+
+    Momentum comes as its distance from 1, which single precision would round away.
+    """
+    beta, gamma = method.coefficients(first, CHUNK)
+    rho = method.gamma / method.beta if method.beta else 0.0
+    coefficients = [1 - beta, (1 + gamma - rho) * method.eta, np.full(CHUNK, rho * method.eta)]
+    return jnp.asarray(np.stack(coefficients, axis=1), dtype)
+
+
+@partial(jax.jit, donate_argnames="state")
+def advance(
+    problem: Problem,
+    state: State,
+    coefficients: Float[Array, "steps 3"],
+    count: int | Int[Array, ""],
+) -> tuple[State, Buffers]:
+    """Take `count` steps; one compilation serves every count up to the chunk."""
+    shapes = jax.eval_shape(_step, problem, state, coefficients[0])[1]
+    buffers = jax.tree.map(lambda s: jnp.zeros((len(coefficients), *s.shape), s.dtype), shapes)
+
+    def body(i: Array, carry: tuple[State, Buffers]) -> tuple[State, Buffers]:
+        state, buffers = carry
+        state, measured = _step(problem, state, coefficients[i])
+        return state, jax.tree.map(lambda b, value: b.at[i].set(value), buffers, measured)
+
+    final: tuple[State, Buffers] = jax.lax.fori_loop(0, count, body, (state, buffers))
+    return final
+
+
+def _step(problem: Problem, state: State, coefficients: Float[Array, "3"]) -> tuple[State, Buffers]:
+    """Measure at ``w_t`` and update."""
+    residual, patterns, *distances = _forwards(*problem[:4], state.displacement)
+    damping, drive, correction = coefficients
+
+    def backwards(_: None, tile: tuple[Array, ...]) -> tuple[None, tuple[Array, Array]]:
+        weights, pattern, start = tile
+        active = jnp.unpackbits(pattern, axis=1, count=len(weights)).astype(bool)
+        gradient = jnp.where(active, residual[:, None], 0).T @ problem.x
+        changed = jnp.sum(jnp.bitwise_count(pattern ^ start), dtype=jnp.int32)
+        return None, (gradient * weights[:, None], changed)
+
+    tiles = (problem.output_weights, patterns, problem.patterns)
+    _, (gradient, changed) = jax.lax.scan(backwards, None, tiles)
+    momentum = state.momentum - damping * state.momentum - drive * gradient
+    moved = State(state.displacement + momentum - correction * gradient, momentum)
+    return moved, Buffers(residual, changed, *distances)
+
+
+@jax.jit
+def _forwards(
+    x: Float[Array, "n d"],
+    y: Float[Array, "n"],
+    output_weights: Float[Array, "tiles b"],
+    start: Float[Array, "tiles b d"],
+    displacement: Float[Array, "tiles b d"],
+) -> tuple[
+    Float[Array, "n"], UInt8[Array, "tiles n bytes"], Float[Array, "tiles"], Float[Array, "tiles"]
+]:
+    """Residuals; where the neurons are active; largest and summed distances of each tile."""
+    Tile = tuple[Array, Array, Array]
+
+    def add(residual: Array, tile: Tile) -> tuple[Array, Tile]:
+        weights, start, displacement = tile
+        preactivation = x @ (start + displacement).T
+        outputs = jnp.maximum(preactivation, 0) @ weights
+        distance = jnp.linalg.norm(displacement, axis=1)
+        patterns = jnp.packbits(preactivation >= 0, axis=1)
+        return residual + outputs, (patterns, distance.max(), distance.sum())
+
+    residual, tiles = jax.lax.scan(add, -y, (output_weights, start, displacement))
+    return residual, *tiles

@@ -1,0 +1,232 @@
+r"""Run a method on the finite network, full batch.
+
+This side keeps the records, looks for divergence and takes checkpoints; the arithmetic of a step is
+in `inertial.simulate.step`, and runs in the inputs' own span where that is smaller.
+"""
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from inertial._checks import one_of, whole
+from inertial._types import Inputs, Targets
+from inertial.method.recursion import Method
+from inertial.problem.model import Network
+from inertial.simulate import step
+from inertial.simulate.span import Span, span
+from inertial.simulate.trajectory import Trajectory
+
+Precision = Literal["float32", "float64"]
+
+_LOOK_SECONDS = 0.5
+"""Wanted time between two looks."""
+
+DIVERGED = 1e9
+"""A loss this many times the first counts as divergence.
+
+Stable heavy ball at a double root first grows by 0.135 times the condition number, when all of the
+loss is in the largest mode; real kernels reach condition numbers of 1e7.
+"""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a run needs to go on, bit for bit: the state before `step` and the records up to it.
+
+    `displacement` is ``w_t - w_0`` and `momentum` the buffer of `inertial.simulate.step`, both in
+    the coordinates of the inputs' span, which must be the same when the run goes on; `residual` has
+    no columns unless residuals are recorded.
+    """
+
+    step: int
+    displacement: Float[np.ndarray, "m r"]
+    momentum: Float[np.ndarray, "m r"]
+    loss: Float[np.ndarray, "t"]
+    residual: Float[np.ndarray, "t k"]
+    pattern_change: Float[np.ndarray, "t"]
+    max_distance: Float[np.ndarray, "t"]
+    mean_distance: Float[np.ndarray, "t"]
+
+
+def train(
+    network: Network,
+    x: Inputs,
+    y: Targets,
+    method: Method,
+    *,
+    seed: int,
+    steps: int,
+    precision: Precision = "float32",
+    record_residual: bool = False,
+    within: Span | None = None,
+    progress: Callable[[int], None] | None = None,
+    snapshots: Collection[int] = (),
+    observe: Callable[[int, Float[np.ndarray, "m r"]], None] | None = None,
+    resume: Checkpoint | None = None,
+    save: Callable[[Checkpoint], None] | None = None,
+    save_seconds: float = 30.0,
+) -> Trajectory:
+    """Train the hidden layer by `method` from the random start of `seed`.
+
+    Parameters
+    ----------
+    network
+        Width and input dimension.
+    x, y
+        Inputs, shape (n, d), and targets, shape (n,).
+    method
+        Step size and momentum.
+    seed
+        Seed of the start; one seed gives every method the same start.
+    steps
+        Number of updates; records are at steps 0, ..., `steps`.
+    precision
+        Arithmetic of the network.  The loss is summed in float64 in both.
+    record_residual
+        Whether to keep ``f(w_t) - y`` at every step, an array of (steps + 1) x n.
+    within
+        What `span` returned for `x`, to share it among runs; computed if absent.
+    progress
+        Called with the number of steps just done, every half second or so.
+    snapshots, observe
+        Steps t at which `observe` is called with t and the weights ``w_t``, in the coordinates of
+        the inputs' span.
+    resume
+        Where an interrupted run with the same arguments goes on; the result has the same bits.
+    save, save_seconds
+        Called with a checkpoint whenever this many seconds have passed since the last one.
+
+    Returns
+    -------
+    Trajectory
+        Loss, distances and pattern changes; ends early with status `diverged` if the loss does.
+
+    Raises
+    ------
+    InvalidInput
+        If `steps` is not a whole number of at least 1 or `precision` is unknown.
+
+    """
+    whole("steps", steps)
+    one_of("precision", precision, ("float32", "float64"))
+    with jax.enable_x64(precision == "float64"):
+        problem = _draw(network, within or span(x), y, seed, precision)
+        state, records = _begin(problem, resume)
+        done = len(records[0].loss) if records else 0
+        threshold = DIVERGED * records[0].loss[0] if records else np.inf
+        count, saved = 1, time.monotonic()
+        while done <= steps:
+            if observe is not None and done in snapshots:
+                observe(done, _neurons(problem.start + state.displacement, network.width))
+            count = min([count, *(t - done for t in snapshots if t > done)])
+            began = time.perf_counter()
+            coefficients = step.device_coefficients(method, done, problem.start.dtype)
+            state, buffers = step.advance(problem, state, coefficients, count)
+            records.append(_on_host(buffers, count, network.width, residual=record_residual))
+            if done == 0:
+                threshold = DIVERGED * records[0].loss[0]
+            if progress is not None:
+                progress(count)
+            if not (records[-1].loss <= threshold).all():
+                break
+            done += count
+            elapsed = max(time.perf_counter() - began, 1e-9)
+            count = min(max(1, int(count * _LOOK_SECONDS / elapsed)), 2 * count, step.CHUNK)
+            count = min(count, steps + 1 - done)
+            if save is not None and done <= steps and time.monotonic() - saved >= save_seconds:
+                save(_checkpoint(state, records, network.width))
+                saved = time.monotonic()
+    return _assemble(method, records, threshold, record_residual=record_residual)
+
+
+def initial_residual(
+    network: Network, x: Inputs, y: Targets, *, seed: int, within: Span | None = None
+) -> Targets:
+    """``f(w_0) - y`` of the network that `train` starts from with `seed`, shape (n,), float64."""
+    with jax.enable_x64(True):
+        return np.asarray(_draw(network, within or span(x), y, seed, "float64").residual)
+
+
+class _Record(NamedTuple):
+    """Measurements at consecutive steps, on the host, in float64."""
+
+    loss: Float[np.ndarray, "steps"]
+    residual: Float[np.ndarray, "steps n"]
+    pattern_change: Float[np.ndarray, "steps"]
+    max_distance: Float[np.ndarray, "steps"]
+    mean_distance: Float[np.ndarray, "steps"]
+
+
+def _draw(
+    network: Network, within: Span, y: Targets, seed: int, precision: Precision
+) -> step.Problem:
+    """Draw the start and lay the problem out."""
+    dtype = jnp.dtype(precision)
+    w, a = network.init(jax.random.key(seed), dtype)
+    if within.basis is not None:
+        w = w @ jnp.asarray(within.basis, dtype)
+    return step.prepare(within.x, y, w, a / np.sqrt(network.width).astype(dtype))
+
+
+def _begin(problem: step.Problem, resume: Checkpoint | None) -> tuple[step.State, list[_Record]]:
+    """State and records at the start, or where a checkpoint was taken."""
+    if resume is None:
+        return step.at_rest(problem), []
+    n, dtype = len(problem.y), problem.start.dtype
+    parts = (jnp.array(part, dtype) for part in (resume.displacement, resume.momentum))
+    record = _Record(*(getattr(resume, name) for name in _Record._fields))
+    return step.State(*(step.tiled(part, n) for part in parts)), [record]
+
+
+def _checkpoint(state: step.State, records: list[_Record], width: int) -> Checkpoint:
+    joined = _join(records)
+    displacement, momentum = (_neurons(part, width) for part in state)
+    return Checkpoint(len(joined.loss), displacement, momentum, *joined)
+
+
+def _neurons(tiles: Float[jax.Array, "tiles b r"], width: int) -> Float[np.ndarray, "m r"]:
+    """Rows of the neurons on the host, without the padding."""
+    return np.array(tiles).reshape(-1, tiles.shape[-1])[:width]
+
+
+def _join(records: list[_Record]) -> _Record:
+    return _Record(*(np.concatenate(parts) for parts in zip(*records, strict=True)))
+
+
+def _on_host(buffers: step.Buffers, count: int, width: int, *, residual: bool) -> _Record:
+    """Fetch `count` records."""
+    vectors, changed, largest, total = (np.asarray(part[:count], np.float64) for part in buffers)
+    with np.errstate(over="ignore"):
+        loss = 0.5 * np.sum(vectors**2, axis=1)
+    return _Record(
+        loss,
+        vectors if residual else vectors[:, :0].copy(),
+        changed.sum(axis=1) / (vectors.shape[1] * width),
+        largest.max(axis=1),
+        total.sum(axis=1) / width,
+    )
+
+
+def _assemble(
+    method: Method, records: list[_Record], threshold: float, *, record_residual: bool
+) -> Trajectory:
+    """Join the records; after a divergence they end with the step that showed it."""
+    joined = _join(records)
+    beyond = np.flatnonzero(~(joined.loss <= threshold))
+    length = int(beyond[0]) + 1 if beyond.size else len(joined.loss)
+    return Trajectory(
+        method,
+        np.arange(length),
+        joined.loss[:length],
+        "diverged" if beyond.size else "finished",
+        max_distance=joined.max_distance[:length],
+        mean_distance=joined.mean_distance[:length],
+        pattern_change=joined.pattern_change[:length],
+        residual=joined.residual[:length] if record_residual else None,
+    )

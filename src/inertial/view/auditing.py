@@ -1,0 +1,115 @@
+"""From folders of runs and studies to an audit: read, measure again where asked, judge.
+
+What a run does not store can be measured again, because its manifest fixes it bit for bit: kernels
+at a few steps, and the exact split of the residual over its first steps, in float64.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from inertial._checks import InvalidInput
+from inertial.data import reload
+from inertial.method.recursion import Method
+from inertial.problem.model import Network
+from inertial.simulate.decomposition import Decomposition, decompose_residual
+from inertial.simulate.probe import KernelProbe, probe
+from inertial.theory.audit import Audit, audit
+from inertial.theory.gather import StoredRun
+from inertial.view.stored import read, runs_of
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how many of them are done, and how many there are."""
+
+_SAMPLES = 9
+"""Steps, evenly spread over the run, at which kernels are measured again."""
+
+_SPLIT_STEPS = 8
+"""First steps over which the residual is split again."""
+
+
+def audit_folders(
+    folders: Sequence[str | Path],
+    *,
+    measure: bool = False,
+    data_dir: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Audit:
+    """Judge every theorem of the catalogue on stored runs.
+
+    Parameters
+    ----------
+    folders
+        Folders of `compare`, or of studies: each data set, rule and width of one counts as a run.
+    measure
+        Whether to run each method and seed again for what the folders do not hold: kernels at nine
+        steps and the split of the first eight residuals.  Takes about as long as the runs did.
+    data_dir
+        Folder to look in for the data first.
+    progress
+        Called along the way.
+
+    Raises
+    ------
+    InvalidInput
+        If a folder is neither a run nor a study, or damaged.
+
+    """
+    runs = [run for folder in folders for run in runs_of(read(Path(folder)))]
+    if not runs:
+        raise InvalidInput("no run is given; give the folders of one or more runs or studies.")
+    if measure:
+        runs = [measured(run, data_dir, progress) for run in runs]
+    return audit(runs, data_dir=data_dir, progress=progress)
+
+
+def measured(
+    run: StoredRun, data_dir: str | Path | None = None, progress: Progress | None = None
+) -> StoredRun:
+    """Run every method and seed of a stored run again, and add what was measured.
+
+    What diverged, and what a study lacks, is not run.
+
+    Raises
+    ------
+    InvalidInput
+        If the data of the run cannot be loaded.
+
+    """
+    settings = run.manifest["settings"]
+    data = run.data or reload(run.manifest["data"], data_dir)
+    network = Network(settings["width"], data.x.shape[1])
+    probes: dict[tuple[str, int], KernelProbe] = {}
+    splits: dict[tuple[str, int], Decomposition] = {}
+    methods = [Method(**record) for record in run.manifest["methods"]]
+    pairs = [
+        (method, seed)
+        for method, seed in product(methods, settings["seeds"])
+        if run.arrays.status.sel({"method": method.name, "seed": seed}).item() == "finished"
+    ]
+    for place, (method, seed) in enumerate(pairs):
+        if progress is not None:
+            progress(f"measuring {run.name}, seed {seed}, {method.name}", place, len(pairs))
+        at = np.unique(np.linspace(0, settings["steps"], _SAMPLES).astype(int))
+        _, probes[method.name, seed] = probe(
+            network,
+            data.x,
+            data.y,
+            method,
+            seed=seed,
+            steps=settings["steps"],
+            at=at.tolist(),
+            precision=settings["precision"],
+        )
+        splits[method.name, seed] = decompose_residual(
+            network,
+            data.x,
+            data.y,
+            method,
+            seed=seed,
+            steps=min(_SPLIT_STEPS, settings["steps"]),
+        )
+    return replace(run, probes=probes, decompositions=splits)

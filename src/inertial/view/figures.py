@@ -1,0 +1,162 @@
+"""Figures as functions of stored results only: arrays in, figure out, nothing recomputed.
+
+One colour and one line style per method everywhere, from the Okabe-Ito palette, so that figures
+read in black and white and for colour-blind readers.
+"""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+FORMATS = ("png", "svg")
+
+
+@dataclass(frozen=True)
+class MethodStyle:
+    """How a method looks in every figure."""
+
+    label: str
+    colour: str
+    marker: str
+
+
+STYLES = {
+    "gradient_descent": MethodStyle("gradient descent", "#0072B2", "o"),
+    "heavy_ball": MethodStyle("heavy ball", "#D55E00", "s"),
+    "nesterov": MethodStyle("Nesterov", "#009E73", "^"),
+}
+
+_TOP = 1e6
+"""Losses above this many times the first are not drawn."""
+
+_BOTTOM = 0.1
+"""Losses below this share of the lowest measured one, which only forecasts have, are not drawn."""
+
+SETTINGS: dict[Any, Any] = {
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "legend.frameon": False,
+    "svg.hashsalt": "inertial",
+}
+
+
+def convergence(arrays: xr.Dataset) -> Figure:
+    """Loss against step: mean over seeds with the min-max band, the forecast dashed.
+
+    Parameters
+    ----------
+    arrays
+        A run of `compare`: `loss` and `forecast_loss` over (method, seed, step).
+
+    """
+    with mpl.rc_context(SETTINGS):
+        figure = Figure(figsize=(5.6, 4.0), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
+        for name in arrays.method.values:
+            _draw_method(axes, arrays.sel({"method": name}), STYLES[str(name)])
+        if "flow_loss" in arrays:
+            _draw_flows(axes, arrays)
+        axes.set(xlabel="step", yscale="log", ylabel=r"loss $\frac{1}{2}\,\Sigma\,(f-y)^2$")
+        axes.set_xlim(0, int(arrays.step.values[-1]))
+        axes.grid(visible=True, which="major", linewidth=0.4, alpha=0.5)
+        axes.plot([], [], color="0.35", linestyle="--", linewidth=1.2, label="forecast")
+        columns = 3 if "flow_loss" in arrays else 4
+        figure.legend(loc="outside lower center", ncols=columns, fontsize=8)
+        axes.set_title(_caption(arrays), loc="left", fontsize=8, color="0.3", parse_math=False)
+    return figure
+
+
+def flow_label(key: str) -> str:
+    """Name of a flow in figures."""
+    return key.replace("_", " ").replace("nesterov", "Nesterov")
+
+
+def save_convergence(arrays: xr.Dataset, folder: Path) -> Path | None:
+    """Write `convergence` as ``convergence.png`` and ``convergence.svg`` into a folder.
+
+    The run is complete without it: what keeps it from being drawn is a warning, and None.
+    """
+    try:
+        figure = convergence(arrays)
+        with mpl.rc_context(SETTINGS), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph", UserWarning)  # names in any script
+            for kind in FORMATS:
+                stamp = {"Date": None} if kind == "svg" else {}
+                figure.savefig(folder / f"convergence.{kind}", dpi=200, metadata=stamp)
+    except (OSError, RuntimeError, ValueError) as error:
+        warnings.warn(
+            f"the figure could not be drawn ({error}); the run's arrays and manifest are complete.",
+            stacklevel=2,
+        )
+        return None
+    return folder / "convergence.png"
+
+
+def _draw_method(axes: Axes, run: xr.Dataset, style: MethodStyle) -> None:
+    step = run.step.values
+    ended = "status" in run and bool((run.status == "diverged").any())
+    first = float(run.loss.isel(step=0).max())
+    floor = _BOTTOM * float(run.loss.where(run.loss > 0).min())
+    loss, forecast = (
+        run[name]
+        .where((run[name] <= _TOP * first) & (run[name] >= floor))
+        .transpose("seed", "step")
+        for name in ("loss", "forecast_loss")
+    )
+    low, high, mean = (getattr(loss, what)("seed", skipna=False) for what in ("min", "max", "mean"))
+    axes.fill_between(step, low, high, color=style.colour, alpha=0.2, linewidth=0)
+    axes.plot(
+        step,
+        mean,
+        color=style.colour,
+        label=style.label + (" (diverged)" if ended else ""),
+        linewidth=1.4,
+        marker=style.marker,
+        markersize=4,
+        markevery=max(1, len(step) // 8),
+    )
+    axes.plot(
+        step,
+        forecast.mean("seed", skipna=False),
+        color=style.colour,
+        linestyle="--",
+        linewidth=1.1,
+    )
+
+
+def _draw_flows(axes: Axes, arrays: xr.Dataset) -> None:
+    """Dot every flow in the colour of the method that it is a limit of."""
+    patterns: dict[str, list[str]] = {}
+    for key in arrays.flow.values:
+        run = arrays.sel(flow=key)
+        method = str(run.flow_method.values)
+        dots = (":", "-.")[len(patterns.setdefault(method, []))]
+        patterns[method].append(dots)
+        axes.plot(
+            run.step.values,
+            run.flow_loss.mean("seed").values,
+            color=STYLES[method].colour,
+            linestyle=dots,
+            linewidth=1.3,
+            label=flow_label(str(key)),
+        )
+
+
+def _caption(arrays: xr.Dataset) -> str:
+    seeds = arrays.sizes["seed"]
+    facts = arrays.attrs
+    name = "".join(c if c.isprintable() else "?" for c in str(facts["data"]))
+    return (
+        f"{name}: n = {facts['n']:,}, d = {facts['d']:,}, width m = {facts['width']:,}, "
+        f"{seeds} seed{'s (mean and range)' if seeds > 1 else ''}, rule: {facts['rule']}"
+    )

@@ -1,0 +1,121 @@
+"""Self-contained pages: one file, no network, everything from users' files escaped.
+
+A page is a Jinja template with one style sheet, one script and one JSON document inside.  Its
+Content-Security-Policy names the hashes of the style and the script and forbids everything else, so
+that nothing else runs, and nothing is ever fetched or sent.
+"""
+
+import base64
+import hashlib
+import math
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from inertial._checks import InvalidInput
+from inertial._json import finite
+
+_DASH = "–"
+
+_MOST_DIGITS = 1e6
+"""Whole numbers below this are written out."""
+
+
+def render(template: str, scripts: Iterable[str], document: Any, **context: Any) -> str:  # noqa: ANN401
+    """Fill a template.
+
+    Parameters
+    ----------
+    template
+        Name of the HTML template; it extends ``base.html``.
+    scripts
+        Names of the JavaScript files, in their order.
+    document
+        What the script reads: plain values; NaN and infinity become null.
+    context
+        What the template reads; text is escaped.
+
+    """
+    environment = _environment()
+    style = _source("style.css")
+    script = "\n".join(_source(name) for name in scripts)
+    return environment.get_template(template).render(
+        style=style,
+        script=script,
+        policy=_policy(script, style),
+        document=finite(document),
+        **context,
+    )
+
+
+def write_page(page: str, path: Path) -> None:
+    """Write a page, whole or not at all.
+
+    Raises
+    ------
+    InvalidInput
+        If the file cannot be written.
+
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(page, encoding="utf-8", newline="\n")
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise InvalidInput(
+            f"the page cannot be written to {path} ({error.strerror}); give another file with -o."
+        ) from None
+
+
+def packed(values: Float[np.ndarray, "..."]) -> dict[str, Any]:
+    """Pack numbers as base64 of little-endian float64, which the page reads back bit by bit."""
+    data = np.ascontiguousarray(values, dtype="<f8")
+    return {"shape": list(data.shape), "float64": base64.b64encode(data.tobytes()).decode("ascii")}
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("inertial.view"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    # Written as `tojson`, which escapes <, >, & and ' too: no text can leave its element.
+    environment.policies["json.dumps_kwargs"] = {"allow_nan": False}
+    environment.filters["number"] = _number
+    return environment
+
+
+def _source(name: str) -> str:
+    environment = _environment()
+    if environment.loader is None:
+        raise ValueError("the environment has no loader")
+    return environment.loader.get_source(environment, name)[0].strip()
+
+
+def _policy(script: str, style: str) -> str:
+    def hashed(text: str) -> str:
+        digest = hashlib.sha256(text.encode("utf-8")).digest()
+        return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+    return (
+        f"default-src 'none'; script-src {hashed(script)}; style-src {hashed(style)}; "
+        "img-src data:; connect-src 'none'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _number(value: float | None, digits: int = 4) -> str:
+    """Format a number for reading; a dash where there is none."""
+    if value is None or not math.isfinite(value):
+        return _DASH
+    if float(value).is_integer() and abs(value) < _MOST_DIGITS:
+        return f"{value:,.0f}"
+    return f"{value:.{digits}g}"

@@ -1,0 +1,238 @@
+"""One panel: methods from the same starts on one data set, with one rule and one width.
+
+A run of `compare` is one panel and a study has many.  A panel is an `xr.Dataset` over (method,
+seed, step) as `compare` stores it; runs that a study still misses have the status ``missing`` and
+no numbers.  Statistics over seeds are those of the figures: mean, and range as a band.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from inertial.runs.measures import forecast_error, steps_to_share
+from inertial.theory.gather import StoredRun
+from inertial.view.figures import STYLES, flow_label
+from inertial.view.page import packed
+
+MOST_NUMBERS = 90_000
+"""Numbers that a page holds; longer runs are thinned to every k-th step."""
+
+LEAST_NUMBERS = 30_000
+"""Of these, how many there is room for along the steps, however many eigenvalues there are."""
+
+TARGETS = (0.1, 0.01, 0.001)
+"""Shares of the initial loss whose step counts are shown."""
+
+DISTANCES = ("max_distance", "mean_distance")
+
+_ALONG = ("method", "seed", "step")
+_MODES = ("eigenvalue", "weight")
+_KERNEL = ("drift_spectral", "drift_frobenius", "smallest")
+_FIGURED = {"loss", "forecast_loss", *DISTANCES, "pattern_change"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A method's line of the summary table; None where a seed did not get there.
+
+    `stored` of `seeds` runs are there; everything else is a statistic over those.
+    """
+
+    key: str
+    label: str
+    eta: float
+    beta: float
+    gamma: float
+    steps_to: tuple[float | None, ...]
+    last: tuple[float, float, float]
+    distance: float | None
+    pattern_change: float | None
+    forecast_error: float | None
+    diverged: int
+    stored: int
+    seeds: int
+
+
+@dataclass(frozen=True)
+class Best:
+    """The method that got first to the smallest target that any of them reached, and when.
+
+    Of several that took as long it is the one with the lowest loss at the end.
+    """
+
+    row: Row
+    steps: float | None
+    target: float | None
+    index: int | None
+
+
+def rows_of(arrays: xr.Dataset) -> list[Row]:
+    """Return the summary table of a panel, one row a method."""
+    return [_row(arrays.sel({"method": name}), str(name)) for name in arrays.method.values]
+
+
+def best_of(rows: Sequence[Row]) -> Best:
+    """Pick the method to use among the rows of a panel; one that diverged only if all did."""
+    safe = [row for row in rows if not row.diverged]
+    for index in reversed(range(len(TARGETS))):
+        reached = [(steps, row) for row in safe if (steps := row.steps_to[index]) is not None]
+        if reached:
+            steps, row = min(reached, key=lambda pair: (pair[0], pair[1].last[0]))
+            return Best(row, steps, TARGETS[index], index)
+    return Best(min(safe or rows, key=lambda one: one.last[0]), None, None, None)
+
+
+def plain_of(rows: Sequence[Row]) -> Row | None:
+    """Return the row of gradient descent, if there is one."""
+    return next((row for row in rows if row.key == "gradient_descent"), None)
+
+
+def stride(panels: Sequence[xr.Dataset], modes: int = 0) -> int:
+    """Keep every how many-th step, so that a page with panels and spectra stays small.
+
+    `modes` eigenvalues stand on the page, each with its weight.
+    """
+    numbers = sum(
+        int(arrays[name].size)
+        for arrays in panels
+        for name in (*series(arrays), *(("flow_loss",) if "flow_loss" in arrays else ()))
+    )
+    return max(1, math.ceil(numbers / max(LEAST_NUMBERS, MOST_NUMBERS - 2 * modes)))
+
+
+def series(arrays: xr.Dataset) -> list[str]:
+    """Names of all numbers over (method, seed, step)."""
+    return [
+        str(name)
+        for name, values in arrays.data_vars.items()
+        if set(values.dims) == set(_ALONG) and values.dtype.kind in "fiu"
+    ]
+
+
+def others(arrays: xr.Dataset) -> list[dict[str, str]]:
+    """List the records that have no figure of their own; each gets one, under its long name."""
+    return [
+        {"name": name, "title": str(arrays[name].attrs.get("long_name", name))}
+        for name in series(arrays)
+        if name not in _FIGURED
+    ]
+
+
+def ends(arrays: xr.Dataset) -> tuple[float, float] | None:
+    """Smallest and largest eigenvalue, if the spectrum is stored."""
+    if "eigenvalue" not in arrays:
+        return None
+    values = arrays.eigenvalue.values
+    return float(values[0]), float(values[-1])
+
+
+def spectrum(arrays: xr.Dataset) -> list[dict[str, Any]]:
+    """Eigenvalues, ascending, and weights: what the figures of a spectrum draw, if it is stored."""
+    if not set(_MODES) <= set(arrays):
+        return []
+    return [{name: packed(np.asarray(arrays[name].values, float)) for name in _MODES}]
+
+
+def kernel(run: StoredRun) -> dict[str, Any] | None:
+    """Kernels measured again, if they were, as a panel over the sampled steps.
+
+    `least` is the smallest eigenvalue of the infinite-width kernel.  A diverged run has none.
+    """
+    if not run.probes:
+        return None
+    arrays, steps = run.arrays, next(iter(run.probes.values())).steps
+    methods, seeds = arrays.method.values, arrays.seed.values
+    shape = (len(methods), len(seeds), len(steps))
+    values = {name: np.full(shape, np.nan) for name in _KERNEL}
+    status = np.full(shape[:2], "missing", dtype=object)
+    for i, method in enumerate(methods):
+        for j, seed in enumerate(seeds):
+            probe = run.probes.get((str(method), int(seed)))
+            if probe is not None:
+                status[i, j] = "finished"
+                for name in _KERNEL:
+                    values[name][i, j] = getattr(probe, name)
+    panel = xr.Dataset(
+        {name: (_ALONG, array) for name, array in values.items()}
+        | {"status": (_ALONG[:2], status)},
+        coords={"method": methods, "seed": seeds, "step": steps},
+    )
+    return numbers(panel) | {"least": None if (two := ends(arrays)) is None else two[0]}
+
+
+def numbers(arrays: xr.Dataset, every: int = 1) -> dict[str, Any]:
+    """Everything the figures of a panel draw, number by number as it is stored."""
+    thin = arrays.isel({"step": slice(None, None, every)})
+    return {
+        "methods": [str(name) for name in arrays.method.values],
+        "seeds": [int(seed) for seed in arrays.seed.values],
+        "steps": [int(step) for step in thin.step.values],
+        "stored": _stored(arrays).transpose("method", "seed").values.tolist(),
+        "series": {
+            name: packed(np.asarray(thin[name].transpose(*_ALONG).values, float))
+            for name in series(arrays)
+        },
+        "flows": _flows(thin),
+    }
+
+
+def _flows(thin: xr.Dataset) -> list[dict[str, Any]]:
+    """Losses over (seed, step) of the flows, each with the method it is a limit of."""
+    if "flow_loss" not in thin:
+        return []
+    return [
+        {
+            "name": str(key),
+            "label": flow_label(str(key)),
+            "method": str(thin.flow_method.sel(flow=key).values),
+            "loss": packed(
+                np.asarray(thin.flow_loss.sel(flow=key).transpose(*_ALONG[1:]).values, float)
+            ),
+        }
+        for key in thin.flow.values
+    ]
+
+
+def _stored(arrays: xr.Dataset) -> xr.DataArray:
+    """Which runs are there, over (method, seed)."""
+    if "status" in arrays:
+        return arrays["status"].astype(str) != "missing"
+    return xr.ones_like(arrays["loss"].isel(step=0, drop=True), dtype=bool)
+
+
+def _row(run: xr.Dataset, name: str) -> Row:
+    seeds = run.sizes["seed"]
+    run = run.isel({"seed": np.flatnonzero(_stored(run).values)})
+    loss = run.loss.transpose("seed", "step").values
+    last = np.array([_last(values) for values in loss])
+    return Row(
+        key=name,
+        label=STYLES[name].label,
+        eta=float(run.eta),
+        beta=float(run.beta),
+        gamma=float(run.gamma),
+        steps_to=tuple(steps_to_share(run.loss, target) for target in TARGETS),
+        last=(float(last.mean()), float(last.min()), float(last.max())),
+        distance=_final_mean(run, "max_distance"),
+        pattern_change=_final_mean(run, "pattern_change"),
+        forecast_error=float(forecast_error(run).mean()) if "forecast_loss" in run else None,
+        diverged=int((run.status == "diverged").sum()) if "status" in run else 0,
+        stored=run.sizes["seed"],
+        seeds=seeds,
+    )
+
+
+def _last(values: np.ndarray) -> float:
+    """Return the last record of a run, before the padding that follows a divergence."""
+    recorded = values[~np.isnan(values)]
+    return float(recorded[-1]) if recorded.size else math.nan
+
+
+def _final_mean(run: xr.Dataset, name: str) -> float | None:
+    if name not in run:
+        return None
+    return float(np.mean([_last(row) for row in run[name].transpose("seed", "step").values]))

@@ -1,0 +1,46 @@
+"""All figures of stored results by their keys, and how they are written.
+
+Figures are functions of stored results only.  Every one names its data, n, m, seeds and rule.
+"""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import matplotlib as mpl
+import xarray as xr
+from matplotlib.figure import Figure
+
+from inertial.view import kernel_figures, run_figures
+from inertial.view.figures import SETTINGS
+
+KINDS = ("png", "svg", "pdf")
+
+_DISTANCE = r"$\max_r\,|w_r(t) - w_r(0)|$"
+_PATTERNS = "share of changed patterns"
+
+FIGURES: dict[str, Callable[[xr.Dataset], Figure]] = {
+    "convergence": run_figures.convergence,
+    "distance_by_width": run_figures.by_width("max_distance", _DISTANCE),
+    "patterns_by_width": run_figures.by_width("pattern_change", _PATTERNS),
+    "distance_by_method": run_figures.by_method("max_distance", _DISTANCE),
+    "patterns_by_method": run_figures.by_method("pattern_change", _PATTERNS),
+    "forecast_error": run_figures.forecast_error,
+    "table1": kernel_figures.table1,
+    "rate": kernel_figures.rate,
+    "theta": kernel_figures.theta,
+    "iterations": kernel_figures.iterations,
+    "flows": kernel_figures.flows,
+    "phase": kernel_figures.phase,
+}
+"""Figures by the keys that items name."""
+
+
+def save(key: str, result: xr.Dataset, folder: Path, stem: str = "figure") -> None:
+    """Draw a figure and write it as ``figure.png``, ``.svg`` and ``.pdf``."""
+    with mpl.rc_context(SETTINGS), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # names in any script
+        figure = FIGURES[key](result)
+        for kind in KINDS:
+            stamp = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
+            figure.savefig(folder / f"{stem}.{kind}", dpi=200, metadata=stamp)

@@ -1,0 +1,67 @@
+"""From the folder of a run or of a study to its page."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from inertial.theory.audit import audit
+from inertial.theory.gather import StoredRun
+from inertial.view.auditing import Progress, measured
+from inertial.view.run_page import report_page
+from inertial.view.stored import read, runs_of
+from inertial.view.study_page import study_page
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page's HTML, and what was noticed on the way."""
+
+    html: str
+    notes: tuple[str, ...]
+
+
+def report(
+    source: Path,
+    *,
+    judge: bool = True,
+    measure: bool = False,
+    data_dir: Path | None = None,
+    command: str | None = None,
+    measuring: str | None = None,
+    progress: Progress | None = None,
+) -> Page:
+    """Make the page of a run or a study.
+
+    Parameters
+    ----------
+    source
+        Folder of a run or of a study, or the index of a study.
+    judge
+        Whether to judge the theorems.
+    measure
+        Whether to run everything again for its kernels.
+    data_dir
+        Folder to look in for the data first.
+    command, measuring
+        The command that makes the page, and the one that makes it with the kernels measured.
+    progress
+        Called along the way.
+
+    Raises
+    ------
+    InvalidInput
+        If there is neither a run nor a study, or what is there is damaged.
+
+    """
+    found = read(source)
+    again = partial(measured, data_dir=data_dir, progress=progress)
+    if measure:
+        found = again(found) if isinstance(found, StoredRun) else found.measured(again)
+    judged = audit(runs_of(found), data_dir=data_dir, progress=progress) if judge else None
+    entries = judged.entries if judged else None
+    if isinstance(found, StoredRun):
+        html = report_page(found, entries, command=command, measuring=measuring)
+    else:
+        folder = source.parents[1] if source.is_file() else source
+        html = study_page(found, entries, folder=str(folder), command=command, measuring=measuring)
+    return Page(html, judged.notes if judged else ())

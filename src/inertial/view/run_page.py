@@ -1,0 +1,116 @@
+"""One page about a stored run: what was run, what to use, and every figure with its numbers.
+
+Everything on the page is read from the run's arrays and manifest, and from what was measured again
+for it; nothing is trained or forecast here.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import xarray as xr
+
+from inertial._checks import InvalidInput, one_of, whole
+from inertial.method.conventions import from_sgd, snippet
+from inertial.theory.audit import AuditEntry
+from inertial.theory.gather import StoredRun
+from inertial.view import panels
+from inertial.view.figures import STYLES
+from inertial.view.page import render
+from inertial.view.verdicts import counts
+
+SCRIPTS = ("charts.js", "report.js")
+
+_NEEDED = ("loss", "eta", "beta", "gamma", "method", "seed", "step")
+_FACTS = ("data", "n", "d", "width", "rule", "kernel", "data_sha256")
+
+
+def report_page(
+    run: StoredRun,
+    audit: Sequence[AuditEntry] | None = None,
+    *,
+    command: str | None = None,
+    measuring: str | None = None,
+) -> str:
+    """Return the page of a run, self-contained.
+
+    Parameters
+    ----------
+    run
+        The run, with the kernels where they were measured again.
+    audit
+        Entries of an audit of this run; without them the page has no such section.
+    command
+        The command that makes this page.
+    measuring
+        The command that makes it with the kernels; named where there are none.
+
+    Raises
+    ------
+    InvalidInput
+        If the arrays are not those of a comparison.
+
+    """
+    arrays, manifest = run.arrays, run.manifest
+    _check(arrays)
+    rows = panels.rows_of(arrays)
+    best = panels.best_of(rows)
+    every = panels.stride([arrays], arrays.sizes.get("mode", 0))
+    return render(
+        "report.html",
+        SCRIPTS,
+        _document(run, every),
+        arrays=arrays.attrs | {name: int(arrays.attrs[name]) for name in ("n", "d", "width")},
+        manifest=manifest,
+        settings=_mapping(manifest, "settings"),
+        data=_mapping(manifest, "data"),
+        seeds=arrays.sizes["seed"],
+        rows=rows,
+        targets=panels.TARGETS,
+        best=best,
+        snippet=snippet(from_sgd(best.row.eta, best.row.beta, nesterov=best.row.gamma > 0)),
+        plain=panels.plain_of(rows),
+        ends=panels.ends(arrays),
+        every=every,
+        steps=int(arrays.step.values[-1]),
+        flows="flow_loss" in arrays,
+        has={name: name in arrays for name in (*panels.DISTANCES, "pattern_change")},
+        others=panels.others(arrays),
+        kernel=bool(run.probes),
+        measuring=measuring,
+        audit=audit,
+        counts=counts(audit or ()),
+        command=command,
+    )
+
+
+def _check(arrays: xr.Dataset) -> None:
+    """Refuse arrays that are not those of a comparison."""
+    missing = [name for name in _NEEDED if name not in arrays.variables]
+    missing += [name for name in _FACTS if name not in arrays.attrs]
+    if missing:
+        raise InvalidInput(
+            f"the run lacks {', '.join(missing)}, so it is no comparison; give the folder that "
+            "`inertial compare` made."
+        )
+    for name in ("n", "d", "width"):
+        whole(name, int(arrays.attrs[name]))
+    for name in arrays.method.values:
+        one_of("method of the run", str(name), STYLES)
+
+
+def _document(run: StoredRun, every: int) -> dict[str, Any]:
+    """Everything the figures draw."""
+    arrays = run.arrays
+    own = {"id": "", "file": "", "group": 0, "others": panels.others(arrays)}
+    measured = {"kernel": panels.kernel(run)}
+    return {
+        "labels": {key: style.label for key, style in STYLES.items()},
+        "panels": [panels.numbers(arrays, every) | measured | own],
+        "spectra": [{"id": "", "file": ""} | one for one in panels.spectrum(arrays)],
+        "widths": [],
+    }
+
+
+def _mapping(manifest: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = manifest.get(key)
+    return value if isinstance(value, Mapping) else {}

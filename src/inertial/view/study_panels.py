@@ -1,0 +1,251 @@
+"""The runs of a study as panels: for each data set, one panel a rule and width.
+
+A panel is a run as `inertial compare` stores one, with all methods and seeds.  The index says which
+runs there should be; what is not stored is listed as lacking.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from inertial._checks import InvalidInput, one_of
+from inertial.runs.measures import distinct_names
+from inertial.theory.gather import StoredRun
+from inertial.view import panels
+from inertial.view.figures import STYLES
+from inertial.view.study_runs import check_record, joined
+
+
+@dataclass(frozen=True)
+class Panel:
+    """All methods and seeds of one rule and width on one data set, and what was measured again."""
+
+    id: str
+    rule: str
+    width: int
+    run: StoredRun
+    rows: list[panels.Row]
+
+    @property
+    def best(self) -> panels.Best:
+        """The method to use."""
+        return panels.best_of(self.rows)
+
+    @property
+    def plain(self) -> panels.Row | None:
+        """Gradient descent."""
+        return panels.plain_of(self.rows)
+
+
+@dataclass(frozen=True)
+class Widths:
+    """The panels of one rule, at several widths."""
+
+    id: str
+    rule: str
+    panels: tuple[Panel, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """A data set of the study, as its record says, and its panels."""
+
+    id: str
+    name: str
+    data: Mapping[str, Any]
+    panels: tuple[Panel, ...]
+
+    @property
+    def arrays(self) -> xr.Dataset:
+        """Arrays of a panel, for what all of them share: the spectrum."""
+        return self.panels[0].run.arrays
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """Smallest and largest eigenvalue."""
+        return panels.ends(self.arrays)
+
+    @property
+    def widths(self) -> tuple[Widths, ...]:
+        """The rules with at least two widths."""
+        rules = dict.fromkeys(panel.rule for panel in self.panels)
+        made = (
+            Widths(f"{self.id}r{i}", rule, tuple(p for p in self.panels if p.rule == rule))
+            for i, rule in enumerate(rules)
+        )
+        return tuple(widths for widths in made if len(widths.panels) > 1)
+
+
+@dataclass(frozen=True)
+class Lacking:
+    """A run that is not there, and why."""
+
+    label: str
+    state: str
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class StudyPanels:
+    """A study as it is stored.
+
+    `total` runs there should be, of which the `lacking` ones are not there; the others took
+    `seconds` and were computed by code of the versions `codes`.
+    """
+
+    study: Mapping[str, Any]
+    groups: tuple[Group, ...]
+    lacking: tuple[Lacking, ...]
+    total: int
+    seconds: float
+    codes: tuple[str, ...]
+
+    @property
+    def panels(self) -> tuple[Panel, ...]:
+        """All panels."""
+        return tuple(panel for group in self.groups for panel in group.panels)
+
+    def measured(self, measure: Callable[[StoredRun], StoredRun]) -> "StudyPanels":
+        """Return the study with every panel's run as `measure` gives it back."""
+        groups = (
+            replace(
+                group,
+                panels=tuple(replace(panel, run=measure(panel.run)) for panel in group.panels),
+            )
+            for group in self.groups
+        )
+        return replace(self, groups=tuple(groups))
+
+
+def arrange(
+    index: Mapping[str, Any], records: Mapping[str, xr.Dataset], damaged: Sequence[str] = ()
+) -> StudyPanels:
+    """Arrange the runs of a study.
+
+    Parameters
+    ----------
+    index
+        The study and its runs, as the study's index lists them.
+    records
+        The stored runs, by key.
+    damaged
+        Keys of runs whose file cannot be read.
+
+    Raises
+    ------
+    InvalidInput
+        If no run is stored, or the index or a run is not that of a study.
+
+    """
+    study, entries = _checked(index, records)
+    if not records:
+        raise InvalidInput(
+            f"no run of the study {study['name']} is stored yet; run inertial study first."
+        )
+    return StudyPanels(
+        study,
+        _groups(study, entries, records),
+        _lacking(entries, records, damaged),
+        len(entries),
+        sum(float(record.attrs["seconds"]) for record in records.values()),
+        tuple(sorted({str(entry.get("code")) for entry in entries})),
+    )
+
+
+def _checked(
+    index: Mapping[str, Any], records: Mapping[str, xr.Dataset]
+) -> tuple[Mapping[str, Any], list[Mapping[str, Any]]]:
+    """Refuse what is no index of a study, or runs that are not those of one."""
+    try:
+        study, entries = index["study"], list(index["runs"])
+        for name in study["methods"]:
+            one_of("method of the study", str(name), STYLES)
+        for part in ("name", "data", "rules", "widths", "seeds", "steps", "target"):
+            study[part]
+        for entry in entries:
+            _, rule, _ = _place(entry)
+            study["rules"].index(rule)
+            study["methods"].index(entry["method"])
+            study["seeds"].index(entry["seed"])
+            entry["key"], entry["state"], entry["data"]["name"]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InvalidInput(
+            f"the index of the study is damaged ({error}); repeat inertial study, which writes it "
+            "again."
+        ) from None
+    for key, record in records.items():
+        check_record(key, record, study["steps"])
+    return study, entries
+
+
+def _groups(
+    study: Mapping[str, Any],
+    entries: Sequence[Mapping[str, Any]],
+    records: Mapping[str, xr.Dataset],
+) -> tuple[Group, ...]:
+    """Return the data sets with at least one stored run, in the order of the study."""
+    names = distinct_names([record.attrs for record in records.values()])
+    found: dict[str, dict[tuple[str, int], list[Mapping[str, Any]]]] = {}
+    for entry in entries:
+        if entry["key"] in records:
+            data, rule, width = _place(entry)
+            found.setdefault(data, {}).setdefault((rule, width), []).append(entry)
+    groups: list[Group] = []
+    for places in found.values():
+        first = records[next(iter(places.values()))[0]["key"]]
+        name = names[str(first.attrs["data_sha256"])]
+        made = tuple(
+            _panel(f"g{len(groups)}p{i}", name, study, stored, records)
+            for i, (_, stored) in enumerate(
+                sorted(places.items(), key=lambda item: _order(study, item[0]))
+            )
+        )
+        groups.append(Group(f"g{len(groups)}", name, made[0].run.manifest["data"], made))
+    return tuple(groups)
+
+
+def _lacking(
+    entries: Sequence[Mapping[str, Any]], records: Mapping[str, xr.Dataset], damaged: Sequence[str]
+) -> tuple[Lacking, ...]:
+    """List the runs that are not there."""
+    return tuple(
+        Lacking(
+            f"{Path(str(entry['data']['name'])).name}, {STYLES[entry['method']].label}, "
+            f"{entry['rule']}, m = {entry['width']:,}, seed {entry['seed']}",
+            _state(entry, damaged),
+            entry.get("reason"),
+        )
+        for entry in entries
+        if entry["key"] not in records
+    )
+
+
+def _state(entry: Mapping[str, Any], damaged: Sequence[str]) -> str:
+    if entry["key"] in damaged:
+        return "damaged"
+    return "failed" if entry["state"] == "failed" else "missing"
+
+
+def _place(entry: Mapping[str, Any]) -> tuple[str, str, int]:
+    """Return data set, rule and width of a run, which name its panel."""
+    return json.dumps(entry["data"], sort_keys=True), str(entry["rule"]), int(entry["width"])
+
+
+def _order(study: Mapping[str, Any], place: tuple[str, int]) -> tuple[int, int]:
+    return list(study["rules"]).index(place[0]), place[1]
+
+
+def _panel(
+    key: str,
+    name: str,
+    study: Mapping[str, Any],
+    entries: Sequence[Mapping[str, Any]],
+    records: Mapping[str, xr.Dataset],
+) -> Panel:
+    _, rule, width = _place(entries[0])
+    run = joined(f"{name}, {rule}, m = {width:,}", study, entries, records)
+    return Panel(key, rule, width, run, panels.rows_of(run.arrays))

@@ -1,0 +1,67 @@
+"""Windows, envelopes and errors are what they are said to be."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from inertial.runs.measures import envelope, last_mean, window, windowed
+
+
+def of_length(steps):
+    return xr.Dataset(coords={"step": np.arange(steps + 1)})
+
+
+@pytest.mark.parametrize(("steps", "count"), [(6, 1), (100, 7), (300, 21), (1000, 67)])
+def test_the_window_is_odd_and_a_fifteenth_of_the_run(steps, count):
+    assert window(of_length(steps)) == count
+    assert count % 2 == 1
+    assert abs(count - steps / 15) <= 1
+
+
+def test_a_swing_that_fits_the_window_is_averaged_out(rng):
+    steps = np.arange(60)
+    swing = np.cos(2 * np.pi * steps / 7)
+    values = np.stack([5 + swing, 7 - swing])
+    mean, low, high = windowed(values, 7)
+    # Whole periods of a cosine sum to zero: 1e-12 for sums of seven numbers.
+    np.testing.assert_allclose(mean[6:-3], 6, atol=1e-12)
+    np.testing.assert_allclose(low[6:-3], values.min(), atol=1e-12)
+    np.testing.assert_allclose(high[6:-3], values.max(), atol=1e-12)
+    raw = rng.uniform(1, 2, (3, 40))
+    mean, low, high = windowed(raw, 9)
+    assert (low <= raw.min(0)).all()
+    assert (high >= raw.max(0)).all()
+    assert mean[20] == pytest.approx(raw[:, 16:25].mean())
+
+
+def test_the_first_fall_is_not_blurred_and_the_end_looks_back():
+    fall = np.array([[1000.0, 1, 1, 1, 1, 1, 1, 7]])
+    mean, _, high = windowed(fall, 5)
+    assert (mean[0], mean[1], mean[2]) == (1000, 1, 1)
+    assert high[2] == 1
+    assert mean[-1] == pytest.approx((1 + 1 + 1 + 1 + 7) / 5)
+
+
+@pytest.mark.parametrize("steps", [6, 14, 100, 301])
+def test_the_curve_ends_where_the_claims_look(rng, steps):
+    raw, count = rng.uniform(1, 2, (3, steps + 1)), window(of_length(steps))
+    mean, low, high = windowed(raw, count)
+    compared = last_mean(xr.DataArray(raw, dims=("seed", "step")), count)
+    # Means of the same numbers in another order: rounding.
+    assert mean[-1] == pytest.approx(float(compared.mean()), rel=1e-14)
+    assert (low[-1], high[-1]) == (raw[:, -count:].min(), raw[:, -count:].max())
+
+
+def test_the_last_mean_needs_a_run_that_got_there():
+    loss = xr.DataArray([[4.0, 3, 2, 1], [4, 3, np.nan, np.nan]], dims=("seed", "step"))
+    assert last_mean(loss, 3).values[0] == 2
+    assert np.isnan(last_mean(loss, 3).values[1])
+
+
+def test_the_envelope_is_the_least_falling_curve_above(rng):
+    values = rng.uniform(size=50)
+    upper = envelope(values)
+    assert (np.diff(upper) <= 0).all()
+    assert (upper >= values).all()
+    touched = np.append(np.diff(upper) < 0, True)
+    np.testing.assert_array_equal(upper[touched], values[touched])
