@@ -36,8 +36,9 @@ from inertial import (
 )
 from inertial.data import locate
 from inertial.linear.landscape import survey
+from inertial.linear.measure import Measure
 from inertial.method.rules import METHODS, choose
-from inertial.problem.model import Network
+from inertial.problem.model import TwoLayerReLU
 from inertial.runs.settings import COMPANIONS
 from inertial.simulate import step
 from inertial.simulate.integrate import flow_loss
@@ -73,7 +74,7 @@ def sphere(n: int, d: int) -> tuple[np.ndarray, np.ndarray]:
 def stepper(n: int, d: int, m: int, steps: int) -> Callable[[], object]:
     """`steps` training steps of the package, diagnostics included."""
     x, y = sphere(n, d)
-    start, signs = Network(m, d).init(jax.random.key(0))
+    start, signs = TwoLayerReLU(m, d).init(jax.random.key(0))
     problem = step.prepare(x, y, start, signs / m**0.5)
     coefficients = step.device_coefficients(METHOD, 0, jnp.float32)
     state = step.at_rest(problem)
@@ -196,7 +197,7 @@ def span_rows() -> Iterator[Row]:
     inner = span(x)
 
     def run(within: Span) -> Callable[[], object]:
-        return lambda: train(Network(m, d), x, y, METHOD, seed=0, steps=40, within=within).loss
+        return lambda: train(TwoLayerReLU(m, d), x, y, METHOD, seed=0, steps=40, within=within).loss
 
     figure = ratio(run(inner), run(Span(x, None)), pairs=5)
     yield (
@@ -227,7 +228,7 @@ def modes_rows() -> Iterator[Row]:
     def everything() -> None:
         decompose(gram)
         for method in methods:
-            forecast_loss(method, values, weights, times)
+            forecast_loss(method, Measure(values, weights), times)
         for flow in flows:
             flow_loss(flow, values, weights, flow.time(times, eta))
 

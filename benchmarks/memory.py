@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 
-from inertial import Network, infinite_gram, load, nesterov, train
+from inertial import TwoLayerReLU, infinite_gram, load, nesterov, train
 from inertial.simulate.span import Span
 
 
@@ -16,7 +16,7 @@ def plain_step(n: int, d: int, m: int) -> tuple[Callable[..., tuple], tuple]:
     """A jitted Nesterov step by automatic differentiation of the whole batch, and its state."""
     data = load("sphere", n=n, dim=d)
     x, y = jnp.asarray(data.x, jnp.float32), jnp.asarray(data.y, jnp.float32)
-    w, a = Network(m, d).init(jax.random.key(0))
+    w, a = TwoLayerReLU(m, d).init(jax.random.key(0))
     output = a / m**0.5
 
     def loss(w: jax.Array) -> jax.Array:
@@ -39,7 +39,9 @@ def work(what: str, n: int, d: int, m: int) -> None:
     elif what == "train":
         data = load("sphere", n=n, dim=d)
         whole = Span(data.x, None)
-        train(Network(m, d), data.x, data.y, nesterov(1e-3, 0.9), seed=0, steps=1, within=whole)
+        train(
+            TwoLayerReLU(m, d), data.x, data.y, nesterov(1e-3, 0.9), seed=0, steps=1, within=whole
+        )
     elif what == "kernel":
         infinite_gram(load("sphere", n=n, dim=d).x)
 

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.linalg import eigvalsh
 
 from inertial.linear.kernel import infinite_gram
-from inertial.method.recursion import Method, gradient_descent, heavy_ball, nesterov
+from inertial.method.recursion import Recursion, gradient_descent, heavy_ball, nesterov
 from inertial.problem.flips import Flips
 from inertial.simulate.integrate import ModalSolution
 from inertial.theory.evidence import Evidence, Kernel, Records
@@ -35,7 +35,7 @@ class FakeProbes:
 class FakeSplit:
     """A residual decomposition made up for a test."""
 
-    method: Method
+    method: Recursion
     residual: np.ndarray
     phi: np.ndarray
     psi: np.ndarray
@@ -158,7 +158,7 @@ def split(method=NAG, **changes):
     image = before = np.zeros(4)
     for t in range(5):
         last, image = image, gram @ xi[-1]
-        step = beta[t] * before - method.eta * ((1 + gamma[t]) * image - gamma[t] * last)
+        step = beta[t] * before - method.constant[0] * ((1 + gamma[t]) * image - gamma[t] * last)
         before = step
         xi.append(xi[-1] + step)
     zeros = np.zeros((5, 4))

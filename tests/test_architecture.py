@@ -11,7 +11,7 @@ ROOMS = [
     ("data",),
     ("problem",),
     ("linear",),
-    ("method",),
+    ("optimizer",),
     ("simulate",),
     ("runs",),
     ("theory",),

@@ -11,8 +11,8 @@ import scipy.stats
 from catalog_cases import of_inputs
 from inertial import Settings, compare, load, read_run
 from inertial._checks import InvalidInput
-from inertial.method.recursion import Method
-from inertial.problem.model import Network
+from inertial.method.recursion import Recursion
+from inertial.problem.model import TwoLayerReLU
 from inertial.simulate.decomposition import decompose_residual
 from inertial.simulate.probe import probe
 from inertial.theory import audit as auditing
@@ -115,7 +115,7 @@ def test_counts_are_one_a_run_a_seed_or_a_method(judged):
 
 def test_start_is_the_one_that_was_trained(stored, data):
     evidence = at_seed(gather(stored), 1)
-    trained = stored.arrays["residual"].sel({"seed": 1}).isel({"step": 0, "method": 0}).values
+    trained = stored.arrays["residual"].sel({"seed": 1}).isel({"step": 0, "optimizer": 0}).values
     # The run started in float32.
     np.testing.assert_allclose(evidence.start.residual, trained, rtol=0, atol=1e-5)
     rebuilt = of_inputs(data.x, WIDTH).start
@@ -128,7 +128,7 @@ def test_theorem_on_absent_methods_is_not_applicable(stored):
     only = edit(stored)
     only = replace(
         only,
-        arrays=only.arrays.isel({"method": [0]}),
+        arrays=only.arrays.isel({"optimizer": [0]}),
         manifest={**only.manifest, "methods": only.manifest["methods"][:1]},
     )
     entry = audit([only]).of("nesterov-loss")
@@ -140,10 +140,10 @@ def test_theorem_on_absent_methods_is_not_applicable(stored):
 
 
 def test_decomposition_and_probes_make_the_identities_checkable(stored, data):
-    network = Network(WIDTH, data.x.shape[1])
+    network = TwoLayerReLU(WIDTH, data.x.shape[1])
     splits, probes = {}, {}
     for record in stored.manifest["methods"]:
-        method = Method(**record)
+        method = Recursion(**record)
         key = (method.name, 0)
         splits[key] = decompose_residual(network, data.x, data.y, method, seed=0, steps=5)
         at = range(0, STEPS + 1, 5)

@@ -10,9 +10,9 @@ import pytest
 
 from inertial import (
     InvalidInput,
-    Network,
     Settings,
     StabilityWarning,
+    TwoLayerReLU,
     compare,
     decompose,
     finite_gram,
@@ -26,6 +26,7 @@ from inertial import (
     survey,
     tune,
 )
+from inertial.linear.measure import Measure
 from inertial.view.figures import save_convergence
 
 SMALL = Settings(width=300, seeds=(0, 3), steps=40)
@@ -48,10 +49,10 @@ def test_the_folder_holds_arrays_and_manifest(result, data):
     ]
     arrays, manifest = read_run(result.run)
     for name in ("loss", "max_distance", "mean_distance", "pattern_change", "forecast_loss"):
-        assert arrays[name].dims == ("method", "seed", "step")
+        assert arrays[name].dims == ("optimizer", "seed", "step")
         assert arrays[name].shape == (3, 2, 41)
         assert np.isfinite(arrays[name]).all()
-    assert list(arrays.method.values) == ["gradient_descent", "heavy_ball", "nesterov"]
+    assert list(arrays.optimizer.values) == ["gradient_descent", "heavy_ball", "nesterov"]
     assert list(arrays.seed.values) == [0, 3]
     assert manifest["data"] == asdict(data.provenance)
     assert manifest["settings"] == json.loads(json.dumps(asdict(SMALL)))
@@ -61,7 +62,7 @@ def test_the_folder_holds_arrays_and_manifest(result, data):
 
 
 def test_all_methods_start_at_one_point_and_momentum_wins(result):
-    first = result.arrays.loss.isel(step=0).transpose("method", "seed").values
+    first = result.arrays.loss.isel(step=0).transpose("optimizer", "seed").values
     assert (first == first[0]).all()
     rows = {row.method: row for row in result.methods}
     assert rows["nesterov"].loss_last_mean < rows["gradient_descent"].loss_last_mean
@@ -98,7 +99,7 @@ def test_the_finite_kernel_forecasts_a_wide_network_better(data, tmp_path):
 
 
 def test_summaries_are_read_from_the_arrays(result):
-    loss = result.arrays.loss.sel({"method": "nesterov"}).transpose("seed", "step").values
+    loss = result.arrays.loss.sel({"optimizer": "nesterov"}).transpose("seed", "step").values
     row = result.methods[2]
     assert row.loss_first == pytest.approx(loss[:, 0].mean())
     assert row.loss_last_mean == pytest.approx(loss[:, -1].mean())
@@ -114,7 +115,7 @@ def test_summaries_are_read_from_the_arrays(result):
 
 def test_predicted_steps_are_those_of_the_forecast(result):
     for row in result.methods:
-        loss = result.arrays.forecast_loss.sel({"method": row.method})
+        loss = result.arrays.forecast_loss.sel({"optimizer": row.method})
         reached = (loss <= 0.1 * loss.isel(step=0)).transpose("seed", "step").values
         predicted = row.steps_to["0.1"]["predicted"]
         if reached.any(axis=1).all():
@@ -126,7 +127,7 @@ def test_predicted_steps_are_those_of_the_forecast(result):
 def test_recorded_residuals_have_the_recorded_losses(data, tmp_path):
     settings = replace(SMALL, record_residuals=True, seeds=(1,), methods=("heavy_ball",))
     arrays = compare(data, settings, out=tmp_path / "run").arrays
-    assert arrays.residual.dims == ("method", "seed", "step", "sample")
+    assert arrays.residual.dims == ("optimizer", "seed", "step", "sample")
     np.testing.assert_allclose(0.5 * (arrays.residual**2).sum("sample"), arrays.loss, rtol=1e-12)
 
 
@@ -138,7 +139,7 @@ def test_a_diverged_run_is_named_and_the_others_finish(data, tmp_path):
     for row in result.methods:
         assert row.status == "diverged"
         assert row.rule == "given"
-        run = result.arrays.sel({"method": row.method}).isel(seed=0)
+        run = result.arrays.sel({"optimizer": row.method}).isel(seed=0)
         ended = int(run.diverged_at)
         assert run.loss.isel(step=slice(ended)).notnull().all()
         assert run.loss.isel(step=slice(ended + 1, None)).isnull().all()
@@ -191,9 +192,9 @@ def test_advice_is_the_forecast_of_the_expected_loss(data):
     landscape = survey(data)
     for entry in advice.methods:
         steps = np.array([0, entry.steps_to - 1, entry.steps_to])
-        loss = forecast_loss(entry.method, advice.eigenvalues, landscape.weights, steps)
+        loss = forecast_loss(entry.method, Measure(advice.eigenvalues, landscape.weights), steps)
         assert loss[1] > 0.02 * loss[0] >= loss[2]
-        assert entry.method.eta < entry.stability_limit
+        assert entry.method.constant[0] < entry.stability_limit
         assert entry.spectral_radius < 1
     counts = [entry.steps_to for entry in advice.methods]
     assert advice.best.steps_to == min(counts)
@@ -204,12 +205,12 @@ def test_flows_are_solved_at_the_times_of_their_methods_steps(data, tmp_path):
     settings = replace(SMALL, flows=keys, rule="quadratic", seeds=(3,))
     arrays = compare(data, settings, out=tmp_path / "run").arrays
     eigenvalues = arrays.eigenvalue.values
-    first = arrays.forecast_loss.isel(step=0, seed=0).sel({"method": "nesterov"}).item()
+    first = arrays.forecast_loss.isel(step=0, seed=0).sel({"optimizer": "nesterov"}).item()
     assert arrays.flow_loss.dims == ("flow", "seed", "step")
     assert list(arrays.flow_method.values) == ["gradient_descent", "nesterov"]
     np.testing.assert_allclose(arrays.flow_loss.isel(step=0), first)
     # Gradient flow at t = k eta: exp(-2 l eta k), so its log falls by at most 2 lambda_max eta.
-    eta = arrays.eta.sel({"method": "gradient_descent"}).item()
+    eta = arrays.eta.sel({"optimizer": "gradient_descent"}).item()
     falls = -np.diff(np.log(arrays.flow_loss.sel(flow="gradient_flow").values[0]))
     assert (falls <= 2 * eta * eigenvalues[-1]).all()
     assert (falls >= 2 * eta * eigenvalues[0] * (1 - 1e-9)).all()
@@ -258,7 +259,7 @@ def test_every_number_of_a_summary_is_recomputed_from_the_arrays(data, tmp_path)
         methods=("heavy_ball",), width=100, seeds=(0, 1), steps=30, eta=0.01, beta=0.7
     )
     result = compare(data, settings, out=tmp_path / "run")
-    row, run = result.methods[0], result.arrays.sel({"method": "heavy_ball"})
+    row, run = result.methods[0], result.arrays.sel({"optimizer": "heavy_ball"})
     assert (row.eta, row.beta, row.gamma) == (0.01, 0.7, 0.0)
     gaps = [
         max(
@@ -275,9 +276,9 @@ def test_every_number_of_a_summary_is_recomputed_from_the_arrays(data, tmp_path)
 
 def test_the_finite_kernel_is_each_seeds_own(data, tmp_path):
     settings = Settings(methods=("nesterov",), width=60, seeds=(0, 1), steps=20, kernel="finite")
-    run = compare(data, settings, out=tmp_path / "run").arrays.sel({"method": "nesterov"})
+    run = compare(data, settings, out=tmp_path / "run").arrays.sel({"optimizer": "nesterov"})
     for row, seed in enumerate((0, 1)):
-        network = Network(60, data.x.shape[1])
+        network = TwoLayerReLU(60, data.x.shape[1])
         w, _ = network.init(jax.random.key(seed))
         residual = initial_residual(network, data.x, data.y, seed=seed)
         spectrum = decompose(finite_gram(data.x, np.asarray(w)))
@@ -291,7 +292,7 @@ def test_advice_recomputed_on_the_whole_spectrum(data):
     for entry in advice.methods:
         method, largest = entry.method, advice.eigenvalues[-1]
         assert entry.spectral_radius == spectral_radius(method, advice.eigenvalues)
-        expected = 2 * (1 + method.beta) / (1 + 2 * method.gamma) / largest
+        expected = 2 * (1 + method.constant[1]) / (1 + 2 * method.constant[2]) / largest
         assert entry.stability_limit == pytest.approx(expected)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from inertial import (
     InvalidInput,
-    Method,
+    Recursion,
     forecast_loss,
     from_sgd,
     gradient_descent,
@@ -20,6 +20,7 @@ from inertial import (
     to_optax,
     to_torch,
 )
+from inertial.linear.measure import Measure
 
 STEPS = 12
 ROUNDING = 1e-12
@@ -51,7 +52,7 @@ def two_step(method):
     beta, gamma = method.coefficients(0, STEPS)
     for t in range(STEPS):
         g = gradient(w)
-        after = w + beta[t] * (w - before) - method.eta * (g + gamma[t] * (g - old))
+        after = w + beta[t] * (w - before) - method.constant[0] * (g + gamma[t] * (g - old))
         w, before, old = after, w, g
         iterates.append(w)
     return np.array(iterates)
@@ -137,7 +138,7 @@ def test_the_methods_read_from_keywords_forecast_what_the_library_does():
     method = from_sgd(0.1, 0.7, nesterov=True, loss="mean", rows=N)
     iterates = torch_sgd("mean", lr=0.1, momentum=0.7, nesterov=True)
     loss = 0.5 * ((iterates @ J.T - Y) ** 2).sum(axis=1)
-    predicted = forecast_loss(method, values, weights, np.arange(STEPS + 1))
+    predicted = forecast_loss(method, Measure(values, weights), np.arange(STEPS + 1))
     np.testing.assert_allclose(predicted, loss, rtol=1e-10)  # closed form against 12 steps
 
 
@@ -145,7 +146,7 @@ def test_the_methods_read_from_keywords_forecast_what_the_library_does():
     "make",
     [
         lambda: to_optax(nesterov_varying(0.1)),
-        lambda: to_torch(Method("nesterov", 0.1, 0.5, 0.25)),
+        lambda: to_torch(Recursion("nesterov", 0.1, 0.5, 0.25)),
         lambda: to_keras(nesterov(0.1, 0.5, start="copy")),
         lambda: to_optax(heavy_ball(0.1, 0.5), loss="mean"),
         lambda: to_optax(heavy_ball(0.1, 0.5), loss="mean", rows=0),
@@ -159,5 +160,5 @@ def test_what_cannot_be_converted_is_refused_with_a_reason(make):
 
 
 def test_a_start_that_makes_no_difference_is_converted():
-    plain = to_optax(Method("heavy_ball", 0.1, 0.5, start="copy"))
+    plain = to_optax(Recursion("heavy_ball", 0.1, 0.5, start="copy"))
     assert plain == to_optax(heavy_ball(0.1, 0.5))

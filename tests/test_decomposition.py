@@ -13,20 +13,20 @@ from helpers import residual_and_gradient, unit_inputs
 from inertial._checks import InvalidInput
 from inertial.linear.kernel import finite_gram
 from inertial.method.recursion import (
-    Method,
+    Recursion,
     gradient_descent,
     heavy_ball,
     nesterov,
     nesterov_varying,
 )
 from inertial.problem.flips import flippable
-from inertial.problem.model import Network
+from inertial.problem.model import TwoLayerReLU
 from inertial.simulate import kernel_products
 from inertial.simulate.decomposition import decompose_residual
 from inertial.simulate.flip_bound import flip_bound, printed_flip_bound
 from inertial.simulate.train import train
 
-NETWORK = Network(60, 3)
+NETWORK = TwoLayerReLU(60, 3)
 STEPS = 12
 METHODS = [
     gradient_descent(0.3),
@@ -34,7 +34,7 @@ METHODS = [
     nesterov(0.2, 0.7),
     nesterov(0.2, 0.7, start="copy"),
     nesterov_varying(0.2, 3.0),
-    Method("nesterov", 0.2, 0.7, 0.3),
+    Recursion("nesterov", 0.2, 0.7, 0.3),
 ]
 ROUNDING = 1e-13
 """Outputs are sums of 60 terms below 3, residuals are of size 1, errors add up over two steps."""
@@ -53,7 +53,7 @@ def weights_and_gradients(network, x, y, method, *, seed, steps):
     previous_w, previous_g = w, np.zeros_like(w)
     for t in range(steps):
         w, g = weights[-1], gradients[-1]
-        step = beta[t] * (w - previous_w) - method.eta * (g + gamma[t] * (g - previous_g))
+        step = beta[t] * (w - previous_w) - method.constant[0] * (g + gamma[t] * (g - previous_g))
         previous_w, previous_g = w, g
         weights.append(w + step)
         gradients.append(residual_and_gradient(w + step, a, x, y)[1])
@@ -101,12 +101,12 @@ class Reference:
         return self.xi[t - 1], self.gram[t - 1], self.part[t - 1], self.output[t - 1]
 
     def moved(self, t):
-        beta, output = self.method.beta, self.previous(t)[3]
+        beta, output = self.method.constant[1], self.previous(t)[3]
         return self.output[t + 1] - self.output[t] - beta * (self.output[t] - output)
 
     def nesterov(self, t):
         """Liu, Pan and Tao (2022, Lemma 1): psi, phi and the right side."""
-        eta, beta, h0 = self.method.eta, self.method.beta, self.gram[0]
+        eta, beta, h0 = self.method.constant[0], self.method.constant[1], self.gram[0]
         xi, (before, gram, part, _) = self.xi[t], self.previous(t)
         psi = beta * eta * (gram - h0) @ before - (1 + beta) * eta * (self.gram[t] - h0) @ xi
         phi = (1 + beta) * eta * self.part[t] @ xi - beta * eta * part @ before + self.moved(t)
@@ -115,7 +115,7 @@ class Reference:
 
     def heavy_ball(self, t, sign=1):
         """Wang and Abernethy (2020, Lemma 1): phi and the right side; they print sign = -1."""
-        eta, beta, xi = self.method.eta, self.method.beta, self.xi[t]
+        eta, beta, xi = self.method.constant[0], self.method.constant[1], self.xi[t]
         phi = sign * eta * self.part[t] @ xi + self.moved(t)
         return phi, xi - eta * self.gram[t] @ xi + beta * (xi - self.previous(t)[0]) + phi
 
@@ -143,7 +143,7 @@ def test_every_method_obeys_its_recursion(problem, method, seed):
 def test_identities_and_bounds_for_any_coefficients_and_input_norms(seed, eta, beta, share):
     rng = np.random.default_rng(seed)
     x = unit_inputs(rng, 15, 3) * rng.uniform(0.2, 1.5, (15, 1))
-    method = Method("nesterov", eta, beta, beta * share)
+    method = Recursion("nesterov", eta, beta, beta * share)
     y = rng.standard_normal(15)
     assert_exact(decompose_residual(NETWORK, x, y, method, seed=seed, steps=5))
 
@@ -151,7 +151,7 @@ def test_identities_and_bounds_for_any_coefficients_and_input_norms(seed, eta, b
 @pytest.mark.parametrize(("n", "d", "m"), [(1, 1, 1), (3, 6, 20)])
 def test_identities_and_bounds_for_any_shape(rng, n, d, m):
     x, y = unit_inputs(rng, n, d), rng.standard_normal(n)
-    assert_exact(decompose_residual(Network(m, d), x, y, nesterov(0.1, 0.7), seed=0, steps=5))
+    assert_exact(decompose_residual(TwoLayerReLU(m, d), x, y, nesterov(0.1, 0.7), seed=0, steps=5))
 
 
 def assert_exact(found):
@@ -176,8 +176,8 @@ def test_nesterov_matches_the_lemma_written_with_matrices(problem):
         assert distance(right - reference.xi[t + 1]) < ROUNDING
     xi, h0 = reference.xi[0], reference.gram[0]
     identity = np.eye(len(xi))
-    before = np.linalg.solve(identity - method.eta * h0, xi)
-    linear = (identity - method.eta * h0) @ (xi + method.beta * (xi - before))
+    before = np.linalg.solve(identity - method.constant[0] * h0, xi)
+    linear = (identity - method.constant[0] * h0) @ (xi + method.constant[1] * (xi - before))
     assert distance(linear + found.phi[0] - reference.xi[1]) < ROUNDING
     assert distance(found.psi[0]) < ROUNDING
 
@@ -299,7 +299,7 @@ def test_blocks_of_samples_change_nothing(problem, monkeypatch):
 def test_inputs_in_a_subspace(rng):
     """Three of 40 dimensions: the run happens in the span, distances included."""
     x = unit_inputs(rng, 8, 3) @ np.linalg.qr(rng.standard_normal((40, 3)))[0].T
-    y, network = rng.standard_normal(8), Network(50, 40)
+    y, network = rng.standard_normal(8), TwoLayerReLU(50, 40)
     found = decompose_residual(network, x, y, heavy_ball(0.3, 0.7), seed=0, steps=5)
     w, _, _ = weights_and_gradients(network, x, y, heavy_ball(0.3, 0.7), seed=0, steps=5)
     expected = np.linalg.norm(w - w[0], axis=2).max(axis=1)
@@ -355,7 +355,7 @@ def test_bound_lies_just_above_the_triangle_inequality(problem, method, norm):
     w, _, _ = weights_and_gradients(NETWORK, x, y, method, seed=0, steps=STEPS)
     member = flippable(x, w[0], found.radius)
     step = np.linalg.norm(np.diff(w, axis=0, prepend=w[:1]), axis=2)
-    share = np.abs(found.residual).sum(axis=1) * method.eta / NETWORK.width
+    share = np.abs(found.residual).sum(axis=1) * method.constant[0] / NETWORK.width
     beta, gamma = method.coefficients(0, STEPS)
     for t in range(STEPS):
         kernel = (1 + gamma[t]) * share[t] + (gamma[t] * share[t - 1] if t else 0.0)

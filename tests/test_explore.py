@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from browser import PHONE, VIEWS, accessibility_faults, chromium, opened, scrolls_sideways, settle
 from inertial import InvalidInput, load
 from inertial.commands import cli
+from inertial.linear.measure import Measure
 from inertial.method.curve import forecast_loss, steps_to
 from inertial.method.flow import (
     gradient_flow,
@@ -75,9 +76,9 @@ def method_of(state):
 def as_script(method):
     return {
         "name": method.name if method.friction is None else "nesterov_varying",
-        "eta": method.eta,
-        "beta": method.beta,
-        "gamma": method.gamma,
+        "eta": method.constant[0],
+        "beta": method.constant[1],
+        "gamma": method.constant[2],
         "friction": method.friction,
     }
 
@@ -97,13 +98,13 @@ def assert_page_is_right(view, exploration):
     nodes, weights = exploration.nodes, exploration.weights
     method = method_of(state)
     shown = now["shown"]
-    loss = forecast_loss(method, nodes, weights, np.array(now["steps"]))
+    loss = forecast_loss(method, Measure(nodes, weights), np.array(now["steps"]))
     np.testing.assert_allclose(np.array(now["loss"], float), loss, **CLOSE)
     np.testing.assert_allclose(float(shown["radius"]), spectral_radius(method, nodes), **CLOSE)
     np.testing.assert_allclose(float(shown["loss-share"]), 2 * loss[-1] / weights.sum(), **CLOSE)
     limit = stability_limit(method) / nodes[-1]
-    np.testing.assert_allclose(float(shown["limit-share"]), method.eta / limit, **CLOSE)
-    expected = steps_to(method, nodes, weights, exploration.trials.target, limit=20_000)
+    np.testing.assert_allclose(float(shown["limit-share"]), method.constant[0] / limit, **CLOSE)
+    expected = steps_to(method, Measure(nodes, weights), exploration.trials.target, limit=20_000)
     assert shown["steps-to"] == ("null" if expected is None else str(expected))
     return state
 
@@ -161,7 +162,7 @@ def test_varying_momentum_is_that_of_python(shared, exploration):
                 steps.tolist(),
             ],
         )
-        expected = forecast_loss(method, exploration.nodes, exploration.weights, steps)
+        expected = forecast_loss(method, Measure(exploration.nodes, exploration.weights), steps)
         np.testing.assert_allclose(loss, expected, **CLOSE)
 
 
@@ -171,9 +172,9 @@ def flows_of(method):
         return [gradient_flow()]
     if method.friction is not None:
         return [nesterov_flow(method.friction)]
-    mu = ((1 - method.beta) / (1 + method.beta)) ** 2 / method.eta
-    fine = high_resolution_nesterov if method.gamma else high_resolution_heavy_ball
-    return [heavy_ball_flow(mu), started_like(fine(mu, method.eta), method)]
+    mu = ((1 - method.constant[1]) / (1 + method.constant[1])) ** 2 / method.constant[0]
+    fine = high_resolution_nesterov if method.constant[2] else high_resolution_heavy_ball
+    return [heavy_ball_flow(mu), started_like(fine(mu, method.constant[0]), method)]
 
 
 @pytest.mark.parametrize("share", [0.02, 0.8])
@@ -195,7 +196,7 @@ def test_flows_are_those_of_python(shared, exploration, name, share):
     expected = flows_of(method)
     assert len(values) == len(expected)
     for flow, value, loss in zip(expected, values, losses, strict=True):
-        times = flow.time(steps, method.eta)
+        times = flow.time(steps, method.constant[0])
         # The page's Bessel functions are good to 1e-11 of their start, 1; so is its cancellation.
         np.testing.assert_allclose(
             np.array(value).T, solve(flow, nodes, times).amplitude, rtol=1e-9, atol=1e-10
@@ -457,7 +458,7 @@ def test_the_runs_are_real_and_near_their_forecast(exploration):
     for curve in exploration.curves:
         assert curve.loss.shape == (2, 41)
         expected = forecast_loss(
-            curve.method, exploration.nodes, exploration.weights, np.arange(41)
+            curve.method, Measure(exploration.nodes, exploration.weights), np.arange(41)
         )
         # 100 neurons and two starts: the same size and direction, no more.
         assert curve.loss.mean(0)[-1] < 0.5 * curve.loss.mean(0)[0]
@@ -479,8 +480,8 @@ def test_merging_keeps_ends_and_mass_and_hardly_moves_the_forecast(rng):
         steps = np.arange(0, 60, 7)
         # A bin spans a ratio of 10^(6/600), 2.3 %; the mean within it moves a loss by far less.
         np.testing.assert_allclose(
-            forecast_loss(method, nodes, mass, steps),
-            forecast_loss(method, eigenvalues, weights, steps),
+            forecast_loss(method, Measure(nodes, mass), steps),
+            forecast_loss(method, Measure(eigenvalues, weights), steps),
             rtol=2e-3,
         )
 

@@ -11,7 +11,7 @@ from inertial.view.figures import STYLES, convergence
 def arrays():
     rng = np.random.default_rng(0)
     shape = (2, 3, 5)
-    along = ("method", "seed", "step")
+    along = ("optimizer", "seed", "step")
     return xr.Dataset(
         {
             "loss": (along, rng.uniform(1, 9, shape)),
@@ -26,7 +26,7 @@ def test_lines_are_means_and_bands_are_ranges(arrays):
     axes = convergence(arrays).axes[0]
     lines = {line.get_label(): line for line in axes.lines}
     for name in ("heavy_ball", "nesterov"):
-        style, run = STYLES[name], arrays.sel({"method": name})
+        style, run = STYLES[name], arrays.sel({"optimizer": name})
         drawn = lines[style.label]
         np.testing.assert_allclose(drawn.get_ydata(), run.loss.mean("seed"))
         assert drawn.get_color() == style.colour
@@ -35,7 +35,7 @@ def test_lines_are_means_and_bands_are_ranges(arrays):
         [line.get_ydata() for line in dashed], arrays.forecast_loss.mean("seed")
     )
     band = axes.collections[0].get_paths()[0].vertices[:, 1]
-    run = arrays.loss.sel({"method": "heavy_ball"})
+    run = arrays.loss.sel({"optimizer": "heavy_ball"})
     assert set(np.round(band, 9)) >= set(
         np.round(np.concatenate([run.min("seed"), run.max("seed")]), 9)
     )

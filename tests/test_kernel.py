@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers import unit_inputs
-from inertial import Network, extremes, finite_gram, infinite_gram, load, output_covariance
+from inertial import TwoLayerReLU, extremes, finite_gram, infinite_gram, load, output_covariance
 from inertial.problem.model import outputs
 
 
@@ -120,7 +120,8 @@ def test_the_finite_kernel_tends_to_the_infinite_one(rng):
         np.median(
             [
                 np.linalg.norm(
-                    finite_gram(x, np.asarray(Network(m, 6).init(jax.random.key(s))[0])) - limit
+                    finite_gram(x, np.asarray(TwoLayerReLU(m, 6).init(jax.random.key(s))[0]))
+                    - limit
                 )
                 for s in range(8)
             ]

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from helpers import unit_inputs
-from inertial import InvalidInput, Network, decompose, infinite_gram, initial_residual, load, survey
+from inertial import (
+    InvalidInput,
+    TwoLayerReLU,
+    decompose,
+    infinite_gram,
+    initial_residual,
+    load,
+    survey,
+)
 from inertial.linear.kernel import output_covariance
 from inertial.linear.landscape import expected_weights, kernel_extremes, singular_reason
 
@@ -14,7 +22,10 @@ def test_expected_weights_are_means_over_random_starts(rng):
     spectrum = decompose(infinite_gram(x))
     weights = expected_weights(spectrum, y, output_covariance(x))
     draws = np.array(
-        [spectrum.modes(initial_residual(Network(40, 3), x, y, seed=s)) ** 2 for s in range(600)]
+        [
+            spectrum.modes(initial_residual(TwoLayerReLU(40, 3), x, y, seed=s)) ** 2
+            for s in range(600)
+        ]
     )
     error = draws.std(axis=0) / np.sqrt(len(draws))
     assert (np.abs(draws.mean(axis=0) - weights) < 5 * error).all()

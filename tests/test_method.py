@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inertial import InvalidInput, Method, gradient_descent, heavy_ball, nesterov, nesterov_varying
+from inertial import (
+    InvalidInput,
+    Recursion,
+    gradient_descent,
+    heavy_ball,
+    nesterov,
+    nesterov_varying,
+)
 
 # Both sides do the same few operations a step in float64; 40 steps of a contracting map.
 ROUNDING = 1e-12
@@ -119,10 +126,10 @@ def test_first_steps_follow_the_start_convention(beta, d):
         lambda: gradient_descent(float("nan")),
         lambda: heavy_ball(0.1, 1.0),
         lambda: heavy_ball(0.1, -0.1),
-        lambda: Method("nesterov", 0.1, 0.5, 0.6),
+        lambda: Recursion("nesterov", 0.1, 0.5, 0.6),
         lambda: nesterov_varying(0.1, 0.0),
-        lambda: Method("nesterov", 0.1, 0.5, 0.5, friction=3.0),
-        lambda: Method("gradient_descent", 0.1, 0.5),
+        lambda: Recursion("nesterov", 0.1, 0.5, 0.5, friction=3.0),
+        lambda: Recursion("gradient_descent", 0.1, 0.5),
     ],
 )
 def test_coefficients_out_of_range_are_refused_with_a_remedy(make):

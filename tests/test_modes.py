@@ -29,16 +29,22 @@ betas = st.floats(0.0, 0.99)
 
 def block_matrix(method, eigenvalue):
     """The companion matrix of the residual recursion (Liu, Pan and Tao 2022, eq. 23, corrected)."""
-    x = method.eta * eigenvalue
+    x = method.constant[0] * eigenvalue
     return np.array(
-        [[1 + method.beta - (1 + method.gamma) * x, -(method.beta - method.gamma * x)], [1.0, 0.0]]
+        [
+            [
+                1 + method.constant[1] - (1 + method.constant[2]) * x,
+                -(method.constant[1] - method.constant[2] * x),
+            ],
+            [1.0, 0.0],
+        ]
     )
 
 
 def by_matrix_power(method, eigenvalue, step):
-    x = method.eta * eigenvalue
+    x = method.constant[0] * eigenvalue
     # Start zero is xi_{-1} = xi_0 / (1 - x); start copy is xi_{-1} = xi_0.
-    before = 1.0 if method.start == "copy" or method.gamma == 0 else 1 / (1 - x)
+    before = 1.0 if method.start == "copy" or method.constant[2] == 0 else 1 / (1 - x)
     return (np.linalg.matrix_power(block_matrix(method, eigenvalue), step) @ [1.0, before])[0]
 
 
@@ -52,7 +58,7 @@ def test_any_step_is_the_matrix_power(share, beta, kind):
     }[kind]
     # Up to the stability limit: traces and determinants of both signs.
     method = make(share * stability_limit(make(1.0)))
-    assume(np.abs(1 - method.eta * EIGENVALUES).min() > 1e-6)  # start zero divides by this
+    assume(np.abs(1 - method.constant[0] * EIGENVALUES).min() > 1e-6)  # start zero divides by this
     expected = [[by_matrix_power(method, l, int(t)) for l in EIGENVALUES] for t in STEPS]
     # Near a double root the power's error grows like t^2 eps, here 101^2 eps = 2e-12, times the
     # amplification's own size, which stays of order 1.
@@ -177,8 +183,8 @@ def test_an_unstable_mode_overflows_to_infinity_not_to_nan():
 @pytest.mark.parametrize("beside", [0.0, 1e-15, -1e-15, 1e-9, -1e-9, 1e-3, -1e-3])
 def test_at_and_beside_a_double_root_it_is_the_recursion_in_exact_fractions(method, beside):
     eigenvalue = 1.0 + beside
-    beta, gamma = Fraction(method.beta), Fraction(method.gamma)
-    scaled = Fraction(method.eta) * Fraction(eigenvalue)
+    beta, gamma = Fraction(method.constant[1]), Fraction(method.constant[2])
+    scaled = Fraction(method.constant[0]) * Fraction(eigenvalue)
     residual, step = Fraction(1), Fraction(0)
     before = scaled if method.start == "copy" else Fraction(0)
     exact = [residual]

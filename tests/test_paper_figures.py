@@ -10,7 +10,7 @@ from inertial.view.paper_figures import FIGURES, save
 
 @pytest.fixture
 def stored(rng):
-    along = ("data", "method", "width", "seed", "step")
+    along = ("data", "optimizer", "width", "seed", "step")
     shape = (2, 3, 2, 3, 6)
     names = ("loss", "forecast_loss", "max_distance", "pattern_change")
     return xr.Dataset(
@@ -52,21 +52,23 @@ def test_convergence_draws_the_mean_over_seeds(stored):
     axes = FIGURES["convergence"](stored).axes[1]
     for name, style in STYLES.items():
         line = next(line for line in axes.lines if line.get_label() == style.label)
-        expected = stored.loss.sel({"data": "<second>", "method": name}).isel(width=0).mean("seed")
+        expected = (
+            stored.loss.sel({"data": "<second>", "optimizer": name}).isel(width=0).mean("seed")
+        )
         np.testing.assert_allclose(line.get_ydata(), expected)
         assert (line.get_color(), line.get_marker()) == (style.colour, style.marker)
 
 
 def test_widths_differ_in_dashes_as_well_as_colour(stored):
-    axes = FIGURES["distance_by_width"](stored.sel({"method": ["nesterov"]})).axes[0]
+    axes = FIGURES["distance_by_width"](stored.sel({"optimizer": ["nesterov"]})).axes[0]
     assert len({line.get_linestyle() for line in axes.lines}) == len(axes.lines) == 2
-    expected = stored.max_distance.sel({"data": "first", "method": "nesterov", "width": 2000})
+    expected = stored.max_distance.sel({"data": "first", "optimizer": "nesterov", "width": 2000})
     np.testing.assert_allclose(axes.lines[1].get_ydata(), expected.mean("seed"))
 
 
 def test_the_forecast_error_is_drawn_as_defined(stored):
-    axes = FIGURES["forecast_error"](stored.sel({"method": ["nesterov"]})).axes[0]
-    part = stored.sel({"data": "first", "method": "nesterov"}).transpose("width", "seed", "step")
+    axes = FIGURES["forecast_error"](stored.sel({"optimizer": ["nesterov"]})).axes[0]
+    part = stored.sel({"data": "first", "optimizer": "nesterov"}).transpose("width", "seed", "step")
     roots = np.sqrt(part.loss.values), np.sqrt(part.forecast_loss.values)
     gap = np.abs(roots[0] - roots[1]).max(-1) / roots[0][..., 0]
     np.testing.assert_allclose(axes.lines[0].get_ydata(), gap.mean(-1))
@@ -91,7 +93,9 @@ def test_missing_seeds_are_left_out_and_counted_and_a_divergence_ends_a_line(sto
     figure = FIGURES["convergence"](part)
     assert "missing runs: 4" in words(figure)
     drawn = {line.get_label(): line.get_ydata() for line in figure.axes[0].lines}
-    expected = part.loss.sel({"data": "first", "method": "nesterov", "seed": [0, 1]}).isel(width=0)
+    expected = part.loss.sel({"data": "first", "optimizer": "nesterov", "seed": [0, 1]}).isel(
+        width=0
+    )
     np.testing.assert_allclose(drawn["Nesterov"], expected.mean("seed"))
     assert "heavy ball" not in drawn
     assert np.isnan(drawn["gradient descent"][4])

@@ -9,12 +9,12 @@ from helpers import residual_and_gradient, unit_inputs
 from inertial._checks import InvalidInput
 from inertial.linear.kernel import finite_gram
 from inertial.method.recursion import gradient_descent, nesterov
-from inertial.problem.model import Network, outputs
+from inertial.problem.model import TwoLayerReLU, outputs
 from inertial.simulate import probe as module
 from inertial.simulate.probe import probe
 from inertial.simulate.train import train
 
-NETWORK = Network(200, 4)
+NETWORK = TwoLayerReLU(200, 4)
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_drift_stays_below_what_the_flips_allow(problem):
 def test_lanczos_and_full_decomposition_agree(rng, monkeypatch):
     """With 100 samples the ends are dense and the norm is by Lanczos; then the other way round."""
     x, y = unit_inputs(rng, 100, 10), rng.standard_normal(100)
-    arguments = (Network(400, 10), x, y, gradient_descent(0.3))
+    arguments = (TwoLayerReLU(400, 10), x, y, gradient_descent(0.3))
     _, dense = probe(*arguments, seed=0, steps=5, at=[5])
     monkeypatch.setattr(module, "_DENSE_BELOW", 0)
     monkeypatch.setattr(module, "_LANCZOS_FROM", 200)
@@ -97,7 +97,7 @@ def test_lanczos_and_full_decomposition_agree(rng, monkeypatch):
 def test_inputs_in_a_subspace_are_probed_in_their_span(rng):
     """In 10 of 50 dimensions training runs in the span; the kernel is that of the whole inputs."""
     x, y = unit_inputs(rng, 10, 50), rng.standard_normal(10)
-    network = Network(100, 50)
+    network = TwoLayerReLU(100, 50)
     _, found = probe(network, x, y, gradient_descent(0.3), seed=0, steps=1, at=[1])
     w, _ = start(network, 0)
     values = np.linalg.eigvalsh(finite_gram(x, w))

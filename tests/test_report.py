@@ -120,12 +120,12 @@ def long_table(arrays, names, every=1):
     """The rows that a CSV must hold: one a method, seed and step, in the store's order."""
     return [
         [str(method), str(seed), str(step), *values]
-        for method in arrays.method.values
+        for method in arrays.optimizer.values
         for seed in arrays.seed.values
         for step in arrays.step.values[::every]
         for values in [
             [
-                float(arrays[name].sel({"method": method, "seed": seed, "step": step}))
+                float(arrays[name].sel({"optimizer": method, "seed": seed, "step": step}))
                 for name in names
             ]
         ]
@@ -182,7 +182,7 @@ def test_csv_of_the_kernel_is_what_was_measured(shared, stored, probes):
         assert head == ["method", "seed", "step", *names]
         expected = [
             [method, str(seed), str(step), *(float(getattr(probe, name)[t]) for name in names)]
-            for method in arrays.method.values
+            for method in arrays.optimizer.values
             for seed in arrays.seed.values
             for probe in [probes[str(method), int(seed)]]
             for t, step in enumerate(probe.steps)
@@ -279,8 +279,8 @@ def test_the_curves_drawn_are_mean_and_forecast(shared, stored):
         share = (y - bottom) / (top - bottom)
         return low * (high / low) ** share
 
-    mean = arrays.loss.mean("seed").transpose("method", "step").values
-    forecast = arrays.forecast_loss.mean("seed").transpose("method", "step").values
+    mean = arrays.loss.mean("seed").transpose("optimizer", "step").values
+    forecast = arrays.forecast_loss.mean("seed").transpose("optimizer", "step").values
     for path, expected in zip(paths, [*mean, *forecast], strict=False):
         # Paths are written to a hundredth of a pixel.
         np.testing.assert_allclose(heights(path), expected, rtol=2e-3)
@@ -371,14 +371,14 @@ def test_no_serious_accessibility_fault(chromium, file, options):
 def invented(steps, seeds=5):
     """Arrays of a run of any length."""
     rng = np.random.default_rng(1)
-    along, shape = ("method", "seed", "step"), (3, seeds, steps + 1)
+    along, shape = ("optimizer", "seed", "step"), (3, seeds, steps + 1)
     names = ("loss", "forecast_loss", "max_distance", "mean_distance", "pattern_change")
     return xr.Dataset(
         {
             **{name: (along, rng.uniform(1, 2, shape)) for name in names},
             "kernel_drift": (along, rng.uniform(0, 1, shape), {"long_name": "Drift of <H>"}),
             "status": (along[:2], np.full(shape[:2], "finished", dtype=object)),
-            **{name: (("method",), np.array([0.1, 0.2, 0.3])) for name in ("eta", "beta", "gamma")},
+            **{name: ("optimizer", np.array([0.1, 0.2, 0.3])) for name in ("eta", "beta", "gamma")},
             "eigenvalue": (("mode",), np.geomspace(1e-3, 9, 1000)),
             "weight": (("mode",), np.ones(1000)),
         },

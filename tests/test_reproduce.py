@@ -46,7 +46,7 @@ def result(variable, values, widths=(100,)):
     array[..., 1] = values
     if variable != "loss":
         array[..., 0] = 0
-    along = ("data", "method", "width", "seed", "step")
+    along = ("data", "optimizer", "width", "seed", "step")
     methods = METHODS if len(values) == 3 else ("nesterov",)
     coords = {"data": ["some"], "method": list(methods), "width": list(widths), "seed": [0, 1]}
     return xr.Dataset({variable: (along, array)}, coords={**coords, "step": [0, 1]})
@@ -146,7 +146,7 @@ def test_steps_that_were_not_counted_decide_nothing():
 def test_table1_claims(radius, counts, expected):
     columns = {"radius": radius, "claimed": [0.98, 0.95, 0.9], "steps_0.01": counts}
     table = xr.Dataset(
-        {name: (("data", "method"), np.array([values])) for name, values in columns.items()},
+        {name: (("data", "optimizer"), np.array([values])) for name, values in columns.items()},
         coords={"data": ["some"], "method": list(METHODS)},
     )
     assert verdicts(liu2022.table1_claims(table)) == expected
@@ -261,7 +261,7 @@ def test_table1_is_the_rules_on_the_analytic_kernel():
     assert float(table.lambda_min) == pytest.approx(values[0], abs=1e-10 * values[-1])
     assert float(table.lambda_max) == pytest.approx(values[-1])
     kappa = (values[-1] + values[0] / 4) / (0.75 * values[0])
-    plain, heavy, nesterov = (table.sel({"method": m}) for m in METHODS)
+    plain, heavy, nesterov = (table.sel({"optimizer": m}) for m in METHODS)
     assert float(heavy.beta) == pytest.approx((1 - 0.5 / np.sqrt(kappa)) ** 2)
     assert float(heavy.radius) == pytest.approx(1 - 0.5 / np.sqrt(kappa))
     assert float(nesterov.radius) ** 2 == pytest.approx(

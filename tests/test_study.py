@@ -213,7 +213,7 @@ def test_a_checkpoint_of_another_step_size_is_not_used(tmp_path, monkeypatch):
 
     def rounded_otherwise(*key):
         method = tuned(*key)
-        return replace(method, eta=float(np.nextafter(method.eta, 1)))
+        return replace(method, eta=float(np.nextafter(method.constant[0], 1)))
 
     tuned = execution.tuned
     monkeypatch.setattr(execution, "tuned", rounded_otherwise)

@@ -212,10 +212,12 @@ def stored_run(**facts):
 def test_runs_join_in_their_order_and_gaps_stay_empty():
     runs = [stored_run(method=m, width=w) for m in ("nesterov", "heavy_ball") for w in (30, 20)]
     joined = join(runs[:-1])
-    assert joined.method.values.tolist() == ["nesterov", "heavy_ball"]
+    assert joined.optimizer.values.tolist() == ["nesterov", "heavy_ball"]
     assert joined.width.values.tolist() == [30, 20]
-    assert joined.loss.sel({"method": "nesterov", "width": 20}).values.ravel().tolist() == [20] * 3
-    assert np.isnan(joined.loss.sel({"method": "heavy_ball", "width": 20})).all()
+    assert (
+        joined.loss.sel({"optimizer": "nesterov", "width": 20}).values.ravel().tolist() == [20] * 3
+    )
+    assert np.isnan(joined.loss.sel({"optimizer": "heavy_ball", "width": 20})).all()
     assert (int(joined.n[0]), joined.attrs["rule"]) == (5, "paper")
     other = stored_run(method="nesterov", width=30, data_sha256="ffff00", n=9)
     both = join([runs[0], other])

@@ -365,7 +365,7 @@ def test_what_is_missing_is_named_and_left_out(chromium, torn, records, tmp_path
 
 def test_statistics_over_stored_seeds_are_those_without_the_missing_ones(records, index):
     found = of(index, records, "digits", 50)
-    along = ("method", "seed", "step")
+    along = ("optimizer", "seed", "step")
 
     def arranged(seeds, statuses):
         values = {
@@ -438,7 +438,9 @@ def test_a_large_study_is_thinned_to_its_size():
     def panel(steps):
         shape = (3, 5, steps + 1)
         names = ("loss", "forecast_loss", "max_distance", "mean_distance", "pattern_change")
-        return xr.Dataset({name: (("method", "seed", "step"), np.zeros(shape)) for name in names})
+        return xr.Dataset(
+            {name: (("optimizer", "seed", "step"), np.zeros(shape)) for name in names}
+        )
 
     assert panels.stride([panel(100)] * 9) == 1
     many = [panel(1000)] * 15

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from helpers import residual_and_gradient, unit_inputs
 from inertial import (
     InvalidInput,
-    Network,
+    TwoLayerReLU,
     decompose,
     finite_gram,
     forecast,
@@ -52,14 +52,14 @@ def plain_run(network, x, y, method, seed, steps):
         moved = np.linalg.norm(w - w0, axis=1)
         flipped = np.mean((w @ x.T >= 0) != (w0 @ x.T >= 0))
         rows.append((0.5 * np.sum(residual**2), moved.max(), moved.mean(), flipped))
-        step = beta[t] * step - method.eta * (gradient + gamma[t] * (gradient - before))
+        step = beta[t] * step - method.constant[0] * (gradient + gamma[t] * (gradient - before))
         w, before = w + step, gradient
     return np.array(rows).T
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_training_is_the_plain_recursion(problem, method):
-    network = Network(70, 5)
+    network = TwoLayerReLU(70, 5)
     run = train(network, *problem, method, seed=2, steps=40, precision="float64")
     loss, largest, mean, flipped = plain_run(network, *problem, method, 2, 40)
     # Sums in another order, 40 steps of a contracting map: a few roundings.
@@ -80,7 +80,7 @@ def test_the_helper_gradient_is_automatic_differentiation(problem, rng):
 
 @pytest.mark.parametrize("neurons", [1, 4, 9, 16, 64])
 def test_tiles_change_nothing(problem, monkeypatch, neurons):
-    network = Network(22, 5)  # tiles of 4 and of 9 at most leave two neurons of padding
+    network = TwoLayerReLU(22, 5)  # tiles of 4 and of 9 at most leave two neurons of padding
     whole = train(network, *problem, nesterov(0.1, 0.8), seed=0, steps=30, precision="float64")
     monkeypatch.setattr(device, "_TILE_NEURONS", (1, neurons))
     tiled = train(
@@ -113,8 +113,10 @@ def test_the_inputs_own_span_changes_nothing(rng):
     inner = span(x)
     assert inner.x.shape == (25, 3)
     np.testing.assert_allclose(inner.x @ inner.basis.T, x, rtol=0, atol=1e-14)
-    run = train(Network(40, 8), x, y, heavy_ball(0.2, 0.8), seed=1, steps=30, precision="float64")
-    loss, largest, mean, flipped = plain_run(Network(40, 8), x, y, heavy_ball(0.2, 0.8), 1, 30)
+    run = train(
+        TwoLayerReLU(40, 8), x, y, heavy_ball(0.2, 0.8), seed=1, steps=30, precision="float64"
+    )
+    loss, largest, mean, flipped = plain_run(TwoLayerReLU(40, 8), x, y, heavy_ball(0.2, 0.8), 1, 30)
     np.testing.assert_allclose(run.loss, loss, rtol=1e-10)
     np.testing.assert_allclose(run.max_distance, largest, rtol=1e-10, atol=1e-14)
     np.testing.assert_allclose(run.mean_distance, mean, rtol=1e-10, atol=1e-14)
@@ -127,7 +129,7 @@ def test_a_span_that_saves_little_is_not_used(rng):
 
 
 def test_float32_follows_float64(problem):
-    arguments = (Network(500, 5), *problem, nesterov(0.1, 0.8))
+    arguments = (TwoLayerReLU(500, 5), *problem, nesterov(0.1, 0.8))
     single = train(*arguments, seed=0, steps=50)
     double = train(*arguments, seed=0, steps=50, precision="float64")
     # A step loses some 1e-7 of the residual, and the map contracts.
@@ -136,7 +138,8 @@ def test_float32_follows_float64(problem):
 
 def test_the_same_seed_gives_the_same_bits_and_another_does_not(problem):
     runs = [
-        train(Network(60, 5), *problem, nesterov(0.1, 0.8), seed=s, steps=90) for s in (4, 4, 5)
+        train(TwoLayerReLU(60, 5), *problem, nesterov(0.1, 0.8), seed=s, steps=90)
+        for s in (4, 4, 5)
     ]
     np.testing.assert_array_equal(runs[0].loss, runs[1].loss)
     assert (runs[0].loss != runs[2].loss).any()
@@ -144,17 +147,22 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(problem):
 
 def test_the_initial_residual_is_the_first_recorded_one(problem):
     run = train(
-        Network(60, 5), *problem, METHODS[0], seed=3, steps=1, precision="float64",
+        TwoLayerReLU(60, 5), *problem, METHODS[0], seed=3, steps=1, precision="float64",
         record_residual=True,
     )  # fmt: skip
-    expected = initial_residual(Network(60, 5), *problem, seed=3)
+    expected = initial_residual(TwoLayerReLU(60, 5), *problem, seed=3)
     np.testing.assert_array_equal(run.residual[0], expected)
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_divergence_ends_with_a_status_and_a_step(problem, precision):
     run = train(
-        Network(60, 5), *problem, heavy_ball(300.0, 0.9), seed=0, steps=500, precision=precision
+        TwoLayerReLU(60, 5),
+        *problem,
+        heavy_ball(300.0, 0.9),
+        seed=0,
+        steps=500,
+        precision=precision,
     )
     assert run.status == "diverged"
     assert run.diverged_at == run.steps[-1] < 500
@@ -165,7 +173,7 @@ def test_divergence_ends_with_a_status_and_a_step(problem, precision):
 
 def test_progress_counts_every_step_once(problem):
     seen = []
-    train(Network(30, 5), *problem, METHODS[0], seed=0, steps=130, progress=seen.append)
+    train(TwoLayerReLU(30, 5), *problem, METHODS[0], seed=0, steps=130, progress=seen.append)
     assert sum(seen) == 131
 
 
@@ -173,7 +181,7 @@ def median_gap(x, y, width, method, steps=60):
     """Median over seeds of the largest gap between the losses of network and linearisation."""
     gaps = []
     for seed in range(8):
-        network = Network(width, x.shape[1])
+        network = TwoLayerReLU(width, x.shape[1])
         w, _ = network.init(jax.random.key(seed))
         spectrum = decompose(finite_gram(x, np.asarray(w)))
         residual = initial_residual(network, x, y, seed=seed)
@@ -194,7 +202,7 @@ def test_the_stability_limit_holds_on_a_wide_network(problem):
     """Just below the limit the loss falls; just above it grows, as the theory says."""
     x, y = problem
     largest = decompose(infinite_gram(x)).eigenvalues[-1]
-    network = Network(20_000, 5)
+    network = TwoLayerReLU(20_000, 5)
     w, _ = network.init(jax.random.key(0))
     largest = decompose(finite_gram(x, np.asarray(w))).eigenvalues[-1]
     below = train(network, x, y, gradient_descent(1.9 / largest), seed=0, steps=60)
@@ -209,7 +217,7 @@ def test_the_stability_limit_holds_on_a_wide_network(problem):
 )
 def test_steps_that_make_no_sense_are_refused(problem, arguments, message):
     with pytest.raises(InvalidInput, match=message):
-        train(Network(5, 5), *problem, METHODS[0], seed=0, **arguments)
+        train(TwoLayerReLU(5, 5), *problem, METHODS[0], seed=0, **arguments)
 
 
 def test_snapshots_are_the_weights_of_exactly_the_steps_asked_for(problem):
@@ -217,12 +225,12 @@ def test_snapshots_are_the_weights_of_exactly_the_steps_asked_for(problem):
     x, y = problem
     asked, seen = [0, 1, 6, 7, 29, 40], {}
     run = train(
-        Network(70, 5), x, y, heavy_ball(0.2, 0.8), seed=2, steps=40, precision="float64",
+        TwoLayerReLU(70, 5), x, y, heavy_ball(0.2, 0.8), seed=2, steps=40, precision="float64",
         record_residual=True, snapshots=asked, observe=seen.__setitem__,
     )  # fmt: skip
     assert list(seen) == asked
     with jax.enable_x64(True):
-        _, a = Network(70, 5).init(jax.random.key(2), jnp.float64)
+        _, a = TwoLayerReLU(70, 5).init(jax.random.key(2), jnp.float64)
     for step, w in seen.items():
         residual, _ = residual_and_gradient(w, np.asarray(a), x, y)
         # The same products in another order.

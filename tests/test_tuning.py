@@ -17,6 +17,7 @@ from inertial import (
     steps_to,
     survey,
 )
+from inertial.linear.measure import Measure
 from inertial.method.rules import METHODS, RULES, choose, fastest, paper, quadratic
 from inertial.method.rules import wang_abernethy as wang
 
@@ -86,8 +87,8 @@ def test_the_quadratic_rule_has_the_rates_of_its_sources(condition):
 def test_wang_and_abernethys_momentum_is_the_square_of_their_rate(condition):
     extremes = ends(condition)
     method = wang("heavy_ball", extremes)
-    rate = 1 - np.sqrt(method.eta * extremes.smallest / 2)
-    assert method.eta * extremes.smallest <= 0.5
+    rate = 1 - np.sqrt(method.constant[0] * extremes.smallest / 2)
+    assert method.constant[0] * extremes.smallest <= 0.5
     spectrum = np.array([extremes.smallest / 2, extremes.smallest, extremes.largest])
     assert spectral_radius(method, spectrum) == pytest.approx(rate, abs=1e-7)
 
@@ -98,7 +99,7 @@ def test_the_forecast_rule_is_as_good_as_an_exhaustive_search(landscape, name):
     eigenvalues, weights = landscape.spectrum.eigenvalues, landscape.weights
     target = 0.01
     tuned = fastest(name, eigenvalues, weights, target)
-    count = steps_to(tuned, eigenvalues, weights, target)
+    count = steps_to(tuned, Measure(eigenvalues, weights), target)
     steps = np.arange(2 * count)
     settle = []
     for beta in [0.0] if name == "gradient_descent" else 1 - np.geomspace(0.01, 0.5, 25):
@@ -106,7 +107,7 @@ def test_the_forecast_rule_is_as_good_as_an_exhaustive_search(landscape, name):
         limit = 2 * (1 + beta) / (1 + 2 * gamma) / eigenvalues[-1]
         for share in np.linspace(0.1, 0.9, 33):
             make = nesterov if gamma else heavy_ball
-            loss = forecast_loss(make(share * limit, beta), eigenvalues, weights, steps)
+            loss = forecast_loss(make(share * limit, beta), Measure(eigenvalues, weights), steps)
             above = np.flatnonzero(loss > target * loss[0])
             settle.append(above[-1] + 1)
     # The rule's grid is 40 x 50; between its points lie at most a step or two.
@@ -116,7 +117,7 @@ def test_the_forecast_rule_is_as_good_as_an_exhaustive_search(landscape, name):
 def test_the_forecast_rule_keeps_its_margin(landscape):
     for name in METHODS:
         method = choose("forecast", name, landscape)
-        share = method.eta * landscape.extremes.largest / stability_limit(method)
+        share = method.constant[0] * landscape.extremes.largest / stability_limit(method)
         assert 0 < share <= 0.9 * (1 + 1e-12)
 
 
@@ -129,7 +130,7 @@ def test_the_forecast_rule_is_no_slower_than_what_was_published(condition, targe
 
     def settled(method):
         steps = np.arange(6000)
-        loss = forecast_loss(method, eigenvalues, weights, steps)
+        loss = forecast_loss(method, Measure(eigenvalues, weights), steps)
         return np.flatnonzero(loss > target * loss[0])[-1] + 1
 
     for name in METHODS:
@@ -158,8 +159,8 @@ def test_every_rule_on_one_spectrum_by_hand():
     }
     for (rule, name), (eta, beta) in expected.items():
         method = rule(name, extremes)
-        assert (method.eta, method.beta) == pytest.approx((eta, beta)), (rule, name)
-        assert method.gamma == (method.beta if name == "nesterov" else 0.0)
+        assert (method.constant[0], method.constant[1]) == pytest.approx((eta, beta)), (rule, name)
+        assert method.constant[2] == (method.constant[1] if name == "nesterov" else 0.0)
 
 
 def test_a_target_out_of_reach_gets_the_lowest_loss(monkeypatch):
@@ -169,11 +170,11 @@ def test_a_target_out_of_reach_gets_the_lowest_loss(monkeypatch):
     eigenvalues, weights = np.geomspace(1e-6, 1.0, 20), np.ones(20)
     ours = fastest("heavy_ball", eigenvalues, weights, 1e-9)
     last = np.array([29])
-    lowest = forecast_loss(ours, eigenvalues, weights, last)[0]
+    lowest = forecast_loss(ours, Measure(eigenvalues, weights), last)[0]
     for beta in (0.0, 0.5, 0.9, 0.99):
         for share in (0.2, 0.5, 0.9):
             other = heavy_ball(share * 2 * (1 + beta), beta)
-            assert lowest <= forecast_loss(other, eigenvalues, weights, last)[0] * 1.02
+            assert lowest <= forecast_loss(other, Measure(eigenvalues, weights), last)[0] * 1.02
 
 
 def test_merging_eigenvalues_changes_the_choice_little():
@@ -181,10 +182,10 @@ def test_merging_eigenvalues_changes_the_choice_little():
     eigenvalues = np.sort(np.concatenate([rng.uniform(1e-3, 1, 1500), [20.0, 300.0]]))
     weights = np.concatenate([rng.uniform(0, 1, 1500), [300.0, 2000.0]])
     method = fastest("nesterov", eigenvalues, weights, 0.05)
-    merged = steps_to(method, eigenvalues, weights, 0.05)
+    merged = steps_to(method, Measure(eigenvalues, weights), 0.05)
     few = np.concatenate([eigenvalues[:1500:4], eigenvalues[-2:]])
     mass = np.concatenate([weights[:1500].reshape(-1, 4).sum(axis=1), weights[-2:]])
-    exact = steps_to(fastest("nesterov", few, mass, 0.05), eigenvalues, weights, 0.05)
+    exact = steps_to(fastest("nesterov", few, mass, 0.05), Measure(eigenvalues, weights), 0.05)
     assert merged == pytest.approx(exact, rel=0.1)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from helpers import residual_and_gradient, unit_inputs
-from inertial import Network, decompose, finite_gram, gradient_descent, train
+from inertial import TwoLayerReLU, decompose, finite_gram, gradient_descent, train
 from inertial._checks import InvalidInput
 from inertial.method.flow import (
     gradient_flow,
@@ -31,7 +31,7 @@ FLOWS = [
 
 def started(rng, width=60, n=6):
     """Inputs, a network, its first weights and signs, and the kernel's spectrum there."""
-    x, network = unit_inputs(rng, n, 5), Network(width, 5)
+    x, network = unit_inputs(rng, n, 5), TwoLayerReLU(width, 5)
     with jax.enable_x64(True):
         w, a = map(np.asarray, network.init(jax.random.key(SEED), np.float64))
     return x, network, w, a, decompose(finite_gram(x, w))

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 import inertial
 from inertial.linear.landscape import Landscape, survey
+from inertial.linear.measure import Measure
 from inertial.method.modes import stability_limit
 from inertial.method.recursion import heavy_ball
 from inertial.method.rules import choose
@@ -83,7 +84,7 @@ def share_left(
         for j, eta in enumerate(scaled / values[-1]):
             method = heavy_ball(float(eta), float(1 - 10**-level))
             if eta * values[-1] < stability_limit(method):
-                loss = forecast_loss(method, values, weights, np.array([0, STEPS]))
+                loss = forecast_loss(method, Measure(values, weights), np.array([0, STEPS]))
                 found[i, j] = loss[1] / loss[0]
     return found
 
@@ -105,7 +106,7 @@ def draw_plane(
     box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.75, "linewidth": 0}
     for rule, (marker, label) in RULES.items():
         method = choose(rule, "heavy_ball", landscape, target=0.01)
-        place = method.eta * landscape.extremes.largest, -np.log10(1 - method.beta)
+        place = method.constant[0] * landscape.extremes.largest, -np.log10(1 - method.constant[1])
         style = {"color": "#d55e00", "markeredgecolor": "white", "clip_on": False, "zorder": 3}
         axes.plot(*place, marker, markersize=14 if marker == "*" else 9, **style)
         offset = {"xytext": (-9, 0), "textcoords": "offset points", "ha": "right", "va": "center"}
@@ -123,8 +124,8 @@ def draw_plane(
 def draw_runs(axes: Axes, arrays: xr.Dataset, theme: Theme) -> None:
     """Draw measured losses as bands and lines, forecasts dashed."""
     dashed = {"linestyle": (0, (3, 2)), "linewidth": 1.3}
-    for name, colour in zip(arrays.method.values, theme.methods, strict=True):
-        run = arrays.sel({"method": name})
+    for name, colour in zip(arrays.optimizer.values, theme.methods, strict=True):
+        run = arrays.sel({"optimizer": name})
         low, high = run.loss.min("seed"), run.loss.max("seed")
         axes.fill_between(run.step, low, high, color=colour, alpha=0.25, linewidth=0)
         label = STYLES[str(name)].label

@@ -6,6 +6,7 @@ from .linear.kernel import infinite_gram as infinite_gram
 from .linear.kernel import output_covariance as output_covariance
 from .linear.landscape import Landscape as Landscape
 from .linear.landscape import survey as survey
+from .linear.measure import Measure as Measure
 from .linear.spectrum import Extremes as Extremes
 from .linear.spectrum import Spectrum as Spectrum
 from .linear.spectrum import decompose as decompose
@@ -20,12 +21,16 @@ from .method.modes import amplification as amplification
 from .method.modes import roots as roots
 from .method.modes import spectral_radius as spectral_radius
 from .method.modes import stability_limit as stability_limit
-from .method.recursion import Method as Method
+from .method.recursion import Recursion as Recursion
+from .method.recursion import averaged as averaged
+from .method.recursion import chebyshev as chebyshev
 from .method.recursion import gradient_descent as gradient_descent
 from .method.recursion import heavy_ball as heavy_ball
 from .method.recursion import nesterov as nesterov
 from .method.recursion import nesterov_varying as nesterov_varying
-from .problem.model import Network as Network
+from .method.recursion import quasi_hyperbolic as quasi_hyperbolic
+from .method.recursion import triple_momentum as triple_momentum
+from .problem.model import TwoLayerReLU as TwoLayerReLU
 from .runs.advice import Advice as Advice
 from .runs.advice import tune as tune
 from .runs.comparison import Comparison as Comparison

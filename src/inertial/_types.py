@@ -4,7 +4,7 @@ n samples, d inputs, m neurons (the width), T recorded steps.  Arrays on the hos
 shapes are checked at run time under the tests only (jaxtyping with beartype).
 """
 
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from jaxtyping import Float
@@ -20,5 +20,3 @@ Gram: TypeAlias = Float[np.ndarray, "n n"]
 
 Eigenvalues: TypeAlias = Float[np.ndarray, "n"]
 """Eigenvalues in ascending order."""
-
-MethodName: TypeAlias = Literal["gradient_descent", "heavy_ball", "nesterov"]

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from cyclopts import Token
 
-    from inertial._types import MethodName
     from inertial.data import Data
 
 ROWS = 1_000
@@ -176,13 +175,15 @@ def compare(
         Print one JSON document instead of the table.
     """
     from inertial.commands import printing
-    from inertial.method.rules import METHODS
+    from inertial.method.recursion import FAMILIES, METHODS
     from inertial.runs.comparison import compare as run_comparison
     from inertial.runs.settings import Settings
     from inertial.view.figures import save_convergence
 
     settings = Settings(
-        methods=_methods(methods, METHODS),
+        methods=METHODS
+        if methods is None
+        else tuple(one_of("method", word, FAMILIES) for word in _split(methods)),
         width=width,
         seeds=_seeds(seeds),
         steps=steps,
@@ -537,15 +538,6 @@ def _study_file(file: Path | None) -> Path:
 def _split(values: tuple[str, ...]) -> tuple[str, ...]:
     """Words that were given apart or with commas between them."""
     return tuple(word for value in values for word in value.split(",") if word)
-
-
-def _methods(
-    values: tuple[str, ...] | None, known: "tuple[MethodName, ...]"
-) -> "tuple[MethodName, ...]":
-    """All methods if none are named, else those named."""
-    if values is None:
-        return known
-    return tuple(one_of("method", word, known) for word in _split(values))
 
 
 def _seeds(text: str) -> tuple[int, ...]:

@@ -79,11 +79,11 @@ def show_advice(advice: Advice, *, as_json: bool) -> None:
         f"\n{data.name}: n = {data.n:,}, d = {data.d:,}; eigenvalues {ends.smallest:.6g} to "
         f"{ends.largest:.6g}, condition number {ends.condition_number:.5g}"
     )
-    table = _table([entry.method.name for entry in advice.methods])
+    table = _table([entry.name for entry in advice.methods])
     for title, cell in (
         ("rule", lambda m: m.rule),
-        ("eta", lambda m: f"{m.method.eta:.5g}"),
-        ("beta", lambda m: f"{m.method.beta:.5g}"),
+        ("eta", lambda m: f"{m.method.constant[0]:.5g}"),
+        ("beta", lambda m: f"{m.method.constant[1]:.5g}"),
         ("spectral radius", lambda m: f"{m.spectral_radius:.6f}"),
         ("stability limit of eta", lambda m: f"{m.stability_limit:.5g}"),
         (f"steps to {100 * advice.target:g} %", lambda m: _count(m.steps_to)),
@@ -229,15 +229,14 @@ def check_spectrum_path(path: Path) -> None:
 
 def _recommendation(advice: Advice) -> str:
     best = advice.best
-    momentum = f", momentum {best.method.beta:.4g}" if best.method.beta else ""
+    eta, beta, _ = best.method.constant
+    momentum = f", momentum {beta:.4g}" if beta else ""
     plain = advice.of("gradient_descent")
     beside = (
-        f" (gradient descent: {_count(plain.steps_to)})"
-        if best.method.name != "gradient_descent"
-        else ""
+        f" (gradient descent: {_count(plain.steps_to)})" if best.name != "gradient_descent" else ""
     )
     return (
-        f"Use {_NAMES[best.method.name]} with eta {best.method.eta:.4g}{momentum}: "
+        f"Use {_NAMES[best.name]} with eta {eta:.4g}{momentum}: "
         f"{_count(best.steps_to)} steps to {advice.target:.3g} of the initial loss, forecast at "
         f"infinite width{beside}."
     )
@@ -257,11 +256,9 @@ def _advice_document(advice: Advice) -> dict[str, Any]:
         },
         "methods": [
             {
-                "method": entry.method.name,
+                "method": entry.name,
                 "rule": entry.rule,
-                "eta": entry.method.eta,
-                "beta": entry.method.beta,
-                "gamma": entry.method.gamma,
+                **dict(zip(("eta", "beta", "gamma"), entry.method.constant, strict=True)),
                 "spectral_radius": entry.spectral_radius,
                 "stability_limit": entry.stability_limit,
                 "steps_to": entry.steps_to,

@@ -9,6 +9,7 @@ from inertial._checks import InvalidInput
 from inertial._types import Gram, Inputs, Targets
 from inertial.data import Data, antiparallel_rows, parallel_rows
 from inertial.linear.kernel import infinite_gram, output_covariance
+from inertial.linear.measure import Measure, dense
 from inertial.linear.spectrum import Extremes, Spectrum, decompose, extremes
 
 _NAMED = 3
@@ -25,6 +26,11 @@ class Landscape:
     data: Data
     spectrum: Spectrum
     weights: Float[np.ndarray, "n"]
+
+    @property
+    def measure(self) -> Measure:
+        """The spectral measure of the expected residual."""
+        return dense(self.spectrum, self.weights)
 
     @property
     def extremes(self) -> Extremes:

@@ -81,7 +81,7 @@ class Spectrum:
     @property
     def extremes(self) -> Extremes:
         """Both ends of this spectrum."""
-        return _ends(self.eigenvalues)
+        return ends_of(self.eigenvalues)
 
 
 class _NotPositiveError(Exception):
@@ -110,17 +110,17 @@ def extremes(gram: Gram) -> Extremes:
     """
     size = gram.shape[0]
     if size < _DENSE_BELOW:
-        return _ends(scipy.linalg.eigvalsh(_finite(gram), check_finite=False))
+        return ends_of(scipy.linalg.eigvalsh(_finite(gram), check_finite=False))
     memory = np.empty_like(_finite(gram))
     try:
         largest, largest_error = _largest(gram, memory)
         smallest, smallest_error = _smallest(gram, memory)
     except (scipy.sparse.linalg.ArpackError, _NotPositiveError):
-        return _ends(scipy.linalg.eigvalsh(gram, check_finite=False))
+        return ends_of(scipy.linalg.eigvalsh(gram, check_finite=False))
     return Extremes(min(smallest, largest), largest, smallest_error, largest_error, size)
 
 
-def _ends(eigenvalues: Eigenvalues) -> Extremes:
+def ends_of(eigenvalues: Eigenvalues) -> Extremes:
     """Both ends of all eigenvalues, with the backward error of a decomposition as bound."""
     smallest, largest = float(eigenvalues[0]), float(eigenvalues[-1])
     error = len(eigenvalues) * float(np.finfo(np.float64).eps) * max(largest, -smallest)

@@ -19,7 +19,7 @@ from typing import Literal, TypedDict
 
 from inertial._checks import InvalidInput, one_of, positive, unit_interval, whole
 from inertial.method import recursion as methods
-from inertial.method.recursion import Method
+from inertial.method.recursion import Recursion
 
 Loss = Literal["half_sum", "sum", "half_mean", "mean"]
 """``1/2 sum r^2``, ``sum r^2``, ``1/(2n) sum r^2`` and ``1/n sum r^2`` over n residuals r."""
@@ -43,7 +43,7 @@ class TorchSGD(TypedDict):
     nesterov: bool
 
 
-def to_optax(method: Method, *, loss: Loss = "half_sum", rows: int | None = None) -> SGD:
+def to_optax(method: Recursion, *, loss: Loss = "half_sum", rows: int | None = None) -> SGD:
     """Keywords of ``optax.sgd`` that give the method's iterates.
 
     Parameters
@@ -61,33 +61,27 @@ def to_optax(method: Method, *, loss: Loss = "half_sum", rows: int | None = None
         If no setting of the library gives these iterates, or a mean comes without `rows`.
 
     """
-    if method.friction is not None:
-        raise InvalidInput(
-            "momentum t/(t + d) varies from step to step and these optimisers hold it constant; "
-            "give a method with constant momentum."
-        )
-    if method.gamma not in (0.0, method.beta):
-        raise InvalidInput(
-            f"gamma is {method.gamma}; the optimisers know 0 and beta = {method.beta} only."
-        )
-    if method.start == "copy" and method.gamma:
+    eta, beta, gamma = method.constant
+    if gamma not in (0.0, beta):
+        raise InvalidInput(f"gamma is {gamma}; the optimisers know 0 and beta = {beta} only.")
+    if method.start == "copy" and gamma:
         raise InvalidInput(
             "the method's start is 'copy' and the optimisers begin with a buffer of zero; give a "
             "method with start 'zero'."
         )
     return SGD(
-        learning_rate=method.eta / _scale(loss, rows),
-        momentum=method.beta,
-        nesterov=method.gamma > 0,
+        learning_rate=eta / _scale(loss, rows),
+        momentum=beta,
+        nesterov=gamma > 0,
     )
 
 
-def to_keras(method: Method, *, loss: Loss = "half_sum", rows: int | None = None) -> SGD:
+def to_keras(method: Recursion, *, loss: Loss = "half_sum", rows: int | None = None) -> SGD:
     """Keywords of ``keras.optimizers.SGD``; parameters and errors are those of `to_optax`."""
     return to_optax(method, loss=loss, rows=rows)
 
 
-def to_torch(method: Method, *, loss: Loss = "half_sum", rows: int | None = None) -> TorchSGD:
+def to_torch(method: Recursion, *, loss: Loss = "half_sum", rows: int | None = None) -> TorchSGD:
     """Keywords of ``torch.optim.SGD``; parameters and errors are those of `to_optax`.
 
     PyTorch's `dampening` stays at its default, 0.
@@ -98,7 +92,7 @@ def to_torch(method: Method, *, loss: Loss = "half_sum", rows: int | None = None
     )
 
 
-def snippet(method: Method) -> str:
+def snippet(method: Recursion) -> str:
     """Lines to copy for the three libraries, without the keywords that stand at their defaults."""
 
     def words(keywords: SGD | TorchSGD) -> str:
@@ -122,7 +116,7 @@ def from_sgd(
     nesterov: bool = False,
     loss: Loss = "half_sum",
     rows: int | None = None,
-) -> Method:
+) -> Recursion:
     """Return the method that an optimiser of optax, PyTorch or Keras runs.
 
     Parameters

@@ -9,8 +9,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from inertial._types import Eigenvalues
+from inertial.linear.measure import Measure
 from inertial.method.modes import amplification, companion
-from inertial.method.recursion import Method
+from inertial.method.recursion import Recursion
 
 _BLOCK = 2**21
 """Largest steps x modes array that is evaluated at once."""
@@ -41,19 +42,29 @@ _RECURSION_ENTRIES = 3 * 10**8
 
 
 def forecast_loss(
-    method: Method,
+    method: Recursion, measure: Measure, steps: Int[np.ndarray, "T"]
+) -> Float[np.ndarray, "T"]:
+    """Forecast ``1/2 sum_k weights_k a_t(lambda_k)^2`` at the given steps.
+
+    A mode of weight zero adds nothing, even where its factor overflows.
+    """
+    return _loss(method, *_filled(measure), steps)
+
+
+def _filled(measure: Measure) -> tuple[Eigenvalues, Float[np.ndarray, "n"]]:
+    """Nodes and weights without the modes of weight zero."""
+    there = measure.weights != 0
+    return measure.nodes[there], measure.weights[there]
+
+
+def _loss(
+    method: Recursion,
     eigenvalues: Eigenvalues,
     weights: Float[np.ndarray, "n"],
     steps: Int[np.ndarray, "T"],
 ) -> Float[np.ndarray, "T"]:
-    """Forecast ``1/2 sum_k weights_k a_t(lambda_k)^2`` at the given steps.
-
-    `weights` are the squared modal coordinates of the initial residual, or their expectation.  A
-    mode of weight zero adds nothing, even where its factor overflows.
-    """
-    eigenvalues, weights = eigenvalues[weights != 0], weights[weights != 0]
     loss = np.empty(len(steps))
-    rows = len(steps) if method.friction is not None else max(1, _BLOCK // max(1, len(eigenvalues)))
+    rows = len(steps) if method.steps is not None else max(1, _BLOCK // max(1, len(eigenvalues)))
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         for first in range(0, len(steps), rows):
             block = slice(first, first + rows)
@@ -62,9 +73,8 @@ def forecast_loss(
 
 
 def steps_to(
-    method: Method,
-    eigenvalues: Eigenvalues,
-    weights: Float[np.ndarray, "n"],
+    method: Recursion,
+    measure: Measure,
     fraction: float,
     *,
     limit: int = STEPS_LIMIT,
@@ -75,19 +85,20 @@ def steps_to(
     so every step is looked at, as far as some seconds go.  None if the step lies beyond `limit` or
     that.
     """
-    target = fraction * 0.5 * float(weights.sum())
-    eigenvalues, weights = eigenvalues[weights != 0], weights[weights != 0]
+    target = fraction * 0.5 * measure.total
+    eigenvalues, weights = _filled(measure)
     if fraction >= 1 or not len(eigenvalues):  # sums may round apart
         return 0
-    if method.beta == 0 and method.eta * eigenvalues.max() <= 2:
+    if method.steps is not None:
+        return _by_doubling(method, eigenvalues, weights, target, min(limit, method.steps))
+    eta, beta, _ = method.constant
+    if beta == 0 and eta * eigenvalues.max() <= 2:
         return _bisect(method, eigenvalues, weights, target, limit)
-    if method.friction is not None:
-        return _by_doubling(method, eigenvalues, weights, target, limit)
     return _by_blocks(method, eigenvalues, weights, target, limit)
 
 
 def _by_doubling(
-    method: Method,
+    method: Recursion,
     eigenvalues: Eigenvalues,
     weights: Float[np.ndarray, "n"],
     target: float,
@@ -98,7 +109,7 @@ def _by_doubling(
     first, count = 0, _FIRST
     while first <= limit:
         steps = np.arange(first, min(first + count, limit + 1))
-        loss = forecast_loss(method, eigenvalues, weights, steps)
+        loss = _loss(method, eigenvalues, weights, steps)
         reached = np.flatnonzero(loss <= target)
         if reached.size:
             return first + int(reached[0])
@@ -110,7 +121,7 @@ def _by_doubling(
 
 
 def _by_blocks(
-    method: Method,
+    method: Recursion,
     eigenvalues: Eigenvalues,
     weights: Float[np.ndarray, "n"],
     target: float,
@@ -128,7 +139,7 @@ def _by_blocks(
     limit = min(limit, _SEARCH_ENTRIES // n)
     length = max(_FIRST, _BLOCK // (4 * n))
     steps = np.arange(min(length, limit + 1))
-    loss = forecast_loss(method, eigenvalues, weights, steps)
+    loss = _loss(method, eigenvalues, weights, steps)
     if (reached := np.flatnonzero(loss <= target)).size:
         return int(reached[0])
     lowest, first, count = loss.min(), len(steps), 1
@@ -146,7 +157,7 @@ def _by_blocks(
             losses = (0.5 * squares + forms[1] @ (weights * here * change).T).T.ravel()
             near = np.flatnonzero(losses - _SLACK * squares.T.ravel() <= target)
         steps = first + near[first + near <= limit]
-        exact = forecast_loss(method, eigenvalues, weights, steps)
+        exact = _loss(method, eigenvalues, weights, steps)
         if (reached := np.flatnonzero(exact <= target)).size:
             return int(steps[reached[0]])
         lowest = min(lowest, losses.min())
@@ -158,7 +169,7 @@ def _by_blocks(
 
 
 def _block_forms(
-    method: Method, eigenvalues: Eigenvalues, length: int
+    method: Recursion, eigenvalues: Eigenvalues, length: int
 ) -> tuple[Float[np.ndarray, "j n"], Float[np.ndarray, "j n"], Float[np.ndarray, "j n"]]:
     """``P^2``, ``P V`` and ``V^2`` of `_by_blocks` for the steps of a block."""
     trace, determinant = companion(method, eigenvalues)
@@ -173,14 +184,14 @@ def _block_forms(
 
 
 def _bisect(
-    method: Method,
+    method: Recursion,
     eigenvalues: Eigenvalues,
     weights: Float[np.ndarray, "n"],
     target: float,
     limit: int,
 ) -> int | None:
     def reached(step: int) -> bool:
-        return bool(forecast_loss(method, eigenvalues, weights, np.array([step]))[0] <= target)
+        return bool(_loss(method, eigenvalues, weights, np.array([step]))[0] <= target)
 
     low, high = -1, 1
     while not reached(high):

@@ -33,7 +33,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from inertial._checks import InvalidInput, positive
-from inertial.method.recursion import Method
+from inertial.method.recursion import Recursion
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ def high_resolution_convex_nesterov(s: float) -> Flow:
     )
 
 
-def started_like(flow: Flow, method: Method) -> Flow:
+def started_like(flow: Flow, method: Recursion) -> Flow:
     r"""Return the flow with the velocity that makes a high-resolution flow accurate to O(s).
 
     .. math:: \dot w(0) = \frac{w_1 - w_0}{\sqrt s} + \frac{\sqrt s}{2} g_0
@@ -213,8 +213,8 @@ def started_like(flow: Flow, method: Method) -> Flow:
     (Derived: the Taylor expansion of the flow over the method's first step.)  About
     ``-sqrt(s)/2`` for heavy ball and ``-3 sqrt(s)/2`` for Nesterov from `zero`.
     """
-    _, gamma = method.coefficients(0, 1)
-    return replace(flow, initial_velocity=-float(np.sqrt(method.eta) * (0.5 + gamma[0])))
+    eta, _, gamma = method.coefficients(0, 1)
+    return replace(flow, initial_velocity=-float(np.sqrt(eta[0]) * (0.5 + gamma[0])))
 
 
 def strongly_convex_momentum(mu: float, s: float) -> float:

@@ -16,44 +16,45 @@ import numpy as np
 from jaxtyping import Complex, Float, Int
 
 from inertial._types import Eigenvalues
-from inertial.method.recursion import Method
+from inertial.method.recursion import Recursion
 
 _NEAR_ONE = 0.5
 """Ratio of real roots above which their power is taken through log1p, to keep its digits."""
 
 
 def companion(
-    method: Method, eigenvalues: Eigenvalues
+    method: Recursion, eigenvalues: Eigenvalues
 ) -> tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n"]]:
     """Trace T and determinant D of each mode's 2 x 2 companion matrix ``[[T, -D], [1, 0]]``."""
-    scaled = method.eta * eigenvalues
-    trace = 1 + method.beta - (1 + method.gamma) * scaled
-    return trace, method.beta - method.gamma * scaled
+    eta, beta, gamma = method.constant
+    scaled = eta * eigenvalues
+    return 1 + beta - (1 + gamma) * scaled, beta - gamma * scaled
 
 
-def roots(method: Method, eigenvalues: Eigenvalues) -> Complex[np.ndarray, "2 n"]:
-    """Both roots of ``z^2 - T z + D`` for every eigenvalue (limits, for varying momentum)."""
+def roots(method: Recursion, eigenvalues: Eigenvalues) -> Complex[np.ndarray, "2 n"]:
+    """Both roots of ``z^2 - T z + D`` for every eigenvalue, of a method with constants."""
     trace, _ = companion(method, eigenvalues)
     offset = np.sqrt(_discriminant(method, eigenvalues).astype(complex))
     return np.stack([trace + offset, trace - offset]) / 2
 
 
-def spectral_radius(method: Method, eigenvalues: Eigenvalues) -> float:
+def spectral_radius(method: Recursion, eigenvalues: Eigenvalues) -> float:
     """Largest modulus of a root over all modes: the asymptotic factor per step."""
     return float(np.abs(roots(method, eigenvalues)).max())
 
 
-def stability_limit(method: Method) -> float:
+def stability_limit(method: Recursion) -> float:
     """Bound on ``eta * lambda_max`` below which every mode decays: ``2(1+beta)/(1+2 gamma)``.
 
-    From ``|D| < 1`` and ``|T| < 1 + D`` at the largest eigenvalue; one formula for the whole family
-    with ``0 <= gamma <= beta``.
+    From ``|D| < 1`` and ``|T| < 1 + D`` at the largest eigenvalue; one formula for every
+    ``0 <= beta < 1`` and ``gamma >= 0``.  Of a schedule it is the smallest over its entries.
     """
-    return 2 * (1 + method.beta) / (1 + 2 * method.gamma)
+    beta, gamma = np.asarray(method.beta), np.asarray(method.gamma)
+    return float(np.min(2 * (1 + beta) / (1 + 2 * gamma)))
 
 
 def amplification(
-    method: Method, eigenvalues: Eigenvalues, steps: Int[np.ndarray, "T"]
+    method: Recursion, eigenvalues: Eigenvalues, steps: Int[np.ndarray, "T"]
 ) -> Float[np.ndarray, "T n"]:
     """Factor ``xi_t / xi_0`` of every mode at the given steps, each step directly.
 
@@ -75,12 +76,13 @@ def amplification(
         One row a step; infinite where an unstable mode overflows.
 
     """
-    if method.friction is not None:
+    if method.steps is not None:
         return _by_recursion(method, eigenvalues, steps)
-    if method.beta == 0:
-        return _powers(method.eta * eigenvalues, steps)
+    eta, beta, _ = method.constant
+    if beta == 0:
+        return _powers(eta * eigenvalues, steps)
     trace, determinant = companion(method, eigenvalues)
-    history = determinant if method.start == "copy" else np.full_like(trace, method.beta)
+    history = determinant if method.start == "copy" else np.full_like(trace, beta)
     factor = np.empty((len(steps), len(eigenvalues)))
     t = steps[:, None].astype(float)
     discriminant = _discriminant(method, eigenvalues)
@@ -113,15 +115,16 @@ def _powers(
     return factor
 
 
-def _discriminant(method: Method, eigenvalues: Eigenvalues) -> Float[np.ndarray, "n"]:
+def _discriminant(method: Recursion, eigenvalues: Eigenvalues) -> Float[np.ndarray, "n"]:
     """``T^2 - 4 D``, which with ``s = (1 - beta) + (1 + gamma) eta l`` is ``s^2 - 4 eta l``.
 
     The second form keeps the digits where ``1 - beta`` and ``eta l`` are small, the first where T
     and D are: there the second would be rounding alone, of either sign, also where D is 0.
     """
     trace, determinant = companion(method, eigenvalues)
-    scaled = method.eta * eigenvalues
-    distance = (1 - method.beta) + (1 + method.gamma) * scaled
+    eta, beta, gamma = method.constant
+    scaled = eta * eigenvalues
+    distance = (1 - beta) + (1 + gamma) * scaled
     return np.where(np.abs(trace) < 1, trace**2 - 4 * determinant, distance**2 - 4 * scaled)
 
 
@@ -168,19 +171,20 @@ def _geometric_sums(
 
 
 def _by_recursion(
-    method: Method, eigenvalues: Eigenvalues, steps: Int[np.ndarray, "T"]
+    method: Recursion, eigenvalues: Eigenvalues, steps: Int[np.ndarray, "T"]
 ) -> Float[np.ndarray, "T n"]:
     """Run the recursion mode by mode and keep the rows asked for."""
     last = int(steps.max())
-    beta, gamma = method.coefficients(0, last + 1)
-    scaled = method.eta * eigenvalues
+    eta, beta, gamma = method.coefficients(0, last)
     wanted = {int(t): np.flatnonzero(steps == t) for t in steps}
     factor = np.empty((len(steps), len(eigenvalues)))
-    residual, step, gradient = np.ones_like(scaled), np.zeros_like(scaled), np.zeros_like(scaled)
+    residual = np.ones(len(eigenvalues))
+    step, gradient = np.zeros_like(residual), np.zeros_like(residual)
     with np.errstate(over="ignore", invalid="ignore"):
-        for t in range(last + 1):
-            factor[wanted.get(t, [])] = residual
-            previous, gradient = gradient, scaled * residual
+        factor[wanted.get(0, [])] = residual
+        for t in range(last):
+            previous, gradient = gradient, eta[t] * eigenvalues * residual
             step = beta[t] * step - gradient - gamma[t] * (gradient - previous)
             residual = residual + step
+            factor[wanted.get(t + 1, [])] = residual
     return np.where(np.isnan(factor), np.inf, factor)

@@ -4,19 +4,26 @@ The published rules know the two ends of the spectrum only.  Real spectra have c
 1e5 and keep most of the loss in a few modes; `forecast` uses them all.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from jaxtyping import Float
 
 from inertial._checks import InvalidInput, fraction, one_of
-from inertial._types import Eigenvalues, MethodName
-from inertial.linear.landscape import Landscape
+from inertial.linear.measure import Measure
 from inertial.linear.spectrum import Extremes
 from inertial.method.curve import steps_to
 from inertial.method.modes import stability_limit
-from inertial.method.recursion import Method, gradient_descent, heavy_ball, nesterov
+from inertial.method.recursion import (
+    FAMILIES,
+    METHODS,
+    Recursion,
+    gradient_descent,
+    heavy_ball,
+    nesterov,
+)
 
 MARGIN = 0.9
 """Share of the stability limit that `forecast` uses: a finite network's kernel differs."""
@@ -30,30 +37,35 @@ _RACE_STEPS = 5_000
 _NODES = 400
 """Eigenvalues are merged into at most this many nodes while candidates are compared."""
 
-METHODS: tuple[MethodName, ...] = ("gradient_descent", "heavy_ball", "nesterov")
+Choice = Callable[[Measure, float], Recursion]
+"""From a measure and a target share to a method."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """A way to choose step size and momentum: where it comes from and which methods it defines."""
+    """A way to choose step size and momentum: where it comes from, and its choice by method."""
 
     key: str
     source: str
-    choose: Callable[[MethodName, Landscape, float], Method]
-    methods: tuple[MethodName, ...] = METHODS
+    choices: Mapping[str, Choice]
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The papers' methods that the rule defines."""
+        return tuple(name for name in METHODS if name in self.choices)
 
 
-def choose(rule: str, name: MethodName, landscape: Landscape, *, target: float = 0.01) -> Method:
-    """Tune the method `name` for a data set by the rule of that key.
+def choose(rule: str, name: str, measure: Measure, *, target: float = 0.01) -> Recursion:
+    """Tune the method `name` by the rule of that key.
 
     Parameters
     ----------
     rule
         A key of `RULES`.
     name
-        The method to tune.
-    landscape
-        The data set's spectrum and expected weights.
+        The method to tune, a key of `FAMILIES`.
+    measure
+        Spectral measure of the problem.
     target
         Share of the initial loss to reach; only `forecast` uses it.
 
@@ -64,76 +76,96 @@ def choose(rule: str, name: MethodName, landscape: Landscape, *, target: float =
 
     """
     fraction("target", target)
-    return defined(rule, (name,)).choose(name, landscape, target)
+    return defined(rule, (name,)).choices[name](measure, target)
 
 
 def defined(rule: str, names: Sequence[str]) -> Rule:
     """Return the rule of that key if it defines all methods in `names`; raise otherwise."""
     known = RULES[one_of("rule", rule, RULES)]
     for name in names:
-        if one_of("method", name, METHODS) not in known.methods:
+        if one_of("method", name, FAMILIES) not in known.choices:
             raise InvalidInput(
-                f"rule {rule!r} does not define {name}; choose among {', '.join(known.methods)} "
+                f"rule {rule!r} does not define {name}; choose among {', '.join(known.choices)} "
                 "with --methods, or another rule."
             )
     return known
 
 
-def paper(name: MethodName, ends: Extremes) -> Method:
-    r"""Table 1 and Theorem 1 of Liu, Pan and Tao (2022).
+def paper_gradient_descent(ends: Extremes) -> Recursion:
+    r"""Table 1 of Liu, Pan and Tao (2022): :math:`\eta = \Theta(1/\lambda_{max})`.
 
-    With :math:`\hat\lambda = \lambda_{max} + \lambda_{min}/4` and
-    :math:`\kappa = \tfrac{4}{3}\,\mathrm{cond} + \tfrac{1}{3}`: heavy ball takes
-    :math:`\eta = 1/\hat\lambda, \beta = (1 - 1/(2\sqrt\kappa))^2`; Nesterov
-    :math:`\eta = 1/(2\hat\lambda), \beta = (3\sqrt\kappa - 2)/(3\sqrt\kappa + 2)`; gradient descent
-    :math:`\eta = \Theta(1/\lambda_{max})`, whose open constant makes it :math:`1/\hat\lambda` here.
+    Its open constant makes it :math:`1/\hat\lambda` here, :math:`\hat\lambda = \lambda_{max} +
+    \lambda_{min}/4`.
     """
-    bound = ends.largest + ends.smallest / 4
-    root = np.sqrt(4 / 3 * ends.condition_number + 1 / 3)
-    if name == "gradient_descent":
-        return gradient_descent(1 / bound)
-    if name == "heavy_ball":
-        return heavy_ball(1 / bound, float((1 - 1 / (2 * root)) ** 2))
-    return nesterov(1 / (2 * bound), float((3 * root - 2) / (3 * root + 2)))
+    return gradient_descent(1 / _upper(ends))
 
 
-def quadratic(name: MethodName, ends: Extremes) -> Method:
-    r"""Best asymptotic rate on quadratics with these two ends (Polyak 1964; Lessard et al. 2016).
+def paper_heavy_ball(ends: Extremes) -> Recursion:
+    r"""Table 1 of Liu, Pan and Tao (2022) for heavy ball.
 
-    Gradient descent :math:`2/(\mu + L)`; heavy ball :math:`\eta = 4/(\sqrt L + \sqrt\mu)^2,
-    \beta = ((\sqrt\kappa - 1)/(\sqrt\kappa + 1))^2`; Nesterov :math:`\eta = 4/(3L + \mu),
-    \beta = (\sqrt{3\kappa+1} - 2)/(\sqrt{3\kappa+1} + 2)`.
+    :math:`\eta = 1/\hat\lambda, \beta = (1 - 1/(2\sqrt\kappa))^2` with :math:`\hat\lambda =
+    \lambda_{max} + \lambda_{min}/4` and :math:`\kappa = \tfrac{4}{3} \mathrm{cond} + \tfrac{1}{3}`.
     """
-    mu, largest = ends.smallest, ends.largest
-    if name == "gradient_descent":
-        return gradient_descent(2 / (mu + largest))
-    if name == "heavy_ball":
-        low, high = np.sqrt(mu), np.sqrt(largest)
-        return heavy_ball(float(4 / (high + low) ** 2), float(((high - low) / (high + low)) ** 2))
+    return heavy_ball(1 / _upper(ends), float((1 - 1 / (2 * _root(ends))) ** 2))
+
+
+def paper_nesterov(ends: Extremes) -> Recursion:
+    r"""Theorem 1 of Liu, Pan and Tao (2022) for Nesterov's method.
+
+    :math:`\eta = 1/(2\hat\lambda), \beta = (3\sqrt\kappa - 2)/(3\sqrt\kappa + 2)`, with the
+    numbers of `paper_heavy_ball`.
+    """
+    root = _root(ends)
+    return nesterov(1 / (2 * _upper(ends)), float((3 * root - 2) / (3 * root + 2)))
+
+
+def _upper(ends: Extremes) -> float:
+    return ends.largest + ends.smallest / 4
+
+
+def _root(ends: Extremes) -> float:
+    return float(np.sqrt(4 / 3 * ends.condition_number + 1 / 3))
+
+
+def quadratic_gradient_descent(ends: Extremes) -> Recursion:
+    r"""Best rate of gradient descent on quadratics with these ends: :math:`2/(\mu + L)`."""
+    return gradient_descent(2 / (ends.smallest + ends.largest))
+
+
+def quadratic_heavy_ball(ends: Extremes) -> Recursion:
+    r"""Best rate of heavy ball on quadratics with these ends (Polyak 1964).
+
+    :math:`\eta = 4/(\sqrt L + \sqrt\mu)^2, \beta = ((\sqrt\kappa - 1)/(\sqrt\kappa + 1))^2`.
+    """
+    low, high = np.sqrt(ends.smallest), np.sqrt(ends.largest)
+    return heavy_ball(float(4 / (high + low) ** 2), float(((high - low) / (high + low)) ** 2))
+
+
+def quadratic_nesterov(ends: Extremes) -> Recursion:
+    r"""Best rate of Nesterov's method on quadratics (Lessard, Recht and Packard 2016, Table 1).
+
+    :math:`\eta = 4/(3L + \mu), \beta = (\sqrt{3\kappa+1} - 2)/(\sqrt{3\kappa+1} + 2)`.
+    """
     root = np.sqrt(3 * ends.condition_number + 1)
-    return nesterov(4 / (3 * largest + mu), float((root - 2) / (root + 2)))
+    return nesterov(4 / (3 * ends.largest + ends.smallest), float((root - 2) / (root + 2)))
 
 
-def wang_abernethy(name: MethodName, ends: Extremes) -> Method:
-    r"""Theorems 1 and 2 of Wang and Abernethy (2020), for gradient descent and heavy ball.
+def wang_gradient_descent(ends: Extremes) -> Recursion:
+    r"""Theorem 1 of Wang and Abernethy (2020): :math:`\eta = O(\lambda_{min}/n^2)`, constant 1."""
+    return gradient_descent(ends.smallest / ends.size**2)
+
+
+def wang_heavy_ball(ends: Extremes) -> Recursion:
+    r"""Theorem 2 of Wang and Abernethy (2020).
 
     :math:`\eta = O(\lambda_{min}/n^2)`, whose open constant is set to 1 here, and
     :math:`\beta = (1 - \sqrt{\eta\lambda_{min}/2})^2`.
     """
     eta = ends.smallest / ends.size**2
-    if name == "gradient_descent":
-        return gradient_descent(eta)
     return heavy_ball(eta, float((1 - np.sqrt(eta * ends.smallest / 2)) ** 2))
 
 
-def fastest(
-    name: MethodName,
-    eigenvalues: Eigenvalues,
-    weights: Float[np.ndarray, "n"],
-    target: float,
-    *,
-    margin: float = MARGIN,
-) -> Method:
+def fastest(name: str, measure: Measure, target: float, *, margin: float = MARGIN) -> Recursion:
     """Step size and momentum with the fewest forecast steps to a target loss.
 
     Candidates on a grid of momentum and share of the stability limit (at most `margin`), and the
@@ -145,72 +177,52 @@ def fastest(
     Parameters
     ----------
     name
-        The method to tune.
-    eigenvalues, weights
-        Spectrum in ascending order and expected squared modal coordinates, shape (n,).
+        The method to tune, a key of `FAMILIES`.
+    measure
+        Spectral measure of the problem.
     target
         Share of the initial loss, in (0, 1).
     margin
         Largest share of the stability limit.
 
     """
-    nodes, mass = _merge(eigenvalues, weights)
-    ends = Extremes(float(eigenvalues[0]), float(eigenvalues[-1]), 0.0, 0.0, len(eigenvalues))
-    published = [rule(name, ends) for rule in (paper, quadratic)]
-    candidates = _candidates(name, ends.largest, margin) + [
-        method
-        for method in published
-        if method.eta * ends.largest <= margin * stability_limit(method)
-    ]
+    few, ends = measure.merged(_NODES), measure.ends
+    candidates = _candidates(name, ends.largest, margin)
+    for table in (_PAPER, _QUADRATIC):
+        if name in table:
+            method = table[name](ends)
+            if method.constant[0] * ends.largest <= margin * stability_limit(method):
+                candidates.append(method)
     if name == "gradient_descent":
-        return min(candidates, key=lambda m: (steps_to(m, nodes, mass, target) or np.inf, -m.eta))
-    return candidates[_race(candidates, nodes, mass, target)]
+        return min(candidates, key=lambda m: (steps_to(m, few, target) or np.inf, -m.constant[0]))
+    return candidates[_race(candidates, few.nodes, few.weights, target)]
 
 
-def _candidates(name: MethodName, largest: float, margin: float) -> list[Method]:
+def _candidates(name: str, largest: float, margin: float) -> list[Recursion]:
     """Methods on the grid; momentum is even up to 1/2, beyond that its distance from 1 shrinks."""
+    make, shares = FAMILIES[name], margin * np.linspace(0.02, 1, 50)
     if name == "gradient_descent":
-        return [gradient_descent(float(2 * share / largest)) for share in _shares(margin)]
+        return [make(float(2 * share / largest), 0.0) for share in shares]
     momenta = [*np.linspace(0, 0.5, 10, endpoint=False), *(1 - np.geomspace(0.5, 5e-4, 40))]
-    make = nesterov if name == "nesterov" else heavy_ball
     tuned = []
     for beta in momenta:
-        limit = stability_limit(make(1.0, float(beta))) / largest
-        tuned += [make(float(share * limit), float(beta)) for share in _shares(margin)]
+        unit = make(1.0, float(beta))
+        # The step of the recursion may be a multiple of what the family calls its step.
+        limit = stability_limit(unit) / largest / unit.constant[0]
+        tuned += [make(float(share * limit), float(beta)) for share in shares]
     return tuned
 
 
-def _shares(margin: float) -> Float[np.ndarray, "50"]:
-    return margin * np.linspace(0.02, 1, 50)
-
-
-def _merge(
-    eigenvalues: Eigenvalues, weights: Float[np.ndarray, "n"]
-) -> tuple[Float[np.ndarray, "k"], Float[np.ndarray, "k"]]:
-    """Merge eigenvalues within bins of equal ratio, each at its weighted mean."""
-    if len(eigenvalues) <= _NODES:
-        return eigenvalues, weights
-    largest = eigenvalues[-1]
-    edges = np.geomspace(max(eigenvalues[0], 1e-9 * largest), largest, _NODES)
-    bins = np.searchsorted(edges, eigenvalues)
-    mass = np.bincount(bins, weights)
-    filled = mass > 0
-    nodes = np.bincount(bins, weights * eigenvalues)[filled] / mass[filled]
-    # The stability limit belongs to the largest eigenvalue itself.
-    nodes[-1] = largest
-    return nodes, mass[filled]
-
-
 def _race(
-    candidates: Sequence[Method],
+    candidates: Sequence[Recursion],
     nodes: Float[np.ndarray, "k"],
     mass: Float[np.ndarray, "k"],
     target: float,
 ) -> int:
     """Run every candidate on every node; return the one that reaches the target and stays."""
     eta, beta, gamma = (
-        np.array([getattr(method, name) for method in candidates])
-        for name in ("eta", "beta", "gamma")
+        np.array(coefficients)
+        for coefficients in zip(*(method.constant for method in candidates), strict=True)
     )
     scaled = eta[:, None] * nodes
     residual, step, gradient = np.ones_like(scaled), np.zeros_like(scaled), np.zeros_like(scaled)
@@ -230,31 +242,40 @@ def _race(
     return int(np.argmin(loss))
 
 
+_PAPER = {
+    "gradient_descent": paper_gradient_descent,
+    "heavy_ball": paper_heavy_ball,
+    "nesterov": paper_nesterov,
+}
+_QUADRATIC = {
+    "gradient_descent": quadratic_gradient_descent,
+    "heavy_ball": quadratic_heavy_ball,
+    "nesterov": quadratic_nesterov,
+}
+_WANG = {"gradient_descent": wang_gradient_descent, "heavy_ball": wang_heavy_ball}
+
+
+def _by_ends(table: Mapping[str, Callable[[Extremes], Recursion]]) -> dict[str, Choice]:
+    def reading(tune: Callable[[Extremes], Recursion]) -> Choice:
+        return lambda measure, _target: tune(measure.ends)
+
+    return {name: reading(tune) for name, tune in table.items()}
+
+
 RULES: dict[str, Rule] = {
     rule.key: rule
     for rule in (
-        Rule(
-            "paper",
-            "Liu, Pan and Tao (2022), Table 1",
-            lambda name, landscape, _: paper(name, landscape.extremes),
-        ),
+        Rule("paper", "Liu, Pan and Tao (2022), Table 1", _by_ends(_PAPER)),
         Rule(
             "quadratic",
             "Polyak (1964); Lessard, Recht and Packard (2016), Table 1",
-            lambda name, landscape, _: quadratic(name, landscape.extremes),
+            _by_ends(_QUADRATIC),
         ),
-        Rule(
-            "wang2020",
-            "Wang and Abernethy (2020), Theorems 1 and 2",
-            lambda name, landscape, _: wang_abernethy(name, landscape.extremes),
-            ("gradient_descent", "heavy_ball"),
-        ),
+        Rule("wang2020", "Wang and Abernethy (2020), Theorems 1 and 2", _by_ends(_WANG)),
         Rule(
             "forecast",
             "this project: fewest forecast steps on the whole spectrum",
-            lambda name, landscape, target: fastest(
-                name, landscape.spectrum.eigenvalues, landscape.weights, target
-            ),
+            {name: partial(fastest, name) for name in FAMILIES},
         ),
     )
 }

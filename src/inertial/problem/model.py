@@ -18,7 +18,7 @@ from inertial._checks import whole
 
 
 @dataclass(frozen=True)
-class Network:
+class TwoLayerReLU:
     """Widths of the network: `width` neurons m on `inputs` input coordinates d.
 
     Raises

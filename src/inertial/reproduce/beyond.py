@@ -4,10 +4,9 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from inertial._types import MethodName
 from inertial.linear.spectrum import Extremes
 from inertial.method.modes import spectral_radius, stability_limit
-from inertial.method.recursion import Method, heavy_ball, nesterov
+from inertial.method.recursion import Recursion, heavy_ball, nesterov
 from inertial.method.rules import RULES
 from inertial.reproduce.item import Claim, Item, Scale, known, of_data, slope_of_log
 from inertial.reproduce.liu2022 import width_study
@@ -15,7 +14,7 @@ from inertial.runs.config import DataSet
 from inertial.runs.execution import prepare, tuned
 from inertial.runs.measures import forecast_error
 
-MOMENTUM: tuple[MethodName, ...] = ("heavy_ball", "nesterov")
+MOMENTUM: tuple[str, ...] = ("heavy_ball", "nesterov")
 
 _ETAS = np.linspace(0.05, 4.0, 120)
 """Step sizes of the phase diagram, times the largest eigenvalue."""
@@ -42,7 +41,7 @@ def phase(data: tuple[DataSet, ...], _scale: Scale) -> xr.Dataset:
             [[_point(item, rule, m, ends.largest) for rule in _RULES] for m in MOMENTUM]
         )
     points = np.array(tuned_at)
-    along = ("data", "method")
+    along = ("data", "optimizer")
     return xr.Dataset(
         {
             "radius": ((*along, "beta", "eta"), np.array(radius)),
@@ -54,7 +53,7 @@ def phase(data: tuple[DataSet, ...], _scale: Scale) -> xr.Dataset:
         },
         coords={
             "data": names,
-            "method": list(MOMENTUM),
+            "optimizer": list(MOMENTUM),
             "beta": _BETAS,
             "eta": _ETAS,
             "rule": list(_RULES),
@@ -68,7 +67,7 @@ def phase_claims(result: xr.Dataset) -> list[Claim]:
     claims = []
     for name in (str(value) for value in result.data.values):
         for method in MOMENTUM:
-            part = result.sel({"data": name, "method": method})
+            part = result.sel({"data": name, "optimizer": method})
             inside = part.eta < part.limit
             agree = ((part.radius < 1) == inside).transpose("beta", "eta").values
             claims.append(
@@ -93,11 +92,11 @@ def phase_claims(result: xr.Dataset) -> list[Claim]:
     return claims
 
 
-def _method(name: MethodName, eta: float, beta: float) -> Method:
+def _method(name: str, eta: float, beta: float) -> Recursion:
     return (heavy_ball if name == "heavy_ball" else nesterov)(eta, beta)
 
 
-def _radii(name: MethodName, ends: Extremes) -> Float[np.ndarray, "b e"]:
+def _radii(name: str, ends: Extremes) -> Float[np.ndarray, "b e"]:
     """Spectral radius on the grid: along the spectrum it falls, then rises, so its ends decide."""
     scaled = np.array([ends.smallest, ends.largest]) / ends.largest
     rows = [
@@ -106,20 +105,19 @@ def _radii(name: MethodName, ends: Extremes) -> Float[np.ndarray, "b e"]:
     return np.array(rows)
 
 
-def _point(
-    item: DataSet, rule: str, name: MethodName, largest: float
-) -> tuple[float, float, float]:
+def _point(item: DataSet, rule: str, name: str, largest: float) -> tuple[float, float, float]:
     """Where a rule puts a method, and its radius there."""
     method = tuned(item, rule, name, _TARGET)
     values = prepare(item).landscape.spectrum.eigenvalues
-    return method.eta * largest, method.beta, spectral_radius(method, values)
+    eta, beta, _ = method.constant
+    return eta * largest, beta, spectral_radius(method, values)
 
 
 def forecast_claims(result: xr.Dataset) -> list[Claim]:
     """Check that the error falls with the width."""
     claims = []
     whole = forecast_error(result).where(result.loss.notnull().all("step"))
-    error = whole.sel({"method": "nesterov"}).mean("seed", skipna=False)
+    error = whole.sel({"optimizer": "nesterov"}).mean("seed", skipna=False)
     for name in (str(value) for value in result.data.values):
         values = error.sel(data=name).values
         slope = slope_of_log(np.log(result.width.values), values)

@@ -49,8 +49,11 @@ def illustration(data: tuple[DataSet, ...], _scale: Scale) -> xr.Dataset:
     steps = np.unique(np.geomspace(1, 40 * slow / np.sqrt(eta), 2000).astype(int))
     damping = 1 - 2 * np.sqrt(ends.smallest / 2 * eta)
     methods = {"heavy_ball_flow": heavy_ball(eta, float(damping))}
-    methods |= {f"nesterov_flow, d = {d:g}": nesterov_varying(eta, d) for d in FRICTIONS}
-    discrete = {k: forecast_loss(m, values, weights, steps) for k, m in methods.items()}
+    methods |= {
+        f"nesterov_flow, d = {d:g}": nesterov_varying(eta, d, steps=int(steps[-1]))
+        for d in FRICTIONS
+    }
+    discrete = {k: forecast_loss(m, landscape.measure, steps) for k, m in methods.items()}
     provenance = landscape.data.provenance
     return xr.Dataset(
         {

@@ -9,7 +9,7 @@ import xarray as xr
 from jaxtyping import Float
 
 from inertial.method.curve import steps_to
-from inertial.method.rules import wang_abernethy
+from inertial.method.rules import choose
 from inertial.reproduce.item import (
     BISECTED,
     Claim,
@@ -129,17 +129,11 @@ def iterations(data: tuple[DataSet, ...], _scale: Scale) -> xr.Dataset:
     for item in data:
         landscape = prepare(item).landscape
         ends, provenance = landscape.extremes, landscape.data.provenance
-        plain, momentum = (wang_abernethy(m, ends) for m in ("gradient_descent", "heavy_ball"))
-        alpha = plain.eta * ends.smallest / 2
+        plain, momentum = (choose("wang2020", name, landscape.measure) for name in _LIMITS)
+        alpha = plain.constant[0] * ends.smallest / 2
         counts = [
-            steps_to(
-                method,
-                landscape.spectrum.eigenvalues,
-                landscape.weights,
-                _REDUCTION**2,
-                limit=_LIMITS[method.name],
-            )
-            for method in (plain, momentum)
+            steps_to(method, landscape.measure, _REDUCTION**2, limit=limit)
+            for method, limit in zip((plain, momentum), _LIMITS.values(), strict=True)
         ]
         names.append(provenance.name)
         bounds = (

@@ -13,7 +13,8 @@ from jaxtyping import Float
 
 from inertial.method.curve import STEPS_LIMIT, steps_to
 from inertial.method.modes import spectral_radius
-from inertial.method.rules import METHODS, paper
+from inertial.method.recursion import METHODS
+from inertial.method.rules import choose
 from inertial.reproduce.item import (
     BISECTED,
     Claim,
@@ -60,7 +61,7 @@ def figure2_claims(result: xr.Dataset) -> list[Claim]:
     when = f"mean loss over the last {count} steps" if count > 1 else "last loss"
     for name in _names(result):
         loss = result.loss.sel(data=name).isel(width=0)
-        end = {str(m): last_mean(loss.sel({"method": m}), count).values for m in METHODS}
+        end = {str(m): last_mean(loss.sel({"optimizer": m}), count).values for m in METHODS}
         first = float(loss.isel(step=0).mean())
         words = ", ".join(f"{m} {end[m].mean() / first:.2g}" for m in METHODS)
         measured = f"share of the first loss: {words}"
@@ -87,7 +88,7 @@ def width_claims(variable: str, words: str) -> Callable[[xr.Dataset], list[Claim
     def claims(result: xr.Dataset) -> list[Claim]:
         made = []
         for name in _names(result):
-            whole = result[variable].sel({"data": name, "method": "nesterov"})
+            whole = result[variable].sel({"data": name, "optimizer": "nesterov"})
             highest = whole.max("step", skipna=False)
             by_seed = highest.transpose("seed", "width").values
             widths = result.width.values
@@ -116,7 +117,7 @@ def method_claims(variable: str, words: str) -> Callable[[xr.Dataset], list[Clai
         made = []
         for name in _names(result):
             highest = result[variable].sel(data=name).isel(width=0).max("step", skipna=False)
-            top = {str(m): highest.sel({"method": m}).values for m in METHODS}
+            top = {str(m): highest.sel({"optimizer": m}).values for m in METHODS}
             measured = ", ".join(f"{m} {top[m].mean():.3g}" for m in METHODS)
             plain = top["gradient_descent"]
             for other, title in (("nesterov", "Nesterov"), ("heavy_ball", "heavy ball")):
@@ -158,16 +159,15 @@ def table1(data: tuple[DataSet, ...], _scale: Scale) -> xr.Dataset:
             "nesterov": 1 - 1 / (2 * root),
         }
         for name in METHODS:
-            method = paper(name, ends)
-            values, weights = landscape.spectrum.eigenvalues, landscape.weights
+            method = choose("paper", name, landscape.measure)
             limit = BISECTED if name == "gradient_descent" else STEPS_LIMIT
             row = {
-                "eta": method.eta,
-                "beta": method.beta,
-                "radius": spectral_radius(method, values),
+                "eta": method.constant[0],
+                "beta": method.constant[1],
+                "radius": spectral_radius(method, landscape.measure.nodes),
                 "claimed": float(claimed[name]),
                 **{
-                    f"steps_{target:g}": steps_to(method, values, weights, target, limit=limit)
+                    f"steps_{target:g}": steps_to(method, landscape.measure, target, limit=limit)
                     or np.nan
                     for target in _TARGETS
                 },
@@ -175,11 +175,11 @@ def table1(data: tuple[DataSet, ...], _scale: Scale) -> xr.Dataset:
             for key, value in row.items():
                 rows.setdefault(key, []).append(float(value))
     shape = (len(data), len(METHODS))
-    variables = {k: (("data", "method"), np.array(v).reshape(shape)) for k, v in rows.items()}
+    variables = {k: (("data", "optimizer"), np.array(v).reshape(shape)) for k, v in rows.items()}
     n, d, smallest, largest = (("data", np.array(column)) for column in zip(*sizes, strict=True))
     return xr.Dataset(
         {**variables, "n": n, "d": d, "lambda_min": smallest, "lambda_max": largest},
-        coords={"data": names, "method": list(METHODS)},
+        coords={"data": names, "optimizer": list(METHODS)},
         attrs={"rule": "paper"},
     )
 
@@ -190,7 +190,9 @@ def table1_claims(result: xr.Dataset) -> list[Claim]:
     for name in _names(result):
         row = result.sel(data=name)
         for method in ("heavy_ball", "nesterov"):
-            exact, claimed = (float(row[k].sel({"method": method})) for k in ("radius", "claimed"))
+            exact, claimed = (
+                float(row[k].sel({"optimizer": method})) for k in ("radius", "claimed")
+            )
             claims.append(
                 of_data(
                     f"{method}: the factor per step of the linearised network is at most the "
@@ -200,7 +202,7 @@ def table1_claims(result: xr.Dataset) -> list[Claim]:
                     f"1 - factor: exact {1 - exact:.3g}, claimed {1 - claimed:.3g}",
                 )
             )
-        steps = {m: float(row["steps_0.01"].sel({"method": m})) for m in METHODS}
+        steps = {m: float(row["steps_0.01"].sel({"optimizer": m})) for m in METHODS}
         plain, nesterov = steps["gradient_descent"], steps["nesterov"]
         claims.append(
             of_data(

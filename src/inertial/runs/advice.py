@@ -4,10 +4,10 @@ import math
 from dataclasses import dataclass
 
 from inertial._checks import fraction, one_of
-from inertial._types import Eigenvalues, MethodName
+from inertial._types import Eigenvalues
 from inertial.data import Data, Provenance
 from inertial.method.curve import steps_to
-from inertial.method.recursion import Method
+from inertial.method.recursion import Recursion
 from inertial.method.modes import spectral_radius, stability_limit
 from inertial.method.rules import RULES, choose
 from inertial.linear.landscape import survey
@@ -22,7 +22,8 @@ class MethodAdvice:
     the forecast number of steps to the target, None if beyond the search limit.
     """
 
-    method: Method
+    name: str
+    method: Recursion
     rule: str
     spectral_radius: float
     stability_limit: float
@@ -47,9 +48,17 @@ class Advice:
             key=lambda m: (math.inf if m.steps_to is None else m.steps_to, m.spectral_radius),
         )
 
-    def of(self, name: MethodName) -> MethodAdvice:
-        """Return the entry of a method by name."""
-        return next(entry for entry in self.methods if entry.method.name == name)
+    def of(self, name: str) -> MethodAdvice:
+        """Return the entry of a method by name.
+
+        Raises
+        ------
+        InvalidInput
+            If the rule defines no such method.
+
+        """
+        entries = {entry.name: entry for entry in self.methods}
+        return entries[one_of("method", name, entries)]
 
 
 def tune(data: Data, rule: str = "forecast", *, target: float = 0.01) -> Advice:
@@ -73,17 +82,18 @@ def tune(data: Data, rule: str = "forecast", *, target: float = 0.01) -> Advice:
     names = RULES[one_of("rule", rule, RULES)].methods
     fraction("target", target)
     landscape = survey(data)
-    eigenvalues = landscape.spectrum.eigenvalues
+    eigenvalues, measure = landscape.spectrum.eigenvalues, landscape.measure
     entries = []
     for name in names:
-        method = choose(rule, name, landscape, target=target)
+        method = choose(rule, name, measure, target=target)
         entries.append(
             MethodAdvice(
+                name,
                 method,
                 rule,
                 spectral_radius(method, eigenvalues),
                 stability_limit(method) / landscape.extremes.largest,
-                steps_to(method, eigenvalues, landscape.weights, target),
+                steps_to(method, measure, target),
             )
         )
     return Advice(data.provenance, eigenvalues, landscape.extremes, target, tuple(entries))

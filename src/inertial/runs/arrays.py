@@ -1,6 +1,6 @@
 """The arrays of a comparison: every run with its forecast and flows, over method, seed and step."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from inertial.runs.settings import COMPANIONS, Settings
 from inertial.data import Provenance
-from inertial.method.recursion import Method
+from inertial.method.recursion import Recursion
 from inertial.simulate.trajectory import Trajectory
 from inertial.linear.landscape import Landscape
 
@@ -28,7 +28,7 @@ class Pair:
 def dataset(
     runs: Sequence[Sequence[Pair]],
     landscape: Landscape,
-    methods: Sequence[Method],
+    methods: Mapping[str, Recursion],
     settings: Settings,
 ) -> xr.Dataset:
     """All records over (method, seed, step); NaN after a divergence, which `status` names."""
@@ -38,7 +38,7 @@ def dataset(
         rows = [[_pad(read(pair), length) for pair in row] for row in runs]
         return np.array(rows)
 
-    along = ("method", "seed", "step")
+    along = ("optimizer", "seed", "step")
     variables: dict[str, tuple[tuple[str, ...], Any, dict[str, str]]] = {
         "loss": (along, stack(lambda p: p.measured.loss), {"long_name": "1/2 |f - y|^2"}),
         "max_distance": (
@@ -105,13 +105,13 @@ def dataset(
         )
         limits = np.array([COMPANIONS[key].method for key in settings.flows], dtype=object)
         variables["flow_method"] = (("flow",), limits, {"long_name": "method it is a limit of"})
-    for name in ("eta", "beta", "gamma"):
-        values = np.array([getattr(method, name) for method in methods])
-        variables[name] = (("method",), values, {})
+    constants = zip(*(method.constant for method in methods.values()), strict=True)
+    for name, values in zip(("eta", "beta", "gamma"), constants, strict=True):
+        variables[name] = (("optimizer",), np.array(values), {})
     return xr.Dataset(
         variables,
         coords={
-            "method": [method.name for method in methods],
+            "optimizer": list(methods),
             "seed": list(settings.seeds),
             "step": np.arange(length),
             "share": list(settings.shares),

@@ -7,7 +7,7 @@ import dataclasses
 import os
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,6 @@ from jaxtyping import Float
 
 from inertial.runs import store
 from inertial._checks import InvalidInput
-from inertial._types import MethodName
 from inertial.runs.arrays import Pair, dataset
 from inertial.runs.settings import COMPANIONS, Kernel, Settings
 from inertial.runs.summary import Summary, summarize
@@ -27,14 +26,15 @@ from inertial.data import Data
 from inertial.method.curve import steps_to
 from inertial.simulate.forecast import forecast
 from inertial.simulate.integrate import flow_loss
-from inertial.method.recursion import Method, gradient_descent, heavy_ball, nesterov
+from inertial.method.recursion import FAMILIES, Recursion
 from inertial.method.modes import stability_limit
 from inertial.simulate.train import initial_residual, train
 from inertial.method.rules import choose
 from inertial.linear.kernel import finite_gram
 from inertial.linear.landscape import Landscape, survey
-from inertial.problem.model import Network
+from inertial.problem.model import TwoLayerReLU
 from inertial.simulate.span import span
+from inertial.linear.measure import dense
 from inertial.linear.spectrum import Spectrum, decompose
 
 Progress = Callable[[str, int, int], None]
@@ -93,11 +93,11 @@ def compare(
     path = Path(out) if out else _default_folder(data.provenance.name, started)
     with store.new_folder(path) as folder:
         landscape = survey(data)
-        methods = tuple(_method(name, landscape, settings) for name in settings.methods)
+        methods = {name: _method(name, landscape, settings) for name in settings.methods}
         report = progress or (lambda *_: None)
         runs = _run_all(landscape, methods, settings, report)
         arrays = dataset(runs, landscape, methods, settings)
-        summaries = tuple(summarize(arrays, method) for method in methods)
+        summaries = tuple(summarize(arrays, name) for name in methods)
         seconds = time.perf_counter() - began
         manifest = {
             "command": command,
@@ -105,7 +105,7 @@ def compare(
             "wall_seconds": seconds,
             "settings": dataclasses.asdict(settings),
             "data": dataclasses.asdict(data.provenance),
-            "methods": [dataclasses.asdict(method) for method in methods],
+            "methods": [{"name": name, **dataclasses.asdict(m)} for name, m in methods.items()],
             **store.environment(),
         }
         store.write_run(folder, arrays, manifest)
@@ -132,22 +132,15 @@ def _default_folder(name: str, started: datetime) -> Path:
     return Path("runs") / f"compare-{safe[:80]}-{started:%Y%m%d-%H%M%S-%f}"[:-3]
 
 
-def _method(name: MethodName, landscape: Landscape, settings: Settings) -> Method:
+def _method(name: str, landscape: Landscape, settings: Settings) -> Recursion:
     """Choose by the rule, or take what was given by hand; warn above the stability limit."""
     if settings.eta is None:
-        return choose(settings.rule, name, landscape, target=settings.target)
-    beta = settings.beta or 0.0
-    match name:
-        case "gradient_descent":
-            method = gradient_descent(settings.eta)
-        case "heavy_ball":
-            method = heavy_ball(settings.eta, beta)
-        case "nesterov":
-            method = nesterov(settings.eta, beta)
+        return choose(settings.rule, name, landscape.measure, target=settings.target)
+    method = FAMILIES[name](settings.eta, settings.beta or 0.0)
     limit = stability_limit(method) / landscape.extremes.largest
-    if method.eta >= limit:
+    if settings.eta >= limit:
         warnings.warn(
-            f"eta = {method.eta:g} is not below the stability limit {limit:.4g} of {name} on this "
+            f"eta = {settings.eta:g} is not below the stability limit {limit:.4g} of {name} on this "
             "kernel: the forecast grows, and the network may diverge.",
             StabilityWarning,
             stacklevel=3,
@@ -156,7 +149,10 @@ def _method(name: MethodName, landscape: Landscape, settings: Settings) -> Metho
 
 
 def _run_all(
-    landscape: Landscape, methods: Sequence[Method], settings: Settings, report: Progress
+    landscape: Landscape,
+    methods: Mapping[str, Recursion],
+    settings: Settings,
+    report: Progress,
 ) -> list[list[Pair]]:
     """Pairs indexed by method, then seed."""
     data = landscape.data
@@ -166,11 +162,11 @@ def _run_all(
     done = 0
     runs: list[list[Pair]] = [[] for _ in methods]
     for seed in settings.seeds:
-        network = Network(settings.width, data.x.shape[1])
+        network = TwoLayerReLU(settings.width, data.x.shape[1])
         spectrum = _forecast_spectrum(landscape, network, seed, settings.kernel)
         residual = initial_residual(network, data.x, data.y, seed=seed, within=within)
-        for row, method in zip(runs, methods, strict=True):
-            label = f"{method.name}, seed {seed}"
+        for row, (name, method) in zip(runs, methods.items(), strict=True):
+            label = f"{name}, seed {seed}"
 
             def advance(count: int, label: str = label) -> None:
                 nonlocal done
@@ -192,17 +188,18 @@ def _run_all(
             predicted = forecast(method, spectrum, residual, np.arange(settings.steps + 1))
             weights = spectrum.modes(residual) ** 2
             counts = tuple(
-                steps_to(method, spectrum.eigenvalues, weights, share, limit=_FORECAST_STEPS)
+                steps_to(method, dense(spectrum, weights), share, limit=_FORECAST_STEPS)
                 for share in settings.shares
             )
-            flows = _flow_losses(method, spectrum, weights, settings, mu)
+            flows = _flow_losses(name, method, spectrum, weights, settings, mu)
             row.append(Pair(measured, predicted, counts, flows))
             done += settings.steps + 1 - len(measured.steps)
     return runs
 
 
 def _flow_losses(
-    method: Method,
+    name: str,
+    method: Recursion,
     spectrum: Spectrum,
     weights: Float[np.ndarray, "n"],
     settings: Settings,
@@ -212,15 +209,16 @@ def _flow_losses(
     steps = np.arange(settings.steps + 1)
     losses = {}
     for key in settings.flows:
-        if COMPANIONS[key].method == method.name:
-            flow = COMPANIONS[key].build(mu, method.eta)
-            times = flow.time(steps, method.eta)
+        if COMPANIONS[key].method == name:
+            eta, _, _ = method.constant
+            flow = COMPANIONS[key].build(mu, eta)
+            times = flow.time(steps, eta)
             losses[key] = flow_loss(flow, spectrum.eigenvalues, weights, times)
     return losses
 
 
 def _forecast_spectrum(
-    landscape: Landscape, network: Network, seed: int, kernel: Kernel
+    landscape: Landscape, network: TwoLayerReLU, seed: int, kernel: Kernel
 ) -> Spectrum:
     """Spectrum that the forecast of this seed uses."""
     if kernel == "infinite":

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from inertial._checks import SEEDS, InvalidInput, fraction, one_of, whole
-from inertial._types import MethodName
 from inertial.simulate.train import Precision
-from inertial.method.rules import METHODS, defined
+from inertial.method.recursion import METHODS
+from inertial.method.rules import defined
 
 TEMPLATE = """\
 # A study: every combination of data, methods, rules, widths and seeds is one run.
@@ -115,7 +115,7 @@ class Study:
 
     name: str
     data: tuple[DataSet, ...]
-    methods: tuple[MethodName, ...] = METHODS
+    methods: tuple[str, ...] = METHODS
     rules: tuple[str, ...] = ("paper",)
     widths: tuple[int, ...] = (2000,)
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)

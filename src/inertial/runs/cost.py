@@ -22,12 +22,13 @@ import xarray as xr
 from inertial._checks import InvalidInput
 from inertial._types import Inputs
 from inertial.data import Data
+from inertial.linear.measure import Measure
 from inertial.method.curve import forecast_loss
 from inertial.method.recursion import nesterov
 from inertial.simulate.step import layout
 from inertial.simulate.train import initial_residual, train
 from inertial.linear.landscape import survey
-from inertial.problem.model import Network
+from inertial.problem.model import TwoLayerReLU
 from inertial.simulate.span import Span, span
 from inertial.runs.config import DataSet
 from inertial.runs.job import Run, load_data
@@ -198,7 +199,7 @@ def _trained(
         if elapsed > 10 * seconds or (elapsed > seconds and alike >= _TIMED_LOOKS):
             raise _Enough
 
-    network, y, began = Network(shape.width, shape.d), np.zeros(len(x)), time.perf_counter()
+    network, y, began = TwoLayerReLU(shape.width, shape.d), np.zeros(len(x)), time.perf_counter()
     initial_residual(network, x, y, seed=0, within=within)
     with suppress(_Enough):
         train(
@@ -267,7 +268,7 @@ def _forecast(n: int, steps: int) -> float:
     part = np.arange(0, steps + 1, 10)
     eigenvalues = np.geomspace(1e-4, 1.0, n)
     began = time.perf_counter()
-    forecast_loss(nesterov(0.5, 0.9), eigenvalues, np.ones(n), part)
+    forecast_loss(nesterov(0.5, 0.9), Measure(eigenvalues, np.ones(n)), part)
     return (time.perf_counter() - began) * (steps + 1) / len(part)
 
 

@@ -20,15 +20,14 @@ from jaxtyping import Float
 
 from inertial.runs import store
 from inertial._checks import InvalidInput
-from inertial._types import MethodName
 from inertial.simulate.forecast import forecast
-from inertial.method.recursion import Method
+from inertial.method.recursion import Recursion
 from inertial.method.modes import spectral_radius, stability_limit
 from inertial.simulate.train import Checkpoint, initial_residual, train
 from inertial.simulate.trajectory import Trajectory
 from inertial.method.rules import choose
 from inertial.linear.landscape import Landscape
-from inertial.problem.model import Network
+from inertial.problem.model import TwoLayerReLU
 from inertial.simulate.span import Span, span
 from inertial.runs.checkpoints import read_checkpoint, write_checkpoint
 from inertial.runs.config import DataSet
@@ -92,7 +91,7 @@ def execute(
     prepared = prepare(job.data, spectra, run.data_sha256)
     data = prepared.landscape.data
     method = tuned(job.data, job.rule, job.method, job.target, spectra, run.data_sha256)
-    network = Network(job.width, data.x.shape[1])
+    network = TwoLayerReLU(job.width, data.x.shape[1])
     fingerprint = _fingerprint(run, method, prepared.within)
     setup = time.perf_counter() - began
     saved = _resume(checkpoint, fingerprint, advance)
@@ -150,13 +149,13 @@ def _prepared(data: DataSet, spectra: Path | None, sha256: str | None) -> Prepar
 def tuned(
     data: DataSet,
     rule: str,
-    method: MethodName,
+    method: str,
     target: float,
     spectra: Path | None = None,
     sha256: str | None = None,
-) -> Method:
+) -> Recursion:
     """Tune a method for a data set; the hash of its arrays as in `prepare`."""
-    return choose(rule, method, prepare(data, spectra, sha256).landscape, target=target)
+    return choose(rule, method, prepare(data, spectra, sha256).landscape.measure, target=target)
 
 
 def _check_code(run: Run) -> None:
@@ -167,7 +166,7 @@ def _check_code(run: Run) -> None:
         )
 
 
-def _fingerprint(run: Run, method: Method, within: Span) -> str:
+def _fingerprint(run: Run, method: Recursion, within: Span) -> str:
     """Hash of a run, of its method's numbers and of the coordinates its state is in.
 
     The numbers follow from the run, up to rounding that another machine does otherwise.
@@ -208,7 +207,7 @@ def _arrays(
     return xr.Dataset(variables, coords={"step": np.arange(steps + 1)})
 
 
-def _facts(run: Run, landscape: Landscape, method: Method) -> dict[str, str | int | float]:
+def _facts(run: Run, landscape: Landscape, method: Recursion) -> dict[str, str | int | float]:
     """Everything a figure or a reader needs to know about a run."""
     job: Job = run.job
     ends, provenance = landscape.extremes, landscape.data.provenance
@@ -221,15 +220,13 @@ def _facts(run: Run, landscape: Landscape, method: Method) -> dict[str, str | in
         "code": run.code,
         "n": provenance.n,
         "d": provenance.d,
-        "method": job.method,
+        "optimizer": job.method,
         "rule": job.rule,
         "width": job.width,
         "seed": job.seed,
         "precision": job.precision,
         "target": job.target,
-        "eta": method.eta,
-        "beta": method.beta,
-        "gamma": method.gamma,
+        **dict(zip(("eta", "beta", "gamma"), method.constant, strict=True)),
         "lambda_min": ends.smallest,
         "lambda_max": ends.largest,
         "spectral_radius": spectral_radius(method, landscape.spectrum.eigenvalues),

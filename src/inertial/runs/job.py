@@ -13,7 +13,6 @@ from importlib import metadata
 from itertools import product
 from pathlib import Path
 
-from inertial._types import MethodName
 from inertial.data import Data, load
 from inertial.simulate.train import Precision
 from inertial.runs.config import DataSet, Study
@@ -39,7 +38,7 @@ class Job:
     """The configuration of one run."""
 
     data: DataSet
-    method: MethodName
+    method: str
     rule: str
     width: int
     seed: int

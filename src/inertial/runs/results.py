@@ -1,4 +1,4 @@
-"""What runs have left behind, joined over (data, method, width, seed, step), one rule at a time."""
+"""What runs have left behind, joined over (data, optimizer, width, seed, step), one rule at a time."""
 
 import json
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from inertial.runs.records import Folder, read_record
 
 VARIABLES = ("loss", "max_distance", "pattern_change", "forecast_loss")
 
-_ALONG = ("data", "method", "width", "seed")
+_ALONG = ("data", "optimizer", "width", "seed")
 
 
 @dataclass(frozen=True)

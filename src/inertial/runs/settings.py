@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from inertial._checks import SEEDS, InvalidInput, fraction, one_of, whole
-from inertial._types import MethodName
 from inertial.method.flow import (
     Flow,
     gradient_flow,
@@ -16,7 +15,8 @@ from inertial.method.flow import (
     newton_flow,
 )
 from inertial.simulate.train import Precision
-from inertial.method.rules import METHODS, defined
+from inertial.method.recursion import METHODS
+from inertial.method.rules import defined
 
 Kernel = Literal["infinite", "finite"]
 
@@ -31,7 +31,7 @@ class Companion:
     It is built from eta and ``mu = lambda_min / 2`` of the infinite-width kernel, as the rules are.
     """
 
-    method: MethodName
+    method: str
     build: Callable[[float, float], Flow]
 
 
@@ -76,7 +76,7 @@ class Settings:
 
     """
 
-    methods: tuple[MethodName, ...] = METHODS
+    methods: tuple[str, ...] = METHODS
     width: int = 2000
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     steps: int = 200

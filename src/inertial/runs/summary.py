@@ -6,8 +6,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from inertial._types import MethodName
-from inertial.method.recursion import Method
+from inertial.method.recursion import Recursion
 from inertial.runs.measures import forecast_error, steps_to_share
 
 
@@ -19,7 +18,7 @@ class Summary:
     own starts and the ones measured; None if a seed did not get there.
     """
 
-    method: MethodName
+    method: str
     rule: str
     eta: float
     beta: float
@@ -35,9 +34,9 @@ class Summary:
     status: str
 
 
-def summarize(arrays: xr.Dataset, method: Method) -> Summary:
+def summarize(arrays: xr.Dataset, name: str) -> Summary:
     """One method's row of the table, from the stored arrays."""
-    run = arrays.sel({"method": method.name})
+    run = arrays.sel({"optimizer": name})
     ends = np.where(run.diverged_at < 0, run.sizes["step"] - 1, run.diverged_at)
 
     def last(name: str) -> Float[np.ndarray, "seed"]:
@@ -45,11 +44,11 @@ def summarize(arrays: xr.Dataset, method: Method) -> Summary:
 
     diverged = bool((run.status == "diverged").any())
     return Summary(
-        method=method.name,
+        method=name,
         rule=str(arrays.attrs["rule"]),
-        eta=method.eta,
-        beta=method.beta,
-        gamma=method.gamma,
+        eta=float(run.eta),
+        beta=float(run.beta),
+        gamma=float(run.gamma),
         steps_to={
             f"{fraction:g}": {
                 "predicted": _mean(run.forecast_steps.sel(share=fraction).values),

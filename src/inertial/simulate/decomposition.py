@@ -37,8 +37,8 @@ from jaxtyping import Array, Float, Int
 
 from inertial._checks import InvalidInput, whole
 from inertial._types import Inputs, Targets
-from inertial.method.recursion import Method
-from inertial.problem.model import Network
+from inertial.method.recursion import Coefficients, Recursion
+from inertial.problem.model import TwoLayerReLU
 from inertial.simulate.flip_bound import correction_ratio, flip_bound, printed_flip_bound
 from inertial.simulate.kernel_products import Block, Products, lay_out, measure
 from inertial.simulate.span import span
@@ -89,7 +89,7 @@ class Decomposition:
 
     """
 
-    method: Method
+    method: Recursion
     radius: float
     counts: Int[np.ndarray, "n"]
     residual: Float[np.ndarray, "points n"]
@@ -119,10 +119,10 @@ class Decomposition:
 
 
 def decompose_residual(
-    network: Network,
+    network: TwoLayerReLU,
     x: Inputs,
     y: Targets,
-    method: Method,
+    method: Recursion,
     *,
     seed: int,
     steps: int,
@@ -169,7 +169,8 @@ def decompose_residual(
     printed_error = _evaluate(method, record.products, printed=True)[2]
     norms = np.linalg.norm(record.products.residual[:-1], axis=1)
     largest_square = max(1.0, float((x**2).sum(axis=1).max()))
-    scale = method.eta * np.sqrt(x.shape[0]) / network.width * largest_square
+    eta = method.coefficients(0, 1).eta[0]
+    scale = eta * np.sqrt(x.shape[0]) / network.width * largest_square
     return Decomposition(
         method,
         radius,
@@ -223,12 +224,12 @@ def _run(
     blocks: list[Block],
     output_weights: Float[Array, "m"],
     start: Float[Array, "m d"],
-    method: Method,
+    method: Recursion,
     steps: int,
 ) -> _Record:
     """Run the recursion of `inertial.method.recursion` and measure at every point."""
-    beta, gamma = method.coefficients(0, steps + 1)
-    eta, ratio = (np.full_like(beta, c) for c in (method.eta, correction_ratio(method)))
+    eta, beta, gamma = _padded(method, steps + 1)
+    ratio = np.full_like(beta, correction_ratio(method))
     state = _State(*(jnp.zeros_like(start) for _ in _State._fields))
     points, weights = [], []
     for row in jnp.asarray(np.stack([eta, beta, gamma, ratio], axis=1)):
@@ -238,6 +239,14 @@ def _run(
         weights.append(np.array(measured))
     stacked = Products(*(np.array(part) for part in zip(*points, strict=True)))
     return _Record(stacked, *np.array(weights).T)
+
+
+def _padded(method: Recursion, count: int) -> Coefficients:
+    """Coefficients for `count` points; the last takes no step of a schedule."""
+    if method.steps is None or method.steps >= count:
+        return method.coefficients(0, count)
+    rows = method.coefficients(0, count - 1)
+    return Coefficients(*(np.append(part, part[-1]) for part in rows))
 
 
 @jax.jit
@@ -265,15 +274,16 @@ def _difference(value: Float[Array, "m d"], exact: Float[Array, "m d"]) -> Float
 
 
 def _evaluate(
-    method: Method, products: Products, *, printed: bool = False
+    method: Recursion, products: Products, *, printed: bool = False
 ) -> tuple[Float[np.ndarray, "T n"], Float[np.ndarray, "T n"], Float[np.ndarray, "T"]]:
     """Return phi, psi and the error of the module's equation, or of its published form."""
-    copied = printed and method.gamma > 0
-    sign = -1 if printed and method.gamma == 0 else 1
+    corrected = method.sequence == "extrapolated"
+    copied = printed and corrected
+    sign = -1 if printed and not corrected else 1
     steps = len(products.residual) - 1
     coefficients = replace(method, start="zero") if printed else method
-    beta, gamma = (c[:, None] for c in coefficients.coefficients(0, steps))
-    eta, xi = method.eta, products.residual
+    eta, beta, gamma = (c[:, None] for c in coefficients.coefficients(0, steps))
+    xi = products.residual
     kernel, kernel_before = _with_previous(products.kernel[:-1], copied=copied)
     start, start_before = _with_previous(products.start_kernel[:-1], copied=copied)
     part, part_before = _with_previous(products.flippable_kernel[:-1], copied=copied)

@@ -16,10 +16,11 @@ with :math:`\tau = \gamma / \beta`.  For Nesterov's method :math:`s_t = \sum_{i<
 import numpy as np
 from jaxtyping import Float
 
-from inertial.method.recursion import Method
+from inertial._checks import InvalidInput
+from inertial.method.recursion import Recursion
 
 
-def flip_bound(method: Method, norms: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
+def flip_bound(method: Recursion, norms: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
     r"""Bound on ``|phi_t[i]|`` in units of :math:`\eta \sqrt n\, \#S_i^\perp / m`.
 
     .. math:: (1 + \gamma_t) |\xi_t| + \gamma_t |\xi_{t-1}| + q_{t+1} + \beta_t q_t, \quad
@@ -40,7 +41,7 @@ def flip_bound(method: Method, norms: Float[np.ndarray, "T"]) -> Float[np.ndarra
         :math:`|\xi_0|, ..., |\xi_{T-1}|`, shape (T,).
 
     """
-    beta, gamma = method.coefficients(0, len(norms))
+    _, beta, gamma = method.coefficients(0, len(norms))
     ratio = correction_ratio(method)
     bound = np.empty(len(norms))
     previous = older = 0.0
@@ -53,7 +54,7 @@ def flip_bound(method: Method, norms: Float[np.ndarray, "T"]) -> Float[np.ndarra
     return bound
 
 
-def printed_flip_bound(method: Method, norms: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
+def printed_flip_bound(method: Recursion, norms: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
     r"""Bound on ``|phi_t[i]|`` as published, in units of :math:`\eta \sqrt n\, \#S^\perp / m`.
 
     Liu, Pan and Tao (2022, eq. 21), with :math:`\xi_{-1} = \xi_0` and the largest count:
@@ -63,9 +64,9 @@ def printed_flip_bound(method: Method, norms: Float[np.ndarray, "T"]) -> Float[n
     with the step's own beta where it varies.  Without gradient correction it is `flip_bound`, as in
     Wang and Abernethy (2020, Lemma 1).
     """
-    if method.gamma == 0:
+    if method.sequence == "iterate":
         return flip_bound(method, norms)
-    beta = method.coefficients(0, len(norms))[0]
+    beta = method.coefficients(0, len(norms)).beta
     bound = np.empty(len(norms))
     previous, tail = norms[0], 0.0
     for t, norm in enumerate(norms):
@@ -75,6 +76,21 @@ def printed_flip_bound(method: Method, norms: Float[np.ndarray, "T"]) -> Float[n
     return bound
 
 
-def correction_ratio(method: Method) -> float:
-    r"""Return :math:`\tau = \gamma / \beta`: 1 for Nesterov, 0 without gradient correction."""
-    return method.gamma / method.beta if method.gamma > 0 else 0.0
+def correction_ratio(method: Recursion) -> float:
+    r"""Return :math:`\tau = \gamma / \beta`: 1 for Nesterov, 0 without gradient correction.
+
+    Raises
+    ------
+    InvalidInput
+        If it, or eta, changes from step to step.
+
+    """
+    beta, gamma = (np.atleast_1d(part) for part in (method.beta, method.gamma))
+    beta, gamma = np.broadcast_arrays(beta, gamma)
+    ratios = gamma[beta > 0] / beta[beta > 0]
+    if isinstance(method.eta, tuple) or (ratios.size and np.ptp(ratios) > 0):
+        raise InvalidInput(
+            "eta or the share gamma / beta changes from step to step, and the residual's split is "
+            "for constant ones; give a method with a constant step and share."
+        )
+    return float(ratios[0]) if ratios.size else 0.0

@@ -8,15 +8,16 @@ import numpy as np
 from jaxtyping import Int
 
 from inertial._types import Targets
+from inertial.linear.measure import dense
 from inertial.linear.spectrum import Spectrum
 from inertial.method.curve import forecast_loss
 from inertial.method.modes import amplification
-from inertial.method.recursion import Method
+from inertial.method.recursion import Recursion
 from inertial.simulate.trajectory import Trajectory
 
 
 def forecast(
-    method: Method,
+    method: Recursion,
     spectrum: Spectrum,
     residual: Targets,
     steps: Int[np.ndarray, "T"],
@@ -45,7 +46,7 @@ def forecast(
 
     """
     start = spectrum.modes(residual)
-    loss = forecast_loss(method, spectrum.eigenvalues, start**2, steps)
+    loss = forecast_loss(method, dense(spectrum, start**2), steps)
     vectors = None
     if record_residual:
         vectors = spectrum.residual(start * amplification(method, spectrum.eigenvalues, steps))

@@ -31,7 +31,7 @@ from inertial._checks import InvalidInput
 from inertial._types import Eigenvalues
 from inertial.method.flow import Flow
 from inertial.method.modes import amplification
-from inertial.method.recursion import Method
+from inertial.method.recursion import Recursion
 
 RELATIVE_TOLERANCE = 1e-10
 """Local error of the numerical integration, relative to the largest mode."""
@@ -138,7 +138,7 @@ def flow_loss(
 
 
 def discretisation(
-    pair: Callable[[float], tuple[Method, Flow]],
+    pair: Callable[[float], tuple[Recursion, Flow]],
     eigenvalues: Eigenvalues,
     horizon: float,
     etas: Float[np.ndarray, "k"],
@@ -167,10 +167,11 @@ def discretisation(
     return Discretisation(etas, distance, float(slope))
 
 
-def _distance(method: Method, flow: Flow, eigenvalues: Eigenvalues, horizon: float) -> float:
-    last = int(horizon / flow.time(np.ones(1, int), method.eta)[0])
+def _distance(method: Recursion, flow: Flow, eigenvalues: Eigenvalues, horizon: float) -> float:
+    eta, _, _ = method.coefficients(0, 1)
+    last = int(horizon / flow.time(np.ones(1, int), float(eta[0]))[0])
     steps = np.arange(last + 1)
-    along = solve(flow, eigenvalues, flow.time(steps, method.eta)).amplitude
+    along = solve(flow, eigenvalues, flow.time(steps, float(eta[0]))).amplitude
     return float(np.abs(amplification(method, eigenvalues, steps) - along).max())
 
 

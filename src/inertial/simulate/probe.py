@@ -19,9 +19,9 @@ from inertial._checks import InvalidInput
 from inertial._types import Gram, Inputs, Targets
 from inertial.linear.kernel import finite_gram
 from inertial.linear.spectrum import extremes
-from inertial.method.recursion import Method
+from inertial.method.recursion import Recursion
 from inertial.problem.flips import Flips, survey_flips
-from inertial.problem.model import Network
+from inertial.problem.model import TwoLayerReLU
 from inertial.simulate.span import span
 from inertial.simulate.train import Precision, train
 from inertial.simulate.trajectory import Trajectory
@@ -66,10 +66,10 @@ class KernelProbe:
 
 
 def probe(
-    network: Network,
+    network: TwoLayerReLU,
     x: Inputs,
     y: Targets,
-    method: Method,
+    method: Recursion,
     *,
     seed: int,
     steps: int,

@@ -23,7 +23,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int, UInt8
 
 from inertial._types import Inputs, Targets
-from inertial.method.recursion import Method
+from inertial.method.recursion import Recursion
 
 _TILE_NEURONS = (512, 4096)
 """Fewest neurons of a tile aimed at, and most; docs/benchmarks.md has the measurement behind it."""
@@ -100,15 +100,21 @@ def at_rest(problem: Problem) -> State:
     return State(jnp.zeros_like(problem.start), jnp.zeros_like(problem.start))
 
 
-def device_coefficients(method: Method, first: int, dtype: jnp.dtype) -> Float[Array, "steps 3"]:
-    """``(1 - beta_t, (1 + gamma_t - rho) eta, rho eta)`` for the next steps, rounded once.
+def device_coefficients(method: Recursion, first: int, dtype: jnp.dtype) -> Float[Array, "steps 3"]:
+    r"""``(1 - beta_t, (1 + gamma_t) eta_t - c_t, c_t)`` for the next steps, rounded once.
 
-    Momentum comes as its distance from 1, which single precision would round away.
+    With the buffer :math:`p_{t+1} = \beta_t p_t - d_t g_t` and :math:`w_{t+1} = w_t + p_{t+1} - c_t
+    g_t`, the recursion asks for :math:`c_t = \gamma_{t+1} \eta_t / \beta_{t+1}` and :math:`d_t +
+    c_t = (1 + \gamma_t) \eta_t`.  Momentum comes as its distance from 1, which single
+    precision would round away.
     """
-    beta, gamma = method.coefficients(first, CHUNK)
-    rho = method.gamma / method.beta if method.beta else 0.0
-    coefficients = [1 - beta, (1 + gamma - rho) * method.eta, np.full(CHUNK, rho * method.eta)]
-    return jnp.asarray(np.stack(coefficients, axis=1), dtype)
+    count = CHUNK + 1 if method.steps is None else min(CHUNK + 1, method.steps - first)
+    eta, beta, gamma = method.coefficients(first, count)
+    ratio = np.divide(gamma, beta, out=np.zeros(count), where=beta > 0)
+    # After a schedule's last entry the buffer is of no use any more.
+    ratio = np.append(ratio[1:], ratio[-1:])
+    coefficients = np.stack([1 - beta, (1 + gamma - ratio) * eta, ratio * eta], axis=1)[:CHUNK]
+    return jnp.asarray(np.pad(coefficients, [(0, CHUNK - len(coefficients)), (0, 0)]), dtype)
 
 
 @partial(jax.jit, donate_argnames="state")

@@ -16,8 +16,8 @@ from jaxtyping import Float
 
 from inertial._checks import one_of, whole
 from inertial._types import Inputs, Targets
-from inertial.method.recursion import Method
-from inertial.problem.model import Network
+from inertial.method.recursion import Recursion
+from inertial.problem.model import TwoLayerReLU
 from inertial.simulate import step
 from inertial.simulate.span import Span, span
 from inertial.simulate.trajectory import Trajectory
@@ -55,10 +55,10 @@ class Checkpoint:
 
 
 def train(
-    network: Network,
+    network: TwoLayerReLU,
     x: Inputs,
     y: Targets,
-    method: Method,
+    method: Recursion,
     *,
     seed: int,
     steps: int,
@@ -146,7 +146,7 @@ def train(
 
 
 def initial_residual(
-    network: Network, x: Inputs, y: Targets, *, seed: int, within: Span | None = None
+    network: TwoLayerReLU, x: Inputs, y: Targets, *, seed: int, within: Span | None = None
 ) -> Targets:
     """``f(w_0) - y`` of the network that `train` starts from with `seed`, shape (n,), float64."""
     with jax.enable_x64(True):
@@ -164,7 +164,7 @@ class _Record(NamedTuple):
 
 
 def _draw(
-    network: Network, within: Span, y: Targets, seed: int, precision: Precision
+    network: TwoLayerReLU, within: Span, y: Targets, seed: int, precision: Precision
 ) -> step.Problem:
     """Draw the start and lay the problem out."""
     dtype = jnp.dtype(precision)
@@ -214,7 +214,7 @@ def _on_host(buffers: step.Buffers, count: int, width: int, *, residual: bool) -
 
 
 def _assemble(
-    method: Method, records: list[_Record], threshold: float, *, record_residual: bool
+    method: Recursion, records: list[_Record], threshold: float, *, record_residual: bool
 ) -> Trajectory:
     """Join the records; after a divergence they end with the step that showed it."""
     joined = _join(records)

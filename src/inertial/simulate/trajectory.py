@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from inertial.method.recursion import Method
+from inertial.method.recursion import Recursion
 
 Status = Literal["finished", "diverged"]
 
@@ -35,7 +35,7 @@ class Trajectory:
 
     """
 
-    method: Method
+    method: Recursion
     steps: Int[np.ndarray, "T"]
     loss: Float[np.ndarray, "T"]
     status: Status

@@ -31,7 +31,7 @@ from jaxtyping import Array, Bool, Float
 from inertial._checks import InvalidInput, positive
 from inertial._types import Inputs, Targets
 from inertial.method.flow import Flow
-from inertial.problem.model import Network
+from inertial.problem.model import TwoLayerReLU
 from inertial.simulate.integrate import SINGULAR_START
 
 TOLERANCE = 1e-5
@@ -69,7 +69,7 @@ class WeightFlow:
 
 
 def follow(
-    network: Network,
+    network: TwoLayerReLU,
     x: Inputs,
     y: Targets,
     flow: Flow,

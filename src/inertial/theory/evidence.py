@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from inertial._types import Eigenvalues, Inputs
-from inertial.method.recursion import Method
+from inertial.method.recursion import Recursion
 from inertial.problem.flips import Flips
 from inertial.simulate.integrate import solve
 from inertial.theory.start import Series, Solver, Start
@@ -72,7 +72,7 @@ class Records:
     rounding is relative to.
     """
 
-    method: Method
+    method: Recursion
     width: int
     precision: Precision
     steps: Int[np.ndarray, "T"]
@@ -82,6 +82,21 @@ class Records:
     pattern_change: Series | None = None
     residual: Float[np.ndarray, "T n"] | None = None
     diverged_at: int | None = None
+
+    @property
+    def eta(self) -> float:
+        """Step size, of a method with constant coefficients."""
+        return self._constant(0)
+
+    @property
+    def beta(self) -> float:
+        """Momentum, of a method with constant coefficients."""
+        return self._constant(1)
+
+    def _constant(self, place: int) -> float:
+        if self.method.steps is not None:
+            raise Missing("the coefficients change from step to step; this is for constant ones")
+        return self.method.constant[place]
 
     @cached_property
     def norm(self) -> Series:
@@ -157,7 +172,7 @@ class Decomposed(Protocol):
     """The exact split of a run's residuals, see `inertial.simulate.decomposition`."""
 
     @property
-    def method(self) -> Method:
+    def method(self) -> Recursion:
         """The method."""
 
     @property

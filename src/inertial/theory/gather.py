@@ -18,7 +18,7 @@ from jaxtyping import Float
 from inertial._checks import InvalidInput
 from inertial.data import Data, reload
 from inertial.linear.kernel import infinite_gram
-from inertial.method.recursion import Method
+from inertial.method.recursion import Recursion
 from inertial.theory.evidence import Decomposed, Evidence, Kernel, Probes, Records
 from inertial.theory.start import Start
 
@@ -94,7 +94,7 @@ def gather(run: StoredRun, *, data_dir: str | Path | None = None) -> Gathered:
 
 def seeds(run: StoredRun) -> list[int]:
     """Seeds on which at least one method is there; a study may lack runs."""
-    there = (run.arrays["status"] != _MISSING).any("method")
+    there = (run.arrays["status"] != _MISSING).any("optimizer")
     return [int(seed) for seed in run.arrays["seed"].values[there.values]]
 
 
@@ -119,11 +119,11 @@ def along(
 ) -> Iterator[tuple[str, Evidence, str | None]]:
     """Yield every method's name, evidence and what is wrong with its records, for one seed."""
     run = gathered.run
-    for index, name in enumerate(str(name) for name in run.arrays["method"].values):
-        part = run.arrays.isel({"method": index}).sel({"seed": seed})
+    for index, name in enumerate(str(name) for name in run.arrays["optimizer"].values):
+        part = run.arrays.isel({"optimizer": index}).sel({"seed": seed})
         if part["status"].item() == _MISSING:
             continue
-        method = Method(**run.manifest["methods"][index])
+        method = recursion_of(run.manifest["methods"][index])
         records, problem = _records(part, method, run.manifest["settings"])
         whole = replace(
             evidence,
@@ -136,10 +136,15 @@ def along(
         yield name, whole, problem
 
 
+def recursion_of(record: Mapping[str, Any]) -> Recursion:
+    """Return the method that a manifest records."""
+    return Recursion(**{key: record[key] for key in ("eta", "beta", "gamma", "start")})
+
+
 def _check_parts(run: StoredRun) -> None:
     """Refuse what is not a stored comparison."""
     wanted = {
-        "array": ([*_VARIABLES, "method", "seed", "step"], run.arrays),
+        "array": ([*_VARIABLES, "optimizer", "seed", "step"], run.arrays),
         "manifest entry": (["settings", "data", "methods"], run.manifest),
     }
     for what, (names, found) in wanted.items():
@@ -152,7 +157,7 @@ def _check_parts(run: StoredRun) -> None:
     settings = run.manifest["settings"]
     if not {"width", "precision"} <= set(settings) or settings["precision"] not in _SAME_LOSS:
         raise InvalidInput(f"the settings of {run.name} lack width or precision; make it again.")
-    if len(run.manifest["methods"]) != run.arrays.sizes["method"]:
+    if len(run.manifest["methods"]) != run.arrays.sizes["optimizer"]:
         raise InvalidInput(f"{run.name} lists other methods than it stores; make the run again.")
 
 
@@ -184,11 +189,11 @@ def _check_moments(name: str, values: Float[np.ndarray, "n"], data: Data) -> Non
 
 
 def _records(
-    part: xr.Dataset, method: Method, settings: Mapping[str, Any]
+    part: xr.Dataset, method: Recursion, settings: Mapping[str, Any]
 ) -> tuple[Records | None, str | None]:
     """Return the records of one method and seed, or None and what is wrong with them."""
     stored = [float(part[name]) for name in ("eta", "beta", "gamma")]
-    if not np.allclose(stored, [method.eta, method.beta, method.gamma], rtol=1e-12, atol=0):
+    if not np.allclose(stored, method.constant, rtol=1e-12, atol=0):
         return None, "the stored coefficients differ from the manifest's"
     diverged = int(part["diverged_at"])
     length = part.sizes["step"] if diverged < 0 else diverged + 1

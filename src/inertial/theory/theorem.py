@@ -19,7 +19,6 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Bool
 
-from inertial._types import MethodName
 from inertial.theory.evidence import Evidence, Missing
 from inertial.theory.start import Series
 
@@ -99,7 +98,7 @@ class Theorem:
     form: Form = "only"
     erratum: str | None = None
     scope: Scope = "kernel"
-    methods: tuple[MethodName, ...] = ()
+    methods: tuple[str, ...] = ()
     sequence: Literal["iterate", "extrapolated"] | None = None
     assumptions: tuple[Assumption, ...] = ()
     relation: Relation = "at most"

@@ -13,12 +13,11 @@ import numpy as np
 
 from inertial._checks import InvalidInput
 from inertial.data import reload
-from inertial.method.recursion import Method
-from inertial.problem.model import Network
+from inertial.problem.model import TwoLayerReLU
 from inertial.simulate.decomposition import Decomposition, decompose_residual
 from inertial.simulate.probe import KernelProbe, probe
 from inertial.theory.audit import Audit, audit
-from inertial.theory.gather import StoredRun
+from inertial.theory.gather import StoredRun, recursion_of
 from inertial.view.stored import read, runs_of
 
 Progress = Callable[[str, int, int], None]
@@ -81,34 +80,35 @@ def measured(
     """
     settings = run.manifest["settings"]
     data = run.data or reload(run.manifest["data"], data_dir)
-    network = Network(settings["width"], data.x.shape[1])
+    network = TwoLayerReLU(settings["width"], data.x.shape[1])
     probes: dict[tuple[str, int], KernelProbe] = {}
     splits: dict[tuple[str, int], Decomposition] = {}
-    methods = [Method(**record) for record in run.manifest["methods"]]
+    names = [str(name) for name in run.arrays["optimizer"].values]
+    methods = dict(zip(names, map(recursion_of, run.manifest["methods"]), strict=True))
     pairs = [
-        (method, seed)
-        for method, seed in product(methods, settings["seeds"])
-        if run.arrays.status.sel({"method": method.name, "seed": seed}).item() == "finished"
+        (name, seed)
+        for name, seed in product(methods, settings["seeds"])
+        if run.arrays.status.sel({"optimizer": name, "seed": seed}).item() == "finished"
     ]
-    for place, (method, seed) in enumerate(pairs):
+    for place, (name, seed) in enumerate(pairs):
         if progress is not None:
-            progress(f"measuring {run.name}, seed {seed}, {method.name}", place, len(pairs))
+            progress(f"measuring {run.name}, seed {seed}, {name}", place, len(pairs))
         at = np.unique(np.linspace(0, settings["steps"], _SAMPLES).astype(int))
-        _, probes[method.name, seed] = probe(
+        _, probes[name, seed] = probe(
             network,
             data.x,
             data.y,
-            method,
+            methods[name],
             seed=seed,
             steps=settings["steps"],
             at=at.tolist(),
             precision=settings["precision"],
         )
-        splits[method.name, seed] = decompose_residual(
+        splits[name, seed] = decompose_residual(
             network,
             data.x,
             data.y,
-            method,
+            methods[name],
             seed=seed,
             steps=min(_SPLIT_STEPS, settings["steps"]),
         )

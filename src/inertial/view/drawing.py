@@ -52,14 +52,14 @@ def draw(stored: Stored, out: Path) -> list[Path]:
 
 def _parts(result: xr.Dataset) -> Iterator[tuple[str, str, str, xr.Dataset]]:
     """Yield key, words, end of the file's name and numbers of every figure."""
-    lonely = result.sizes["method"] == 1 < result.sizes["width"]
+    lonely = result.sizes["optimizer"] == 1 < result.sizes["width"]
     for width in result.width.values:
         for key, words in list(_BY_METHOD.items())[: 1 if lonely else None]:
             yield key, words, f"{width}", result.sel(width=[width])
     if result.sizes["width"] == 1:
         return
-    for method in result.method.values:
+    for method in result.optimizer.values:
         for key, words in _BY_WIDTH.items():
             label = STYLES[str(method)].label
-            part = result.sel({"method": [method]}).sortby("width")
+            part = result.sel({"optimizer": [method]}).sortby("width")
             yield key, f"{words}, {label}", str(method).replace("_", "-"), part

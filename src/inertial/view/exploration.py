@@ -15,9 +15,9 @@ from inertial._checks import fraction, whole
 from inertial._types import Eigenvalues
 from inertial.data import Data, Provenance
 from inertial.linear.landscape import survey
-from inertial.method.recursion import Method
+from inertial.method.recursion import Recursion
 from inertial.method.rules import RULES, choose
-from inertial.problem.model import Network
+from inertial.problem.model import TwoLayerReLU
 from inertial.simulate.span import span
 from inertial.simulate.train import train
 from inertial.view.page import render
@@ -52,14 +52,14 @@ class TunedPoint:
 
     rule: str
     source: str
-    method: Method
+    method: Recursion
 
 
 @dataclass(frozen=True)
 class Curve:
     """Losses of one method over its seeds and steps; NaN after a divergence."""
 
-    method: Method
+    method: Recursion
     loss: Float[np.ndarray, "seed T"]
 
 
@@ -105,34 +105,16 @@ def explore(
     trials = trials or Trials()
     landscape = survey(data)
     points = tuple(
-        TunedPoint(rule.key, rule.source, choose(rule.key, name, landscape, target=trials.target))
+        TunedPoint(
+            rule.key, rule.source, choose(rule.key, name, landscape.measure, target=trials.target)
+        )
         for rule in RULES.values()
         for name in rule.methods
     )
     methods = [point.method for point in points if point.rule == _RULE_OF_RUNS]
-    nodes, weights = merge(landscape.spectrum.eigenvalues, landscape.weights, MOST_NODES)
+    measure = landscape.measure.merged(MOST_NODES)
     curves = _train(data, methods, trials, progress or (lambda *_: None))
-    return Exploration(data.provenance, nodes, weights, points, trials, curves)
-
-
-def merge(
-    eigenvalues: Eigenvalues, weights: Float[np.ndarray, "n"], most: int
-) -> tuple[Float[np.ndarray, "k"], Float[np.ndarray, "k"]]:
-    """Merge eigenvalues within bins of equal ratio, each at its weighted mean.
-
-    Both ends, which decide stability and rate, stay as they are; so does the sum of the weights.
-    """
-    if len(eigenvalues) <= most:
-        return eigenvalues, weights
-    edges = np.geomspace(eigenvalues[0], eigenvalues[-1], most - 1)
-    bins = np.searchsorted(edges[1:-1], eigenvalues[1:-1])
-    mass = np.bincount(bins, weights[1:-1])
-    moment = np.bincount(bins, weights[1:-1] * eigenvalues[1:-1])
-    filled = mass > 0
-    return (
-        np.concatenate([eigenvalues[:1], moment[filled] / mass[filled], eigenvalues[-1:]]),
-        np.concatenate([weights[:1], mass[filled], weights[-1:]]),
-    )
+    return Exploration(data.provenance, measure.nodes, measure.weights, points, trials, curves)
 
 
 def page(exploration: Exploration, command: str | None = None) -> str:
@@ -172,12 +154,10 @@ def page(exploration: Exploration, command: str | None = None) -> str:
     )
 
 
-def _coefficients(method: Method) -> dict[str, Any]:
+def _coefficients(method: Recursion) -> dict[str, Any]:
     return {
         "method": method.name,
-        "eta": method.eta,
-        "beta": method.beta,
-        "gamma": method.gamma,
+        **dict(zip(("eta", "beta", "gamma"), method.constant, strict=True)),
     }
 
 
@@ -187,13 +167,13 @@ def _plain(values: Float[np.ndarray, "T"]) -> list[float | None]:
 
 def _train(
     data: Data,
-    methods: Sequence[Method],
+    methods: Sequence[Recursion],
     trials: Trials,
     report: Callable[[str, int, int], None],
 ) -> tuple[Curve, ...]:
     """Train every method from the same starts."""
     within = span(data.x)
-    network = Network(trials.width, data.x.shape[1])
+    network = TwoLayerReLU(trials.width, data.x.shape[1])
     loss = np.full((len(methods), trials.seeds, trials.steps + 1), np.nan)
     total = loss.size
     for row, method in enumerate(methods):

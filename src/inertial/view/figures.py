@@ -62,8 +62,8 @@ def convergence(arrays: xr.Dataset) -> Figure:
         figure = Figure(figsize=(5.6, 4.0), layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
-        for name in arrays.method.values:
-            _draw_method(axes, arrays.sel({"method": name}), STYLES[str(name)])
+        for name in arrays.optimizer.values:
+            _draw_method(axes, arrays.sel({"optimizer": name}), STYLES[str(name)])
         if "flow_loss" in arrays:
             _draw_flows(axes, arrays)
         axes.set(xlabel="step", yscale="log", ylabel=r"loss $\frac{1}{2}\,\Sigma\,(f-y)^2$")

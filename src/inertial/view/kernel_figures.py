@@ -31,7 +31,7 @@ _HEAD = (
     "d",
     r"$\lambda_\mathrm{min}$",
     r"$\lambda_\mathrm{max}$",
-    "method",
+    "optimizer",
     r"$\eta$",
     r"$\beta$",
     "1 - factor,\nexact",
@@ -49,9 +49,9 @@ _ROW, _HEAD_ROW = 0.25, 0.5
 def table1(result: xr.Dataset) -> Figure:
     """Draw the table: one row a data set and method."""
     rows = [
-        _row(result.sel({"data": name, "method": method}), first=i == 0)
+        _row(result.sel({"data": name, "optimizer": method}), first=i == 0)
         for name in result.data.values
-        for i, method in enumerate(result.method.values)
+        for i, method in enumerate(result.optimizer.values)
     ]
     height = _ROW * len(rows) + _HEAD_ROW
     figure = new_figure(10.2, height + 0.5)
@@ -64,7 +64,7 @@ def table1(result: xr.Dataset) -> Figure:
     for (line, column), cell in table.get_celld().items():
         cell.set_height((_HEAD_ROW if line == 0 else _ROW) / height)
         cell.set_linewidth(0.6)
-        cell.visible_edges = "B" if line % result.sizes["method"] == 0 else ""
+        cell.visible_edges = "B" if line % result.sizes["optimizer"] == 0 else ""
         cell.set_text_props(ha="left" if column in _TEXTS else "right")
     captioned(
         figure,
@@ -188,11 +188,11 @@ def phase(result: xr.Dataset) -> Figure:
     figure = new_figure(1.6 * len(names) + 1.6, 4.9)
     grid = figure.subplots(2, len(names), sharex=True, sharey=True, squeeze=False)
     image: Any = None
-    for row, method in zip(grid, result.method.values, strict=True):
+    for row, method in zip(grid, result.optimizer.values, strict=True):
         for axes, name in zip(row, names, strict=True):
-            part = result.sel({"data": name, "method": method})
+            part = result.sel({"data": name, "optimizer": method})
             image = _draw_phase(axes, part)
-            if method == result.method.values[0]:
+            if method == result.optimizer.values[0]:
                 axes.set_title(f"{plain(name)}\nn = {int(part.n):,}", fontsize=9, parse_math=False)
         row[0].set_ylabel(f"{STYLES[str(method)].label}\n" + r"$1 - \beta$")
     for axes in grid[-1]:
@@ -218,7 +218,7 @@ def _row(row: xr.Dataset, *, first: bool) -> tuple[str, ...]:
     )
     return (
         *(facts if first else ("",) * len(facts)),
-        STYLES[str(row.method.values)].label,
+        STYLES[str(row.optimizer.values)].label,
         f"{float(row.eta):#.3g}",
         f"{float(row.beta):.4f}" if float(row.beta) else "0",
         f"{1 - float(row.radius):.2e}",

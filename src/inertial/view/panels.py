@@ -29,7 +29,7 @@ TARGETS = (0.1, 0.01, 0.001)
 
 DISTANCES = ("max_distance", "mean_distance")
 
-_ALONG = ("method", "seed", "step")
+_ALONG = ("optimizer", "seed", "step")
 _MODES = ("eigenvalue", "weight")
 _KERNEL = ("drift_spectral", "drift_frobenius", "smallest")
 _FIGURED = {"loss", "forecast_loss", *DISTANCES, "pattern_change"}
@@ -72,7 +72,7 @@ class Best:
 
 def rows_of(arrays: xr.Dataset) -> list[Row]:
     """Return the summary table of a panel, one row a method."""
-    return [_row(arrays.sel({"method": name}), str(name)) for name in arrays.method.values]
+    return [_row(arrays.sel({"optimizer": name}), str(name)) for name in arrays.optimizer.values]
 
 
 def best_of(rows: Sequence[Row]) -> Best:
@@ -145,7 +145,7 @@ def kernel(run: StoredRun) -> dict[str, Any] | None:
     if not run.probes:
         return None
     arrays, steps = run.arrays, next(iter(run.probes.values())).steps
-    methods, seeds = arrays.method.values, arrays.seed.values
+    methods, seeds = arrays.optimizer.values, arrays.seed.values
     shape = (len(methods), len(seeds), len(steps))
     values = {name: np.full(shape, np.nan) for name in _KERNEL}
     status = np.full(shape[:2], "missing", dtype=object)
@@ -159,7 +159,7 @@ def kernel(run: StoredRun) -> dict[str, Any] | None:
     panel = xr.Dataset(
         {name: (_ALONG, array) for name, array in values.items()}
         | {"status": (_ALONG[:2], status)},
-        coords={"method": methods, "seed": seeds, "step": steps},
+        coords={"optimizer": methods, "seed": seeds, "step": steps},
     )
     return numbers(panel) | {"least": None if (two := ends(arrays)) is None else two[0]}
 
@@ -168,10 +168,10 @@ def numbers(arrays: xr.Dataset, every: int = 1) -> dict[str, Any]:
     """Everything the figures of a panel draw, number by number as it is stored."""
     thin = arrays.isel({"step": slice(None, None, every)})
     return {
-        "methods": [str(name) for name in arrays.method.values],
+        "methods": [str(name) for name in arrays.optimizer.values],
         "seeds": [int(seed) for seed in arrays.seed.values],
         "steps": [int(step) for step in thin.step.values],
-        "stored": _stored(arrays).transpose("method", "seed").values.tolist(),
+        "stored": _stored(arrays).transpose("optimizer", "seed").values.tolist(),
         "series": {
             name: packed(np.asarray(thin[name].transpose(*_ALONG).values, float))
             for name in series(arrays)

@@ -127,15 +127,15 @@ def forecast_error(result: xr.Dataset) -> Figure:
     axes.grid(visible=True, linewidth=0.4, alpha=0.5)
     legend_below(figure, axes, columns=3)
     how = f"mean of {seeds(result)}" if result.sizes["seed"] > 1 else "1 seed"
-    captioned(figure, facts(result, how, STYLES[str(result.method.values[0])].label))
+    captioned(figure, facts(result, how, STYLES[str(result.optimizer.values[0])].label))
     return figure
 
 
 def _methods(result: xr.Dataset, name: str) -> Iterator[tuple[MethodStyle, xr.Dataset]]:
     """Yield the style and the runs of every method on a data set, at the only width."""
     part = result.sel(data=name).isel(width=0)
-    for method in result.method.values:
-        yield STYLES[str(method)], part.sel({"method": method})
+    for method in result.optimizer.values:
+        yield STYLES[str(method)], part.sel({"optimizer": method})
 
 
 def _runs(run: xr.Dataset, variable: str) -> Seeds:

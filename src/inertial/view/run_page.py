@@ -20,7 +20,7 @@ from inertial.view.verdicts import counts
 
 SCRIPTS = ("charts.js", "report.js")
 
-_NEEDED = ("loss", "eta", "beta", "gamma", "method", "seed", "step")
+_NEEDED = ("loss", "eta", "beta", "gamma", "optimizer", "seed", "step")
 _FACTS = ("data", "n", "d", "width", "rule", "kernel", "data_sha256")
 
 
@@ -94,7 +94,7 @@ def _check(arrays: xr.Dataset) -> None:
         )
     for name in ("n", "d", "width"):
         whole(name, int(arrays.attrs[name]))
-    for name in arrays.method.values:
+    for name in arrays.optimizer.values:
         one_of("method of the run", str(name), STYLES)
 
 

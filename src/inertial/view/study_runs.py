@@ -11,7 +11,6 @@ import numpy as np
 import xarray as xr
 
 from inertial._checks import InvalidInput
-from inertial._types import MethodName
 from inertial.theory.gather import StoredRun
 from inertial.view import panels
 
@@ -84,7 +83,7 @@ def joined(
 
 def _arrays(
     study: Mapping[str, Any],
-    methods: Sequence[MethodName],
+    methods: Sequence[str],
     entries: Sequence[Mapping[str, Any]],
     records: Mapping[str, xr.Dataset],
 ) -> xr.Dataset:
@@ -103,13 +102,13 @@ def _arrays(
             values[name][i, j] = record[name].values
         for name, array in coefficients.items():
             array[i] = record.attrs[name]
-    along = ("method", "seed", "step")
+    along = ("optimizer", "seed", "step")
     return xr.Dataset(
         {name: (along, array) for name, array in values.items()}
         | {"status": (along[:2], status), "diverged_at": (along[:2], diverged_at)}
         | {name: (along[:1], array) for name, array in coefficients.items()}
         | {name: ("mode", records[entries[0]["key"]][name].values) for name in _MODES},
-        coords={"method": list(methods), "seed": seeds, "step": np.arange(shape[2])},
+        coords={"optimizer": list(methods), "seed": seeds, "step": np.arange(shape[2])},
     )
 
 

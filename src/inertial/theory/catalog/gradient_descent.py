@@ -10,13 +10,13 @@ from inertial.theory.theorem import Assumption, Theorem
 
 def _contraction(e: Evidence) -> float:
     """Margin of ``|1 - eta l| <= 1 - eta lambda_0/2`` on every eigenvalue of H_0."""
-    eta, modes = e.run.method.eta, e.start.spectrum.eigenvalues
+    eta, modes = e.run.eta, e.start.spectrum.eigenvalues
     allowed = 1 - eta * lambda_0(e) / 2
     return float(allowed - np.abs(1 - eta * modes[[0, -1]]).max())
 
 
 def _squared_decay(e: Evidence) -> Series:
-    rate = 1 - e.run.method.eta * lambda_0(e) / 2
+    rate = 1 - e.run.eta * lambda_0(e) / 2
     return np.asarray(np.maximum(rate, 0.0) ** e.run.steps * e.run.norm[0] ** 2)
 
 

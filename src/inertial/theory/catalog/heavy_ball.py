@@ -154,11 +154,11 @@ def _own_theta(e: Evidence) -> float:
 
 
 def _run_rate(e: Evidence) -> float:
-    return _rate(e.run.method.eta * lambda_0(e))
+    return _rate(e.run.eta * lambda_0(e))
 
 
 def _own_momentum(e: Evidence) -> float:
-    return agreement(e.run.method.beta, _run_rate(e) ** 2)
+    return agreement(e.run.beta, _run_rate(e) ** 2)
 
 
 def _decay_with_floor(e: Evidence, nu: float) -> Series:
@@ -177,7 +177,7 @@ def _decays(e: Evidence) -> float:
 def _floor(e: Evidence) -> float:
     """``C/(1 - bs)`` with ``C = 16 sqrt(2) eta n R c_T |xi_0|``."""
     rate = _run_rate(e)
-    c = 16 * np.sqrt(2) * e.run.method.eta * e.kernel.size * _radius(e) * _run_c_t(e)
+    c = 16 * np.sqrt(2) * e.run.eta * e.kernel.size * _radius(e) * _run_c_t(e)
     return float(c * e.run.norm[0] / (1 - rate))
 
 
@@ -191,14 +191,14 @@ def _run_c_t(e: Evidence) -> float:
 
 def _distance_bound(e: Evidence) -> Series:
     """``eta sqrt(2n/m) (2/(eta lambda_0) + 32 n R c_T t/lambda_0) |xi_0|`` at step t."""
-    eta, low, n = e.run.method.eta, lambda_0(e), e.kernel.size
+    eta, low, n = e.run.eta, lambda_0(e), e.kernel.size
     growth = 32 * n * _radius(e) * _run_c_t(e) * e.run.steps / low
     size = np.sqrt(2 * n / e.run.width) * e.run.norm[0]
     return np.asarray(eta * size * (2 / (eta * low) + growth))
 
 
 _SMALL_STEP = Assumption("eta lambda_0 <= 1/2", lambda e: 0.5 - lambda_0(e) ** 2 / e.kernel.size**2)
-_RUN_SMALL_STEP = Assumption("eta lambda_0 <= 1/2", lambda e: 0.5 - e.run.method.eta * lambda_0(e))
+_RUN_SMALL_STEP = Assumption("eta lambda_0 <= 1/2", lambda e: 0.5 - e.run.eta * lambda_0(e))
 _OWN_MOMENTUM = Assumption("beta = (1 - sqrt(eta lambda_0/2))^2", _own_momentum)
 
 THEOREMS = (

@@ -126,11 +126,11 @@ def _middle(k: Series) -> Series:
 
 
 def _eta(e: Evidence) -> float:
-    return agreement(e.run.method.eta, parameters(e)[0])
+    return agreement(e.run.eta, parameters(e)[0])
 
 
 def _beta(e: Evidence) -> float:
-    return agreement(e.run.method.beta, parameters(e)[1])
+    return agreement(e.run.beta, parameters(e)[1])
 
 
 def _start_above(e: Evidence) -> float:

@@ -27,8 +27,8 @@ def _reach(e: Evidence) -> Series:
 
 def _first_step(e: Evidence, *, extrapolated: bool) -> float:
     """Return the largest first step of a neuron: eta g_0, or (1 + beta) eta g_0."""
-    factor = 1 + e.run.method.beta if extrapolated else 1.0
-    return factor * e.run.method.eta * float(e.start.gradient_norms.max())
+    factor = 1 + e.run.beta if extrapolated else 1.0
+    return factor * e.run.eta * float(e.start.gradient_norms.max())
 
 
 def _recorded_first_step(e: Evidence) -> float:
@@ -68,13 +68,13 @@ def _unrolled(e: Evidence) -> Series:
     """Relative error of ``xi_t`` rebuilt from the remainders alone, by the linear recursion."""
     split, gram = e.decomposition, e.start.gram
     method, xi = split.method, split.residual
-    beta, gamma = method.coefficients(0, len(split.phi))
+    eta, beta, gamma = method.coefficients(0, len(split.phi))
     state, before, kernel_before = xi[0], xi[0], np.zeros_like(xi[0])
     errors = []
     for t, remainder in enumerate(split.phi + split.psi):
         image = gram @ state
         after = state + beta[t] * (state - before) + remainder
-        after = after - method.eta * ((1 + gamma[t]) * image - gamma[t] * kernel_before)
+        after = after - eta[t] * ((1 + gamma[t]) * image - gamma[t] * kernel_before)
         before, state, kernel_before = state, after, image
         errors.append(np.abs(state - xi[t + 1]).max() / np.abs(xi[0]).max())
     return np.array(errors)
