@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inertial.commands import cli
+from inertial.commands.main import main
 
 
 def unit_inputs(rng, n, d):
@@ -44,7 +44,7 @@ def run(capsys, *arguments):
     """Run the command line in this process; return exit code, standard output and error."""
     code = 0
     try:
-        cli.main([str(a) for a in arguments])
+        main([str(a) for a in arguments])
     except SystemExit as stop:
         code = stop.code
     return (code, *capsys.readouterr())

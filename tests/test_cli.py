@@ -198,8 +198,8 @@ def test_only_the_first_thousand_rows_are_taken_and_it_is_said(capsys, tmp_path)
 
 def test_help_needs_no_heavy_import():
     code = (
-        "import sys; from inertial.commands import cli\n"
-        "try: cli.main(['--help'])\n"
+        "import sys; from inertial.commands.main import main\n"
+        "try: main(['--help'])\n"
         "except SystemExit: pass\n"
         "print(sorted({'jax', 'numpy', 'matplotlib', 'xarray', 'scipy'} & set(sys.modules)))"
     )
@@ -210,9 +210,9 @@ def test_help_needs_no_heavy_import():
 def test_ctrl_c_ends_with_130_and_leaves_nothing(tmp_path):
     # A shell may have told its background jobs to ignore the signal.
     code = (
-        "import signal, sys; from inertial.commands import cli\n"
+        "import signal, sys; from inertial.commands.main import main\n"
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "cli.main(sys.argv[1:])"
+        "main(sys.argv[1:])"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code, *comparing(steps=1_000_000, out="run")],

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from inertial.commands.cli import app
+from inertial.commands.main import app
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from browser import PHONE, VIEWS, accessibility_faults, chromium, opened, scrolls_sideways, settle
 from inertial import InvalidInput, load
-from inertial.commands import cli
+from inertial.commands.main import main
 from inertial.linear.measure import Measure
 from inertial.method.curve import forecast_loss, steps_to
 from inertial.method.flow import (
@@ -510,7 +510,7 @@ def test_the_command_writes_the_page(tmp_path, monkeypatch, capsys):
     np.savez("<b>my & data.npz", x=data.x, y=data.y)
     # The shapes of the fixture's runs, so that nothing is compiled again.
     words = ["explore", "<b>my & data.npz", "--runs", "1", "--steps", "40", "--width", "100"]
-    cli.main([*words, "-o", "page.html"])
+    main([*words, "-o", "page.html"])
     assert "page.html" in capsys.readouterr().out
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "&lt;b&gt;my &amp; data" in text

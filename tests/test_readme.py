@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from inertial.commands import cli
+from inertial.commands.main import main
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -43,10 +43,10 @@ def test_the_examples_shown_run_and_say_what_is_shown(example, tmp_path, monkeyp
     for words, shown in steps_of(example):
         if ">" in words:
             *command, _, to = words
-            cli.main(command)
+            main(command)
             Path(to).write_text(shortened(capsys.readouterr().out), encoding="utf-8")
             continue
-        cli.main([*words, *without_repeats(words)])
+        main([*words, *without_repeats(words)])
         assert capsys.readouterr().out.splitlines()[: len(shown)] == shown
         for line in shown:
             if line.startswith("page"):

@@ -11,7 +11,7 @@ import xarray as xr
 
 from browser import VIEWS, accessibility_faults, chromium, opened, scrolls_sideways, settle
 from inertial import InvalidInput, Settings, compare, load, read_run
-from inertial.commands import cli
+from inertial.commands.main import main
 from inertial.theory.audit import AuditEntry
 from inertial.theory.gather import StoredRun
 from inertial.theory.theorem import Margin
@@ -446,11 +446,11 @@ def test_other_arrays_are_refused_in_one_sentence(stored, lost):
 
 def test_the_command_writes_the_page(result, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    cli.main(["report", str(result.run), "--no-audit", "-o", "page.html"])
+    main(["report", str(result.run), "--no-audit", "-o", "page.html"])
     assert "page.html" in capsys.readouterr().out
     assert NAUGHTY not in (tmp_path / "page.html").read_text(encoding="utf-8")
     with pytest.raises(SystemExit) as stop:
-        cli.main(["report", str(tmp_path)])
+        main(["report", str(tmp_path)])
     assert stop.value.code == 2
     assert "is not a run" in capsys.readouterr().err
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inertial import InvalidInput, infinite_gram, load
-from inertial.commands import reproduce_console as console
-from inertial.commands.study_console import announce
+from inertial.commands.reproduce import conclude
+from inertial.commands.terminal import announce
 from inertial.method.modes import spectral_radius
 from inertial.reproduce import beyond, bu2021, catalog, formulas, liu2022, pilot, run
 from inertial.reproduce.catalog import EMBEDDED, ITEMS, data_sets, find, found
@@ -515,7 +515,7 @@ def test_page_and_summary_count_what_is_undecided(tmp_path, capsys):
     assert "3 of 4 claims hold, 1 undecided" in text
     first, *others = made.claims
     counted = replace(made, claims=(replace(first, verdict="undecided"), *others))
-    console._finish([counted], tmp_path / "index.html", as_json=False)
+    conclude([counted], tmp_path / "index.html", as_json=False)
     assert "4 claims: 3 hold, 0 fail, 1 undecided" in capsys.readouterr().out
 
 

@@ -9,9 +9,8 @@ import pytest
 import xarray as xr
 
 from helpers import full_disk, run
-from inertial.commands import cli
-from inertial.commands import reproduce_console as console
-from inertial.reproduce import item
+from inertial.commands.main import main
+from inertial.reproduce import catalog, item
 from inertial.runs.config import TEMPLATE
 from inertial.runs.results import VARIABLES, Stored, join
 from inertial.view import drawing
@@ -47,7 +46,7 @@ def finished(tmp_path_factory):
     """A folder with all runs of the study, made once."""
     folder = tmp_path_factory.mktemp("finished")
     (folder / "small.toml").write_text(SMALL)
-    cli.main(["study", str(folder / "small.toml"), "--out", str(folder / "out"), "--json"])
+    main(["study", str(folder / "small.toml"), "--out", str(folder / "out"), "--json"])
     return folder / "out"
 
 
@@ -58,7 +57,7 @@ def done(finished, tmp_path):
 
 
 def test_a_study_prints_one_document_and_a_second_time_computes_nothing(capsys, monkeypatch):
-    monkeypatch.setattr("inertial.commands.study_console._LINE_SECONDS", 0)
+    monkeypatch.setattr("inertial.commands.terminal._LINE_SECONDS", 0)
     code, out, err = run(capsys, "study", "small.toml", "--json")
     document = json.loads(out)
     assert code == 0
@@ -158,7 +157,7 @@ def test_data_missing_on_every_worker_are_named_and_other_runs_are_computed(
     sets = '[{ name = "sphere", rows = 24, dim = 4 }, { name = "mine.csv", label = "y" }]'
     text = SMALL.replace('[{ name = "sphere", rows = 24, dim = 4 }]', sets)
     (tmp_path / "two.toml").write_text(text.replace("[20, 30]", "[20]"))
-    monkeypatch.setattr("inertial.commands.study_console.at_work", _far_from("mine.csv"))
+    monkeypatch.setattr("inertial.commands.study.computing", _far_from("mine.csv"))
     code, out, _ = run(capsys, "study", "two.toml", "--json")
     document = json.loads(out)
     assert code == 1
@@ -174,14 +173,14 @@ def _far_from(name):
     from inertial.runs.runner import in_process
 
     @contextmanager
-    def at_work(_hands):
+    def computing(_options):
         def compute(*arguments):
             Path(name).rename("elsewhere")
             in_process(*arguments)
 
         yield {"engine": compute}
 
-    return at_work
+    return computing
 
 
 def test_figures_of_a_study_are_drawn_without_computing(capsys, done):
@@ -260,8 +259,8 @@ def test_reproduce_lists_makes_and_redraws(capsys):
 
 def test_a_figure_that_trains_says_what_it_will_take(capsys, monkeypatch):
     tiny = item.Scale("quick", 30, 40, (20, 40), (0,), 8, 30)
-    monkeypatch.setitem(console.SCALES, "quick", tiny)
-    monkeypatch.setattr(console, "found", lambda: (("digits",), ()))
+    monkeypatch.setitem(item.SCALES, "quick", tiny)
+    monkeypatch.setattr(catalog, "found", lambda: (("digits",), ()))
     code, out, err = run(capsys, "reproduce", "liu2022/fig2", "--out", "made")
     assert code == 0
     assert "runs to compute: 3, predicted" in err

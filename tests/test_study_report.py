@@ -12,7 +12,7 @@ import xarray as xr
 
 from browser import VIEWS, accessibility_faults, chromium, opened, scrolls_sideways, settle
 from inertial import InvalidInput, Settings, compare, load
-from inertial.commands import cli
+from inertial.commands.main import main
 from inertial.runs.config import Study, parse_study
 from inertial.runs.cost import Prediction
 from inertial.runs.job import runs
@@ -455,7 +455,7 @@ def test_a_large_study_is_thinned_to_its_size():
 def test_the_command_writes_the_page(folder, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     for source in (folder.path, folder.path / "studies" / "small.json"):
-        cli.main(["report", str(source), "-o", "page.html"])
+        main(["report", str(source), "-o", "page.html"])
         assert "page.html" in capsys.readouterr().out
         assert "report of a study" in (tmp_path / "page.html").read_text(encoding="utf-8")
 

@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 from inertial import InvalidInput
-from inertial.commands import cli
+from inertial.commands.main import main
 from inertial.runs import cluster, execution
 from inertial.runs.cluster import connected, engine
 from inertial.runs.config import DataSet, Study
@@ -96,7 +96,7 @@ def test_the_command_sends_runs_there(far, tmp_path, capsys, monkeypatch):
     with connected(address) as client:
         client.wait_for_workers(2, timeout=90)
         assert set(alive(client).values()) == {process.pid for process in workers}
-    cli.main(["study", "far.toml", "--scheduler", address, "--json"])
+    main(["study", "far.toml", "--scheduler", address, "--json"])
     document = json.loads(capsys.readouterr().out)
     assert (document["computed"], document["failed"]) == (3, [])
     assert document["predicted_seconds"] > 0

@@ -1,0 +1,45 @@
+"""`inertial explore`: an interactive page on one data set."""
+
+import sys
+from pathlib import Path
+
+from inertial.commands.options import DATA, DataOptions, Page, Whole, command_line
+from inertial.commands.terminal import progress
+
+
+def explore(
+    data: str,
+    *,
+    out: Page = Path("explore.html"),
+    runs: Whole = 3,
+    steps: Whole = 100,
+    width: Whole = 1000,
+    target: float = 0.01,
+    options: DataOptions = DATA,
+) -> None:
+    """Write an interactive page on DATA: move step size and momentum, see every mode and the loss.
+
+    Parameters
+    ----------
+    data
+        A name from `inertial data list`, or the path of a .csv, .npz or .parquet file.
+    out
+        File to write.
+    runs
+        Random starts of each method that are trained to stand beside the forecast.
+    steps
+        Updates of these runs.
+    width
+        Neurons of these runs.
+    target
+        Share of the initial loss that counts as reached.
+    """
+    from inertial.view.exploration import Trials, page
+    from inertial.view.exploration import explore as run_exploration
+    from inertial.view.page import write_page
+
+    trials = Trials(seeds=runs, steps=steps, width=width, target=target)
+    with progress() as show:
+        found = run_exploration(options.load(data), trials, progress=show)
+    write_page(page(found, command_line()), out)
+    sys.stdout.write(f"page    {out}\n")

@@ -1,0 +1,146 @@
+"""Options that several commands share, and how their words are read.
+
+Commands say what is wrong with an option in one sentence; nothing is rounded or guessed.
+"""
+
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter, Token
+
+from inertial._checks import InvalidInput, whole
+from inertial.commands.terminal import say
+
+if TYPE_CHECKING:
+    from inertial.data import Data
+
+ROWS = 1_000
+"""Rows that a command takes unless --n says otherwise: enough to see everything, in seconds."""
+
+
+def read_whole(_type: object, tokens: Sequence[Token]) -> int:
+    """Read a whole number as it is written; nothing is rounded."""
+    try:
+        return int(tokens[0].value)
+    except ValueError:
+        name, text = tokens[0].keyword or "a number", tokens[0].value
+        raise InvalidInput(f"{name} is {text!r}; give a whole number.") from None
+
+
+Whole = Annotated[int, Parameter(converter=read_whole)]
+"""An option that takes a whole number."""
+
+Words = Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative=())]
+"""An option that takes every word up to the next option."""
+
+Page = Annotated[Path, Parameter(alias="-o")]
+"""An option that names the page to write."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class DataOptions:
+    """How to load and prepare the data."""
+
+    n: Whole | None = None
+    "Rows to take, first in file order (default: up to 1,000)."
+    data_dir: Path | None = None
+    "Folder to look in first (default: the one INERTIAL_DATA names)."
+    label: str | None = None
+    "Target column of a .csv or .parquet file."
+    normalize: bool = True
+    "Scale every input to norm 1."
+    standardize: bool = False
+    "Scale input columns, and the targets of a regression, to mean 0 and variance 1 first."
+    dedupe: bool = False
+    "Drop every row that is a positive multiple of an earlier one."
+    dim: Whole = 20
+    "Dimension of `sphere`."
+    data_seed: Whole = 0
+    "Seed of `sphere`."
+
+    def load(self, name: str) -> "Data":
+        """Load and prepare the data set called `name`; say where rows were left out."""
+        from inertial.data import load
+
+        loaded = load(
+            name,
+            n=self.n,
+            most=ROWS,
+            data_dir=self.data_dir,
+            label=self.label,
+            normalize=self.normalize,
+            standardize=self.standardize,
+            dedupe=self.dedupe,
+            seed=self.data_seed,
+            dim=self.dim,
+        )
+        taken, rows = loaded.provenance.n, loaded.provenance.rows
+        if self.n is None and rows > ROWS:
+            say("note", f"the first {taken:,} of {rows:,} rows are taken; --n takes more.")
+        return loaded
+
+
+DATA = DataOptions()
+"""The data options as they stand when none is given."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class WorkerOptions:
+    """Which processes compute: this one, a number of local ones, or those of a scheduler."""
+
+    workers: Whole | None = None
+    "Processes on this machine; 0 is one per core (default: this process, with all cores)."
+    scheduler: str | None = None
+    "Address of a dask.distributed scheduler to send the runs to instead."
+
+    def __post_init__(self) -> None:
+        if self.workers is not None:
+            whole("workers", self.workers, least=0)
+            if self.scheduler is not None:
+                raise InvalidInput("workers and scheduler are both given; give one of them.")
+
+
+THIS_PROCESS = WorkerOptions()
+"""The worker options as they stand when none is given."""
+
+
+@contextmanager
+def computing(options: WorkerOptions) -> Iterator[dict[str, Any]]:
+    """Give the engine and the predictor for `run_study`, as keyword arguments."""
+    if options.workers is None and options.scheduler is None:
+        yield {}
+        return
+    from inertial.runs.cluster import connected, engine, local_cluster, predictor
+
+    place = connected(options.scheduler) if options.scheduler else local_cluster(options.workers)
+    with place as client:
+        yield {"engine": engine(client), "predictor": predictor(client)}
+
+
+def split(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Return words that were given apart or with commas between them."""
+    return tuple(word for value in values for word in value.split(",") if word)
+
+
+def read_seeds(text: str) -> tuple[int, ...]:
+    """Return the seeds 0, 1, ... of a count, or the ones listed with commas."""
+    words = text.split(",")
+    try:
+        numbers = [int(word) for word in words if word.strip()]
+    except ValueError:
+        numbers = []
+    if not numbers or (len(words) == 1 and numbers[0] < 1):
+        raise InvalidInput(f"seeds is {text!r}; give how many (5) or which ones (3,7,11).")
+    return tuple(numbers) if len(words) > 1 else tuple(range(numbers[0]))
+
+
+def command_line(*more: str) -> str:
+    """Return the command that is running, to be recorded."""
+    return shlex.join(["inertial", *sys.argv[1:], *more])

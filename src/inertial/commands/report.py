@@ -1,0 +1,50 @@
+"""`inertial report`: one page about a run or a study."""
+
+import sys
+from pathlib import Path
+
+from inertial.commands.options import Page, command_line
+from inertial.commands.terminal import progress, say
+
+
+def report(
+    source: Path,
+    *,
+    out: Page = Path("report.html"),
+    audit: bool = True,
+    measure: bool = False,
+    data_dir: Path | None = None,
+) -> None:
+    """Write one page about SOURCE: what to use, every figure with its numbers, theorems judged.
+
+    Parameters
+    ----------
+    source
+        Folder of a run (`inertial compare`) or of a study (`inertial study`), or the index of a
+        study.
+    out
+        File to write.
+    audit
+        Judge the theorems; --no-audit leaves them out and is quicker.
+    measure
+        Run everything again to measure how the kernels drift. Takes about as long as it did.
+    data_dir
+        Folder to look in first for the data (default: the one INERTIAL_DATA names).
+    """
+    from inertial.view import reporting
+    from inertial.view.page import write_page
+
+    with progress() as show:
+        page = reporting.report(
+            source,
+            judge=audit,
+            measure=measure,
+            data_dir=data_dir,
+            command=command_line(),
+            measuring=command_line("--measure"),
+            progress=show,
+        )
+    for note in page.notes:
+        say("note", note)
+    write_page(page.html, out)
+    sys.stdout.write(f"page    {out}\n")

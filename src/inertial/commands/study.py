@@ -1,0 +1,94 @@
+"""`inertial study`: compute what is missing of a study."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from inertial import _json
+from inertial._checks import InvalidInput
+from inertial.commands.options import THIS_PROCESS, WorkerOptions, computing
+from inertial.commands.terminal import announce, console, duration, progress_or_lines, say
+
+if TYPE_CHECKING:
+    from inertial.runs.runner import Report
+
+
+def study(
+    file: Path | None = None,
+    *,
+    out: Path | None = None,
+    options: WorkerOptions = THIS_PROCESS,
+    template: bool = False,
+    json: bool = False,
+) -> None:
+    """Compute what is missing of the study in FILE; interrupt and repeat it at will.
+
+    Parameters
+    ----------
+    file
+        A TOML file: data sets, methods, rules, widths, seeds, steps.
+    out
+        Folder of the study (default: runs/NAME).
+    template
+        Print a commented study that runs as it is.
+    json
+        Print one JSON document at the end.
+    """
+    from inertial.runs.config import TEMPLATE, read_study
+    from inertial.runs.records import Folder
+    from inertial.runs.runner import run_study
+
+    if template:
+        sys.stdout.write(TEMPLATE)
+        return
+    if file is None:
+        raise InvalidInput("no study is given; name a TOML file, or see inertial study --template.")
+    asked = read_study(file)
+    folder = Folder(out or Path("runs") / asked.name)
+    try:
+        with progress_or_lines() as show, computing(options) as means:
+            report = run_study(asked, folder, progress=show, announce=announce, **means)
+    except KeyboardInterrupt:
+        say(
+            "note", f"stopped; finished runs are stored in {folder.path}, the same command goes on."
+        )
+        sys.exit(130)
+    if json:
+        sys.stdout.write(_json.dumps(_document(report)))
+    else:
+        _show(report)
+    if report.failures:
+        sys.exit(1)
+
+
+def _document(report: "Report") -> dict[str, object]:
+    return {
+        "folder": str(report.folder.path),
+        "runs": len(report.runs),
+        "computed": report.computed,
+        "stored_before": report.stored_before,
+        "computed_elsewhere": report.computed_elsewhere,
+        "damaged": report.damaged,
+        "failed": [{"run": f.run.job.label, "reason": f.reason} for f in report.failures],
+        "predicted_seconds": report.predicted.seconds,
+        "seconds": report.seconds,
+    }
+
+
+def _show(report: "Report") -> None:
+    """Print what became of the runs."""
+    out = console()
+    words = f"{report.computed} computed, {report.stored_before} stored before"
+    if report.computed_elsewhere:
+        words += f", {report.computed_elsewhere} by another process"
+    out.print(f"{len(report.runs)} runs: {words}, {len(report.failures)} failed")
+    if report.damaged:
+        out.print(f"damaged run files, computed again: {report.damaged}")
+    for failure in report.failures:
+        out.print(f"failed  {failure.run.job.label}: {failure.reason}")
+    if report.computed:
+        out.print(
+            f"time    {duration(report.seconds)} of computing, "
+            f"predicted {duration(report.predicted.seconds)}"
+        )
+    out.print(f"runs    {report.folder.path}")

@@ -1,0 +1,135 @@
+"""Console, tables, progress and notes: what the commands share in speaking to a person."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from math import isnan
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from inertial.runs.cost import Prediction
+
+NAMES = {
+    "gradient_descent": "gradient descent",
+    "heavy_ball": "heavy ball",
+    "nesterov": "Nesterov",
+}
+"""The methods as they are written in sentences."""
+
+Progress = Callable[[str, int, int], None]
+"""What is told what is being done, how much of it is done, and out of how much."""
+
+_PIPED_WIDTH = 200
+"""Columns of tables that no terminal limits."""
+
+_LINE_SECONDS = 60
+"""Time between two lines of progress in a log."""
+
+
+def say(kind: str, text: str) -> None:
+    """Write a note, a warning or an error to standard error."""
+    sys.stderr.write(f"inertial: {kind}: {text}\n")
+
+
+def console() -> "Console":
+    """Return standard output, without guessing at numbers or markup in users' names."""
+    from rich.console import Console
+
+    piped = not sys.stdout.isatty()
+    width = _PIPED_WIDTH if piped else None
+    return Console(highlight=False, markup=False, emoji=False, width=width, soft_wrap=piped)
+
+
+def table(columns: Sequence[str]) -> "Table":
+    """Return a table with one column per title, numbers to the right, beside one of titles."""
+    from rich.table import Table
+
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    made.add_column("")
+    for title in columns:
+        made.add_column(title, justify="right")
+    return made
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """Show a bar with the time left on standard error, if that is a terminal."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    errors = Console(stderr=True)
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
+        task = bar.add_task("kernel and spectrum", total=None)
+
+        def show(label: str, done: int, total: int) -> None:
+            bar.update(task, description=label, completed=done, total=total)
+
+        yield show
+
+
+@contextmanager
+def progress_or_lines() -> Iterator[Progress]:
+    """Show progress with the time left: a bar on a terminal, in a log a line every minute."""
+    if sys.stderr.isatty():
+        with progress() as show:
+            yield show
+        return
+    last = time.monotonic()
+
+    def show_line(label: str, done: int, total: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _LINE_SECONDS and total:
+            last = time.monotonic()
+            left = duration((total - done) / 1000)
+            say("note", f"{done / total:.0%} done, predicted {left} of computing left: {label}")
+
+    yield show_line
+
+
+def announce(predicted: "Prediction", missing: int | None) -> None:
+    """Say what is about to happen, on standard error; None is an item that trains nothing."""
+    if missing == 0:
+        say("note", "all runs are stored")
+    else:
+        what = "nothing to train" if missing is None else f"runs to compute: {missing}"
+        say("note", f"{what}, predicted {costs(predicted)}")
+
+
+def costs(predicted: "Prediction") -> str:
+    """Return time, if it is known, memory and disk in words."""
+    shared = f" on {predicted.workers} workers" if predicted.workers > 1 else ""
+    seconds = predicted.seconds
+    time_taken = "time unknown" if isnan(seconds) else duration(seconds)
+    return (
+        f"{time_taken}{shared}, {predicted.memory / 1e9:.1f} GB of memory per "
+        f"process, {predicted.disk / 1e6:,.1f} MB of disk"
+    )
+
+
+def duration(seconds: float) -> str:
+    """Return seconds in the unit they are read in."""
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+def count(value: float | None) -> str:
+    """Return a number of steps as it is read, a dash where there is none."""
+    return "-" if value is None else f"{value:,.1f}".removesuffix(".0")

@@ -1,0 +1,153 @@
+"""`inertial tune`: step size and momentum for a data set, and how long training will take."""
+
+import os
+import sys
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inertial import _json
+from inertial._checks import InvalidInput
+from inertial.commands.options import DATA, DataOptions
+from inertial.commands.terminal import NAMES, console, count, table
+
+if TYPE_CHECKING:
+    from inertial._types import Eigenvalues
+    from inertial.runs.advice import Advice
+
+
+def tune(
+    data: str,
+    *,
+    rule: str = "forecast",
+    target: float = 0.01,
+    spectrum: Path | None = None,
+    json: bool = False,
+    options: DataOptions = DATA,
+) -> None:
+    """Recommend step size and momentum for DATA, and forecast how long training will take.
+
+    Parameters
+    ----------
+    data
+        A name from `inertial data list`, or the path of a .csv, .npz or .parquet file.
+    rule
+        forecast, paper, quadratic or wang2020.
+    target
+        Share of the initial loss to reach.
+    spectrum
+        Write all eigenvalues, ascending, to this .npy file.
+    json
+        Print one JSON document instead of the table.
+    """
+    from inertial.runs import advice
+
+    if spectrum is not None:
+        _check_spectrum_path(spectrum)
+    advised = advice.tune(options.load(data), rule, target=target)
+    if spectrum is not None:
+        _save_eigenvalues(advised.eigenvalues, spectrum)
+    if json:
+        sys.stdout.write(_json.dumps(_document(advised)))
+    else:
+        _show(advised)
+
+
+def _show(advice: "Advice") -> None:
+    """Print the recommendation, the lines to copy, and the table."""
+    from inertial.method.conventions import snippet
+
+    best, data, ends = advice.best, advice.data, advice.extremes
+    out = console()
+    out.print(_recommendation(advice), style="bold")
+    out.print(
+        f"\n# for the loss 0.5 * ((f - y) ** 2).sum() over all {data.n:,} rows;\n"
+        f"# for a mean over rows multiply eta by {data.n},\n"
+        f"# for a mean of squares without the 0.5 by {data.n / 2:g}"
+    )
+    out.print(snippet(best.method))
+    out.print(
+        f"\n{data.name}: n = {data.n:,}, d = {data.d:,}; eigenvalues {ends.smallest:.6g} to "
+        f"{ends.largest:.6g}, condition number {ends.condition_number:.5g}"
+    )
+    rows = table([NAMES[entry.name] for entry in advice.methods])
+    for title, cell in (
+        ("rule", lambda m: m.rule),
+        ("eta", lambda m: f"{m.method.constant[0]:.5g}"),
+        ("beta", lambda m: f"{m.method.constant[1]:.5g}"),
+        ("spectral radius", lambda m: f"{m.spectral_radius:.6f}"),
+        ("stability limit of eta", lambda m: f"{m.stability_limit:.5g}"),
+        (f"steps to {100 * advice.target:g} %", lambda m: count(m.steps_to)),
+    ):
+        rows.add_row(title, *(cell(entry) for entry in advice.methods))
+    out.print(rows)
+    out.print("steps are forecast for the linearised network, from the expected initial loss")
+
+
+def _recommendation(advice: "Advice") -> str:
+    best = advice.best
+    eta, beta, _ = best.method.constant
+    momentum = f", momentum {beta:.4g}" if beta else ""
+    plain = advice.of("gradient_descent")
+    beside = (
+        f" (gradient descent: {count(plain.steps_to)})" if best.name != "gradient_descent" else ""
+    )
+    return (
+        f"Use {NAMES[best.name]} with eta {eta:.4g}{momentum}: "
+        f"{count(best.steps_to)} steps to {advice.target:.3g} of the initial loss, forecast at "
+        f"infinite width{beside}."
+    )
+
+
+def _document(advice: "Advice") -> dict[str, Any]:
+    data, ends = advice.data, advice.extremes
+    return {
+        "recommendation": _recommendation(advice),
+        "target": advice.target,
+        "data": {key: asdict(data)[key] for key in ("name", "n", "d", "task", "sha256")},
+        "kernel": {
+            "kind": "infinite",
+            "lambda_min": ends.smallest,
+            "lambda_max": ends.largest,
+            "condition_number": ends.condition_number,
+        },
+        "methods": [
+            {
+                "method": entry.name,
+                "rule": entry.rule,
+                **dict(zip(("eta", "beta", "gamma"), entry.method.constant, strict=True)),
+                "spectral_radius": entry.spectral_radius,
+                "stability_limit": entry.stability_limit,
+                "steps_to": entry.steps_to,
+            }
+            for entry in advice.methods
+        ],
+    }
+
+
+def _save_eigenvalues(eigenvalues: "Eigenvalues", path: Path) -> None:
+    """Write eigenvalues to an .npy file, whole or not at all."""
+    import numpy as np
+
+    _check_spectrum_path(path)
+    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    try:
+        with partial.open("wb") as file:
+            np.save(file, eigenvalues)
+        partial.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise InvalidInput(
+            f"the eigenvalues cannot be written to {path} ({error.strerror}); give another path "
+            "with --spectrum."
+        ) from None
+
+
+def _check_spectrum_path(path: Path) -> None:
+    """Refuse a path that an .npy file cannot take, before any work is done."""
+    if not path.name or (path.exists() and not path.is_file()) or not path.parent.is_dir():
+        raise InvalidInput(
+            f"{str(path)!r} is no file in an existing folder; give another path with --spectrum."
+        )
