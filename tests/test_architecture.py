@@ -7,11 +7,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "src" / "inertial"
 ROOMS = [
-    ("_types", "_checks", "_json"),
+    ("_types", "_checks", "_json", "files"),
     ("data",),
     ("problem",),
     ("linear",),
-    ("optimizer",),
+    ("method",),
     ("simulate",),
     ("runs",),
     ("theory",),

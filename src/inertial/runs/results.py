@@ -1,4 +1,4 @@
-"""What runs have left behind, joined over (data, optimizer, width, seed, step), one rule at a time."""
+"""What runs have left behind, joined over data, optimizer, width, seed and step, by rule."""
 
 import json
 from collections.abc import Sequence
