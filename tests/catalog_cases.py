@@ -154,11 +154,11 @@ FLAT = np.full(STEPS, 2.0)
 def split(method=NAG, **changes):
     """A run of `method` with a decomposition: exactly linear, without remainders."""
     gram, xi = spread().start.gram, [spread().start.residual]
-    beta, gamma = method.coefficients(0, 5)
+    eta, beta, gamma = method.coefficients(0, 5)
     image = before = np.zeros(4)
     for t in range(5):
         last, image = image, gram @ xi[-1]
-        step = beta[t] * before - method.constant[0] * ((1 + gamma[t]) * image - gamma[t] * last)
+        step = beta[t] * before - eta[t] * ((1 + gamma[t]) * image - gamma[t] * last)
         before = step
         xi.append(xi[-1] + step)
     zeros = np.zeros((5, 4))

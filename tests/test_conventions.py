@@ -49,10 +49,10 @@ def two_step(method):
     """The project's recursion, written out."""
     w, before, old = START, START, np.zeros(3)
     iterates = [w]
-    beta, gamma = method.coefficients(0, STEPS)
+    eta, beta, gamma = method.coefficients(0, STEPS)
     for t in range(STEPS):
         g = gradient(w)
-        after = w + beta[t] * (w - before) - method.constant[0] * (g + gamma[t] * (g - old))
+        after = w + beta[t] * (w - before) - eta[t] * (g + gamma[t] * (g - old))
         w, before, old = after, w, g
         iterates.append(w)
     return np.array(iterates)
@@ -146,7 +146,7 @@ def test_the_methods_read_from_keywords_forecast_what_the_library_does():
     "make",
     [
         lambda: to_optax(nesterov_varying(0.1)),
-        lambda: to_torch(Recursion("nesterov", 0.1, 0.5, 0.25)),
+        lambda: to_torch(Recursion(0.1, 0.5, 0.25)),
         lambda: to_keras(nesterov(0.1, 0.5, start="copy")),
         lambda: to_optax(heavy_ball(0.1, 0.5), loss="mean"),
         lambda: to_optax(heavy_ball(0.1, 0.5), loss="mean", rows=0),
@@ -160,5 +160,5 @@ def test_what_cannot_be_converted_is_refused_with_a_reason(make):
 
 
 def test_a_start_that_makes_no_difference_is_converted():
-    plain = to_optax(Recursion("heavy_ball", 0.1, 0.5, start="copy"))
+    plain = to_optax(Recursion(0.1, 0.5, start="copy"))
     assert plain == to_optax(heavy_ball(0.1, 0.5))

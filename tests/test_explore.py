@@ -25,7 +25,7 @@ from inertial.method.flow import (
 from inertial.method.modes import amplification, roots, spectral_radius, stability_limit
 from inertial.method.recursion import gradient_descent, heavy_ball, nesterov, nesterov_varying
 from inertial.simulate.integrate import flow_loss, solve
-from inertial.view.exploration import MOST_NODES, Trials, explore, merge, page
+from inertial.view.exploration import MOST_NODES, Trials, explore, page
 from inertial.view.page import write_page
 
 __all__ = ["chromium"]
@@ -75,12 +75,15 @@ def method_of(state):
 
 def as_script(method):
     return {
-        "name": method.name if method.friction is None else "nesterov_varying",
-        "eta": method.constant[0],
-        "beta": method.constant[1],
-        "gamma": method.constant[2],
-        "friction": method.friction,
+        "name": method.name,
+        **dict(zip(("eta", "beta", "gamma"), method.constant, strict=True)),
+        "friction": None,
     }
+
+
+def limit_radius(eta, nodes):
+    """Radius where momentum t / (t + d) tends to: beta = gamma = 1."""
+    return max(np.abs(np.roots([1, -(2 - 2 * eta * l), 1 - eta * l])).max() for l in nodes)
 
 
 def numbers_of(view):
@@ -97,13 +100,15 @@ def assert_page_is_right(view, exploration):
     state, now = numbers_of(view)
     nodes, weights = exploration.nodes, exploration.weights
     method = method_of(state)
+    varying = state["method"] == "nesterov_varying"
+    radius = limit_radius(state["eta"], nodes) if varying else spectral_radius(method, nodes)
     shown = now["shown"]
     loss = forecast_loss(method, Measure(nodes, weights), np.array(now["steps"]))
     np.testing.assert_allclose(np.array(now["loss"], float), loss, **CLOSE)
-    np.testing.assert_allclose(float(shown["radius"]), spectral_radius(method, nodes), **CLOSE)
+    np.testing.assert_allclose(float(shown["radius"]), radius, **CLOSE)
     np.testing.assert_allclose(float(shown["loss-share"]), 2 * loss[-1] / weights.sum(), **CLOSE)
-    limit = stability_limit(method) / nodes[-1]
-    np.testing.assert_allclose(float(shown["limit-share"]), method.constant[0] / limit, **CLOSE)
+    limit = (4 / 3 if varying else stability_limit(method)) / nodes[-1]
+    np.testing.assert_allclose(float(shown["limit-share"]), state["eta"] / limit, **CLOSE)
     expected = steps_to(method, Measure(nodes, weights), exploration.trials.target, limit=20_000)
     assert shown["steps-to"] == ("null" if expected is None else str(expected))
     return state
@@ -156,7 +161,13 @@ def test_varying_momentum_is_that_of_python(shared, exploration):
             """([m, nodes, weights, steps]) =>
                 Array.from(inertial.numerics.forecast(m, nodes, weights, steps))""",
             [
-                as_script(method),
+                {
+                    "name": "nesterov_varying",
+                    "eta": method.eta,
+                    "beta": 1,
+                    "gamma": 1,
+                    "friction": friction,
+                },
                 exploration.nodes.tolist(),
                 exploration.weights.tolist(),
                 steps.tolist(),
@@ -166,12 +177,12 @@ def test_varying_momentum_is_that_of_python(shared, exploration):
         np.testing.assert_allclose(loss, expected, **CLOSE)
 
 
-def flows_of(method):
+def flows_of(method, friction):
     """The flows that the page shows beside a method, named in the project's own terms."""
     if method.name == "gradient_descent":
         return [gradient_flow()]
-    if method.friction is not None:
-        return [nesterov_flow(method.friction)]
+    if method.name == "nesterov_varying":
+        return [nesterov_flow(friction)]
     mu = ((1 - method.constant[1]) / (1 + method.constant[1])) ** 2 / method.constant[0]
     fine = high_resolution_nesterov if method.constant[2] else high_resolution_heavy_ball
     return [heavy_ball_flow(mu), started_like(fine(mu, method.constant[0]), method)]
@@ -471,7 +482,8 @@ def random_spectrum(rng, n):
 
 def test_merging_keeps_ends_and_mass_and_hardly_moves_the_forecast(rng):
     eigenvalues, weights = random_spectrum(rng, 5000)
-    nodes, mass = merge(eigenvalues, weights, MOST_NODES)
+    few = Measure(eigenvalues, weights).merged(MOST_NODES)
+    nodes, mass = few.nodes, few.weights
     assert len(nodes) <= MOST_NODES
     assert (nodes[0], nodes[-1]) == (eigenvalues[0], eigenvalues[-1])
     assert np.all(np.diff(nodes) >= 0)
@@ -488,7 +500,8 @@ def test_merging_keeps_ends_and_mass_and_hardly_moves_the_forecast(rng):
 
 def test_few_eigenvalues_are_not_merged(rng):
     eigenvalues, weights = random_spectrum(rng, MOST_NODES)
-    nodes, mass = merge(eigenvalues, weights, MOST_NODES)
+    few = Measure(eigenvalues, weights).merged(MOST_NODES)
+    nodes, mass = few.nodes, few.weights
     np.testing.assert_array_equal(nodes, eigenvalues)
     np.testing.assert_array_equal(mass, weights)
 

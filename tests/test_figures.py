@@ -17,7 +17,7 @@ def arrays():
             "loss": (along, rng.uniform(1, 9, shape)),
             "forecast_loss": (along, rng.uniform(1, 9, shape)),
         },
-        coords={"method": ["heavy_ball", "nesterov"], "seed": [0, 1, 2], "step": np.arange(5)},
+        coords={"optimizer": ["heavy_ball", "nesterov"], "seed": [0, 1, 2], "step": np.arange(5)},
         attrs={"data": "some <data>", "n": 1234, "d": 5, "width": 6000, "rule": "paper"},
     )
 

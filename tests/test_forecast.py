@@ -30,7 +30,7 @@ METHODS = [
     heavy_ball(0.3, 0.9),
     nesterov(0.2, 0.9),
     nesterov(0.2, 0.9, start="copy"),
-    nesterov_varying(0.2, 3.0),
+    nesterov_varying(0.2, 3.0, steps=20_000),
 ]
 
 
@@ -41,10 +41,10 @@ def problem(rng):
 
 def dense_residuals(method, gram, residual, count):
     """The recursion on the residual vector with the n x n kernel, as the papers write it."""
-    beta, gamma = method.coefficients(0, count)
+    eta, beta, gamma = method.coefficients(0, count)
     rows, step, before = [residual], np.zeros_like(residual), np.zeros_like(residual)
     for t in range(count):
-        image = method.constant[0] * gram @ residual
+        image = eta[t] * gram @ residual
         step = beta[t] * step - image - gamma[t] * (image - before)
         residual, before = residual + step, image
         rows.append(residual)
@@ -184,7 +184,7 @@ def test_an_unstable_forecast_is_given_up_long_before_the_limit(monkeypatch):
         looked.extend(steps)
         return forecast_loss(method, Measure(eigenvalues, weights), steps)
 
-    monkeypatch.setattr(module, "forecast_loss", loss_at)
+    monkeypatch.setattr(module, "_loss", loss_at)
     # A factor of about 1.6 in the residual a step: 1e12 in the loss is reached after some thirty.
     assert (
         steps_to(heavy_ball(5.0, 0.9), Measure(np.ones(1), np.ones(1)), 1e-3, limit=10**7) is None

@@ -33,12 +33,12 @@ def affine(w):
 
 def recursion(method, w, grad=gradient):
     """The two-step recursion with g_{-1} = 0, as its docstring writes it."""
-    iterates, step, before = [w], np.zeros_like(w), np.zeros_like(w)
-    beta, gamma = method.coefficients(0, STEPS)
+    iterates, step, old = [w], np.zeros_like(w), np.zeros_like(w)
+    eta, beta, gamma = method.coefficients(0, STEPS)
     for t in range(STEPS):
-        g = grad(w)
-        step = beta[t] * step - method.eta * g - gamma[t] * method.eta * (g - before)
-        w, before = w + step, g
+        g = eta[t] * grad(w)
+        step = beta[t] * step - g - gamma[t] * (g - old)
+        w, old = w + step, g
         iterates.append(w)
     return np.array(iterates)
 
@@ -65,9 +65,9 @@ def test_the_recursion_is_optax_sgd(beta, corrected):
 def test_start_zero_is_the_two_sequence_form_in_the_extrapolated_sequence(method):
     w = v = START
     iterates = [w]
-    beta, _ = method.coefficients(0, STEPS)
+    eta, beta, _ = method.coefficients(0, STEPS)
     for t in range(STEPS):
-        after = w - method.eta * gradient(w)
+        after = w - eta[t] * gradient(w)
         w, v = after + beta[t] * (after - v), after
         iterates.append(w)
     np.testing.assert_allclose(recursion(method, START), np.array(iterates), rtol=0, atol=ROUNDING)
@@ -126,12 +126,14 @@ def test_first_steps_follow_the_start_convention(beta, d):
         lambda: gradient_descent(float("nan")),
         lambda: heavy_ball(0.1, 1.0),
         lambda: heavy_ball(0.1, -0.1),
-        lambda: Recursion("nesterov", 0.1, 0.5, 0.6),
+        lambda: Recursion(0.1, 0.0, 0.6),
+        lambda: Recursion(0.1, 0.5, -0.1),
+        lambda: Recursion((0.1, 0.1), (0.5, 0.5, 0.5)),
+        lambda: Recursion((0.1, float("nan"))),
+        lambda: quasi_hyperbolic(0.1, 0.9, 1.5),
         lambda: nesterov_varying(0.1, 0.0),
-        lambda: Recursion("nesterov", 0.1, 0.5, 0.5, friction=3.0),
-        lambda: Recursion("gradient_descent", 0.1, 0.5),
     ],
 )
 def test_coefficients_out_of_range_are_refused_with_a_remedy(make):
-    with pytest.raises(InvalidInput, match="give a"):
+    with pytest.raises(InvalidInput, match="give "):
         make()

@@ -125,7 +125,8 @@ def test_the_stability_limit_is_sharp_from_both_sides(beta, share):
 def test_the_limit_of_varying_momentum_is_four_thirds():
     eventually = np.arange(3000, 3010)
     limit = stability_limit(nesterov_varying(1.0))
-    assert limit == pytest.approx(4 / 3)
+    # Its last momentum is 3e-4 short of 1.
+    assert limit == pytest.approx(4 / 3, rel=1e-4)
     growth = [
         np.abs(amplification(nesterov_varying(x), np.ones(1), eventually)).max()
         for x in (limit - 0.01, limit + 0.01)

@@ -17,7 +17,7 @@ def stored(rng):
         {name: (along, rng.uniform(0.1, 1, shape)) for name in names},
         coords={
             "data": ["first", "<second>"],
-            "method": list(STYLES),
+            "optimizer": list(STYLES),
             "width": [1000, 2000],
             "seed": [0, 1, 2],
             "step": np.arange(6),
@@ -87,9 +87,9 @@ def test_convergence_is_smoothed_over_the_window_that_it_names(stored):
 def test_missing_seeds_are_left_out_and_counted_and_a_divergence_ends_a_line(stored):
     part = stored.copy(deep=True).assign_attrs(missing=4, rule="paper")
     for name in ("loss", "max_distance", "forecast_loss", "pattern_change"):
-        part[name].loc[{"data": "first", "method": "nesterov", "seed": 2}] = np.nan
-        part[name].loc[{"data": "first", "method": "heavy_ball"}] = np.nan
-    part.loss.loc[{"data": "first", "method": "gradient_descent", "seed": 0, "step": 4}] = 1e9
+        part[name].loc[{"data": "first", "optimizer": "nesterov", "seed": 2}] = np.nan
+        part[name].loc[{"data": "first", "optimizer": "heavy_ball"}] = np.nan
+    part.loss.loc[{"data": "first", "optimizer": "gradient_descent", "seed": 0, "step": 4}] = 1e9
     figure = FIGURES["convergence"](part)
     assert "missing runs: 4" in words(figure)
     drawn = {line.get_label(): line.get_ydata() for line in figure.axes[0].lines}

@@ -142,7 +142,7 @@ def assert_same(rows, expected):
 def test_csv_of_the_convergence_holds_flows_beside_their_methods(shared, stored):
     arrays, _ = stored
     head, rows = rows_of(saved(shared, "convergence.csv"))
-    assert head == ["method", "seed", "step", "loss", "forecast_loss", *FLOWS]
+    assert head == ["optimizer", "seed", "step", "loss", "forecast_loss", *FLOWS]
     expected = long_table(arrays, ["loss", "forecast_loss"])
     for row in expected:
         for flow in FLOWS:
@@ -179,7 +179,7 @@ def test_csv_of_the_kernel_is_what_was_measured(shared, stored, probes):
     names = ["drift_spectral", "drift_frobenius", "smallest"]
     for figure in ("drift", "smallest"):
         head, rows = rows_of(saved(shared, f"{figure}.csv"))
-        assert head == ["method", "seed", "step", *names]
+        assert head == ["optimizer", "seed", "step", *names]
         expected = [
             [method, str(seed), str(step), *(float(getattr(probe, name)[t]) for name in names)]
             for method in arrays.optimizer.values
@@ -218,7 +218,7 @@ def test_a_diverged_run_has_no_kernels_and_leaves_a_gap(chromium, stored, probes
 def test_csv_is_the_store(shared, stored, figure, names):
     arrays, _ = stored
     head, rows = rows_of(saved(shared, f"{figure}.csv"))
-    assert head == ["method", "seed", "step", *names]
+    assert head == ["optimizer", "seed", "step", *names]
     assert_same(rows, long_table(arrays, names))
 
 
@@ -383,7 +383,7 @@ def invented(steps, seeds=5):
             "weight": (("mode",), np.ones(1000)),
         },
         coords={
-            "method": ["gradient_descent", "heavy_ball", "nesterov"],
+            "optimizer": ["gradient_descent", "heavy_ball", "nesterov"],
             "seed": np.arange(seeds),
             "step": np.arange(steps + 1),
         },
@@ -406,7 +406,7 @@ def test_a_long_run_is_thinned_and_says_so(chromium, tmp_path):
         assert f"every {every}th step" in view.locator("main").inner_text()
         assert view.get_by_role("heading", name="Drift of <H>").is_visible()
         head, rows = rows_of(saved(view, "kernel_drift.csv"))
-        assert head == ["method", "seed", "step", "kernel_drift"]
+        assert head == ["optimizer", "seed", "step", "kernel_drift"]
         some = arrays.isel({"seed": slice(0, 1)})
         kept = [row for row in rows if row[1] == "0"]
         assert_same(kept, long_table(some, ["kernel_drift"], every))

@@ -48,7 +48,7 @@ def result(variable, values, widths=(100,)):
         array[..., 0] = 0
     along = ("data", "optimizer", "width", "seed", "step")
     methods = METHODS if len(values) == 3 else ("nesterov",)
-    coords = {"data": ["some"], "method": list(methods), "width": list(widths), "seed": [0, 1]}
+    coords = {"data": ["some"], "optimizer": list(methods), "width": list(widths), "seed": [0, 1]}
     return xr.Dataset({variable: (along, array)}, coords={**coords, "step": [0, 1]})
 
 
@@ -82,11 +82,11 @@ def test_the_end_of_a_run_is_its_last_window():
     loss = stored.loss.expand_dims(step=steps).transpose(..., "step").copy()
     loss[..., -30:] = 1.0
     for method, last in (("nesterov", 5.0), ("heavy_ball", 0.1)):
-        loss.loc[{"method": method, "step": 300}] = last  # one step of 21: means 1.19 and 0.96
+        loss.loc[{"optimizer": method, "step": 300}] = last  # one step of 21: means 1.19 and 0.96
     claims = liu2022.figure2_claims(xr.Dataset({"loss": loss}))
     assert "last 21 steps" in claims[0].statement
     assert verdicts(claims) == ["fails", "fails"]
-    loss.loc[{"method": "nesterov", "step": 300}] = 0.9
+    loss.loc[{"optimizer": "nesterov", "step": 300}] = 0.9
     assert verdicts(liu2022.figure2_claims(xr.Dataset({"loss": loss}))) == ["holds", "holds"]
 
 
@@ -128,7 +128,7 @@ def test_steps_that_were_not_counted_decide_nothing():
     assert verdicts(liu2022.table1_claims(table))[-1] != "undecided"
     for method in ("nesterov", "gradient_descent"):
         given_up = table.copy(deep=True)
-        given_up["steps_0.01"].loc[{"method": method}] = np.nan
+        given_up["steps_0.01"].loc[{"optimizer": method}] = np.nan
         claim = liu2022.table1_claims(given_up)[-1]
         assert claim.verdict == "undecided"
         assert f"{method} too many to count" in claim.measured
@@ -147,7 +147,7 @@ def test_table1_claims(radius, counts, expected):
     columns = {"radius": radius, "claimed": [0.98, 0.95, 0.9], "steps_0.01": counts}
     table = xr.Dataset(
         {name: (("data", "optimizer"), np.array([values])) for name, values in columns.items()},
-        coords={"data": ["some"], "method": list(METHODS)},
+        coords={"data": ["some"], "optimizer": list(METHODS)},
     )
     assert verdicts(liu2022.table1_claims(table)) == expected
 

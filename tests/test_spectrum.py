@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from helpers import unit_inputs
 from inertial import InvalidInput, decompose, extremes, infinite_gram
-from inertial.problem import spectrum
+from inertial.linear import spectrum
 
 
 @pytest.fixture(params=[4, 10**6], ids=["lanczos", "dense"], autouse=True, scope="module")

@@ -268,8 +268,9 @@ def test_a_stored_run_describes_itself(tmp_path):
     run = report.runs[-1]
     arrays = report.folder.read(run)
     assert arrays.attrs["data_sha256"] == run.data_sha256
-    assert {k: arrays.attrs[k] for k in ("method", "rule", "width", "seed")} == {
-        k: asdict(run.job)[k] for k in ("method", "rule", "width", "seed")
+    assert {k: arrays.attrs[k] for k in ("optimizer", "rule", "width", "seed")} == {
+        k: asdict(run.job)[k.replace("optimizer", "method")]
+        for k in ("optimizer", "rule", "width", "seed")
     }
     assert arrays.sizes["step"] == 21
     assert np.isfinite(arrays.loss).all()

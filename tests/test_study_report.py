@@ -115,7 +115,7 @@ def test_csv_is_the_store(chromium, file, index, records, data, figure, names): 
     with opened(chromium, file) as view:
         for width in STUDY.widths:
             head, rows = saved(view, f"{data}-paper-m{width}-{figure}.csv")
-            assert head == ["method", "seed", "step", *names]
+            assert head == ["optimizer", "seed", "step", *names]
             assert_csv_is(rows, of(index, records, data, width), names)
 
 
@@ -165,7 +165,14 @@ def test_kernels_measured_again_are_drawn_and_saved(chromium, folder, tmp_path):
     probes = measured(run).probes
     with opened(chromium, path) as view:
         head, rows = saved(view, "digits-paper-m100-drift.csv")
-        assert head == ["method", "seed", "step", "drift_spectral", "drift_frobenius", "smallest"]
+        assert head == [
+            "optimizer",
+            "seed",
+            "step",
+            "drift_spectral",
+            "drift_frobenius",
+            "smallest",
+        ]
         expected = [
             [probe.drift_spectral[t], probe.drift_frobenius[t], probe.smallest[t]]
             for probe in probes.values()
@@ -249,7 +256,7 @@ def test_settings_that_failed_are_not_advised(index, records):
 
 def test_figures_against_the_width_give_their_numbers(shared, index, records):
     head, rows = saved(shared, "digits-paper-distances.csv")
-    assert head == ["method", "width", "max_distance", "pattern_change", "forecast_error"]
+    assert head == ["optimizer", "width", "max_distance", "pattern_change", "forecast_error"]
     assert len(rows) == 6
     for method, width, *values in rows:
         found = [
@@ -376,7 +383,7 @@ def test_statistics_over_stored_seeds_are_those_without_the_missing_ones(records
             {name: (along, np.array(array)) for name, array in values.items()}
             | {"status": (along[:2], np.array([statuses], dtype=object))}
             | {name: (along[:1], [0.5]) for name in ("eta", "beta", "gamma")},
-            coords={"method": ["nesterov"], "seed": list(seeds), "step": range(STUDY.steps + 1)},
+            coords={"optimizer": ["nesterov"], "seed": list(seeds), "step": range(STUDY.steps + 1)},
         )
 
     both = arranged((3, 5), ["finished", "missing"])

@@ -45,15 +45,15 @@ def plain_run(network, x, y, method, seed, steps):
     """The recursion on the weights themselves, no blocks, no span, float64 NumPy."""
     with jax.enable_x64(True):
         w0, a = (np.asarray(v) for v in network.init(jax.random.key(seed), jnp.float64))
-    beta, gamma = method.coefficients(0, steps + 1)
+    eta, beta, gamma = method.coefficients(0, steps + 1)
     w, step, before, rows = w0.copy(), np.zeros_like(w0), np.zeros_like(w0), []
     for t in range(steps + 1):
         residual, gradient = residual_and_gradient(w, a, x, y)
         moved = np.linalg.norm(w - w0, axis=1)
         flipped = np.mean((w @ x.T >= 0) != (w0 @ x.T >= 0))
         rows.append((0.5 * np.sum(residual**2), moved.max(), moved.mean(), flipped))
-        step = beta[t] * step - method.constant[0] * (gradient + gamma[t] * (gradient - before))
-        w, before = w + step, gradient
+        step = beta[t] * step - eta[t] * gradient - gamma[t] * (eta[t] * gradient - before)
+        w, before = w + step, eta[t] * gradient
     return np.array(rows).T
 
 

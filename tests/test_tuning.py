@@ -18,14 +18,32 @@ from inertial import (
     survey,
 )
 from inertial.linear.measure import Measure
-from inertial.method.rules import METHODS, RULES, choose, fastest, paper, quadratic
-from inertial.method.rules import wang_abernethy as wang
+from inertial.method.recursion import METHODS
+from inertial.method.rules import RULES, choose, fastest
 
 conditions = st.floats(1.5, 1e6)
 
 
 def ends(condition, largest=3.0, size=50):
     return Extremes(largest / condition, largest, 0.0, 0.0, size)
+
+
+def by_rule(rule, name, extremes):
+    """What a rule chooses from the two ends."""
+    nodes = np.array([extremes.smallest, extremes.largest])
+    return choose(rule, name, Measure(nodes, np.ones(2), extremes))
+
+
+def paper(name, extremes):
+    return by_rule("paper", name, extremes)
+
+
+def quadratic(name, extremes):
+    return by_rule("quadratic", name, extremes)
+
+
+def wang(name, extremes):
+    return by_rule("wang2020", name, extremes)
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +78,8 @@ def test_the_quadratic_rule_beats_its_neighbours(name, condition):
     radius = spectral_radius(best, spectrum)
     for stretch in (0.95, 0.99, 1.0, 1.01, 1.05):
         for push in (-0.02, -0.005, 0.0, 0.005, 0.02):
-            beta = float(np.clip(best.beta + push * (1 - best.beta), 0, 0.9999))
-            eta = best.eta * stretch
+            beta = float(np.clip(best.constant[1] + push * (1 - best.constant[1]), 0, 0.9999))
+            eta = best.constant[0] * stretch
             other = nesterov(eta, beta) if name == "nesterov" else heavy_ball(eta, beta)
             if name == "gradient_descent":
                 other = heavy_ball(eta, 0.0)
@@ -98,7 +116,7 @@ def test_the_forecast_rule_is_as_good_as_an_exhaustive_search(landscape, name):
     """No setting of a finer grid inside the margin settles below the target clearly sooner."""
     eigenvalues, weights = landscape.spectrum.eigenvalues, landscape.weights
     target = 0.01
-    tuned = fastest(name, eigenvalues, weights, target)
+    tuned = fastest(name, Measure(eigenvalues, weights), target)
     count = steps_to(tuned, Measure(eigenvalues, weights), target)
     steps = np.arange(2 * count)
     settle = []
@@ -116,7 +134,7 @@ def test_the_forecast_rule_is_as_good_as_an_exhaustive_search(landscape, name):
 
 def test_the_forecast_rule_keeps_its_margin(landscape):
     for name in METHODS:
-        method = choose("forecast", name, landscape)
+        method = choose("forecast", name, landscape.measure)
         share = method.constant[0] * landscape.extremes.largest / stability_limit(method)
         assert 0 < share <= 0.9 * (1 + 1e-12)
 
@@ -134,13 +152,15 @@ def test_the_forecast_rule_is_no_slower_than_what_was_published(condition, targe
         return np.flatnonzero(loss > target * loss[0])[-1] + 1
 
     for name in METHODS:
-        ours = settled(fastest(name, eigenvalues, weights, target))
+        ours = settled(fastest(name, Measure(eigenvalues, weights), target))
         for rule in (paper, quadratic):
             other = rule(name, extremes)
-            if other.eta * condition <= 0.9 * stability_limit(other):
+            if other.constant[0] * condition <= 0.9 * stability_limit(other):
                 assert ours <= settled(other)
         if name != "gradient_descent":
-            assert ours <= settled(fastest("gradient_descent", eigenvalues, weights, target))
+            assert ours <= settled(
+                fastest("gradient_descent", Measure(eigenvalues, weights), target)
+            )
 
 
 def test_every_rule_on_one_spectrum_by_hand():
@@ -168,7 +188,7 @@ def test_a_target_out_of_reach_gets_the_lowest_loss(monkeypatch):
 
     monkeypatch.setattr(tuning, "_RACE_STEPS", 30)
     eigenvalues, weights = np.geomspace(1e-6, 1.0, 20), np.ones(20)
-    ours = fastest("heavy_ball", eigenvalues, weights, 1e-9)
+    ours = fastest("heavy_ball", Measure(eigenvalues, weights), 1e-9)
     last = np.array([29])
     lowest = forecast_loss(ours, Measure(eigenvalues, weights), last)[0]
     for beta in (0.0, 0.5, 0.9, 0.99):
@@ -181,21 +201,23 @@ def test_merging_eigenvalues_changes_the_choice_little():
     rng = np.random.default_rng(0)
     eigenvalues = np.sort(np.concatenate([rng.uniform(1e-3, 1, 1500), [20.0, 300.0]]))
     weights = np.concatenate([rng.uniform(0, 1, 1500), [300.0, 2000.0]])
-    method = fastest("nesterov", eigenvalues, weights, 0.05)
+    method = fastest("nesterov", Measure(eigenvalues, weights), 0.05)
     merged = steps_to(method, Measure(eigenvalues, weights), 0.05)
     few = np.concatenate([eigenvalues[:1500:4], eigenvalues[-2:]])
     mass = np.concatenate([weights[:1500].reshape(-1, 4).sum(axis=1), weights[-2:]])
-    exact = steps_to(fastest("nesterov", few, mass, 0.05), Measure(eigenvalues, weights), 0.05)
+    exact = steps_to(
+        fastest("nesterov", Measure(few, mass), 0.05), Measure(eigenvalues, weights), 0.05
+    )
     assert merged == pytest.approx(exact, rel=0.1)
 
 
 def test_what_a_rule_does_not_define_is_refused(landscape):
     with pytest.raises(InvalidInput, match=r"wang2020' does not define nesterov; choose among"):
-        choose("wang2020", "nesterov", landscape)
+        choose("wang2020", "nesterov", landscape.measure)
     with pytest.raises(InvalidInput, match="did you mean 'paper'"):
-        choose("papre", "nesterov", landscape)
+        choose("papre", "nesterov", landscape.measure)
     with pytest.raises(InvalidInput, match=r"target is 1.5"):
-        choose("forecast", "nesterov", landscape, target=1.5)
+        choose("forecast", "nesterov", landscape.measure, target=1.5)
 
 
 def test_every_rule_names_its_source():

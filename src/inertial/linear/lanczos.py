@@ -3,8 +3,9 @@ r"""Lanczos from the residual: the Gauss rule of its spectral measure, from prod
 K steps on a symmetric H from :math:`\xi_0` give the tridiagonal T_K with diagonal a and
 off-diagonal b.  The eigenvalues of T_K are the nodes, :math:`|\xi_0|^2` times the squared first
 entries of its eigenvectors the weights, of the K-point Gauss rule of the measure: exact for
-polynomials of degree 2K - 1 (Golub and Meurant 2010, Theorem 6.2).  So every loss is exact up to
-step K - 1.  Each vector is orthogonalised twice against all earlier ones, without which nodes repeat.
+polynomials of degree 2K - 1 (Golub and Meurant 2010, Theorem 6.2).  So every loss is exact up
+to step K - 1.  Each vector is orthogonalised twice against all earlier ones, without which nodes
+repeat.
 """
 
 from collections.abc import Callable

@@ -82,8 +82,8 @@ class Recursion:
         lengths = {len(part) for part in self._schedules}
         if len(lengths) > 1:
             raise InvalidInput(
-                f"the schedules have {' and '.join(map(str, sorted(lengths)))} entries; give each "
-                "as many."
+                f"the schedules have {' and '.join(map(str, sorted(lengths)))} entries; give all "
+                "of them one length."
             )
         eta, beta, gamma = np.broadcast_arrays(self.eta, self.beta, self.gamma)
         for name, values, low in (
