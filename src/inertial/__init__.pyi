@@ -11,6 +11,9 @@ from .linear.spectrum import Extremes as Extremes
 from .linear.spectrum import Spectrum as Spectrum
 from .linear.spectrum import decompose as decompose
 from .linear.spectrum import extremes as extremes
+from .method.bound import Bound as Bound
+from .method.bound import fewest_steps as fewest_steps
+from .method.bound import lower_bound as lower_bound
 from .method.conventions import from_sgd as from_sgd
 from .method.conventions import to_keras as to_keras
 from .method.conventions import to_optax as to_optax
@@ -30,6 +33,10 @@ from .method.recursion import nesterov as nesterov
 from .method.recursion import nesterov_varying as nesterov_varying
 from .method.recursion import quasi_hyperbolic as quasi_hyperbolic
 from .method.recursion import triple_momentum as triple_momentum
+from .method.schedule import TorchSchedule as TorchSchedule
+from .method.schedule import optimal_schedule as optimal_schedule
+from .method.schedule import to_keras_schedules as to_keras_schedules
+from .method.schedule import to_optax_schedules as to_optax_schedules
 from .problem.model import TwoLayerReLU as TwoLayerReLU
 from .runs.advice import Advice as Advice
 from .runs.advice import tune as tune

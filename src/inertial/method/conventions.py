@@ -70,7 +70,7 @@ def to_optax(method: Recursion, *, loss: Loss = "half_sum", rows: int | None = N
             "method with start 'zero'."
         )
     return SGD(
-        learning_rate=eta / _scale(loss, rows),
+        learning_rate=eta / scale(loss, rows),
         momentum=beta,
         nesterov=gamma > 0,
     )
@@ -132,7 +132,7 @@ def from_sgd(
         If a number is outside its range, or a mean comes without `rows`.
 
     """
-    eta = positive("learning_rate", learning_rate) * _scale(loss, rows)
+    eta = positive("learning_rate", learning_rate) * scale(loss, rows)
     beta = unit_interval("momentum", momentum)
     if not beta:
         return methods.gradient_descent(eta)
@@ -140,11 +140,11 @@ def from_sgd(
     return family(eta, beta)
 
 
-def _scale(loss: Loss, rows: int | None) -> float:
+def scale(loss: Loss, rows: int | None) -> float:
     """Factor c between a loss and ``1/2 sum r^2``."""
-    scale = _SCALE[one_of("loss", loss, _SCALE)]
+    factor = _SCALE[one_of("loss", loss, _SCALE)]
     if loss in ("half_sum", "sum"):
-        return scale
+        return factor
     if rows is None:
         raise InvalidInput(f"loss is {loss!r} but rows is missing; give the number of residuals.")
-    return scale / whole("rows", rows)
+    return factor / whole("rows", rows)

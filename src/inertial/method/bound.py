@@ -1,0 +1,139 @@
+r"""The loss that no method which follows gradients can beat, and the fewest steps to a target.
+
+Whatever uses gradients at the points it has seen moves within ``w_0 + span(g_0, ..., g_{t-1})``, so
+on a problem with measure :math:`\mu` its loss is :math:`\tfrac12 \int p^2 d\mu` with a polynomial p
+of degree t and p(0) = 1.  With :math:`\pi_j` orthonormal for :math:`\mu`, the least such value is
+
+.. math:: 2 L_t \ge \Bigl(\sum_{j \le t} \pi_j(0)^2\Bigr)^{-1}
+
+(the Christoffel function at 0; Golub and Meurant 2010, chapter 2).  Conjugate gradients on the
+normal equations attain it.  The :math:`\pi_j(0)` follow from Lanczos' coefficients a and b by
+
+.. math:: b_{j+1} \pi_{j+1}(0) = -a_j \pi_j(0) - b_j \pi_{j-1}(0), \qquad
+          \pi_0 = \mu(\mathbb{R})^{-1/2}.
+
+Error.  Nodes are known up to :math:`\delta`, a share of the largest one, and higher nodes are
+easier.  The same sum at :math:`-\delta` instead of 0 is the bound with every node :math:`\delta`
+higher.  The error is twice that change: nodes that move apart from each other can do a little more
+than nodes that move together (measured, not proved).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from inertial._checks import InvalidInput, fraction, whole
+from inertial.linear.lanczos import Lanczos, lanczos
+from inertial.linear.measure import Measure
+
+RESOLUTION = 1e-13
+"""Share of the largest node up to which nodes in double precision are known."""
+
+_LIMIT = 1_000
+"""Steps after which `fewest_steps` gives up; the bound falls faster than any method."""
+
+_FIRST = 64
+"""Steps that `fewest_steps` looks at first."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bound:
+    """Loss at steps 0, 1, ... below which no gradient method gets, and how uncertain that is.
+
+    `loss` is the value for the nodes as they are; `error` is what nodes that are off within their
+    resolution can take away.
+    """
+
+    loss: Float[np.ndarray, "T"]
+    error: Float[np.ndarray, "T"]
+
+    @property
+    def certain(self) -> Float[np.ndarray, "T"]:
+        """``loss - error``, at least 0: what counts as the bound."""
+        return np.asarray(np.maximum(self.loss - self.error, 0.0))
+
+
+def lower_bound(measure: Measure, steps: int, *, resolution: float = RESOLUTION) -> Bound:
+    """Return the loss at steps 0 to `steps` that no gradient method can beat.
+
+    Parameters
+    ----------
+    measure
+        Spectral measure of the problem.  Of a Gauss rule with K nodes the bound is that of the
+        whole problem up to step K - 1, and 0 from step K on, which is true and says nothing.
+    steps
+        Last step, at least 1.
+    resolution
+        Share of the largest node that nodes may be off: 1e-13 for a decomposition in double
+        precision, about 1e-6 for products in single precision.
+
+    Raises
+    ------
+    InvalidInput
+        If the measure has no weight, or `steps` or `resolution` makes no sense.
+
+    """
+    whole("steps", steps)
+    if not 0 <= resolution < 1:
+        raise InvalidInput(f"resolution is {resolution}; give a number of at least 0 and below 1.")
+    count = steps + 1
+    found = _jacobi(measure, count)
+    shift = resolution * float(measure.nodes[-1])
+    exact, cautious = (_christoffel(found, z, count) for z in (0.0, -shift))
+    return Bound(0.5 * exact, exact - cautious)
+
+
+def fewest_steps(
+    measure: Measure, target: float, *, resolution: float = RESOLUTION, limit: int = _LIMIT
+) -> int | None:
+    """Return the steps to a share of the initial loss that no gradient method can undercut.
+
+    The first step at which the certain bound is at most `target` times the loss at the start; None
+    if it is still above at `limit`.
+
+    Parameters
+    ----------
+    measure, resolution
+        As for `lower_bound`.
+    target
+        Share of the initial loss, in (0, 1).
+    limit
+        Where the search ends.
+
+    """
+    threshold = fraction("target", target) * 0.5 * measure.total
+    steps = min(_FIRST, whole("limit", limit))
+    while True:
+        reached = np.flatnonzero(
+            lower_bound(measure, steps, resolution=resolution).certain <= threshold
+        )
+        if reached.size:
+            return int(reached[0])
+        if steps == limit:
+            return None
+        steps = min(4 * steps, limit)
+
+
+def _jacobi(measure: Measure, steps: int) -> Lanczos:
+    """Recurrence coefficients of the measure's orthonormal polynomials."""
+    filled = measure.weights > 0
+    if not filled.any():
+        raise InvalidInput("the measure has no weight; give a problem whose loss is above 0.")
+    nodes = measure.nodes[filled]
+    return lanczos(lambda v: nodes * v, np.sqrt(measure.weights[filled]), steps)
+
+
+def _christoffel(found: Lanczos, z: float, count: int) -> Float[np.ndarray, "count"]:
+    """``1 / sum_{j <= t} pi_j(z)^2`` for t = 0, ..., count - 1; 0 once the nodes are used up."""
+    beyond = [*found.off_diagonal, found.residual]
+    before, here = 0.0, 1 / found.norm
+    total, value = 0.0, np.zeros(count)
+    for t in range(min(found.steps, count)):
+        total += here**2
+        value[t] = 1 / total
+        if beyond[t] == 0.0 or not np.isfinite(total):
+            break
+        last = beyond[t - 1] if t else 0.0
+        before, here = here, ((z - found.diagonal[t]) * here - last * before) / beyond[t]
+    return value
