@@ -1,13 +1,26 @@
 """Kernels against Monte Carlo, the Jacobian, and the exact condition for positive definiteness."""
 
 import jax
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers import unit_inputs
-from inertial import TwoLayerReLU, extremes, finite_gram, infinite_gram, load, output_covariance
+from inertial import (
+    Data,
+    TwoLayerReLU,
+    extremes,
+    finite_gram,
+    infinite_gram,
+    load,
+    measure_of,
+    output_covariance,
+)
+from inertial.linear import kernel
+from inertial.linear.kernel import entry_error
+from inertial.linear.spectrum import known
 from inertial.problem.model import outputs
 
 
@@ -75,8 +88,8 @@ def test_rotating_the_inputs_changes_nothing(seed):
     rng = np.random.default_rng(seed)
     x = unit_inputs(rng, 9, 4)
     rotation, _ = np.linalg.qr(rng.standard_normal((4, 4)))
-    # arccos has slope 1/sin(angle): two of nine random directions come as close as 1e-2.
-    np.testing.assert_allclose(infinite_gram(x @ rotation), infinite_gram(x), rtol=0, atol=1e-12)
+    # A few roundings of the rotated entries, which move an angle by as much.
+    np.testing.assert_allclose(infinite_gram(x @ rotation), infinite_gram(x), rtol=0, atol=1e-14)
 
 
 def test_positive_definite_exactly_without_parallel_and_dependent_antiparallel_rows():
@@ -133,19 +146,51 @@ def test_the_finite_kernel_tends_to_the_infinite_one(rng):
 
 
 @pytest.mark.parametrize("side", [1.0, -1.0])
-@pytest.mark.parametrize("angle", [1e-6, 3e-7])
-def test_a_small_angle_is_seen_as_such(angle, side):
-    """Just above the rounding of a cosine the kernel is still that of the angle."""
-    x = np.array([[1.0, 0.0], [side * np.cos(angle), side * np.sin(angle)]])
-    between = angle if side > 0 else np.pi - angle
-    expected = side * np.cos(angle) * (np.pi - between) / (2 * np.pi)
-    # arccos near 1 turns a rounding of the cosine, eps, into eps / angle.
-    bound = 2 * np.finfo(float).eps / angle
-    assert abs(infinite_gram(x)[0, 1] - expected) <= bound
-    assert angle / (2 * np.pi) > 20 * bound  # taking the angle for 0 would be seen
+@pytest.mark.parametrize("angle", [0.1, 0.04, 1e-3, 1e-7, 1e-8, 1e-12])
+def test_an_angle_of_any_size_is_right_to_rounding(angle, side):
+    """On both sides of where the cosine hands over, and far below what a cosine can tell."""
+    x = np.array([[3.0, 0.0], [side * 2 * np.cos(angle), side * 2 * np.sin(angle)]])
+    with mpmath.workdps(40):
+        u, v = (mpmath.matrix(row.tolist()) for row in x)
+        cross = u[0] * v[1] - u[1] * v[0]
+        dot = u[0] * v[0] + u[1] * v[1]
+        between = mpmath.atan2(abs(cross), dot)
+        expected = dot * (mpmath.pi - between) / (2 * mpmath.pi)
+        spread = (abs(cross) + (mpmath.pi - between) * dot) / (2 * mpmath.pi)
+        for matrix, value in ((infinite_gram(x), expected), (output_covariance(x), spread)):
+            assert abs(matrix[0, 1] - value) <= entry_error(x)
+    assert entry_error(x) < 2e-13
 
 
-@pytest.mark.parametrize("side", [1.0, -1.0])
-def test_an_angle_below_the_rounding_of_a_cosine_is_none(side):
-    x = np.array([[1.0, 0.0], [side, side * 1.2e-7]])
-    assert infinite_gram(x)[0, 1] == (0.5 if side > 0 else 0.0)
+def test_nearly_opposite_rows_leave_the_smallest_eigenvalue_its_digits():
+    """Ten rows, two of them 1e-7 from opposite: against eigenvalues of 40 digits."""
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal((10, 2))
+    x[7] = -1.3 * x[2] + 1e-7 * np.array([-x[2, 1], x[2, 0]])
+    x[9] = 0.8 * x[4] + 1e-7 * np.array([-x[4, 1], x[4, 0]])
+    ends = measure_of(Data(x, np.ones(10), load("sphere", n=10, dim=2).provenance)).ends
+    with mpmath.workdps(40):
+        rows = [mpmath.matrix(row.tolist()) for row in x]
+        gram = mpmath.matrix(10, 10)
+        for i, u in enumerate(rows):
+            for j, v in enumerate(rows):
+                dot = u[0] * v[0] + u[1] * v[1]
+                angle = mpmath.atan2(abs(u[0] * v[1] - u[1] * v[0]), dot)
+                gram[i, j] = dot * (mpmath.pi - angle) / (2 * mpmath.pi)
+        values = sorted(mpmath.eigsy(gram, eigvals_only=True))
+        smallest, largest = float(values[0]), float(values[-1])
+    assert abs(ends.smallest - smallest) <= ends.smallest_error < 1e-4 * smallest
+    assert abs(ends.largest - largest) <= ends.largest_error
+    condition = largest / smallest
+    assert abs(ends.condition_number - condition) <= ends.condition_error
+    shown = known(ends.smallest, ends.smallest_error)
+    last = 10.0 ** (np.floor(np.log10(smallest)) - len(shown.split("e")[0].replace(".", "")) + 1)
+    assert abs(float(shown) - smallest) <= last
+    assert len(shown) < len(f"{ends.smallest:.6g}")
+
+
+def test_many_nearly_parallel_rows_are_taken_in_parts(monkeypatch, rng):
+    x = 1 + 1e-5 * rng.standard_normal((40, 3))
+    whole = infinite_gram(x)
+    monkeypatch.setattr(kernel, "_NUMBERS", 30)
+    np.testing.assert_array_equal(infinite_gram(x), whole)

@@ -8,29 +8,44 @@ With angle :math:`\theta_{ij}` between the inputs, the neural tangent kernel at 
 
 .. math:: H(W)_{ij} = \frac{x_i \cdot x_j}{m}\,\#\{r : w_r \cdot x_i \ge 0, w_r \cdot x_j \ge 0\}
 
-(ibid., eq. 11).  Every matrix is built in float64 from blocks of rows, so that besides the result
-no array of its size exists.
+(ibid., eq. 11).  Every matrix is built in float64, tile by tile, so that besides the result no
+array of its size exists.
+
+Near 0 and :math:`\pi` an angle from its cosine keeps half of its digits.  There it comes from
+
+.. math:: \theta = 2\,\mathrm{atan2}(|u - v|, |u + v|)
+
+for the unit vectors u and v (Kahan 2006, "How futile are mindless assessments of roundoff", 12),
+which is right to a few roundings at every angle.
 """
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Inexact, Int
 
 from inertial._types import Gram, Inputs
-from inertial.data.parallel import SAME_DIRECTION
+from inertial.data.parallel import unit_rows
 
-_BLOCK_ROWS = 512
-"""Rows of the kernel computed at once; larger blocks are not faster at n = 10,000."""
+TILE = 512
+"""Rows and columns of a tile; larger ones are not faster at n = 10,000."""
 
-_PARALLEL = SAME_DIRECTION**2 / 2
-"""1 - |cosine| below this is rounding of the dot product: the inputs count as parallel."""
+_STEEP = 1e-3
+"""1 - |cosine| below which the angle is taken from differences.
 
+At this cosine a rounding of it is 22 in the angle; over a tile such pairs are few.
+"""
 
-_Entry = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
+_NEURONS = 2048
+"""Neurons whose co-activations are counted at once."""
+
+_NUMBERS = 2**20
+"""Differences that are held at once."""
+
+Tile = Inexact[np.ndarray, "r c"]
+
+_Entry = Callable[[Tile, Tile], Tile]
+"""From cosines and angles to entries of unit inputs."""
 
 
 def infinite_gram(x: Inputs) -> Gram:
@@ -49,7 +64,7 @@ def infinite_gram(x: Inputs) -> Gram:
         Shape (n, n), float64, symmetric, positive semi-definite.
 
     """
-    return _from_angles(x, _tangent)
+    return _filled(x, tangent)
 
 
 def output_covariance(x: Inputs) -> Gram:
@@ -60,7 +75,18 @@ def output_covariance(x: Inputs) -> Gram:
     The arc-cosine kernel of degree one (Cho and Saul 2009, eq. 6) with signs of variance one.  Its
     trace is ``sum |x_i|^2 / 2``: the expected squared norm of the outputs.
     """
-    return _from_angles(x, _covariance)
+    return _filled(x, covariance)
+
+
+def entry_error(x: Inputs) -> float:
+    """Bound the norm of what rounding of the entries does to `infinite_gram`.
+
+    A cosine of d products is off by at most d/2 + 2 eps, an entry by four times that and the norms
+    of its rows: ``|c|/(2 pi sin)`` is below 4 where the angle comes from the cosine.
+    """
+    eps = float(np.finfo(np.float64).eps)
+    total: float = np.vdot(x, x).item()
+    return 4 * (x.shape[1] / 2 + 2) * eps * total
 
 
 def finite_gram(x: Inputs, w: Float[np.ndarray, "m d"]) -> Gram:
@@ -82,55 +108,66 @@ def finite_gram(x: Inputs, w: Float[np.ndarray, "m d"]) -> Gram:
         Shape (n, n), float64; co-activation counts are exact (integers below 2^24 in float32).
 
     """
-    n, width = x.shape[0], w.shape[0]
-    with jax.enable_x64(True):
-        inputs = jnp.asarray(x)
-        counts = jnp.zeros((n, n), jnp.float32)
-        neurons = max(1, min(width, _BLOCK_ROWS))
-        for start in range(0, width, neurons):
-            counts = _add_coactivations(counts, inputs, jnp.asarray(w[start : start + neurons]))
-        gram = np.empty((n, n))
-        for start in range(0, n, _BLOCK_ROWS):
-            rows = slice(start, start + _BLOCK_ROWS)
-            gram[rows] = _dots(inputs[rows], inputs) * (counts[rows].astype(jnp.float64) / width)
+    n, width = len(x), len(w)
+    gram = np.zeros((n, n))
+    for neurons in tiles(width, _NEURONS):
+        active = (x @ w[neurons].T >= 0).astype(np.float32)
+        for rows in tiles(n):
+            gram[rows] += active[rows] @ active.T
+    for rows in tiles(n):
+        gram[rows] *= (x[rows] @ x.T) / width
     return gram
 
 
-def _from_angles(x: Inputs, entry: _Entry) -> Gram:
-    """Fill a symmetric matrix from (dot product, product of norms, angle), block by block."""
-    n = x.shape[0]
-    gram = np.empty((n, n))
-    with jax.enable_x64(True):
-        inputs = jnp.asarray(x)
-        for start in range(0, n, _BLOCK_ROWS):
-            rows = slice(start, start + _BLOCK_ROWS)
-            gram[rows] = _block(entry, inputs[rows], inputs)
+def tiles(n: int, size: int = TILE) -> Iterator[slice]:
+    """Slices of at most `size` rows that cover n rows."""
+    return (slice(start, min(start + size, n)) for start in range(0, n, size))
+
+
+def angles(u: Inexact[np.ndarray, "r d"], v: Inexact[np.ndarray, "c d"]) -> tuple[Tile, Tile]:
+    """Cosines and angles between the unit rows of `u` and those of `v`, in their precision."""
+    cosine = u @ v.T
+    np.clip(cosine, -1, 1, out=cosine)
+    angle = np.arccos(cosine)
+    i, j = np.nonzero(np.abs(cosine) > 1 - _STEEP)
+    for part in tiles(len(i), max(1, _NUMBERS // u.shape[1])):
+        angle[i[part], j[part]] = _small_angles(u, v, i[part], j[part])
+    return cosine, angle
+
+
+def _small_angles(
+    u: Inexact[np.ndarray, "r d"],
+    v: Inexact[np.ndarray, "c d"],
+    i: Int[np.ndarray, "k"],
+    j: Int[np.ndarray, "k"],
+) -> Inexact[np.ndarray, "k"]:
+    first, second = u[i], v[j]
+    apart, together = (np.linalg.norm(pair, axis=1) for pair in (first - second, first + second))
+    return np.asarray(2 * np.arctan2(apart, together))
+
+
+def tangent(cosine: Tile, angle: Tile) -> Tile:
+    """Entries of `infinite_gram` for unit inputs."""
+    return np.asarray(cosine * ((np.pi - angle) / (2 * np.pi)))
+
+
+def covariance(cosine: Tile, angle: Tile) -> Tile:
+    """Entries of `output_covariance` for unit inputs."""
+    return np.asarray((np.sin(angle) + (np.pi - angle) * cosine) / (2 * np.pi))
+
+
+def _filled(x: Inputs, entry: _Entry) -> Gram:
+    """Fill a symmetric matrix, each tile above the diagonal and its mirror image at once."""
+    units, norms = unit_rows(x), np.linalg.norm(x, axis=1)
+    gram = np.empty((len(x), len(x)))
+    for rows in tiles(len(x)):
+        for columns in tiles(len(x)):
+            if columns.start >= rows.start:
+                cosine, angle = angles(units[rows], units[columns])
+                if rows == columns:
+                    np.fill_diagonal(cosine, 1.0)
+                    np.fill_diagonal(angle, 0.0)
+                scales = norms[rows, None] * norms[columns]
+                gram[rows, columns] = scales * entry(cosine, angle)
+                gram[columns, rows] = gram[rows, columns].T
     return gram
-
-
-@partial(jax.jit, static_argnames="entry")
-def _block(entry: _Entry, rows: jax.Array, x: jax.Array) -> jax.Array:
-    norms = jnp.linalg.norm(rows, axis=1)[:, None] * jnp.linalg.norm(x, axis=1)
-    dot = rows @ x.T
-    cosine = dot / norms
-    cosine = jnp.where(jnp.abs(cosine) > 1 - _PARALLEL, jnp.sign(cosine), cosine)
-    return entry(dot, norms, jnp.arccos(cosine))
-
-
-def _tangent(dot: jax.Array, _norms: jax.Array, angle: jax.Array) -> jax.Array:
-    return dot * (jnp.pi - angle) / (2 * jnp.pi)
-
-
-def _covariance(dot: jax.Array, norms: jax.Array, angle: jax.Array) -> jax.Array:
-    return (norms * jnp.sin(angle) + (jnp.pi - angle) * dot) / (2 * jnp.pi)
-
-
-@jax.jit
-def _dots(rows: jax.Array, x: jax.Array) -> jax.Array:
-    return rows @ x.T
-
-
-@jax.jit
-def _add_coactivations(counts: jax.Array, x: jax.Array, w: jax.Array) -> jax.Array:
-    active = (x @ w.T >= 0).astype(jnp.float32)
-    return counts + active @ active.T

@@ -4,7 +4,8 @@ In the basis of eigenvectors the linearised residual falls apart into n independ
 smallest and largest eigenvalue alone decide step size and momentum in the published rules.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.linalg
@@ -41,9 +42,8 @@ class Extremes:
     No eigenvalue lies below ``smallest - smallest_error`` or above ``largest + largest_error``: a
     Cholesky factorisation at these shifts ran to its end, which proves ``H - s I`` or its negative
     positive definite up to a rounding that the errors include (Rump 2006, "Verification of positive
-    definiteness").  After a full decomposition they are its backward error instead.  Errors are
-    those of the matrix as given: two rows at an angle t leave the smallest eigenvalue with a
-    relative error of up to ``eps / t^2`` from its entries.
+    definiteness").  After a full decomposition they are its backward error instead.  What rounding
+    of the matrix's entries adds is included where it was given.
     """
 
     smallest: float
@@ -56,6 +56,22 @@ class Extremes:
     def condition_number(self) -> float:
         """Largest over smallest eigenvalue; infinite when the matrix is singular to rounding."""
         return np.inf if self.singular else self.largest / self.smallest
+
+    @property
+    def condition_error(self) -> float:
+        """Bound on the error of the condition number."""
+        if self.singular:
+            return np.inf
+        shares = self.largest_error / self.largest + self.smallest_error / self.smallest
+        return self.condition_number * shares
+
+    def with_entries(self, error: float) -> "Extremes":
+        """Return the same ends with what entries that are off by a matrix of this norm add."""
+        return replace(
+            self,
+            smallest_error=self.smallest_error + error,
+            largest_error=self.largest_error + error,
+        )
 
     @property
     def singular(self) -> bool:
@@ -118,6 +134,25 @@ def extremes(gram: Gram) -> Extremes:
     except (scipy.sparse.linalg.ArpackError, _NotPositiveError):
         return ends_of(scipy.linalg.eigvalsh(gram, check_finite=False))
     return Extremes(min(smallest, largest), largest, smallest_error, largest_error, size)
+
+
+def known(value: float, error: float, most: int = 6) -> str:
+    """Write a number with the digits that its error leaves, at most `most`.
+
+    The last digit is off by at most one half for the error and one half for rounding it.
+
+    Examples
+    --------
+    >>> known(2.7848123e-08, 3e-12), known(1.5, 0.0), known(1e-12, 1e-11)
+    ('2.785e-08', '1.5', 'below 2e-11')
+
+    """
+    if not error < abs(value) / 2:
+        return f"below {abs(value) + error:.1g}" if math.isfinite(value) else f"{value:g}"
+    digits = most
+    if error > 0:
+        digits = math.floor(math.log10(abs(value))) + 1 - math.ceil(math.log10(2 * error))
+    return f"{value:.{max(1, min(most, digits))}g}"
 
 
 def ends_of(eigenvalues: Eigenvalues) -> Extremes:
