@@ -35,7 +35,7 @@ from inertial import (
     nesterov,
 )
 from inertial.data import locate
-from inertial.linear.landscape import survey
+from inertial.linear.expected import spectrum_of
 from inertial.linear.measure import Measure
 from inertial.method.rules import METHODS, choose
 from inertial.problem.model import TwoLayerReLU
@@ -218,12 +218,13 @@ def startup_rows() -> Iterator[Row]:
 def modes_rows() -> Iterator[Row]:
     """The modal solution of all flows and methods, with the decomposition that it needs."""
     n, times = 2000, np.arange(200)
-    landscape = survey(load("sphere", n=n, dim=100))
-    methods = [choose("paper", name, landscape) for name in METHODS]
-    eta, mu = methods[-1].eta, landscape.extremes.smallest / 2
+    data = load("sphere", n=n, dim=100)
+    _, measure = spectrum_of(data)
+    methods = [choose("paper", name, measure) for name in METHODS]
+    eta, mu = methods[-1].eta, measure.smallest / 2
     flows = [companion.build(mu, eta) for companion in COMPANIONS.values()]
-    values, weights = landscape.spectrum.eigenvalues, np.ones(n)
-    gram = infinite_gram(landscape.data.x)
+    values, weights = measure.nodes, np.ones(n)
+    gram = infinite_gram(data.x)
 
     def everything() -> None:
         decompose(gram)

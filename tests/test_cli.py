@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from helpers import run
-from inertial import load, survey
+from inertial import load, measure_of
 
 SMALL = {"--n": "40", "--width": "60", "--seeds": "2", "--steps": "8"}
 
@@ -76,7 +76,7 @@ def test_tune_json_has_the_promised_keys_and_the_spectrum_file(capsys, tmp_path)
             "steps_to",
         }  # fmt: skip
     eigenvalues = np.load(tmp_path / "eigs.npy")
-    np.testing.assert_array_equal(eigenvalues, survey(load("digits", n=50)).spectrum.eigenvalues)
+    np.testing.assert_array_equal(eigenvalues, measure_of(load("digits", n=50)).nodes)
     assert document["kernel"]["lambda_max"] == eigenvalues[-1]
 
 

@@ -20,13 +20,12 @@ from inertial import (
     forecast_loss,
     initial_residual,
     load,
+    measure_of,
     nesterov,
     read_run,
     spectral_radius,
-    survey,
     tune,
 )
-from inertial.linear.measure import Measure
 from inertial.view.figures import save_convergence
 
 SMALL = Settings(width=300, seeds=(0, 3), steps=40)
@@ -189,10 +188,10 @@ def test_settings_that_make_no_sense_are_refused(changes, message):
 
 def test_advice_is_the_forecast_of_the_expected_loss(data):
     advice = tune(data, target=0.02)
-    landscape = survey(data)
+    measure = measure_of(data)
     for entry in advice.methods:
         steps = np.array([0, entry.steps_to - 1, entry.steps_to])
-        loss = forecast_loss(entry.method, Measure(advice.eigenvalues, landscape.weights), steps)
+        loss = forecast_loss(entry.method, measure, steps)
         assert loss[1] > 0.02 * loss[0] >= loss[2]
         assert entry.method.constant[0] < entry.stability_limit
         assert entry.spectral_radius < 1

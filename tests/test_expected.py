@@ -1,4 +1,4 @@
-"""Weights against Monte Carlo, and the words for a singular kernel."""
+"""The expected measure against Monte Carlo, and the words for a singular kernel."""
 
 import numpy as np
 import pytest
@@ -11,10 +11,11 @@ from inertial import (
     infinite_gram,
     initial_residual,
     load,
-    survey,
+    measure_of,
+    spectrum_of,
 )
+from inertial.linear.expected import expected_weights, singular_reason
 from inertial.linear.kernel import output_covariance
-from inertial.linear.landscape import expected_weights, kernel_extremes, singular_reason
 
 
 def test_expected_weights_are_means_over_random_starts(rng):
@@ -32,22 +33,15 @@ def test_expected_weights_are_means_over_random_starts(rng):
     assert weights.sum() == pytest.approx(0.5 * np.sum(x**2) + np.sum(y**2))
 
 
-def test_both_surveys_agree():
-    data = load("digits", n=120)
-    landscape, ends = survey(data), kernel_extremes(data)
-    assert landscape.extremes.smallest == pytest.approx(ends.smallest, rel=1e-9)
-    assert landscape.extremes.largest == pytest.approx(ends.largest, rel=1e-12)
-
-
 def test_repeated_rows_are_named_with_the_remedy(tmp_path, rng):
     x = unit_inputs(rng, 80, 4)
     x[7], x[60] = 2 * x[3], x[3]
     np.savez(tmp_path / "own.npz", x=x, y=rng.standard_normal(80))
     data = load(tmp_path / "own.npz")
-    for study in (survey, kernel_extremes):
+    for study in (measure_of, spectrum_of):
         with pytest.raises(InvalidInput, match=r"\(4 and 8, 4 and 61; pairs: 2\); .*--dedupe"):
             study(data)
-    assert survey(load(tmp_path / "own.npz", dedupe=True)).extremes.smallest > 0
+    assert measure_of(load(tmp_path / "own.npz", dedupe=True)).smallest > 0
 
 
 def test_other_reasons_are_told_apart(rng):

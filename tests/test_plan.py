@@ -93,7 +93,7 @@ def test_a_decomposition_is_carried_on_by_its_powers(monkeypatch, d):
     monkeypatch.setattr(cost.time, "perf_counter", lambda: times["now"])
     data = load("sphere", n=200, dim=d)
     for rows, warm in product((200, 500, 100, 20), (True, False)):
-        monkeypatch.setattr(cost, "survey", takes(lambda n: n**3))
+        monkeypatch.setattr(cost, "spectrum_of", takes(lambda n: n**3))
         monkeypatch.setattr(cost, "span", takes(lambda n: n * d * min(n, d)))
         monkeypatch.setattr(cost, "_SETUP_ROWS", rows)
         once = 0 if warm and rows >= 200 else 18

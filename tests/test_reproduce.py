@@ -356,10 +356,10 @@ def test_flows_without_a_number_decide_nothing():
 
 def test_the_first_pseudo_loss_weighs_by_the_kernel():
     (data,) = data_sets(("digits",), TINY, trained=False)
-    landscape = execution.prepare(data).landscape
-    gram = infinite_gram(landscape.data.x)
+    prepared = execution.prepare(data)
+    gram = infinite_gram(prepared.data.x)
     vectors = np.linalg.eigh(gram)[1]
-    weights = landscape.weights
+    weights = prepared.measure.weights
     stored = bu2021.illustration((data,), TINY)
     rebuilt = vectors * np.sqrt(weights)
     assert stored.attrs["first_pseudo"] == pytest.approx(np.sum(rebuilt * (gram @ rebuilt)) / 2)

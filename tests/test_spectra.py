@@ -11,7 +11,7 @@ from inertial.runs.cost import Prediction
 from inertial.runs.execution import _prepared, tuned
 from inertial.runs.records import Folder
 from inertial.runs.runner import run_study
-from inertial.runs.spectra import surveyed
+from inertial.runs.spectra import kept_spectrum
 
 
 @pytest.fixture(autouse=True)
@@ -31,65 +31,65 @@ def data():
 
 def counted(monkeypatch):
     calls = []
-    survey = spectra.survey
-    monkeypatch.setattr(spectra, "survey", lambda data: calls.append(data) or survey(data))
+    decompose = spectra.spectrum_of
+    monkeypatch.setattr(spectra, "spectrum_of", lambda data: calls.append(data) or decompose(data))
     return calls
 
 
 def test_read_back_it_has_the_same_bits(data, tmp_path, monkeypatch):
     calls = counted(monkeypatch)
-    first, second = (surveyed(data, tmp_path / "spectra") for _ in range(2))
+    first, second = (kept_spectrum(data, tmp_path / "spectra") for _ in range(2))
     assert len(calls) == 1
     for one, other in (
-        (first.spectrum.eigenvalues, second.spectrum.eigenvalues),
-        (first.spectrum.basis, second.spectrum.basis),
-        (first.weights, second.weights),
+        (first[0].eigenvalues, second[0].eigenvalues),
+        (first[0].basis, second[0].basis),
+        (first[1].weights, second[1].weights),
     ):
         np.testing.assert_array_equal(one, other)
-    surveyed(load("sphere", n=30, dim=4, seed=1), tmp_path / "spectra")
+    kept_spectrum(load("sphere", n=30, dim=4, seed=1), tmp_path / "spectra")
     assert len(calls) == 2
     assert len(list((tmp_path / "spectra").iterdir())) == 2
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped"])
 def test_a_damaged_file_is_written_again(data, tmp_path, monkeypatch, damage):
-    whole = surveyed(data, tmp_path)
+    whole = kept_spectrum(data, tmp_path)
     (path,) = tmp_path.iterdir()
     content = bytearray(path.read_bytes())
     if damage == "truncated":
         path.write_bytes(content[: len(content) // 2])
     else:
-        content[content.index(whole.spectrum.basis.tobytes(order="A")) + 5] ^= 1
+        content[content.index(whole[0].basis.tobytes(order="A")) + 5] ^= 1
         path.write_bytes(content)
     calls = counted(monkeypatch)
-    np.testing.assert_array_equal(surveyed(data, tmp_path).weights, whole.weights)
-    surveyed(data, tmp_path)
+    np.testing.assert_array_equal(kept_spectrum(data, tmp_path)[1].weights, whole[1].weights)
+    kept_spectrum(data, tmp_path)
     assert len(calls) == 1
 
 
 @pytest.mark.parametrize(("at", "bits"), DAMAGES)
 def test_a_damaged_directory_is_no_answer(data, tmp_path, monkeypatch, at, bits):
-    whole = surveyed(data, tmp_path)
+    whole = kept_spectrum(data, tmp_path)
     (path,) = tmp_path.iterdir()
     flip_in_directory(path, at, bits)
     calls = counted(monkeypatch)
-    np.testing.assert_array_equal(surveyed(data, tmp_path).weights, whole.weights)
+    np.testing.assert_array_equal(kept_spectrum(data, tmp_path)[1].weights, whole[1].weights)
     assert len(calls) == 1
 
 
 def test_small_ones_and_those_without_a_folder_leave_no_file(data, tmp_path, monkeypatch):
-    surveyed(data, None)
+    kept_spectrum(data, None)
     monkeypatch.setattr(spectra, "_LEAST_ROWS", 31)
-    surveyed(data, tmp_path)
+    kept_spectrum(data, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_that_cannot_be_written_is_a_warning(data, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.warns(UserWarning, match="could not be kept"):
-        surveyed(data, tmp_path / "file")
+        kept_spectrum(data, tmp_path / "file")
     with pytest.raises(InvalidInput, match="smallest eigenvalue is zero"):
-        surveyed(load("sphere", n=30, dim=1), tmp_path)
+        kept_spectrum(load("sphere", n=30, dim=1), tmp_path)
 
 
 def test_runs_after_an_interruption_use_the_study_s_spectrum(tmp_path, monkeypatch):

@@ -18,7 +18,7 @@ import xarray as xr
 
 from helpers import DAMAGES, flip_in_directory, full_disk
 from inertial import InvalidInput
-from inertial.linear.landscape import survey
+from inertial.linear.expected import measure_of
 from inertial.runs import execution, runner
 from inertial.runs.checkpoints import read_checkpoint, write_checkpoint
 from inertial.runs.config import TEMPLATE, DataSet, Study, parse_study, read_study
@@ -152,9 +152,9 @@ def test_a_run_says_what_it_was_computed_on_and_with():
     environment = json.loads(arrays.attrs["environment"])
     assert environment["packages"]["jax"] == jax.__version__
     assert {"python", "commit", "machine"} <= set(environment)
-    landscape = survey(data)
-    np.testing.assert_array_equal(arrays.eigenvalue, landscape.spectrum.eigenvalues)
-    np.testing.assert_array_equal(arrays.weight, landscape.weights)
+    measure = measure_of(data)
+    np.testing.assert_array_equal(arrays.eigenvalue, measure.nodes)
+    np.testing.assert_array_equal(arrays.weight, measure.weights)
 
 
 class Killed(Exception):  # noqa: N818

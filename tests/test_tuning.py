@@ -11,15 +11,14 @@ from inertial import (
     forecast_loss,
     heavy_ball,
     load,
+    measure_of,
     nesterov,
     spectral_radius,
     stability_limit,
     steps_to,
-    survey,
 )
 from inertial.linear.measure import Measure
-from inertial.method.recursion import METHODS
-from inertial.method.rules import RULES, choose, fastest
+from inertial.method.rules import METHODS, RULES, choose, fastest
 
 conditions = st.floats(1.5, 1e6)
 
@@ -28,27 +27,22 @@ def ends(condition, largest=3.0, size=50):
     return Extremes(largest / condition, largest, 0.0, 0.0, size)
 
 
-def by_rule(rule, name, extremes):
-    """What a rule chooses from the two ends."""
-    nodes = np.array([extremes.smallest, extremes.largest])
-    return choose(rule, name, Measure(nodes, np.ones(2), extremes))
-
-
-def paper(name, extremes):
-    return by_rule("paper", name, extremes)
-
-
-def quadratic(name, extremes):
-    return by_rule("quadratic", name, extremes)
-
-
-def wang(name, extremes):
-    return by_rule("wang2020", name, extremes)
-
-
 @pytest.fixture(scope="module")
-def landscape():
-    return survey(load("digits", n=150))
+def measure():
+    return measure_of(load("digits", n=150))
+
+
+def by(rule):
+    """The rule's choice from both ends of the spectrum alone."""
+
+    def tuned(name, ends):
+        pair = np.array([ends.smallest, ends.largest])
+        return choose(rule, name, Measure(pair, np.ones(2), ends))
+
+    return tuned
+
+
+paper, quadratic, wang = by("paper"), by("quadratic"), by("wang2020")
 
 
 @given(conditions)
@@ -112,30 +106,28 @@ def test_wang_and_abernethys_momentum_is_the_square_of_their_rate(condition):
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_the_forecast_rule_is_as_good_as_an_exhaustive_search(landscape, name):
+def test_the_forecast_rule_is_as_good_as_an_exhaustive_search(measure, name):
     """No setting of a finer grid inside the margin settles below the target clearly sooner."""
-    eigenvalues, weights = landscape.spectrum.eigenvalues, landscape.weights
     target = 0.01
-    tuned = fastest(name, Measure(eigenvalues, weights), target)
-    count = steps_to(tuned, Measure(eigenvalues, weights), target)
+    count = steps_to(fastest(name, measure, target), measure, target)
     steps = np.arange(2 * count)
     settle = []
     for beta in [0.0] if name == "gradient_descent" else 1 - np.geomspace(0.01, 0.5, 25):
         gamma = beta if name == "nesterov" else 0.0
-        limit = 2 * (1 + beta) / (1 + 2 * gamma) / eigenvalues[-1]
+        limit = 2 * (1 + beta) / (1 + 2 * gamma) / measure.largest
         for share in np.linspace(0.1, 0.9, 33):
             make = nesterov if gamma else heavy_ball
-            loss = forecast_loss(make(share * limit, beta), Measure(eigenvalues, weights), steps)
+            loss = forecast_loss(make(share * limit, beta), measure, steps)
             above = np.flatnonzero(loss > target * loss[0])
             settle.append(above[-1] + 1)
     # The rule's grid is 40 x 50; between its points lie at most a step or two.
     assert count <= min(settle) + 2
 
 
-def test_the_forecast_rule_keeps_its_margin(landscape):
+def test_the_forecast_rule_keeps_its_margin(measure):
     for name in METHODS:
-        method = choose("forecast", name, landscape.measure)
-        share = method.constant[0] * landscape.extremes.largest / stability_limit(method)
+        method = choose("forecast", name, measure)
+        share = method.constant[0] * measure.largest / stability_limit(method)
         assert 0 < share <= 0.9 * (1 + 1e-12)
 
 
@@ -211,14 +203,17 @@ def test_merging_eigenvalues_changes_the_choice_little():
     assert merged == pytest.approx(exact, rel=0.1)
 
 
-def test_what_a_rule_does_not_define_is_refused(landscape):
+def test_what_a_rule_does_not_define_is_refused(measure):
     with pytest.raises(InvalidInput, match=r"wang2020' does not define nesterov; choose among"):
-        choose("wang2020", "nesterov", landscape.measure)
+        choose("wang2020", "nesterov", measure)
     with pytest.raises(InvalidInput, match="did you mean 'paper'"):
-        choose("papre", "nesterov", landscape.measure)
+        choose("papre", "nesterov", measure)
     with pytest.raises(InvalidInput, match=r"target is 1.5"):
-        choose("forecast", "nesterov", landscape.measure, target=1.5)
+        choose("forecast", "nesterov", measure, target=1.5)
 
 
 def test_every_rule_names_its_source():
-    assert all(rule.source and key == rule.key for key, rule in RULES.items())
+    for key, rule in RULES.items():
+        assert key == rule.key
+        assert rule.source
+        assert set(rule.methods) <= set(METHODS)

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import inertial
-from inertial.linear.landscape import Landscape, survey
+from inertial.linear.expected import measure_of
 from inertial.linear.measure import Measure
 from inertial.method.modes import stability_limit
 from inertial.method.recursion import heavy_ball
@@ -58,40 +58,38 @@ THEMES = {
 def main() -> None:
     """Compute once, draw twice."""
     data = inertial.load("digits")
-    landscape = survey(data)
+    measure = measure_of(data)
     settings = inertial.Settings(rule="forecast", seeds=(0, 1, 2), steps=60, width=8000)
     with TemporaryDirectory() as folder:
         arrays = inertial.compare(data, settings, out=Path(folder) / "run").arrays
-    share = share_left(landscape, SCALED, LEVELS)
+    share = share_left(measure, SCALED, LEVELS)
     for name, theme in THEMES.items():
         inked = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
         settled = {**SETTINGS, **dict.fromkeys(inked, theme.ink), "axes.facecolor": theme.paper}
         with mpl.rc_context({**settled, "font.size": 10}):
             figure = Figure(figsize=(9.6, 3.7), layout="constrained", facecolor=theme.paper)
             left, right = figure.subplots(1, 2, width_ratios=(1, 1.12))
-            draw_plane(left, landscape, share, theme)
+            draw_plane(left, measure, share, theme)
             draw_runs(right, arrays, theme)
             figure.savefig(Path(__file__).with_name(f"momentum-{name}.png"), dpi=170)
 
 
 def share_left(
-    landscape: Landscape, scaled: Float[np.ndarray, "e"], levels: Float[np.ndarray, "b"]
+    measure: Measure, scaled: Float[np.ndarray, "e"], levels: Float[np.ndarray, "b"]
 ) -> Float[np.ndarray, "b e"]:
     """Share of the loss that is left after `STEPS` steps; NaN where heavy ball diverges."""
-    values, weights = landscape.spectrum.eigenvalues, landscape.weights
+    values = measure.nodes
     found = np.full((len(levels), len(scaled)), np.nan)
     for i, level in enumerate(levels):
         for j, eta in enumerate(scaled / values[-1]):
             method = heavy_ball(float(eta), float(1 - 10**-level))
             if eta * values[-1] < stability_limit(method):
-                loss = forecast_loss(method, Measure(values, weights), np.array([0, STEPS]))
+                loss = forecast_loss(method, measure, np.array([0, STEPS]))
                 found[i, j] = loss[1] / loss[0]
     return found
 
 
-def draw_plane(
-    axes: Axes, landscape: Landscape, share: Float[np.ndarray, "b e"], theme: Theme
-) -> None:
+def draw_plane(axes: Axes, measure: Measure, share: Float[np.ndarray, "b e"], theme: Theme) -> None:
     """Colour every setting, mark the boundary and the tuned points."""
     shown = axes.contourf(
         SCALED,
@@ -105,8 +103,8 @@ def draw_plane(
     axes.plot(np.minimum(edge, SCALED[-1]), LEVELS, color=theme.ink, linewidth=1.4)
     box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.75, "linewidth": 0}
     for rule, (marker, label) in RULES.items():
-        method = choose(rule, "heavy_ball", landscape, target=0.01)
-        place = method.constant[0] * landscape.extremes.largest, -np.log10(1 - method.constant[1])
+        method = choose(rule, "heavy_ball", measure, target=0.01)
+        place = method.constant[0] * measure.largest, -np.log10(1 - method.constant[1])
         style = {"color": "#d55e00", "markeredgecolor": "white", "clip_on": False, "zorder": 3}
         axes.plot(*place, marker, markersize=14 if marker == "*" else 9, **style)
         offset = {"xytext": (-9, 0), "textcoords": "offset points", "ha": "right", "va": "center"}

@@ -1,11 +1,11 @@
 from ._checks import InvalidInput as InvalidInput
 from .data import Data as Data
 from .data import load as load
+from .linear.expected import measure_of as measure_of
+from .linear.expected import spectrum_of as spectrum_of
 from .linear.kernel import finite_gram as finite_gram
 from .linear.kernel import infinite_gram as infinite_gram
 from .linear.kernel import output_covariance as output_covariance
-from .linear.landscape import Landscape as Landscape
-from .linear.landscape import survey as survey
 from .linear.measure import Measure as Measure
 from .linear.spectrum import Extremes as Extremes
 from .linear.spectrum import Spectrum as Spectrum

@@ -56,6 +56,7 @@ def tune(
 
 def _show(advice: "Advice") -> None:
     """Print the recommendation, the lines to copy, and the table."""
+    from inertial.linear.spectrum import known
     from inertial.method.conventions import snippet
 
     best, data, ends = advice.best, advice.data, advice.extremes
@@ -68,8 +69,10 @@ def _show(advice: "Advice") -> None:
     )
     out.print(snippet(best.method))
     out.print(
-        f"\n{data.name}: n = {data.n:,}, d = {data.d:,}; eigenvalues {ends.smallest:.6g} to "
-        f"{ends.largest:.6g}, condition number {ends.condition_number:.5g}"
+        f"\n{data.name}: n = {data.n:,}, d = {data.d:,}; eigenvalues "
+        f"{known(ends.smallest, ends.smallest_error)} to "
+        f"{known(ends.largest, ends.largest_error)}, condition number "
+        f"{known(ends.condition_number, ends.condition_error, 5)}"
     )
     rows = table([NAMES[entry.name] for entry in advice.methods])
     for title, cell in (

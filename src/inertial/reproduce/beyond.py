@@ -31,10 +31,10 @@ def phase(data: tuple[DataSet, ...], _scale: Scale) -> xr.Dataset:
     """Spectral radius over step size and momentum, and where the rules put the methods."""
     names, radius, tuned_at, limits, sizes = [], [], [], [], []
     for item in data:
-        landscape = prepare(item).landscape
-        ends = landscape.extremes
-        names.append(landscape.data.provenance.name)
-        sizes.append(landscape.data.provenance.n)
+        prepared = prepare(item)
+        ends = prepared.measure.ends
+        names.append(prepared.data.provenance.name)
+        sizes.append(prepared.data.provenance.n)
         radius.append([_radii(name, ends) for name in MOMENTUM])
         limits.append([[stability_limit(_method(m, 1.0, b)) for b in _BETAS] for m in MOMENTUM])
         tuned_at.append(
@@ -108,7 +108,7 @@ def _radii(name: str, ends: Extremes) -> Float[np.ndarray, "b e"]:
 def _point(item: DataSet, rule: str, name: str, largest: float) -> tuple[float, float, float]:
     """Where a rule puts a method, and its radius there."""
     method = tuned(item, rule, name, _TARGET)
-    values = prepare(item).landscape.spectrum.eigenvalues
+    values = prepare(item).measure.nodes
     eta, beta, _ = method.constant
     return eta * largest, beta, spectral_radius(method, values)
 

@@ -35,8 +35,8 @@ _FAR = 30.0
 
 def illustration(data: tuple[DataSet, ...], _scale: Scale) -> xr.Dataset:
     """Losses along the flows and the methods on the first data set's kernel."""
-    landscape = prepare(data[0]).landscape
-    values, weights, ends = landscape.spectrum.eigenvalues, landscape.weights, landscape.extremes
+    prepared = prepare(data[0])
+    values, weights, ends = prepared.measure.nodes, prepared.measure.weights, prepared.measure.ends
     slow = 1 / np.sqrt(ends.smallest)
     times = np.unique(np.concatenate([np.geomspace(0.02 * slow, 600 * slow, 3000)]))
     flows = {
@@ -53,8 +53,8 @@ def illustration(data: tuple[DataSet, ...], _scale: Scale) -> xr.Dataset:
         f"nesterov_flow, d = {d:g}": nesterov_varying(eta, d, steps=int(steps[-1]))
         for d in FRICTIONS
     }
-    discrete = {k: forecast_loss(m, landscape.measure, steps) for k, m in methods.items()}
-    provenance = landscape.data.provenance
+    discrete = {k: forecast_loss(m, prepared.measure, steps) for k, m in methods.items()}
+    provenance = prepared.data.provenance
     return xr.Dataset(
         {
             "flow_loss": (("flow", "time"), np.array(list(continuous.values()))),

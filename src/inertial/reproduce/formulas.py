@@ -127,12 +127,12 @@ def iterations(data: tuple[DataSet, ...], _scale: Scale) -> xr.Dataset:
     """Count iterations of both methods: by the rates of the theorems, and by the exact forecast."""
     names, rows = [], []
     for item in data:
-        landscape = prepare(item).landscape
-        ends, provenance = landscape.extremes, landscape.data.provenance
-        plain, momentum = (choose("wang2020", name, landscape.measure) for name in _LIMITS)
+        prepared = prepare(item)
+        ends, provenance = prepared.measure.ends, prepared.data.provenance
+        plain, momentum = (choose("wang2020", name, prepared.measure) for name in _LIMITS)
         alpha = plain.constant[0] * ends.smallest / 2
         counts = [
-            steps_to(method, landscape.measure, _REDUCTION**2, limit=limit)
+            steps_to(method, prepared.measure, _REDUCTION**2, limit=limit)
             for method, limit in zip((plain, momentum), _LIMITS.values(), strict=True)
         ]
         names.append(provenance.name)

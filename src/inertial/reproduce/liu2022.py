@@ -148,8 +148,8 @@ def table1(data: tuple[DataSet, ...], _scale: Scale) -> xr.Dataset:
     rows: dict[str, list[float]] = {}
     sizes, names = [], []
     for item in data:
-        landscape = prepare(item).landscape
-        ends, provenance = landscape.extremes, landscape.data.provenance
+        prepared = prepare(item)
+        ends, provenance = prepared.measure.ends, prepared.data.provenance
         names.append(provenance.name)
         sizes.append((provenance.n, provenance.d, ends.smallest, ends.largest))
         root = np.sqrt(4 / 3 * ends.condition_number + 1 / 3)
@@ -159,15 +159,15 @@ def table1(data: tuple[DataSet, ...], _scale: Scale) -> xr.Dataset:
             "nesterov": 1 - 1 / (2 * root),
         }
         for name in METHODS:
-            method = choose("paper", name, landscape.measure)
+            method = choose("paper", name, prepared.measure)
             limit = BISECTED if name == "gradient_descent" else STEPS_LIMIT
             row = {
                 "eta": method.constant[0],
                 "beta": method.constant[1],
-                "radius": spectral_radius(method, landscape.measure.nodes),
+                "radius": spectral_radius(method, prepared.measure.nodes),
                 "claimed": float(claimed[name]),
                 **{
-                    f"steps_{target:g}": steps_to(method, landscape.measure, target, limit=limit)
+                    f"steps_{target:g}": steps_to(method, prepared.measure, target, limit=limit)
                     or np.nan
                     for target in _TARGETS
                 },

@@ -10,7 +10,7 @@ from inertial.method.curve import steps_to
 from inertial.method.recursion import Recursion
 from inertial.method.modes import spectral_radius, stability_limit
 from inertial.method.rules import RULES, choose
-from inertial.linear.landscape import survey
+from inertial.linear.expected import measure_of
 from inertial.linear.spectrum import Extremes
 
 
@@ -81,8 +81,7 @@ def tune(data: Data, rule: str = "forecast", *, target: float = 0.01) -> Advice:
     """
     names = RULES[one_of("rule", rule, RULES)].methods
     fraction("target", target)
-    landscape = survey(data)
-    eigenvalues, measure = landscape.spectrum.eigenvalues, landscape.measure
+    measure = measure_of(data)
     entries = []
     for name in names:
         method = choose(rule, name, measure, target=target)
@@ -91,9 +90,9 @@ def tune(data: Data, rule: str = "forecast", *, target: float = 0.01) -> Advice:
                 name,
                 method,
                 rule,
-                spectral_radius(method, eigenvalues),
-                stability_limit(method) / landscape.extremes.largest,
+                spectral_radius(method, measure.nodes),
+                stability_limit(method) / measure.largest,
                 steps_to(method, measure, target),
             )
         )
-    return Advice(data.provenance, eigenvalues, landscape.extremes, target, tuple(entries))
+    return Advice(data.provenance, measure.nodes, measure.ends, target, tuple(entries))

@@ -12,7 +12,7 @@ from inertial.runs.settings import COMPANIONS, Settings
 from inertial.data import Provenance
 from inertial.method.recursion import Recursion
 from inertial.simulate.trajectory import Trajectory
-from inertial.linear.landscape import Landscape
+from inertial.linear.measure import Measure
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class Pair:
 
 def dataset(
     runs: Sequence[Sequence[Pair]],
-    landscape: Landscape,
+    provenance: Provenance,
+    measure: Measure,
     methods: Mapping[str, Recursion],
     settings: Settings,
 ) -> xr.Dataset:
@@ -78,12 +79,12 @@ def dataset(
         ),
         "eigenvalue": (
             ("mode",),
-            landscape.spectrum.eigenvalues,
+            measure.nodes,
             {"long_name": "eigenvalues of the infinite-width kernel"},
         ),
         "weight": (
             ("mode",),
-            landscape.weights,
+            measure.weights,
             {"long_name": "expected squared modal coordinates of the initial residual"},
         ),
     }
@@ -117,7 +118,7 @@ def dataset(
             "share": list(settings.shares),
             **({"flow": list(settings.flows)} if settings.flows else {}),
         },
-        attrs=_attributes(landscape.data.provenance, settings),
+        attrs=_attributes(provenance, settings),
     )
 
 

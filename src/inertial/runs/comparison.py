@@ -31,10 +31,10 @@ from inertial.method.modes import stability_limit
 from inertial.simulate.train import initial_residual, train
 from inertial.method.rules import choose
 from inertial.linear.kernel import finite_gram
-from inertial.linear.landscape import Landscape, survey
+from inertial.linear.expected import spectrum_of
 from inertial.problem.model import TwoLayerReLU
 from inertial.simulate.span import span
-from inertial.linear.measure import dense
+from inertial.linear.measure import Measure, dense
 from inertial.linear.spectrum import Spectrum, decompose
 
 Progress = Callable[[str, int, int], None]
@@ -92,11 +92,11 @@ def compare(
     began, started = time.perf_counter(), datetime.now(UTC)
     path = Path(out) if out else _default_folder(data.provenance.name, started)
     with store.new_folder(path) as folder:
-        landscape = survey(data)
-        methods = {name: _method(name, landscape, settings) for name in settings.methods}
+        spectrum, measure = spectrum_of(data)
+        methods = {name: _method(name, measure, settings) for name in settings.methods}
         report = progress or (lambda *_: None)
-        runs = _run_all(landscape, methods, settings, report)
-        arrays = dataset(runs, landscape, methods, settings)
+        runs = _run_all(data, spectrum, methods, settings, report)
+        arrays = dataset(runs, data.provenance, measure, methods, settings)
         summaries = tuple(summarize(arrays, name) for name in methods)
         seconds = time.perf_counter() - began
         manifest = {
@@ -132,12 +132,12 @@ def _default_folder(name: str, started: datetime) -> Path:
     return Path("runs") / f"compare-{safe[:80]}-{started:%Y%m%d-%H%M%S-%f}"[:-3]
 
 
-def _method(name: str, landscape: Landscape, settings: Settings) -> Recursion:
+def _method(name: str, measure: Measure, settings: Settings) -> Recursion:
     """Choose by the rule, or take what was given by hand; warn above the stability limit."""
     if settings.eta is None:
-        return choose(settings.rule, name, landscape.measure, target=settings.target)
+        return choose(settings.rule, name, measure, target=settings.target)
     method = FAMILIES[name](settings.eta, settings.beta or 0.0)
-    limit = stability_limit(method) / landscape.extremes.largest
+    limit = stability_limit(method) / measure.largest
     if settings.eta >= limit:
         warnings.warn(
             f"eta = {settings.eta:g} is not below the stability limit {limit:.4g} of {name} on this "
@@ -149,21 +149,21 @@ def _method(name: str, landscape: Landscape, settings: Settings) -> Recursion:
 
 
 def _run_all(
-    landscape: Landscape,
+    data: Data,
+    expected: Spectrum,
     methods: Mapping[str, Recursion],
     settings: Settings,
     report: Progress,
 ) -> list[list[Pair]]:
     """Pairs indexed by method, then seed."""
-    data = landscape.data
     within = span(data.x)
-    mu = landscape.extremes.smallest / 2
+    mu = expected.extremes.smallest / 2
     total = len(methods) * len(settings.seeds) * (settings.steps + 1)
     done = 0
     runs: list[list[Pair]] = [[] for _ in methods]
     for seed in settings.seeds:
         network = TwoLayerReLU(settings.width, data.x.shape[1])
-        spectrum = _forecast_spectrum(landscape, network, seed, settings.kernel)
+        spectrum = _forecast_spectrum(data, expected, network, seed, settings.kernel)
         residual = initial_residual(network, data.x, data.y, seed=seed, within=within)
         for row, (name, method) in zip(runs, methods.items(), strict=True):
             label = f"{name}, seed {seed}"
@@ -218,10 +218,10 @@ def _flow_losses(
 
 
 def _forecast_spectrum(
-    landscape: Landscape, network: TwoLayerReLU, seed: int, kernel: Kernel
+    data: Data, expected: Spectrum, network: TwoLayerReLU, seed: int, kernel: Kernel
 ) -> Spectrum:
     """Spectrum that the forecast of this seed uses."""
     if kernel == "infinite":
-        return landscape.spectrum
+        return expected
     w, _ = network.init(jax.random.key(seed))
-    return decompose(finite_gram(landscape.data.x, np.asarray(w)), overwrite=True)
+    return decompose(finite_gram(data.x, np.asarray(w)), overwrite=True)

@@ -27,7 +27,7 @@ from inertial.method.curve import forecast_loss
 from inertial.method.recursion import nesterov
 from inertial.simulate.step import layout
 from inertial.simulate.train import initial_residual, train
-from inertial.linear.landscape import survey
+from inertial.linear.expected import spectrum_of
 from inertial.problem.model import TwoLayerReLU
 from inertial.simulate.span import Span, span
 from inertial.runs.config import DataSet
@@ -243,7 +243,7 @@ def decomposing(data: Data, *, warm: bool) -> float:
     n, d = data.x.shape
     rows = min(n, _SETUP_ROWS)
     part = Data(data.x[:rows], data.y[:rows], data.provenance)
-    compiling, decomposition = _twice(lambda: survey(part))
+    compiling, decomposition = _twice(lambda: spectrum_of(part))
     beginning, spanning = _twice(lambda: span(part.x))
     more = n / rows
     once = 0.0 if warm and rows == n else compiling + beginning

@@ -26,13 +26,15 @@ from inertial.method.modes import spectral_radius, stability_limit
 from inertial.simulate.train import Checkpoint, initial_residual, train
 from inertial.simulate.trajectory import Trajectory
 from inertial.method.rules import choose
-from inertial.linear.landscape import Landscape
+from inertial.data import Data
+from inertial.linear.measure import Measure
+from inertial.linear.spectrum import Spectrum
 from inertial.problem.model import TwoLayerReLU
 from inertial.simulate.span import Span, span
 from inertial.runs.checkpoints import read_checkpoint, write_checkpoint
 from inertial.runs.config import DataSet
 from inertial.runs.job import Job, Run, code_version, load_data
-from inertial.runs.spectra import surveyed
+from inertial.runs.spectra import kept_spectrum
 
 SAVE_SECONDS = 30.0
 """Seconds between two checkpoints of a run; shorter runs leave none."""
@@ -43,9 +45,11 @@ Advance = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Prepared:
-    """A data set with its spectrum and the coordinates that training runs in."""
+    """A data set with its spectrum and measure, and the coordinates that training runs in."""
 
-    landscape: Landscape
+    data: Data
+    spectrum: Spectrum
+    measure: Measure
     within: Span
 
 
@@ -89,7 +93,7 @@ def execute(
     job, began = run.job, time.perf_counter()
     _check_code(run)
     prepared = prepare(job.data, spectra, run.data_sha256)
-    data = prepared.landscape.data
+    data = prepared.data
     method = tuned(job.data, job.rule, job.method, job.target, spectra, run.data_sha256)
     network = TwoLayerReLU(job.width, data.x.shape[1])
     fingerprint = _fingerprint(run, method, prepared.within)
@@ -111,10 +115,10 @@ def execute(
     )
     residual = initial_residual(network, data.x, data.y, seed=job.seed, within=prepared.within)
     steps = np.arange(job.steps + 1)
-    predicted = forecast(method, prepared.landscape.spectrum, residual, steps)
-    arrays = _arrays(measured, predicted, prepared.landscape, job.steps)
+    predicted = forecast(method, prepared.spectrum, residual, steps)
+    arrays = _arrays(measured, predicted, prepared.measure, job.steps)
     return arrays.assign_attrs(
-        _facts(run, prepared.landscape, method),
+        _facts(run, prepared, method),
         status=measured.status,
         diverged_at=-1 if measured.diverged_at is None else measured.diverged_at,
         resumed_at=0 if saved is None else saved.step,
@@ -142,7 +146,7 @@ def _prepared(data: DataSet, spectra: Path | None, sha256: str | None) -> Prepar
             f"the data set {found.name} on this machine ({found.source}) differs from the study's; "
             "put the same files there."
         )
-    return Prepared(surveyed(loaded, spectra), span(loaded.x))
+    return Prepared(loaded, *kept_spectrum(loaded, spectra), span(loaded.x))
 
 
 @lru_cache(maxsize=32)
@@ -155,7 +159,7 @@ def tuned(
     sha256: str | None = None,
 ) -> Recursion:
     """Tune a method for a data set; the hash of its arrays as in `prepare`."""
-    return choose(rule, method, prepare(data, spectra, sha256).landscape.measure, target=target)
+    return choose(rule, method, prepare(data, spectra, sha256).measure, target=target)
 
 
 def _check_code(run: Run) -> None:
@@ -189,7 +193,7 @@ def _saver(path: Path | None, fingerprint: str) -> Callable[[Checkpoint], None] 
 
 
 def _arrays(
-    measured: Trajectory, predicted: Trajectory, landscape: Landscape, steps: int
+    measured: Trajectory, predicted: Trajectory, measure: Measure, steps: int
 ) -> xr.Dataset:
     """Join the records over all steps, NaN where a run or its forecast has ended, and the modes."""
 
@@ -202,15 +206,15 @@ def _arrays(
     names = ("loss", "max_distance", "mean_distance", "pattern_change")
     variables = {name: ("step", padded(getattr(measured, name))) for name in names}
     variables["forecast_loss"] = ("step", padded(predicted.loss))
-    variables["eigenvalue"] = ("mode", landscape.spectrum.eigenvalues)
-    variables["weight"] = ("mode", landscape.weights)
+    variables["eigenvalue"] = ("mode", measure.nodes)
+    variables["weight"] = ("mode", measure.weights)
     return xr.Dataset(variables, coords={"step": np.arange(steps + 1)})
 
 
-def _facts(run: Run, landscape: Landscape, method: Recursion) -> dict[str, str | int | float]:
+def _facts(run: Run, prepared: Prepared, method: Recursion) -> dict[str, str | int | float]:
     """Everything a figure or a reader needs to know about a run."""
     job: Job = run.job
-    ends, provenance = landscape.extremes, landscape.data.provenance
+    ends, provenance = prepared.measure.ends, prepared.data.provenance
     return {
         "key": run.key,
         "data": provenance.name,
@@ -229,7 +233,7 @@ def _facts(run: Run, landscape: Landscape, method: Recursion) -> dict[str, str |
         **dict(zip(("eta", "beta", "gamma"), method.constant, strict=True)),
         "lambda_min": ends.smallest,
         "lambda_max": ends.largest,
-        "spectral_radius": spectral_radius(method, landscape.spectrum.eigenvalues),
+        "spectral_radius": spectral_radius(method, prepared.measure.nodes),
         "stability_limit": stability_limit(method) / ends.largest,
     }
 

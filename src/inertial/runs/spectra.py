@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from inertial.data import Data
-from inertial.linear.landscape import Landscape, survey
+from inertial.linear.expected import checked_ends, spectrum_of
+from inertial.linear.measure import Measure
 from inertial.linear.spectrum import Spectrum
 from inertial.runs.checkpoints import DAMAGE
 from inertial.runs.job import code_version
@@ -26,8 +27,8 @@ _LEFT_SECONDS = 600
 """Age from which a half-written file counts as left behind: the largest is written in seconds."""
 
 
-def surveyed(data: Data, folder: Path | None) -> Landscape:
-    """Return the spectrum of a data set from `folder`, or compute and keep it there.
+def kept_spectrum(data: Data, folder: Path | None) -> tuple[Spectrum, Measure]:
+    """Return `spectrum_of` a data set from `folder`, or compute and keep it there.
 
     Raises
     ------
@@ -36,14 +37,14 @@ def surveyed(data: Data, folder: Path | None) -> Landscape:
 
     """
     if folder is None or not kept(len(data.y)):
-        return survey(data)
+        return spectrum_of(data)
     path = spectrum_file(folder, data.provenance.sha256)
     stored = _read(path, data)
     if stored is not None:
         return stored
-    landscape = survey(data)
-    _write(path, landscape)
-    return landscape
+    spectrum, measure = spectrum_of(data)
+    _write(path, spectrum, measure)
+    return spectrum, measure
 
 
 def spectrum_file(folder: Path, data_sha256: str) -> Path:
@@ -56,17 +57,18 @@ def kept(n: int) -> bool:
     return n >= _LEAST_ROWS
 
 
-def _read(path: Path, data: Data) -> Landscape | None:
+def _read(path: Path, data: Data) -> tuple[Spectrum, Measure] | None:
     """Return a stored spectrum, or None if there is none or it is damaged."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             spectrum = Spectrum(stored["eigenvalues"], stored["basis"])
-            return Landscape(data, spectrum, stored["weights"])
+            ends = checked_ends(spectrum.extremes, data.x)
+            return spectrum, Measure(spectrum.eigenvalues, stored["weights"], ends)
     except DAMAGE:
         return None
 
 
-def _write(path: Path, landscape: Landscape) -> None:
+def _write(path: Path, spectrum: Spectrum, measure: Measure) -> None:
     """Keep a spectrum, whole or not at all; a failure is a warning, for the run can do without."""
     partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
@@ -77,9 +79,9 @@ def _write(path: Path, landscape: Landscape) -> None:
         with partial.open("wb") as file:
             np.savez(
                 file,
-                eigenvalues=landscape.spectrum.eigenvalues,
-                basis=landscape.spectrum.basis,
-                weights=landscape.weights,
+                eigenvalues=spectrum.eigenvalues,
+                basis=spectrum.basis,
+                weights=measure.weights,
             )
         partial.replace(path)
     except OSError as error:

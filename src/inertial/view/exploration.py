@@ -14,7 +14,7 @@ from jaxtyping import Float
 from inertial._checks import fraction, whole
 from inertial._types import Eigenvalues
 from inertial.data import Data, Provenance
-from inertial.linear.landscape import survey
+from inertial.linear.expected import measure_of
 from inertial.method.recursion import Recursion
 from inertial.method.rules import RULES, choose
 from inertial.problem.model import TwoLayerReLU
@@ -85,7 +85,7 @@ def explore(
     *,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Exploration:
-    """Survey a data set, tune every method by every rule, and train each a little.
+    """Measure a data set, tune every method by every rule, and train each a little.
 
     Parameters
     ----------
@@ -103,16 +103,14 @@ def explore(
 
     """
     trials = trials or Trials()
-    landscape = survey(data)
+    measure = measure_of(data)
     points = tuple(
-        TunedPoint(
-            rule.key, rule.source, choose(rule.key, name, landscape.measure, target=trials.target)
-        )
+        TunedPoint(rule.key, rule.source, choose(rule.key, name, measure, target=trials.target))
         for rule in RULES.values()
         for name in rule.methods
     )
     methods = [point.method for point in points if point.rule == _RULE_OF_RUNS]
-    measure = landscape.measure.merged(MOST_NODES)
+    measure = measure.merged(MOST_NODES)
     curves = _train(data, methods, trials, progress or (lambda *_: None))
     return Exploration(data.provenance, measure.nodes, measure.weights, points, trials, curves)
 
