@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from inertial import files
 from inertial.commands.options import DATA, DataOptions, Page, Whole, command_line
 from inertial.commands.terminal import progress
 
@@ -36,10 +37,10 @@ def explore(
     """
     from inertial.view.exploration import Trials, page
     from inertial.view.exploration import explore as run_exploration
-    from inertial.view.page import write_page
 
     trials = Trials(seeds=runs, steps=steps, width=width, target=target)
+    files.check_writable(out)
     with progress() as show:
         found = run_exploration(options.load(data), trials, progress=show)
-    write_page(page(found, command_line()), out)
+    files.write(out, page(found, command_line()))
     sys.stdout.write(f"page    {out}\n")

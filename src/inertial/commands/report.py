@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from inertial import files
 from inertial.commands.options import Page, command_line
 from inertial.commands.terminal import progress, say
 
@@ -32,8 +33,8 @@ def report(
         Folder to look in first for the data (default: the one INERTIAL_DATA names).
     """
     from inertial.view import reporting
-    from inertial.view.page import write_page
 
+    files.check_writable(out)
     with progress() as show:
         page = reporting.report(
             source,
@@ -46,5 +47,5 @@ def report(
         )
     for note in page.notes:
         say("note", note)
-    write_page(page.html, out)
+    files.write(out, page.html)
     sys.stdout.write(f"page    {out}\n")

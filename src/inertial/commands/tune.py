@@ -1,20 +1,18 @@
 """`inertial tune`: step size and momentum for a data set, and how long training will take."""
 
-import os
 import sys
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inertial import _json
-from inertial._checks import InvalidInput
+from inertial import _json, files
 from inertial.commands.options import DATA, DataOptions
 from inertial.commands.terminal import NAMES, console, count, table
 
 if TYPE_CHECKING:
-    from inertial._types import Eigenvalues
     from inertial.runs.advice import Advice
+
+_ANOTHER = "give another path with --spectrum."
 
 
 def tune(
@@ -41,13 +39,16 @@ def tune(
     json
         Print one JSON document instead of the table.
     """
+    import numpy as np
+
     from inertial.runs import advice
 
     if spectrum is not None:
-        _check_spectrum_path(spectrum)
+        files.check_writable(spectrum, remedy=_ANOTHER)
     advised = advice.tune(options.load(data), rule, target=target)
     if spectrum is not None:
-        _save_eigenvalues(advised.eigenvalues, spectrum)
+        with files.writing(spectrum, remedy=_ANOTHER) as file:
+            np.save(file, advised.eigenvalues)
     if json:
         sys.stdout.write(_json.dumps(_document(advised)))
     else:
@@ -127,30 +128,3 @@ def _document(advice: "Advice") -> dict[str, Any]:
             for entry in advice.methods
         ],
     }
-
-
-def _save_eigenvalues(eigenvalues: "Eigenvalues", path: Path) -> None:
-    """Write eigenvalues to an .npy file, whole or not at all."""
-    import numpy as np
-
-    _check_spectrum_path(path)
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    try:
-        with partial.open("wb") as file:
-            np.save(file, eigenvalues)
-        partial.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        raise InvalidInput(
-            f"the eigenvalues cannot be written to {path} ({error.strerror}); give another path "
-            "with --spectrum."
-        ) from None
-
-
-def _check_spectrum_path(path: Path) -> None:
-    """Refuse a path that an .npy file cannot take, before any work is done."""
-    if not path.name or (path.exists() and not path.is_file()) or not path.parent.is_dir():
-        raise InvalidInput(
-            f"{str(path)!r} is no file in an existing folder; give another path with --spectrum."
-        )

@@ -5,9 +5,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from inertial.files import STAYS, folder_in, write
 from inertial.reproduce.catalog import ITEMS
 from inertial.reproduce.run import item_folder
-from inertial.runs.records import write_whole
 
 
 def write_page(out: Path, notes: tuple[str, ...] = ()) -> Path:
@@ -42,8 +42,8 @@ def write_page(out: Path, notes: tuple[str, ...] = ()) -> Path:
         counts=sum((item["counts"] for item in items), Counter()),
         total=sum(len(item["claims"]) for item in items),
     )
-    page = out / "index.html"
-    write_whole(page, f"{text}\n".encode())
+    page = folder_in(out) / "index.html"
+    write(page, f"{text}\n", remedy=STAYS)
     return page
 
 

@@ -22,7 +22,7 @@ from inertial.reproduce.item import Claim, Item, Scale
 from inertial.reproduce.pilot import predict_item
 from inertial.runs.cost import Prediction
 from inertial.runs.ledger import Progress
-from inertial.runs.records import Folder, cannot_write, read_record, write_json, write_record
+from inertial.runs.records import Folder, read_record, write_json, write_record
 from inertial.runs.results import join
 from inertial.runs.runner import Engine, Report, run_study
 from inertial.view.paper_figures import save
@@ -173,10 +173,7 @@ def _judge(
         "seconds": seconds,
         "claims": [asdict(claim) for claim in claims],
     }
-    try:
-        save(item.figure, result, folder)
-    except OSError as error:
-        raise cannot_write(folder, error) from None
+    save(item.figure, result, folder)
     write_json(folder / "claims.json", document)
     return Made(item, folder, claims, predicted, seconds)
 

@@ -14,7 +14,6 @@ before anything else is read, for a damaged file can keep HDF5 from ever coming 
 import hashlib
 import io
 import json
-import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,13 +21,18 @@ from typing import Any
 
 import xarray as xr
 
-from inertial.runs import store
+from inertial import files
 from inertial._checks import InvalidInput
+from inertial.files import folder_in
+from inertial.runs import store
 from inertial.runs.config import Study
 from inertial.runs.job import Run
 from inertial.runs.locks import Lock, acquire
 
 _SEAL = b"\nSHA-256 "
+
+_MOST_BYTES = 2**36
+"""Largest file of a run that is read."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +65,10 @@ class Folder:
     def write(self, run: Run, arrays: xr.Dataset) -> None:
         """Store a run, whole or not at all, and drop its checkpoint."""
         write_record(self.run_file(run), arrays)
-        self._tidy(run)
-
-    def _tidy(self, run: Run) -> None:
-        """Drop the checkpoint, and what killed processes have left of this run half-written."""
-        _remove(self.checkpoint_file(run))
-        for path in self.path.glob(f"*/.{run.key}.*.partial-*"):
-            _remove(path)
+        checkpoint = self.checkpoint_file(run)
+        files.sweep(checkpoint)
+        with suppress(OSError):
+            checkpoint.unlink()
 
     def write_index(self, study: Study, entries: list[dict[str, Any]]) -> None:
         """Write the index of a study."""
@@ -77,15 +78,17 @@ class Folder:
 
 def write_record(path: Path, arrays: xr.Dataset) -> None:
     """Write a run to a file, whole or not at all, and sealed."""
+    folder_in(path.parents[1], path.parent.name)
     content = store.netcdf(arrays)
-    write_whole(path, content + _SEAL + hashlib.sha256(content).hexdigest().encode())
+    seal = _SEAL + hashlib.sha256(content).hexdigest().encode()
+    files.write(path, content + seal, remedy=files.STAYS)
 
 
 def read_record(path: Path, key: str | None = None) -> xr.Dataset | None:
     """Return the run in a file, or None if there is none, or it is damaged or has another key."""
     try:
-        content, _, seal = path.read_bytes().rpartition(_SEAL)
-    except OSError:
+        content, _, seal = files.read(path, _MOST_BYTES, follow=False).rpartition(_SEAL)
+    except InvalidInput:
         return None
     if hashlib.sha256(content).hexdigest().encode() != seal:
         return None
@@ -101,40 +104,6 @@ def write_json(path: Path, document: object) -> None:
             return
     except OSError:
         pass
-    write_whole(path, content)
+    folder_in(path.parents[1], path.parent.name)
+    files.write(path, content, remedy=files.STAYS)
 
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file, whole or not at all, also if the machine stops.
-
-    Raises
-    ------
-    InvalidInput
-        If it cannot be written.
-
-    """
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
-        raise cannot_write(path, error) from None
-    finally:
-        _remove(partial)
-
-
-def cannot_write(path: Path, error: OSError) -> InvalidInput:
-    """Say that a file cannot be written, and that everything stored stays."""
-    return InvalidInput(
-        f"{path} cannot be written ({error.strerror or error}); what is stored stays: see to the "
-        "disk or give another folder, and repeat the command."
-    )
-
-
-def _remove(path: Path) -> None:
-    with suppress(OSError):
-        path.unlink()

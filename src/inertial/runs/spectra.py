@@ -5,14 +5,14 @@ The file's name is the hash of the data's arrays and of the code, so that it can
 a zip archive's checksums show damage.
 """
 
-import os
-import time
 import warnings
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
+from inertial import files
+from inertial._checks import InvalidInput
+from inertial.files import folder_in
 from inertial.data import Data
 from inertial.linear.expected import checked_ends, spectrum_of
 from inertial.linear.measure import Measure
@@ -22,9 +22,6 @@ from inertial.runs.job import code_version
 
 _LEAST_ROWS = 2000
 """Spectra of fewer rows are computed again: that takes seconds."""
-
-_LEFT_SECONDS = 600
-"""Age from which a half-written file counts as left behind: the largest is written in seconds."""
 
 
 def kept_spectrum(data: Data, folder: Path | None) -> tuple[Spectrum, Measure]:
@@ -70,26 +67,18 @@ def _read(path: Path, data: Data) -> tuple[Spectrum, Measure] | None:
 
 def _write(path: Path, spectrum: Spectrum, measure: Measure) -> None:
     """Keep a spectrum, whole or not at all; a failure is a warning, for the run can do without."""
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for left in path.parent.glob(f".{path.name}.partial-*"):
-            if time.time() - left.stat().st_mtime > _LEFT_SECONDS:  # its process was killed
-                left.unlink()
-        with partial.open("wb") as file:
+        folder_in(path.parents[1], path.parent.name)
+        with files.writing(path) as file:
             np.savez(
                 file,
                 eigenvalues=spectrum.eigenvalues,
                 basis=spectrum.basis,
                 weights=measure.weights,
             )
-        partial.replace(path)
-    except OSError as error:
+    except InvalidInput as error:
         warnings.warn(
-            f"the spectrum could not be kept in {path} ({error.strerror}); the run goes on, and "
-            "the next process computes it again.",
+            f"the spectrum could not be kept ({error}); the run goes on, and the next process "
+            "computes it again.",
             stacklevel=2,
         )
-    finally:
-        with suppress(OSError):
-            partial.unlink()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import xarray as xr
 
-from inertial.runs.records import cannot_write
+from inertial.files import folder_in
 from inertial.runs.results import Stored
 from inertial.view.figures import STYLES
 from inertial.view.paper_figures import save
@@ -34,18 +34,14 @@ def draw(stored: Stored, out: Path) -> list[Path]:
         If they cannot be written.
 
     """
-    folder = out / "figures" / stored.name
+    folder = folder_in(out, "figures", stored.name)
     drawn = []
     for result in stored.results:
         for key, words, about, part in _parts(result):
             title = f"{stored.name}: {words}"
             stem = f"{key.replace('_', '-')}-{result.attrs['rule']}-{about}"
             named = part.assign_attrs(title=title, missing=stored.missing)
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                save(key, named, folder, stem)
-            except OSError as error:
-                raise cannot_write(folder / stem, error) from None
+            save(key, named, folder, stem)
             drawn.append(folder / f"{stem}.png")
     return drawn
 

@@ -6,6 +6,7 @@ read in black and white and for colour-blind readers.
 
 import warnings
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from inertial import files
 
 FORMATS = ("png", "svg")
 
@@ -92,7 +95,9 @@ def save_convergence(arrays: xr.Dataset, folder: Path) -> Path | None:
             warnings.filterwarnings("ignore", "Glyph", UserWarning)  # names in any script
             for kind in FORMATS:
                 stamp = {"Date": None} if kind == "svg" else {}
-                figure.savefig(folder / f"convergence.{kind}", dpi=200, metadata=stamp)
+                drawn = BytesIO()
+                figure.savefig(drawn, format=kind, dpi=200, metadata=stamp)
+                files.write(folder / f"convergence.{kind}", drawn.getvalue())
     except (OSError, RuntimeError, ValueError) as error:
         warnings.warn(
             f"the figure could not be drawn ({error}); the run's arrays and manifest are complete.",

@@ -10,14 +10,12 @@ import hashlib
 import math
 from collections.abc import Iterable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from inertial._checks import InvalidInput
 from inertial._json import finite
 
 _DASH = "–"
@@ -51,26 +49,6 @@ def render(template: str, scripts: Iterable[str], document: Any, **context: Any)
         document=finite(document),
         **context,
     )
-
-
-def write_page(page: str, path: Path) -> None:
-    """Write a page, whole or not at all.
-
-    Raises
-    ------
-    InvalidInput
-        If the file cannot be written.
-
-    """
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.write_text(page, encoding="utf-8", newline="\n")
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise InvalidInput(
-            f"the page cannot be written to {path} ({error.strerror}); give another file with -o."
-        ) from None
 
 
 def packed(values: Float[np.ndarray, "..."]) -> dict[str, Any]:

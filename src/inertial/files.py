@@ -1,0 +1,260 @@
+"""Writing files whole or not at all, and reading files that may be a stranger's.
+
+What is written appears under its name complete, or not at all, whatever happens on the way: it is
+written under a temporary name beside it, which nobody can guess, and renamed.  The temporary file
+is locked by whoever writes it, so that the next writer can tell what a killed process left behind,
+and removes it.  Only regular files are replaced: devices, pipes and links are refused.
+
+What is read is a regular file of a limited size; below a folder that was given, no link is
+followed.
+"""
+
+import fcntl
+import json
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+from inertial._checks import InvalidInput
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFLNK: "a link",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+}
+
+ANOTHER = "give another file with -o."
+"""Remedy where the user names the file."""
+
+STAYS = "what is stored stays: see to the disk or give another folder, and repeat the command."
+"""Remedy where a folder of results grows."""
+
+TEXT_BYTES = 64 * 2**20
+"""Largest JSON or TOML file that is read."""
+
+_DEPTH = 100
+"""Deepest nesting of JSON that is read."""
+
+
+@contextmanager
+def writing(path: Path, *, remedy: str = ANOTHER) -> Iterator[IO[bytes]]:
+    """Give a file to write to, which becomes `path` when the block ends well.
+
+    Parameters
+    ----------
+    path
+        A new file, or a regular one to be replaced, in a folder that exists.
+    remedy
+        What an error message tells the user to do.
+
+    Raises
+    ------
+    InvalidInput
+        If it cannot be written, or is no regular file.
+
+    """
+    partial, descriptor = _begun(path, remedy)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - an open descriptor
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            partial.replace(path)
+        _keep_name(path.parent)
+    except OSError as error:
+        raise cannot_write(path, error, remedy) from None
+    finally:
+        with suppress(OSError):
+            partial.unlink()
+
+
+def write(path: Path, content: bytes | str, *, remedy: str = ANOTHER) -> None:
+    """Write a file, whole or not at all, also if the machine stops; text as UTF-8."""
+    with writing(path, remedy=remedy) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+def check_writable(path: Path, *, remedy: str = ANOTHER) -> None:
+    """Raise InvalidInput before the work if `write` to `path` after it is bound to fail."""
+    partial, descriptor = _begun(path, remedy)
+    os.close(descriptor)
+    partial.unlink()
+
+
+def folder_in(root: Path, *parts: str, remedy: str = STAYS) -> Path:
+    """Return a folder below `root`, made if need be, with no link on the way from `root`."""
+    place = below(root, *parts)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise cannot_write(place, error, remedy) from None
+    return place
+
+
+def below(root: Path, *parts: str) -> Path:
+    """Return the path of plain names below `root`, none of which is a link.
+
+    Raises
+    ------
+    InvalidInput
+        If a name is empty, ``..`` or has a slash in it, or leads elsewhere through a link.
+
+    """
+    place = root
+    for part in parts:
+        if part in {"", ".", ".."} or "/" in part or "\0" in part:
+            raise InvalidInput(f"{part!r} is no plain name of a file in {root}; make it again.")
+        place = place / part
+        if place.is_symlink():
+            raise InvalidInput(f"{place} is a link; only what lies in {root} itself is used.")
+    return place
+
+
+def read(path: Path, most: int, *, follow: bool = True) -> bytes:
+    """Return the content of a regular file of at most `most` bytes.
+
+    Raises
+    ------
+    InvalidInput
+        If it cannot be read, is no regular file, or a link that is not to be followed, or is
+        larger.
+
+    """
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW)
+    try:
+        descriptor = os.open(path, flags)
+        try:
+            mode = os.fstat(descriptor).st_mode
+            content = _content(descriptor, most + 1) if stat.S_ISREG(mode) else b""
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError) as error:  # a name with a zero in it is a ValueError
+        raise InvalidInput(f"{path} cannot be read ({_reason(error)}); see to it.") from None
+    if not stat.S_ISREG(mode):
+        kind = _KINDS.get(stat.S_IFMT(mode), "no regular file")
+        raise InvalidInput(f"{path} is {kind}; give a regular file.")
+    if len(content) > most:
+        raise InvalidInput(f"{path} is larger than {most / 2**20:,.0f} MiB, the most that is read.")
+    return content
+
+
+def read_json(path: Path, *, follow: bool = True) -> Any:  # noqa: ANN401 - any document
+    """Return the document in a JSON file of limited size and depth.
+
+    Raises
+    ------
+    InvalidInput
+        If the file cannot be read or is no JSON.
+
+    """
+    content = read(path, TEXT_BYTES, follow=follow)
+    try:
+        document = json.loads(content)
+    except RecursionError:
+        raise InvalidInput(f"{path} nests too deep; make it again.") from None
+    except ValueError as error:
+        raise InvalidInput(f"{path} is no JSON ({error}); make it again.") from None
+    if _deep(document, _DEPTH):
+        raise InvalidInput(f"{path} nests deeper than {_DEPTH} levels; make it again.")
+    return document
+
+
+def cannot_write(path: Path, error: Exception, remedy: str = STAYS) -> InvalidInput:
+    """Say that a file cannot be written, why, and what to do."""
+    return InvalidInput(f"{path} cannot be written ({_reason(error)}); {remedy}")
+
+
+def _content(descriptor: int, most: int) -> bytes:
+    """Return at most so many bytes of a file, whose size may be a lie."""
+    parts, left = [], most
+    while left and (part := os.read(descriptor, min(left, 2**22))):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+def _begun(path: Path, remedy: str) -> tuple[Path, int]:
+    """Return the path and the descriptor of a temporary file for `path`."""
+    try:
+        _refuse_other_kinds(path, remedy)
+        sweep(path)
+        return _temporary(path)
+    except InvalidInput:
+        raise
+    except (OSError, ValueError) as error:  # a name with a zero in it is a ValueError
+        raise cannot_write(path, error, remedy) from None
+
+
+def _refuse_other_kinds(path: Path, remedy: str) -> None:
+    """Refuse to replace what is no regular file."""
+    with suppress(FileNotFoundError):
+        mode = path.lstat().st_mode
+        if not stat.S_ISREG(mode):
+            kind = _KINDS.get(stat.S_IFMT(mode), "no regular file")
+            raise InvalidInput(f"{path} is {kind}, which is never replaced; {remedy}")
+
+
+def _temporary(path: Path) -> tuple[Path, int]:
+    """Create a locked temporary file beside `path`; return its path and descriptor."""
+    while True:
+        partial = path.with_name(f".{path.name[:200]}.{secrets.token_hex(8)}.partial")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(partial, flags, 0o666)
+        with suppress(OSError):  # a file system without locks: then nobody sweeps either
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(partial.stat(), os.fstat(descriptor)):
+                return partial, descriptor
+        os.close(descriptor)  # swept before it was locked
+
+
+def sweep(path: Path) -> None:
+    """Remove what killed processes left of this file: temporary ones that nobody has locked."""
+    start = f".{path.name[:200]}."
+    there = path.parent.iterdir() if path.parent.is_dir() else ()
+    for left in there:
+        if not (left.name.startswith(start) and left.name.endswith(".partial")):
+            continue
+        with suppress(OSError):
+            descriptor = os.open(left, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                left.unlink()
+            finally:
+                os.close(descriptor)
+
+
+def _keep_name(folder: Path) -> None:
+    """Let the new name of a file outlive a stop of the machine, where the file system can."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _deep(document: object, levels: int) -> bool:
+    """Whether a document nests deeper than so many levels."""
+    layer = [document]
+    for _ in range(levels):
+        layer = [
+            item
+            for part in layer
+            if isinstance(part, list | dict)
+            for item in (part.values() if isinstance(part, dict) else part)
+        ]
+        if not layer:
+            return False
+    return True
