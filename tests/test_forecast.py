@@ -180,9 +180,11 @@ def test_a_stable_forecast_that_first_grows_is_followed_down(monkeypatch):
 def test_an_unstable_forecast_is_given_up_long_before_the_limit(monkeypatch):
     looked = []
 
+    evaluate = module._loss
+
     def loss_at(method, eigenvalues, weights, steps):
         looked.extend(steps)
-        return forecast_loss(method, Measure(eigenvalues, weights), steps)
+        return evaluate(method, eigenvalues, weights, steps)
 
     monkeypatch.setattr(module, "_loss", loss_at)
     # A factor of about 1.6 in the residual a step: 1e12 in the loss is reached after some thirty.

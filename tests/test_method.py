@@ -15,6 +15,7 @@ from inertial import (
     heavy_ball,
     nesterov,
     nesterov_varying,
+    quasi_hyperbolic,
 )
 
 # Both sides do the same few operations a step in float64; 40 steps of a contracting map.

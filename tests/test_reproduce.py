@@ -191,7 +191,7 @@ def test_iterations_claims(plain, momentum, expected):
 def test_iterations_are_counted_to_the_share_of_the_squared_norm(monkeypatch):
     shares = []
     monkeypatch.setattr(
-        formulas, "steps_to", lambda *given, limit: shares.append((given[3], limit)) or 5
+        formulas, "steps_to", lambda *given, limit: shares.append((given[2], limit)) or 5
     )
     stored = formulas.iterations(data_sets(("digits",), TINY, trained=False), TINY)
     assert [share for share, _ in shares] == [pytest.approx(1e-4)] * 2

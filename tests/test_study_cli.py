@@ -209,7 +209,7 @@ def stored_run(**facts):
 
 
 def test_runs_join_in_their_order_and_gaps_stay_empty():
-    runs = [stored_run(method=m, width=w) for m in ("nesterov", "heavy_ball") for w in (30, 20)]
+    runs = [stored_run(optimizer=m, width=w) for m in ("nesterov", "heavy_ball") for w in (30, 20)]
     joined = join(runs[:-1])
     assert joined.optimizer.values.tolist() == ["nesterov", "heavy_ball"]
     assert joined.width.values.tolist() == [30, 20]
@@ -218,7 +218,7 @@ def test_runs_join_in_their_order_and_gaps_stay_empty():
     )
     assert np.isnan(joined.loss.sel({"optimizer": "heavy_ball", "width": 20})).all()
     assert (int(joined.n[0]), joined.attrs["rule"]) == (5, "paper")
-    other = stored_run(method="nesterov", width=30, data_sha256="ffff00", n=9)
+    other = stored_run(optimizer="nesterov", width=30, data_sha256="ffff00", n=9)
     both = join([runs[0], other])
     assert both.data.values.tolist() == ["digits ab12", "digits ffff"]
     assert both.n.values.tolist() == [5, 9]
@@ -227,7 +227,7 @@ def test_runs_join_in_their_order_and_gaps_stay_empty():
 def test_every_rule_width_and_method_has_its_figures(tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(drawing, "save", lambda key, *_: drawn.append(key))
-    runs = [stored_run(method=m, width=w) for m in ("nesterov", "heavy_ball") for w in (30, 20)]
+    runs = [stored_run(optimizer=m, width=w) for m in ("nesterov", "heavy_ball") for w in (30, 20)]
     two = tuple(join(runs).assign_attrs(rule=rule) for rule in ("paper", "quadratic"))
     paths = drawing.draw(Stored("mine", two, 0), tmp_path)
     assert len(paths) == len(set(paths)) == len(drawn) == 2 * (2 * 3 + 2 * 3)

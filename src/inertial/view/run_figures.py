@@ -82,7 +82,7 @@ def by_width(variable: str, label: str) -> Callable[[xr.Dataset], Figure]:
         colours = shades(result.sizes["width"])
         for name, axes in drawn:
             for i, width in enumerate(result.width.values):
-                run = result.sel({"data": name, "width": width}).isel(method=0)
+                run = result.sel({"data": name, "width": width}).isel(optimizer=0)
                 if len(values := _runs(run, variable)):
                     axes.plot(
                         result.step,
@@ -101,7 +101,7 @@ def by_width(variable: str, label: str) -> Callable[[xr.Dataset], Figure]:
 
 def forecast_error(result: xr.Dataset) -> Figure:
     """Draw the forecast's error against width, with the slope -1/2."""
-    error = error_of(result).isel(method=0).mean("seed")
+    error = error_of(result).isel(optimizer=0).mean("seed")
     figure = new_figure(6.0, 4.2)
     axes = figure.add_subplot()
     for i, name in enumerate(str(value) for value in result.data.values):
