@@ -35,12 +35,13 @@ def explore(
     target
         Share of the initial loss that counts as reached.
     """
-    from inertial.view.exploration import Trials, page
-    from inertial.view.exploration import explore as run_exploration
+    from inertial.runs.exploration import Trials
+    from inertial.runs.exploration import explore as run_exploration
+    from inertial.view.explorer_page import explorer_page
 
     trials = Trials(seeds=runs, steps=steps, width=width, target=target)
     files.check_writable(out)
     with progress() as show:
         found = run_exploration(options.load(data), trials, progress=show)
-    files.write(out, page(found, command_line()))
+    files.write(out, explorer_page(found, command_line()))
     sys.stdout.write(f"page    {out}\n")

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from inertial._checks import fraction, one_of
 from inertial._types import Eigenvalues
 from inertial.data import Data, Provenance
-from inertial.method.curve import steps_to
-from inertial.method.recursion import Recursion
-from inertial.method.modes import spectral_radius, stability_limit
-from inertial.method.rules import RULES, choose
 from inertial.linear.expected import measure_of
 from inertial.linear.spectrum import Extremes
+from inertial.method.curve import steps_to
+from inertial.method.modes import spectral_radius, stability_limit
+from inertial.method.recursion import Recursion
+from inertial.method.rules import RULES, choose
 
 
 @dataclass(frozen=True)

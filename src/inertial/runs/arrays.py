@@ -8,11 +8,11 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from inertial.runs.settings import COMPANIONS, Settings
 from inertial.data import Provenance
-from inertial.method.recursion import Recursion
-from inertial.simulate.trajectory import Trajectory
 from inertial.linear.measure import Measure
+from inertial.method.recursion import Recursion
+from inertial.runs.settings import COMPANIONS, Settings
+from inertial.simulate.trajectory import Trajectory
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,13 @@
 """Train several methods from the same starts and set the exact forecast beside them.
 
-data -> kernel -> spectrum -> tuned methods -> runs and forecasts -> a folder with arrays and manifest.
+data -> kernel -> spectrum -> tuned methods -> runs and forecasts -> a folder.
 """
 
 import dataclasses
 import os
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,25 +17,25 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from inertial.runs import store
 from inertial._checks import InvalidInput
+from inertial.data import Data
+from inertial.linear.expected import spectrum_of
+from inertial.linear.kernel import finite_gram
+from inertial.linear.measure import Measure, dense
+from inertial.linear.spectrum import Spectrum, decompose
+from inertial.method.curve import steps_to
+from inertial.method.modes import stability_limit
+from inertial.method.recursion import FAMILIES, Recursion
+from inertial.method.rules import choose
+from inertial.problem.model import TwoLayerReLU
+from inertial.runs import store
 from inertial.runs.arrays import Pair, dataset
 from inertial.runs.settings import COMPANIONS, Kernel, Settings
 from inertial.runs.summary import Summary, summarize
-from inertial.data import Data
-from inertial.method.curve import steps_to
 from inertial.simulate.forecast import forecast
 from inertial.simulate.integrate import flow_loss
-from inertial.method.recursion import FAMILIES, Recursion
-from inertial.method.modes import stability_limit
-from inertial.simulate.train import initial_residual, train
-from inertial.method.rules import choose
-from inertial.linear.kernel import finite_gram
-from inertial.linear.expected import spectrum_of
-from inertial.problem.model import TwoLayerReLU
 from inertial.simulate.span import span
-from inertial.linear.measure import Measure, dense
-from inertial.linear.spectrum import Spectrum, decompose
+from inertial.simulate.train import initial_residual, train
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, steps done and steps in all."""
@@ -140,8 +140,8 @@ def _method(name: str, measure: Measure, settings: Settings) -> Recursion:
     limit = stability_limit(method) / measure.largest
     if settings.eta >= limit:
         warnings.warn(
-            f"eta = {settings.eta:g} is not below the stability limit {limit:.4g} of {name} on this "
-            "kernel: the forecast grows, and the network may diverge.",
+            f"eta = {settings.eta:g} is not below the stability limit {limit:.4g} of {name} on "
+            "this kernel: the forecast grows, and the network may diverge.",
             StabilityWarning,
             stacklevel=3,
         )

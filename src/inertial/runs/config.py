@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from inertial._checks import SEEDS, InvalidInput, fraction, one_of, whole
-from inertial.simulate.train import Precision
 from inertial.method.recursion import METHODS
 from inertial.method.rules import defined
+from inertial.simulate.train import Precision
 
 TEMPLATE = """\
 # A study: every combination of data, methods, rules, widths and seeds is one run.

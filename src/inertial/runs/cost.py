@@ -22,14 +22,11 @@ import xarray as xr
 from inertial._checks import InvalidInput
 from inertial._types import Inputs
 from inertial.data import Data
+from inertial.linear.expected import spectrum_of
 from inertial.linear.measure import Measure
 from inertial.method.curve import forecast_loss
 from inertial.method.recursion import nesterov
-from inertial.simulate.step import layout
-from inertial.simulate.train import initial_residual, train
-from inertial.linear.expected import spectrum_of
 from inertial.problem.model import TwoLayerReLU
-from inertial.simulate.span import Span, span
 from inertial.runs.config import DataSet
 from inertial.runs.job import Run, load_data
 from inertial.runs.records import write_record
@@ -42,6 +39,9 @@ from inertial.runs.space import (
     spectra_bytes,
 )
 from inertial.runs.spectra import spectrum_file
+from inertial.simulate.span import Span, span
+from inertial.simulate.step import layout
+from inertial.simulate.train import initial_residual, train
 
 _TIMED_SECONDS = 0.3
 """How long steps of one shape are timed."""

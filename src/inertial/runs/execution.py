@@ -18,23 +18,23 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from inertial.runs import store
 from inertial._checks import InvalidInput
-from inertial.simulate.forecast import forecast
-from inertial.method.recursion import Recursion
-from inertial.method.modes import spectral_radius, stability_limit
-from inertial.simulate.train import Checkpoint, initial_residual, train
-from inertial.simulate.trajectory import Trajectory
-from inertial.method.rules import choose
 from inertial.data import Data
 from inertial.linear.measure import Measure
 from inertial.linear.spectrum import Spectrum
+from inertial.method.modes import spectral_radius, stability_limit
+from inertial.method.recursion import Recursion
+from inertial.method.rules import choose
 from inertial.problem.model import TwoLayerReLU
-from inertial.simulate.span import Span, span
+from inertial.runs import store
 from inertial.runs.checkpoints import read_checkpoint, write_checkpoint
 from inertial.runs.config import DataSet
 from inertial.runs.job import Job, Run, code_version, load_data
 from inertial.runs.spectra import kept_spectrum
+from inertial.simulate.forecast import forecast
+from inertial.simulate.span import Span, span
+from inertial.simulate.train import Checkpoint, initial_residual, train
+from inertial.simulate.trajectory import Trajectory
 
 SAVE_SECONDS = 30.0
 """Seconds between two checkpoints of a run; shorter runs leave none."""

@@ -14,8 +14,8 @@ from itertools import product
 from pathlib import Path
 
 from inertial.data import Data, load
-from inertial.simulate.train import Precision
 from inertial.runs.config import DataSet, Study
+from inertial.simulate.train import Precision
 
 _DECIDING = (
     "_types.py",

@@ -106,4 +106,3 @@ def write_json(path: Path, document: object) -> None:
         pass
     folder_in(path.parents[1], path.parent.name)
     files.write(path, content, remedy=files.STAYS)
-

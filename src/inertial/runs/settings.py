@@ -14,9 +14,9 @@ from inertial.method.flow import (
     nesterov_flow,
     newton_flow,
 )
-from inertial.simulate.train import Precision
 from inertial.method.recursion import METHODS
 from inertial.method.rules import defined
+from inertial.simulate.train import Precision
 
 Kernel = Literal["infinite", "finite"]
 

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from inertial.simulate.step import layout
-from inertial.simulate.train import Precision
-from inertial.simulate.span import saves, span
 from inertial.runs.config import DataSet
 from inertial.runs.execution import SAVE_SECONDS
 from inertial.runs.job import Run, load_data
 from inertial.runs.spectra import kept
+from inertial.simulate.span import saves, span
+from inertial.simulate.step import layout
+from inertial.simulate.train import Precision
 
 _SPAN_ROWS = 1000
 """Above as many rows and columns, inputs are taken to have full rank."""

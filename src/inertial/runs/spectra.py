@@ -12,8 +12,8 @@ import numpy as np
 
 from inertial import files
 from inertial._checks import InvalidInput
-from inertial.files import folder_in
 from inertial.data import Data
+from inertial.files import folder_in
 from inertial.linear.expected import checked_ends, spectrum_of
 from inertial.linear.measure import Measure
 from inertial.linear.spectrum import Spectrum

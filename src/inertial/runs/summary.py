@@ -6,7 +6,6 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from inertial.method.recursion import Recursion
 from inertial.runs.measures import forecast_error, steps_to_share
 
 

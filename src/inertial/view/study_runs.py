@@ -72,7 +72,8 @@ def joined(
             "steps": int(study["steps"]),
         },
         "methods": [
-            {"name": method} | {part: float(one.attrs[part]) for part in _COEFFICIENTS}
+            {"name": method, "start": "zero"}
+            | {part: float(one.attrs[part]) for part in _COEFFICIENTS}
             for method, one in methods.items()
         ],
         "data": data,

@@ -1,38 +1,36 @@
-"""A data set to play with: its spectrum, every rule's tuned point, and a few real runs to compare.
+"""A data set to play with: its measure, every rule's tuned point, what its modes are, real runs.
 
-The page computes forecasts itself, from the spectrum, in the formulas of `inertial.method`.
+What an interactive page needs; forecasts it computes itself, from the measure, in the formulas of
+`inertial.method`.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from importlib.metadata import version
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
 
 from inertial._checks import fraction, whole
-from inertial._types import Eigenvalues
 from inertial.data import Data, Provenance
-from inertial.linear.expected import measure_of
+from inertial.linear.expected import spectrum_of
+from inertial.linear.measure import Measure
 from inertial.method.recursion import Recursion
 from inertial.method.rules import RULES, choose
 from inertial.problem.model import TwoLayerReLU
+from inertial.runs.meanings import Meaning, meanings
 from inertial.simulate.span import span
 from inertial.simulate.train import train
-from inertial.view.page import render
 
 MOST_NODES = 600
-"""Eigenvalues above this number are merged, so that the page stays small and quick."""
+"""Eigenvalues above this number are merged, so that a page stays small and quick."""
 
-SCRIPTS = ("numerics.js", "charts.js", "explorer.js")
-
-_RULE_OF_RUNS = "forecast"
+RULE_OF_RUNS = "forecast"
+"""The rule that tunes the real runs."""
 
 
 @dataclass(frozen=True)
 class Trials:
-    """The real runs of a page: every method at its tuned setting, `seeds` random starts each."""
+    """The real runs: every method at its tuned setting, `seeds` random starts each."""
 
     seeds: int = 3
     steps: int = 100
@@ -67,16 +65,16 @@ class Curve:
 class Exploration:
     """What `explore` returns.
 
-    `nodes` and `weights` are the eigenvalues, ascending, with the expected squared modal
-    coordinates of the initial residual, merged if there are more than 600.
+    `measure` has the expected squared modal coordinates of the initial residual as its weights, and
+    at most 600 nodes; `meanings` say what some of the modes are in terms of the inputs.
     """
 
     data: Provenance
-    nodes: Eigenvalues
-    weights: Float[np.ndarray, "k"]
+    measure: Measure
     points: tuple[TunedPoint, ...]
     trials: Trials
     curves: tuple[Curve, ...]
+    meanings: tuple[Meaning, ...]
 
 
 def explore(
@@ -103,64 +101,22 @@ def explore(
 
     """
     trials = trials or Trials()
-    measure = measure_of(data)
+    spectrum, measure = spectrum_of(data)
     points = tuple(
         TunedPoint(rule.key, rule.source, choose(rule.key, name, measure, target=trials.target))
         for rule in RULES.values()
         for name in rule.methods
     )
-    methods = [point.method for point in points if point.rule == _RULE_OF_RUNS]
-    measure = measure.merged(MOST_NODES)
+    methods = [point.method for point in points if point.rule == RULE_OF_RUNS]
     curves = _train(data, methods, trials, progress or (lambda *_: None))
-    return Exploration(data.provenance, measure.nodes, measure.weights, points, trials, curves)
-
-
-def page(exploration: Exploration, command: str | None = None) -> str:
-    """Return the interactive page, self-contained."""
-    document = {
-        "data": {
-            key: value
-            for key, value in asdict(exploration.data).items()
-            if key in ("name", "task", "n", "d")
-        },
-        "spectrum": {
-            "nodes": exploration.nodes.tolist(),
-            "weights": exploration.weights.tolist(),
-        },
-        "target": exploration.trials.target,
-        "points": [
-            {"rule": point.rule, "source": point.source, **_coefficients(point.method)}
-            for point in exploration.points
-        ],
-        "runs": [
-            {**_coefficients(curve.method), "loss": [_plain(row) for row in curve.loss]}
-            for curve in exploration.curves
-        ],
-    }
-    return render(
-        "explorer.html",
-        SCRIPTS,
-        document,
-        data=exploration.data,
-        merged=len(exploration.nodes) < exploration.data.n,
-        count=len(exploration.nodes),
-        smallest=float(exploration.nodes[0]),
-        largest=float(exploration.nodes[-1]),
-        trials=exploration.trials,
-        command=command,
-        version=version("inertial"),
+    return Exploration(
+        data.provenance,
+        measure.merged(MOST_NODES),
+        points,
+        trials,
+        curves,
+        meanings(data, spectrum, measure.weights),
     )
-
-
-def _coefficients(method: Recursion) -> dict[str, Any]:
-    return {
-        "method": method.name,
-        **dict(zip(("eta", "beta", "gamma"), method.constant, strict=True)),
-    }
-
-
-def _plain(values: Float[np.ndarray, "T"]) -> list[float | None]:
-    return [float(value) if np.isfinite(value) else None for value in values]
 
 
 def _train(
