@@ -26,6 +26,7 @@ class FakeProbes:
 
     steps: np.ndarray = field(default_factory=lambda: np.arange(0, STEPS, 10))
     smallest: np.ndarray = field(default_factory=lambda: np.full(5, 0.45))
+    largest: np.ndarray = field(default_factory=lambda: np.full(5, 0.6))
     drift_spectral: np.ndarray = field(default_factory=lambda: np.zeros(5))
     drift_frobenius: np.ndarray = field(default_factory=lambda: np.zeros(5))
     flips: Flips = field(default_factory=lambda: Flips(0.1, 4000, np.ones(4, int), 1.0))
@@ -42,8 +43,8 @@ class FakeSplit:
     identity_error: np.ndarray = field(default_factory=lambda: np.full(5, 1e-15))
     printed_error: np.ndarray = field(default_factory=lambda: np.full(5, 1e-15))
     step_error: np.ndarray = field(default_factory=lambda: np.full(5, 1e-15))
-    ratio: np.ndarray = field(default_factory=lambda: np.full(5, 1e-3))
-    printed_ratio: np.ndarray = field(default_factory=lambda: np.full(5, 1e-3))
+    counts: np.ndarray = field(default_factory=lambda: np.full(4, 3))
+    radius: float = 1e-9
 
 
 def kernel(*eigenvalues):
@@ -154,7 +155,7 @@ FLAT = np.full(STEPS, 2.0)
 def split(method=NAG, **changes):
     """A run of `method` with a decomposition: exactly linear, without remainders."""
     gram, xi = spread().start.gram, [spread().start.residual]
-    eta, beta, gamma = method.coefficients(0, 5)
+    _, beta, gamma = method.coefficients(0, 5)
     image = before = np.zeros(4)
     for t in range(5):
         last, image = image, gram @ xi[-1]
@@ -226,10 +227,14 @@ CASES = {
     "kernel-distinct-inputs-printed": never(outside=None),
     "kernel-distinct-inputs-corrected": Case(spread, repeated, emptied),
     "start-near": Case(spread, None, narrow),
+    "start-near-frobenius": Case(spread, None, narrow),
+    "start-largest": Case(spread, narrow, 0.5),
     "start-smallest": Case(spread, narrow, 0.5),
     "start-condition": Case(spread, narrow, 0.3),
     "drift-quarter": Case(probed, None, lambda: probed(drift_spectral=np.full(5, 0.4))),
     "drift-half": Case(probed, None, lambda: probed(smallest=np.full(5, 0.1))),
+    "drift-largest-printed": Case(probed, None, lambda: probed(largest=np.full(5, 0.8))),
+    "drift-largest-corrected": Case(probed, None, lambda: probed(largest=np.full(5, 0.9))),
     "drift-allowed": Case(lambda: run(GD), lambda: run(GD, max_distance=np.full(STEPS, 2.0)), 0.1),
     "drift-worst-case": Case(probed, None, lambda: probed(drift_frobenius=np.full(5, 2.0))),
     "flippable-count": Case(
@@ -258,14 +263,15 @@ CASES = {
     "heavy-ball-recursion": Case(
         lambda: split(HB), split, lambda: split(HB, identity_error=np.full(5, 1e-3))
     ),
-    "heavy-ball-remainder": Case(
-        lambda: split(HB), split, lambda: split(HB, ratio=np.full(5, 2.0))
-    ),
+    "heavy-ball-remainder": Case(lambda: split(HB), split, lambda: split(HB, phi=np.ones((5, 4)))),
     "nesterov-remainder-printed": Case(
-        split, lambda: split(HB), lambda: split(printed_ratio=np.full(5, 2.0))
+        split, lambda: split(HB), lambda: split(phi=np.ones((5, 4)))
     ),
     "nesterov-remainder-corrected": Case(
-        split, lambda: split(HB), lambda: split(ratio=np.full(5, 2.0))
+        split, lambda: split(HB), lambda: split(phi=np.ones((5, 4)))
+    ),
+    "nesterov-remainder-sharper": Case(
+        split, lambda: split(HB), lambda: split(phi=np.ones((5, 4)))
     ),
     "remainder-sign-printed": Case(
         lambda: split(HB), split, lambda: split(HB, printed_error=np.full(5, 0.4))
@@ -274,7 +280,7 @@ CASES = {
         lambda: split(HB), split, lambda: split(HB, identity_error=np.full(5, 0.4))
     ),
     "unrolled": Case(split, None, moved_residual),
-    "weight-steps": Case(split, None, lambda: split(step_error=np.full(5, 1e-3))),
+    "weight-steps": Case(split, lambda: split(HB), lambda: split(step_error=np.full(5, 1e-3))),
     "first-step-printed": Case(
         lambda: first_step(1), lambda: run(HB), lambda: first_step(1 + NAG.beta)
     ),
@@ -345,6 +351,18 @@ CASES = {
         lambda: run(nesterov(0.1, 0.2)),
         lambda: run(NAG, max_distance=np.full(STEPS, 1e9)),
     ),
+    "nesterov-distance-from-zero": Case(
+        lambda: run(NAG),
+        lambda: run(nesterov(NAG.eta, NAG.beta, start="copy")),
+        lambda: run(NAG, max_distance=np.full(STEPS, 1e9)),
+    ),
+    **{
+        key: Case(split, lambda: split(radius=1.0), lambda: split(phi=np.ones((5, 4))))
+        for key in ("nesterov-flip-part", "nesterov-parts-printed", "nesterov-parts-corrected")
+    },
+    "nesterov-drift-part": Case(
+        split, lambda: split(radius=1.0), lambda: split(psi=np.ones((5, 4)))
+    ),
     "nesterov-proof": constant(),
     "sublinear-printed": never(),
     "sublinear-corrected": tight(1.5),
@@ -353,6 +371,8 @@ CASES = {
     "friction-loss-corrected": along_flow(),
     "friction-lemma-printed": never(),
     "friction-lemma-corrected": along_flow(),
+    "friction-pseudo-loss-printed": never(),
+    "friction-pseudo-loss-corrected": along_flow(),
     "friction-coefficient-printed": Case(lambda: kernel(1.0, 2.0), None, healthy),
     "friction-coefficient-corrected": constant(1.01),
     "friction-distance-printed": Case(lambda: edit_solver(spread(), frozen), narrow, spread),
@@ -379,7 +399,8 @@ CASES = {
     "heavy-ball-rate": constant(1.0001),
     "nesterov-rate-range": constant(),
     "fine-heavy-ball-loss": along_flow(),
-    "fine-heavy-ball-distance": moves_in_flow(),
+    "fine-heavy-ball-distance-printed": moves_in_flow(),
+    "fine-heavy-ball-distance-corrected": moves_in_flow(),
     "fine-nesterov-loss": along_flow(),
     "fine-nesterov-loss-sharper": along_flow(),
     "fine-nesterov-distance": moves_in_flow(),
@@ -391,8 +412,8 @@ CASES = {
     "speed-decay-corrected": constant(0.9),
     "nesterov-faster-printed": never(),
     "nesterov-faster-corrected": tight(0.9),
-    "wording-000-printed": NOTHING,
-    "wording-000-corrected": NOTHING,
+    "wording-printed": NOTHING,
+    "wording-corrected": NOTHING,
     "slide-same-dynamics-printed": Case(lambda: edit_solver(healthy(), frozen), thin, healthy),
     "slide-same-dynamics-corrected": tight(0.5),
     "lyapunov-fine-heavy-ball": tight(0.9),

@@ -9,7 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog_cases import healthy, records, run
-from inertial.method.recursion import gradient_descent, heavy_ball, nesterov
+from inertial.method.recursion import (
+    Recursion,
+    gradient_descent,
+    heavy_ball,
+    nesterov,
+    nesterov_varying,
+)
+from inertial.theory.catalog.quantities import (
+    GRADIENT_DESCENT,
+    HEAVY_BALL,
+    NESTEROV,
+    NESTEROV_ALGORITHM,
+    WITHOUT_CORRECTION,
+)
 from inertial.theory.evidence import Missing
 from inertial.theory.theorem import Assumption, Theorem, evaluate
 
@@ -104,6 +117,39 @@ def test_bound_that_never_beats_the_trivial_one_is_vacuous():
     assert judge([1, 9], [5, 4], trivial=lambda _: 4.0).verdict == "violated"
 
 
+def test_an_infinite_bound_says_nothing():
+    assert judge([1.0], [np.inf]).verdict == "vacuous"
+    entry = judge([1.0, 1.0], [2.0, np.inf])
+    assert (entry.verdict, entry.ratio) == ("vacuous", 0.5)
+    assert "infinite at step 1" in entry.reason
+    assert judge([3.0, 1.0], [2.0, np.inf]).verdict == "violated"
+    assert judge([np.inf], [np.inf]).verdict == "unverifiable"
+
+
+def test_sides_that_cannot_be_computed_are_unverifiable():
+    def fail(_):
+        raise np.linalg.LinAlgError("did not converge")
+
+    entry = judge(fail, [1.0])
+    assert (entry.verdict, entry.finding) == ("unverifiable", "unverifiable")
+    assert "did not converge" in entry.reason
+
+
+def test_what_was_looked_at_is_part_of_the_verdict():
+    entry = judge([1.0, 1.0, 3.0], 2.0, at=lambda _: np.array([0.5, 1.0, 4.0]), axis="time")
+    assert entry.looked_at == "3 values of time from 0.5 to 4"
+    assert judge([1.0], 2.0).looked_at == ""
+
+
+def test_statements_are_about_the_run_or_algebra_or_misprints():
+    def kind(**fields):
+        return theorem([1.0], [1.0], **fields).kind
+
+    assert kind() == kind(scope="run", always=True) == "algebra"
+    assert kind(scope="run") == kind(scope="start") == "run"
+    assert kind(form="printed", erratum="E-000-1") == "misprint"
+
+
 def test_unmet_assumption_outweighs_the_comparison_and_keeps_it():
     unmet = Assumption("a", lambda _: -0.5)
     entry = judge([5.0], [4.0], assumptions=(Assumption("b", lambda _: 1.0), unmet))
@@ -135,15 +181,45 @@ def test_infinite_left_side_is_violated_and_stays_json():
     json.dumps(asdict(entry), allow_nan=False)
 
 
-def test_run_of_another_method_or_sequence_is_not_applicable():
-    fields = {"scope": "run", "methods": ("nesterov",), "sequence": "extrapolated"}
-    assert judge([1.0], [4.0], run(nesterov(0.1, 0.5)), **fields).verdict == "holds"
-    entry = judge([1.0], [4.0], run(heavy_ball(0.1, 0.5)), **fields)
-    assert entry.verdict == "not applicable"
-    assert {a.name for a in entry.assumptions} == {
-        "the method is nesterov",
-        "the records are of the extrapolated sequence",
+def test_conditions_on_the_method_are_conditions_on_its_coefficients():
+    fields = {"scope": "run", "methods": NESTEROV}
+    varying = nesterov_varying(0.1, 3.0, steps=60)
+    half = Recursion(0.1, 0.5, 0.25)
+    for method, met in (
+        (nesterov(0.1, 0.5), True),
+        (nesterov(0.1, 0.5, start="copy"), True),
+        (half, False),
+        (varying, False),
+        (heavy_ball(0.1, 0.5), False),
+        (gradient_descent(0.1), False),
+    ):
+        entry = judge([1.0], [4.0], run(method), **fields)
+        assert entry.verdict == ("holds" if met else "not applicable"), method
+        assert [a.name for a in entry.assumptions] == ([] if met else [NESTEROV.name])
+    assert NESTEROV.margin(half) == -0.25
+
+
+@pytest.mark.parametrize(
+    ("condition", "met"),
+    [
+        (GRADIENT_DESCENT, {"gd"}),
+        (WITHOUT_CORRECTION, {"gd", "hb"}),
+        (HEAVY_BALL, {"hb"}),
+        (NESTEROV, {"nag", "copy"}),
+        (NESTEROV_ALGORITHM, {"nag"}),
+    ],
+)
+def test_every_condition_from_both_sides(condition, met):
+    methods = {
+        "gd": gradient_descent(0.1),
+        "hb": heavy_ball(0.1, 0.5),
+        "nag": nesterov(0.1, 0.5),
+        "copy": nesterov(0.1, 0.5, start="copy"),
+        "half": Recursion(0.1, 0.5, 0.25),
+        "varying": nesterov_varying(0.1, 3.0, steps=60),
+        "schedule": Recursion(0.1, (0.5, 0.4)),
     }
+    assert {name for name, method in methods.items() if condition.include(method)} == met
 
 
 def test_diverged_run_never_holds_but_can_violate():

@@ -25,6 +25,14 @@ Start: the terms with index -1 vanish, :math:`\xi_{-1} = \xi_0` in the momentum 
 Nesterov's equation with constant gamma = beta and :math:`\xi_{-1} = (I - \eta H_0)^{-1} \xi_0` for
 start `zero`, :math:`\xi_{-1} = \xi_0` for start `copy`.  Liu, Pan and Tao combine the latter with
 start `zero`, which is off by :math:`-\eta\beta(H_0 - H_0^\perp)\xi_0` in the first step.
+
+The weights obey, for any loss,
+
+.. math:: w_t - w_{t-1} = -\eta (\tau g_{t-1} + s_t), \quad
+          s_{t+1} = \beta_t s_t + (1 + \gamma_t - \tau) g_t, \quad s_0 = 0
+
+with :math:`\tau = \gamma / \beta`.  For Nesterov's method :math:`s_t = \sum_{i<t} \beta^{t-i} g_i`
+(Liu, Pan and Tao 2022, eq. A.3), for heavy ball :math:`s_t = \sum_{i<t} \beta^{t-1-i} g_i`.
 """
 
 from dataclasses import dataclass, replace
@@ -39,7 +47,6 @@ from inertial._checks import InvalidInput, whole
 from inertial._types import Inputs, Targets
 from inertial.method.recursion import Coefficients, Recursion
 from inertial.problem.model import TwoLayerReLU
-from inertial.simulate.flip_bound import correction_ratio, flip_bound, printed_flip_bound
 from inertial.simulate.kernel_products import Block, Products, lay_out, measure
 from inertial.simulate.span import span
 from inertial.simulate.train import train
@@ -78,11 +85,6 @@ class Decomposition:
     printed_error
         The same for the published form: with the sign of Wang and Abernethy (2020, eq. 29) if the
         method has no gradient correction, else with the first step of Liu, Pan and Tao (2022).
-    bound
-        Bound on ``|phi_t[i]| / counts[i]``, shape (T,): `flip_bound`, times the largest squared
-        input norm where that is above 1.
-    printed_bound
-        Published bound on ``|phi_t[i]| / max(counts)``, shape (T,): `printed_flip_bound`, likewise.
     step_error, displacement_error
         Errors of the closed forms of ``w_t - w_{t-1}`` and ``w_t - w_0`` at t = 1, ..., T, over the
         largest entry of these, shape (T,): rounding.
@@ -99,23 +101,8 @@ class Decomposition:
     outside: Int[np.ndarray, "points"]
     identity_error: Float[np.ndarray, "T"]
     printed_error: Float[np.ndarray, "T"]
-    bound: Float[np.ndarray, "T"]
-    printed_bound: Float[np.ndarray, "T"]
     step_error: Float[np.ndarray, "T"]
     displacement_error: Float[np.ndarray, "T"]
-
-    @property
-    def ratio(self) -> Float[np.ndarray, "T"]:
-        """Worst ``|phi_t[i]|`` over its bound; samples without flippable neurons have phi = 0."""
-        some = self.counts > 0
-        share = np.abs(self.phi[:, some]) / self.counts[some]
-        return np.asarray(share.max(axis=1, initial=0.0) / self.bound)
-
-    @property
-    def printed_ratio(self) -> Float[np.ndarray, "T"]:
-        """Worst ``|phi_t[i]|`` over the published bound, 0 if no neuron can flip."""
-        most = max(1, int(self.counts.max()))
-        return np.asarray(np.abs(self.phi).max(axis=1) / (most * self.printed_bound))
 
 
 def decompose_residual(
@@ -144,7 +131,7 @@ def decompose_residual(
     Returns
     -------
     Decomposition
-        Remainders, errors of the identities, and bounds, step by step.
+        Remainders and errors of the identities, step by step.
 
     Raises
     ------
@@ -167,10 +154,6 @@ def decompose_residual(
         counts = np.concatenate([np.asarray(block.flippable.sum(axis=1)) for block in blocks])
     phi, psi, error = _evaluate(method, record.products)
     printed_error = _evaluate(method, record.products, printed=True)[2]
-    norms = np.linalg.norm(record.products.residual[:-1], axis=1)
-    largest_square = max(1.0, float((x**2).sum(axis=1).max()))
-    eta = method.coefficients(0, 1).eta[0]
-    scale = eta * np.sqrt(x.shape[0]) / network.width * largest_square
     return Decomposition(
         method,
         radius,
@@ -182,8 +165,6 @@ def decompose_residual(
         outside=record.products.outside,
         identity_error=error,
         printed_error=printed_error,
-        bound=scale * flip_bound(method, norms),
-        printed_bound=scale * printed_flip_bound(method, norms),
         step_error=record.step_error[:-1],
         displacement_error=record.displacement_error[:-1],
     )
@@ -192,7 +173,7 @@ def decompose_residual(
 class _State(NamedTuple):
     """Weights relative to the start, by the recursion and by their closed form.
 
-    `tail` is s_t of `inertial.simulate.flip_bound`, `closed` the sum of the steps built from it.
+    `tail` is s_t of the module, `closed` the sum of the steps built from it.
     """
 
     displacement: Float[Array, "m d"]
@@ -229,7 +210,7 @@ def _run(
 ) -> _Record:
     """Run the recursion of `inertial.method.recursion` and measure at every point."""
     eta, beta, gamma = _padded(method, steps + 1)
-    ratio = np.full_like(beta, correction_ratio(method))
+    ratio = np.full_like(beta, _correction_ratio(method))
     state = _State(*(jnp.zeros_like(start) for _ in _State._fields))
     points, weights = [], []
     for row in jnp.asarray(np.stack([eta, beta, gamma, ratio], axis=1)):
@@ -239,6 +220,26 @@ def _run(
         weights.append(np.array(measured))
     stacked = Products(*(np.array(part) for part in zip(*points, strict=True)))
     return _Record(stacked, *np.array(weights).T)
+
+
+def _correction_ratio(method: Recursion) -> float:
+    r"""Return :math:`\tau = \gamma / \beta`: 1 for Nesterov, 0 without gradient correction.
+
+    Raises
+    ------
+    InvalidInput
+        If it, or eta, changes from step to step.
+
+    """
+    beta, gamma = (np.atleast_1d(part) for part in (method.beta, method.gamma))
+    beta, gamma = np.broadcast_arrays(beta, gamma)
+    ratios = gamma[beta > 0] / beta[beta > 0]
+    if isinstance(method.eta, tuple) or (ratios.size and np.ptp(ratios) > 0):
+        raise InvalidInput(
+            "eta or the share gamma / beta changes from step to step, and the residual's split is "
+            "for constant ones; give a method with a constant step and share."
+        )
+    return float(ratios[0]) if ratios.size else 0.0
 
 
 def _padded(method: Recursion, count: int) -> Coefficients:

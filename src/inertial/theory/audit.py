@@ -183,7 +183,7 @@ def _units(
 def _concerns(theorem: Theorem, evidence: Evidence) -> bool:
     """Whether the run's method, if it is known, is one that the theorem speaks of."""
     run = evidence.along_run
-    return run is None or not theorem.methods or run.method.name in theorem.methods
+    return run is None or theorem.methods is None or theorem.methods.include(run.method)
 
 
 def _judge(theorem: Theorem, unit: _Unit) -> _Judgement:
@@ -247,7 +247,7 @@ def _absent(theorem: Theorem) -> AuditEntry:
         form=theorem.form,
         erratum=theorem.erratum,
         verdict="not applicable",
-        reason=f"no run of {' or '.join(theorem.methods)}",
+        reason=f"no run of {theorem.methods.name if theorem.methods else 'any method'}",
         finding="unverifiable",
         margin=None,
         ratio=None,

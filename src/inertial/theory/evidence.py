@@ -155,6 +155,10 @@ class Probes(Protocol):
         """Smallest eigenvalue of H_t."""
 
     @property
+    def largest(self) -> Series:
+        """Largest eigenvalue of H_t."""
+
+    @property
     def drift_spectral(self) -> Series:
         """``|H_t - H_0|``, spectral norm."""
 
@@ -200,12 +204,12 @@ class Decomposed(Protocol):
         """Relative error of the closed form of the steps."""
 
     @property
-    def ratio(self) -> Float[np.ndarray, "T"]:
-        """Worst entry of phi over its bound."""
+    def counts(self) -> Int[np.ndarray, "n"]:
+        """Number of neurons that can flip on each sample."""
 
     @property
-    def printed_ratio(self) -> Float[np.ndarray, "T"]:
-        """Worst entry of phi over the published bound."""
+    def radius(self) -> float:
+        """Radius of the balls in which they can."""
 
 
 @dataclass(frozen=True)

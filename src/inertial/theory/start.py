@@ -26,6 +26,12 @@ Series: TypeAlias = Float[np.ndarray, "T"]
 Solver = Callable[[Flow, Eigenvalues, Float[np.ndarray, "T"]], ModalSolution]
 """From a flow, eigenvalues and times to value and velocity of every mode that starts at 1."""
 
+_COARSE = 16
+"""Every which time all neurons are followed along a flow."""
+
+_FARTHEST = 8
+"""Neurons that are followed at all times, of each of those."""
+
 
 @dataclass(frozen=True)
 class Start:
@@ -70,9 +76,18 @@ class Start:
         return decompose(self.gram)
 
     @cached_property
+    def _kernel_error(self) -> Gram:
+        return np.asarray(self.gram - infinite_gram(self.x))
+
+    @cached_property
     def kernel_distance(self) -> float:
         """Spectral norm of H_0 minus the infinite kernel."""
-        return float(np.abs(scipy.linalg.eigvalsh(self.gram - infinite_gram(self.x))).max())
+        return float(np.abs(scipy.linalg.eigvalsh(self._kernel_error)).max())
+
+    @cached_property
+    def kernel_distance_frobenius(self) -> float:
+        """Frobenius norm of H_0 minus the infinite kernel."""
+        return float(np.linalg.norm(self._kernel_error))
 
     @property
     def pseudo_loss(self) -> float:
@@ -117,9 +132,20 @@ class Start:
     def linear_distance(self, flow: Flow, times: Float[np.ndarray, "T"], solver: Solver) -> Series:
         r"""Largest ``|w_r(t) - w_r(0)|`` of the linearised network along a flow.
 
-        Every flow moves the weights by ``J' c`` with ``H_0 c = xi(t) - xi_0``.
+        Every flow moves the weights by ``J' c`` with ``H_0 c = xi(t) - xi_0``.  All neurons are
+        followed at every sixteenth time, and those that are among the farthest there at all times.
         """
         modes = self.spectrum.modes(self.residual)
         value = solver(flow, self.spectrum.eigenvalues, times).amplitude
         coordinates = self.spectrum.residual(modes * (value - 1) / self.spectrum.eigenvalues)
-        return np.array([np.linalg.norm(self.backward(c), axis=1).max() for c in coordinates])
+        farthest: set[int] = set()
+        for c in coordinates[::_COARSE]:
+            farthest.update(np.argsort(np.linalg.norm(self.backward(c), axis=1))[-_FARTHEST:])
+        some = sorted(farthest)
+        active, scale = self.active[some], 1 / np.sqrt(self.width)
+        return np.array(
+            [
+                np.linalg.norm(np.where(active, c, 0.0) @ self.x, axis=1).max() * scale
+                for c in coordinates
+            ]
+        )

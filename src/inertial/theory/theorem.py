@@ -9,6 +9,10 @@ Verdicts.  `holds`: the assumptions are met and so is the claim.  `violated`: th
 rounding.  `not applicable`: an assumption is missed.  `unverifiable`: the source leaves a constant
 open, or the run lacks what is needed.  `vacuous`: the bound is met but never says more than the
 trivial one.  `unresolved`: the two sides lie within the rounding of the run.
+
+Three kinds of statement are told apart.  `run`: whether it holds depends on the run, so that it
+answers the question whether the theory holds on these data.  `algebra`: a proof covers every run,
+and its verdict says nothing about this one.  `misprint`: a slip in its printed form.
 """
 
 import math
@@ -19,12 +23,14 @@ from typing import Literal, NamedTuple
 import numpy as np
 from jaxtyping import Bool
 
+from inertial.method.recursion import Recursion
 from inertial.theory.evidence import Evidence, Missing
 from inertial.theory.start import Series
 
 Form = Literal["printed", "corrected", "only"]
 Relation = Literal["at most", "below", "equal"]
 Scope = Literal["kernel", "start", "run"]
+Kind = Literal["run", "algebra", "misprint"]
 Verdict = Literal["holds", "violated", "not applicable", "unverifiable", "vacuous", "unresolved"]
 Side = Callable[[Evidence], Series | float]
 
@@ -41,6 +47,27 @@ class Assumption:
 
 
 @dataclass(frozen=True)
+class Methods:
+    """Methods that a theorem speaks of: a condition on coefficients, with a signed margin.
+
+    Parameters
+    ----------
+    name
+        The condition in words, such as ``gamma = beta > 0, both constant``.
+    margin
+        At least 0 for the coefficients that meet it.
+
+    """
+
+    name: str
+    margin: Callable[[Recursion], float]
+
+    def include(self, method: Recursion) -> bool:
+        """Whether a method's coefficients meet the condition."""
+        return self.margin(method) >= 0
+
+
+@dataclass(frozen=True)
 class Theorem:
     """One numbered statement of a source, in one form, ready to be judged.
 
@@ -49,7 +76,7 @@ class Theorem:
     key
         Unique name.
     source
-        Number of the source and its label, such as ``003 Lemma 3``.
+        Authors, year and their label, such as ``Wang and Abernethy (2020), Lemma 3``.
     statement
         What it says, in one sentence of our own.
     covers
@@ -63,9 +90,10 @@ class Theorem:
     scope
         What a judgement needs besides the infinite kernel: nothing, a random start, or a run.
     methods
-        Methods whose runs it speaks of; all if empty.
-    sequence
-        Which of Nesterov's two sequences it bounds, where that matters.
+        Methods whose runs it speaks of; all if None.
+    always
+        Whether a proof covers every run, so that the verdict says nothing about this one; by
+        default that of statements on the kernel alone.
     assumptions
         Conditions of the statement.
     relation
@@ -98,8 +126,8 @@ class Theorem:
     form: Form = "only"
     erratum: str | None = None
     scope: Scope = "kernel"
-    methods: tuple[str, ...] = ()
-    sequence: Literal["iterate", "extrapolated"] | None = None
+    methods: Methods | None = None
+    always: bool | None = None
     assumptions: tuple[Assumption, ...] = ()
     relation: Relation = "at most"
     at: Side | None = None
@@ -120,6 +148,15 @@ class Theorem:
             raise ValueError(f"theorem {self.key}: an erratum has two forms, anything else one")
         if not self.axis:
             object.__setattr__(self, "axis", "step" if self.scope == "run" else "entry")
+        if self.always is None:
+            object.__setattr__(self, "always", self.scope == "kernel")
+
+    @property
+    def kind(self) -> Kind:
+        """What its verdict tells: something about the run, nothing but algebra, or a misprint."""
+        if self.form == "printed":
+            return "misprint"
+        return "algebra" if self.always else "run"
 
 
 @dataclass(frozen=True)
@@ -136,7 +173,8 @@ class Entry:
 
     `finding` is how the two sides compare whatever the assumptions say.  `ratio` is the largest
     left/right, `margin` is ``1 - ratio`` (for an equality, allowed minus actual relative error);
-    `first_violation` is a coordinate on `axis`.  Each is None where there is none.
+    `first_violation` is a coordinate on `axis`.  Each is None where there is none.  `looked_at`
+    says at how many coordinates, from where to where, the sides were compared.
     """
 
     theorem: str
@@ -151,6 +189,7 @@ class Entry:
     ratio: float | None
     first_violation: float | int | None
     axis: str
+    looked_at: str
     assumptions: tuple[Margin, ...]
 
 
@@ -174,6 +213,7 @@ def evaluate(theorem: Theorem, evidence: Evidence) -> Entry:
         ratio=finding.ratio,
         first_violation=finding.first,
         axis=theorem.axis,
+        looked_at=finding.looked_at,
         assumptions=margins,
     )
 
@@ -186,6 +226,7 @@ class _Finding(NamedTuple):
     ratio: float | None = None
     margin: float | None = None
     first: float | int | None = None
+    looked_at: str = ""
 
 
 class _Sides(NamedTuple):
@@ -200,17 +241,12 @@ class _Sides(NamedTuple):
 def _conditions(theorem: Theorem, evidence: Evidence) -> tuple[Assumption, ...]:
     """Return the theorem's assumptions, with those on the method where the run misses them."""
     run = evidence.along_run
-    extra: list[Assumption] = []
-    if theorem.scope == "run" and run is not None:
-        if theorem.methods and run.method.name not in theorem.methods:
-            extra.append(Assumption(f"the method is {' or '.join(theorem.methods)}", _missed))
-        if theorem.sequence and run.method.sequence != theorem.sequence:
-            extra.append(Assumption(f"the records are of the {theorem.sequence} sequence", _missed))
-    return (*extra, *theorem.assumptions)
-
-
-def _missed(_: Evidence) -> float:
-    return -1.0
+    if theorem.scope != "run" or theorem.methods is None or run is None:
+        return theorem.assumptions
+    margin = theorem.methods.margin(run.method)
+    if margin >= 0:
+        return theorem.assumptions
+    return (Assumption(theorem.methods.name, lambda _: margin), *theorem.assumptions)
 
 
 def _margin(assumption: Assumption, evidence: Evidence) -> float | None:
@@ -254,11 +290,22 @@ def _compare(theorem: Theorem, evidence: Evidence) -> _Finding:
             trivial = None if theorem.trivial is None else np.atleast_1d(theorem.trivial(evidence))
     except Missing as missing:
         return _Finding("unverifiable", str(missing))
+    except np.linalg.LinAlgError as error:
+        return _Finding("unverifiable", f"the sides cannot be computed ({error})")
     undefined = np.isnan(sides.left) | np.isnan(sides.right)
+    undefined |= np.isinf(sides.left) & (sides.left == sides.right)
     if not sides.left.size or undefined.any():
         where = sides.at[undefined][0] if undefined.any() else None
         return _Finding("unverifiable", f"a side is not a number at {theorem.axis} {where}")
-    return _decide(theorem, sides, trivial)
+    return _decide(theorem, sides, trivial)._replace(looked_at=_looked_at(theorem, sides))
+
+
+def _looked_at(theorem: Theorem, sides: _Sides) -> str:
+    """Say where the sides were compared; nothing for a single pair of numbers."""
+    if theorem.axis == "entry" or (len(sides.left) == 1 and theorem.at is None):
+        return ""
+    count, first, last = len(np.unique(sides.at)), sides.at.min(), sides.at.max()
+    return f"{count} values of {theorem.axis} from {first:.4g} to {last:.4g}"
 
 
 def _evaluate_sides(theorem: Theorem, evidence: Evidence) -> _Sides:
@@ -286,6 +333,10 @@ def _decide(theorem: Theorem, sides: _Sides, trivial: Series | None) -> _Finding
     if undecided.any() or buried.all():
         at = "" if single else f" at {theorem.axis} {sides.at[undecided | buried][0]:g}"
         return _Finding("unresolved", f"the sides lie within rounding{at}", ratio, margin)
+    infinite = np.isposinf(sides.right)
+    if infinite.any():
+        at = "" if single else f" at {theorem.axis} {sides.at[infinite][0]:g}"
+        return _Finding("vacuous", f"the bound is infinite{at}", ratio, margin)
     if trivial is not None and (sides.right >= trivial).all():
         return _Finding("vacuous", "the bound is never below the trivial one", ratio, margin)
     note = f"; {int(buried.sum())} steps below rounding not counted" if buried.any() else ""

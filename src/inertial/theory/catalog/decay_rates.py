@@ -108,7 +108,7 @@ def _exponents(e: Evidence, *, nesterov: bool, above: bool) -> Series:
 THEOREMS = (
     Theorem(
         key="nesterov-rate-printed",
-        source="000 Theorem 3.2",
+        source="Liu, Tao, Wang and Pan (2022), Theorem 3.2",
         statement="The max-min coefficient is (4 + 3a - sqrt(8 + 16a + a^2))/2.",
         covers=("E-000-3",),
         form="printed",
@@ -123,7 +123,7 @@ THEOREMS = (
     ),
     Theorem(
         key="nesterov-rate-corrected",
-        source="000 Theorem 3.2",
+        source="Liu, Tao, Wang and Pan (2022), Theorem 3.2",
         statement="The max-min coefficient is (4 + 3a - sqrt(8 + 16a + 9a^2))/2.",
         covers=("E-000-3",),
         form="corrected",
@@ -137,7 +137,7 @@ THEOREMS = (
     ),
     Theorem(
         key="heavy-ball-rate",
-        source="000 eq. (16)",
+        source="Liu, Tao, Wang and Pan (2022), eq. (16)",
         statement="The max-min coefficient of heavy ball is 2 - sqrt(2).",
         covers=("000 Thm3.1/L3.1",),
         left=lambda _: float(_HEAVY_BALL_RATE),
@@ -146,7 +146,7 @@ THEOREMS = (
     ),
     Theorem(
         key="nesterov-rate-range",
-        source="000 eq. (29)",
+        source="Liu, Tao, Wang and Pan (2022), eq. (29)",
         statement=(
             "For 0 < a <= 1/2 the coefficient lies between 2 - sqrt(2) and (11 - sqrt(73))/4."
         ),
@@ -159,7 +159,7 @@ THEOREMS = (
     ),
     Theorem(
         key="start-curvature-printed",
-        source="000 before eq. (27)",
+        source="Liu, Tao, Wang and Pan (2022), before eq. (27)",
         statement=(
             "Eigenvalues of H_0 of at least 3/4 lambda_0 give (3/4) lambda_0 |xi|^2 <= Lhat(0)."
         ),
@@ -173,7 +173,7 @@ THEOREMS = (
     ),
     Theorem(
         key="start-curvature-corrected",
-        source="000 before eq. (27)",
+        source="Liu, Tao, Wang and Pan (2022), before eq. (27)",
         statement=(
             "Eigenvalues of H_0 of at least 3/4 lambda_0 give (3/8) lambda_0 |xi|^2 <= Lhat(0)."
         ),
@@ -186,7 +186,7 @@ THEOREMS = (
     ),
     Theorem(
         key="speed-constant-printed",
-        source="000 eq. (21)",
+        source="Liu, Tao, Wang and Pan (2022), eq. (21)",
         statement=(
             "The speed's constant is at most sqrt(24) for every s <= 2/lambda_m, so for c <= 1."
         ),
@@ -201,7 +201,7 @@ THEOREMS = (
     ),
     Theorem(
         key="speed-constant-corrected",
-        source="000 eq. (21)",
+        source="Liu, Tao, Wang and Pan (2022), eq. (21)",
         statement="The speed's constant is at most sqrt(24) for c <= 1/sqrt(2).",
         covers=("E-000-6",),
         form="corrected",
@@ -213,7 +213,7 @@ THEOREMS = (
     ),
     Theorem(
         key="speed-decay-printed",
-        source="000 after eq. (28)",
+        source="Liu, Tao, Wang and Pan (2022), after eq. (28)",
         statement=(
             "Nesterov's speed decays as exp(-0.292 sqrt(lambda_0) t), no faster than sqrt(L)."
         ),
@@ -228,7 +228,7 @@ THEOREMS = (
     ),
     Theorem(
         key="speed-decay-corrected",
-        source="000 after eq. (28)",
+        source="Liu, Tao, Wang and Pan (2022), after eq. (28)",
         statement=(
             "Nesterov's speed decays as exp(-0.207 sqrt(lambda_0) t), no faster than sqrt(L)."
         ),
@@ -242,7 +242,7 @@ THEOREMS = (
     ),
     Theorem(
         key="nesterov-faster-printed",
-        source="000 after eq. (29)",
+        source="Liu, Tao, Wang and Pan (2022), after eq. (29)",
         statement=(
             "Nesterov's slowest exponent exceeds heavy ball's on every mode from lambda_0/2 on."
         ),
@@ -259,7 +259,7 @@ THEOREMS = (
     ),
     Theorem(
         key="nesterov-faster-corrected",
-        source="000 after eq. (29)",
+        source="Liu, Tao, Wang and Pan (2022), after eq. (29)",
         statement=(
             "Nesterov's slowest exponent exceeds heavy ball's on every mode above lambda_0/2."
         ),
@@ -274,8 +274,8 @@ THEOREMS = (
         axis="eigenvalue",
     ),
     Theorem(
-        key="wording-000-printed",
-        source="000 several places",
+        key="wording-printed",
+        source="Liu, Tao, Wang and Pan (2022), several places",
         statement=(
             "Sums run over m neurons where samples are meant, weights are drawn from N(0, 1)."
         ),
@@ -285,8 +285,8 @@ THEOREMS = (
         open="wording: there is nothing to compute",
     ),
     Theorem(
-        key="wording-000-corrected",
-        source="000 several places",
+        key="wording-corrected",
+        source="Liu, Tao, Wang and Pan (2022), several places",
         statement="Sums run over the n samples, weights are drawn from N(0, I).",
         covers=("E-000-10",),
         form="corrected",

@@ -22,17 +22,22 @@ from inertial.theory.evidence import Evidence
 from inertial.theory.start import Series
 from inertial.theory.theorem import Assumption, Theorem
 
-_DISTANCE_TIMES = 8
-"""Times at which distances are looked at; each costs half a training step."""
+_DISTANCE_TIMES = 400
+"""Times besides 0 at which distances are looked at."""
 
 
 def _gradient_flow_loss(e: Evidence) -> Series:
-    flow = Flow("gradient flow", "001 eq. (2.2)", mass=0, friction=1.0)
+    flow = Flow("gradient flow", "Bu, Xu and Chen (2021), eq. (2.2)", mass=0, friction=1.0)
     return worst_loss(e, flow, against_pseudo_loss=False)
 
 
 def _friction_loss(e: Evidence) -> Series:
     return worst_loss(e, friction_flow(e), against_pseudo_loss=True)
+
+
+def _friction_pseudo_loss(e: Evidence) -> Series:
+    """Return the worst ``Lhat(t)/Lhat(0)``, which is that of the loss: sums over the same modes."""
+    return worst_loss(e, friction_flow(e), against_pseudo_loss=False)
 
 
 def _friction_decay(e: Evidence, prefactor: float) -> Series:
@@ -42,7 +47,7 @@ def _friction_decay(e: Evidence, prefactor: float) -> Series:
 def distance_times(e: Evidence) -> Series:
     """Return times up to ten decay times of the slowest mode, when the weights rest."""
     slow = 1 / np.sqrt(lambda_0(e) / 2)
-    return np.concatenate([[0.0], np.geomspace(slow / 10, 10 * slow, _DISTANCE_TIMES - 1)])
+    return np.concatenate([[0.0], np.geomspace(slow / 10, 10 * slow, _DISTANCE_TIMES)])
 
 
 def _friction_distance(e: Evidence) -> Series:
@@ -61,7 +66,7 @@ _BELOW_HALF = Assumption("lambda_0 < 1/2", lambda e: 1 - 2 * lambda_0(e) - 1e-6)
 THEOREMS = (
     Theorem(
         key="gradient-flow-loss",
-        source="001 Theorem 1, eq. (2.7)",
+        source="Bu, Xu and Chen (2021), Theorem 1, eq. (2.7)",
         statement="Gradient flow has L(t) <= exp(-lambda_0 t) L(0).",
         covers=("001 Thm1, (2.7)",),
         assumptions=(POSITIVE_DEFINITE,),
@@ -72,7 +77,7 @@ THEOREMS = (
     ),
     Theorem(
         key="friction-loss-printed",
-        source="001 eq. (3.4)",
+        source="Bu, Xu and Chen (2021), eq. (3.4)",
         statement="Heavy ball with friction has L(t) <= exp(-sqrt(lambda_0/2) t) Lhat(0).",
         covers=("001 Thm2/(3.4)", "E-001-2"),
         form="printed",
@@ -85,7 +90,7 @@ THEOREMS = (
     ),
     Theorem(
         key="friction-loss-corrected",
-        source="001 eq. (3.4)",
+        source="Bu, Xu and Chen (2021), eq. (3.4)",
         statement=(
             "Heavy ball with friction has L(t) <= (4/lambda_0) exp(-sqrt(lambda_0/2) t) Lhat(0)."
         ),
@@ -100,7 +105,7 @@ THEOREMS = (
     ),
     Theorem(
         key="friction-lemma-printed",
-        source="001 Lemma 6",
+        source="Bu, Xu and Chen (2021), Lemma 6",
         statement=(
             "Eigenvalues of at least lambda_0/2 give L <= (2/lambda_0) exp(-sqrt(lambda_0/2) t) "
             "Lhat(0)."
@@ -117,7 +122,7 @@ THEOREMS = (
     ),
     Theorem(
         key="friction-lemma-corrected",
-        source="001 Lemma 6",
+        source="Bu, Xu and Chen (2021), Lemma 6",
         statement=(
             "Eigenvalues of at least lambda_0/2 give L <= (4/lambda_0) exp(-sqrt(lambda_0/2) t) "
             "Lhat(0)."
@@ -132,8 +137,39 @@ THEOREMS = (
         axis="time",
     ),
     Theorem(
+        key="friction-pseudo-loss-printed",
+        source="Bu, Xu and Chen (2021), eq. (A.8)",
+        statement=(
+            "Eigenvalues of at least lambda_0/2 give Lhat(t) <= exp(-sqrt(lambda_0/2) t) Lhat(0)."
+        ),
+        covers=("001 (A.8)", "E-001-2"),
+        form="printed",
+        erratum="E-001-2",
+        assumptions=(POSITIVE_DEFINITE,),
+        left=_friction_pseudo_loss,
+        right=lambda e: _friction_decay(e, 1.0),
+        at=times,
+        axis="time",
+        false="at the eigenvalue lambda_0/2 the bound is exceeded by 4/e",
+    ),
+    Theorem(
+        key="friction-pseudo-loss-corrected",
+        source="Bu, Xu and Chen (2021), eq. (A.8)",
+        statement=(
+            "Eigenvalues of at least lambda_0/2 give Lhat(t) <= 2 exp(-sqrt(lambda_0/2) t) Lhat(0)."
+        ),
+        covers=("001 (A.8)", "E-001-2"),
+        form="corrected",
+        erratum="E-001-2",
+        assumptions=(POSITIVE_DEFINITE,),
+        left=_friction_pseudo_loss,
+        right=lambda e: _friction_decay(e, 2.0),
+        at=times,
+        axis="time",
+    ),
+    Theorem(
         key="friction-coefficient-printed",
-        source="001 Theorem 2",
+        source="Bu, Xu and Chen (2021), Theorem 2",
         statement="The friction b = sqrt(2 lambda_0^2) is twice the curvature's square root.",
         covers=("E-001-1",),
         form="printed",
@@ -144,7 +180,7 @@ THEOREMS = (
     ),
     Theorem(
         key="friction-coefficient-corrected",
-        source="001 Theorem 2",
+        source="Bu, Xu and Chen (2021), Theorem 2",
         statement="The friction b = sqrt(2 lambda_0) is twice the curvature's square root.",
         covers=("E-001-1",),
         form="corrected",
@@ -155,7 +191,7 @@ THEOREMS = (
     ),
     Theorem(
         key="friction-distance-printed",
-        source="001 Lemma 6, proof",
+        source="Bu, Xu and Chen (2021), Lemma 6, proof",
         statement=(
             "Heavy ball with friction moves no neuron beyond sqrt(n Lhat(0)/(9 m lambda_0/2))."
         ),
@@ -171,7 +207,7 @@ THEOREMS = (
     ),
     Theorem(
         key="friction-distance-corrected",
-        source="001 Lemma 6, proof",
+        source="Bu, Xu and Chen (2021), Lemma 6, proof",
         statement=(
             "Heavy ball with friction moves no neuron beyond (8/3) (2/lambda_0)^(3/2) "
             "sqrt(n Lhat(0)/m) (linearised network)."
@@ -188,14 +224,14 @@ THEOREMS = (
     ),
     Theorem(
         key="bootstrap",
-        source="001 Lemmas 7 and 9, 000 Lemma 3.2",
+        source="Bu, Xu and Chen (2021), Lemmas 7 and 9; Liu, Tao, Wang and Pan (2022), Lemma 3.2",
         statement="If R'(t) < R always, then the eigenvalue, distance and loss bounds hold always.",
         covers=("001 L7/L9, 000 L3.2",),
         open="R holds an unnamed constant, and R'(t) undefined ones",
     ),
     Theorem(
         key="widths-printed",
-        source="001 Theorems 1 to 3",
+        source="Bu, Xu and Chen (2021), Theorems 1 to 3",
         statement=(
             "Widths of order n^6/delta^3, n^5/(delta^2 lambda_0^2.5 b^2) and n^5/(delta^2 "
             "lambda_0^2.5) suffice."
@@ -207,9 +243,10 @@ THEOREMS = (
     ),
     Theorem(
         key="widths-corrected",
-        source="001 Theorems 1 to 3",
+        source="Bu, Xu and Chen (2021), Theorems 1 to 3",
         statement=(
-            "Widths of order n^6/(delta^3 lambda_0^4) (and 004's for d/t) are what the proofs use."
+            "Widths of order n^6/(delta^3 lambda_0^4) "
+            "(and the slides' for d/t) are what the proofs use."
         ),
         covers=("E-001-5",),
         form="corrected",
@@ -218,7 +255,7 @@ THEOREMS = (
     ),
     Theorem(
         key="friction-beats-gradient-flow",
-        source="001 Theorem 2, remark",
+        source="Bu, Xu and Chen (2021), Theorem 2, remark",
         statement=(
             "For lambda_0 < 1/2 the friction bound decays faster: sqrt(lambda_0/2) > lambda_0."
         ),
@@ -230,7 +267,7 @@ THEOREMS = (
     ),
     Theorem(
         key="friction-true-rate",
-        source="001 Theorem 2, remark (derived)",
+        source="Bu, Xu and Chen (2021), Theorem 2, remark (derived)",
         statement="From lambda_0 up, friction gives L(t) <= 2 exp(-sqrt(2 lambda_0) t) L(0).",
         covers=("001 remark after Thm2",),
         assumptions=(POSITIVE_DEFINITE,),

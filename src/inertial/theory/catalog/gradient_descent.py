@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from inertial.theory.catalog.quantities import SHORT_INPUTS, lambda_0
+from inertial.theory.catalog.quantities import GRADIENT_DESCENT, SHORT_INPUTS, lambda_0
 from inertial.theory.evidence import Evidence
 from inertial.theory.start import Series
 from inertial.theory.theorem import Assumption, Theorem
@@ -32,11 +32,11 @@ CONTRACTS = Assumption(
 THEOREMS = (
     Theorem(
         key="gradient-descent-loss",
-        source="003 Theorem 1, eq. (7)",
+        source="Wang and Abernethy (2020), Theorem 1, eq. (7)",
         statement="Gradient descent has |xi_t|^2 <= (1 - eta lambda_0/2)^t |xi_0|^2.",
         covers=("003 Thm1",),
         scope="run",
-        methods=("gradient_descent",),
+        methods=GRADIENT_DESCENT,
         assumptions=(CONTRACTS,),
         left=lambda e: e.run.norm**2,
         right=_squared_decay,
@@ -45,7 +45,7 @@ THEOREMS = (
     ),
     Theorem(
         key="gradient-descent-table",
-        source="002 Table 1",
+        source="Liu, Pan and Tao (2022), Table 1",
         statement=(
             "Gradient descent with eta = Theta(1/lambda_max) decays as (1 - Theta(1/kappa))^t."
         ),
@@ -54,10 +54,11 @@ THEOREMS = (
     ),
     Theorem(
         key="gradient-size",
-        source="002 Appendix A, 003 Appendix A",
+        source="Liu, Pan and Tao (2022), Appendix A; Wang and Abernethy (2020), Appendix A",
         statement="No neuron's gradient exceeds sqrt(n/m) |xi| (at the start).",
         covers=("gradient bound",),
         scope="start",
+        always=True,
         assumptions=(SHORT_INPUTS,),
         left=lambda e: float(e.start.gradient_norms.max()),
         right=lambda e: float(

@@ -7,16 +7,20 @@ step size, :math:`\eta = \lambda_0/n^2` with the open constant set to 1; those o
 import numpy as np
 
 from inertial.theory.catalog.quantities import (
+    HEAVY_BALL,
     POSITIVE_DEFINITE,
     SHORT_INPUTS,
+    Companions,
     admissible,
     agreement,
-    companions,
     free_chance,
+    heavy_ball_companions,
     kappa,
     lambda_0,
     powers,
     radius,
+    solution,
+    steps_of,
     unstated,
     upper,
 )
@@ -24,8 +28,8 @@ from inertial.theory.evidence import Evidence
 from inertial.theory.start import Series
 from inertial.theory.theorem import Assumption, Theorem
 
-_STEPS = 300
-"""Powers of a companion matrix that are looked at."""
+_DOUBLE_ROOT = 1e-6
+"""Rounding of a double root, which is the square root of the digits."""
 
 _NU = 1.0
 """The exponent nu > 0 of the published bounds that is looked at."""
@@ -47,74 +51,88 @@ def _own_rate(e: Evidence) -> float:
     return _rate(lambda_0(e) ** 2 / e.kernel.size**2)
 
 
-def _own_companions(e: Evidence, lowest: float | None = None) -> tuple[Series, Series]:
-    """Traces and determinants at the paper's step size, on modes from lambda_0/2 on."""
-    beta, eta = _own_rate(e) ** 2, lambda_0(e) / e.kernel.size**2
-    trace = 1 + beta - eta * admissible(e, lambda_0(e) / 2 if lowest is None else lowest)
-    return trace, np.full_like(trace, beta)
+def _own_step(e: Evidence) -> float:
+    return lambda_0(e) / e.kernel.size**2
+
+
+def _own_companions(e: Evidence, lowest: float) -> Companions:
+    """Companions at the paper's step size, on the modes from `lowest` on."""
+    return heavy_ball_companions(_own_step(e), _own_rate(e), admissible(e, lowest))
+
+
+def _half_companions(e: Evidence) -> Companions:
+    return _own_companions(e, lambda_0(e) / 2)
 
 
 def _own_norm(e: Evidence) -> float:
-    return float(np.linalg.norm(companions(*_own_companions(e)), 2, axis=(1, 2)).max())
+    return float(powers(_half_companions(e), np.array([1.0]), 1.0).max())
+
+
+def _own_steps(e: Evidence) -> Series:
+    return steps_of(_own_rate(e))
 
 
 def _from_rest(e: Evidence) -> Series:
     """Largest ``|z_t|/|z_0|`` over the modes from lambda_0 on, started with ``xi_{-1} = xi_0``."""
-    step = companions(*_own_companions(e, lambda_0(e)))
-    state = np.full((len(step), 2, 1), np.sqrt(0.5))
-    norms = []
-    for _ in range(_STEPS + 1):
-        norms.append(np.linalg.norm(state, axis=(1, 2)).max())
-        state = step @ state
-    return np.array(norms)
+    companions, rate, steps = _own_companions(e, lambda_0(e)), _own_rate(e), _own_steps(e)
+    # xi_t = U_t - beta U_{t-1}, over the rate's power.
+    now, before, older = (solution(companions, steps - k, rate) / rate**k for k in range(3))
+    beta = companions.determinant
+    norms = np.hypot(now - beta * before, before - beta * older)
+    return np.asarray(norms.max(axis=1) / np.sqrt(2) * rate**steps)
 
 
 def _own_decay(e: Evidence, *, additive: bool = False) -> Series:
     """Bound on ``|z_t|/|z_0|``: eq. (9), or eq. (8) with its additive term."""
     extra = 1 / (2 * np.sqrt(2) * e.kernel.size**_NU) / np.sqrt(2) if additive else 0.0
-    return _own_rate(e) ** np.arange(_STEPS + 1) + extra
+    return np.asarray(_own_rate(e) ** _own_steps(e) + extra)
 
 
-def prefactor(beta: float, eta: float, low: float, high: float) -> float:
-    """``(2 beta + 2)/sqrt(min 4 beta - (1 + beta - eta l)^2)`` over the two end eigenvalues."""
-    gap = min(4 * beta - (1 + beta - eta * end) ** 2 for end in (low, high))
-    return float((2 * beta + 2) / np.sqrt(gap)) if gap > 0 else np.inf
+def prefactor(root: float, eta: float, low: float, high: float) -> float:
+    """``(2 beta + 2)/sqrt(min 4 beta - (1 + beta - eta l)^2)`` over two modes, beta = root^2."""
+    gap = -heavy_ball_companions(eta, root, np.array([low, high])).discriminant.max()
+    return float((2 * root**2 + 2) / np.sqrt(gap)) if gap > 0 else np.inf
 
 
 def _own_prefactor(e: Evidence) -> float:
-    eta = lambda_0(e) / e.kernel.size**2
-    return prefactor(_own_rate(e) ** 2, eta, lambda_0(e), e.kernel.largest)
+    return prefactor(_own_rate(e), _own_step(e), lambda_0(e), e.kernel.largest)
 
 
 def _own_powers(e: Evidence) -> Series:
-    """Largest norm of the companions' powers on the modes from lambda_0 on."""
-    return np.asarray(powers(*_own_companions(e, lambda_0(e)), _STEPS).max(axis=1))
+    """Largest norm of the companions' powers on the modes from lambda_0 on, over the rate's."""
+    norms = powers(_own_companions(e, lambda_0(e)), _own_steps(e), _own_rate(e))
+    return np.asarray(norms.max(axis=1))
 
 
-def _double_root(e: Evidence) -> Series:
-    """``|M^t|`` on the smallest mode with ``beta = (1 - sqrt(eta l))^2``, eta = 1/lambda_max."""
-    root = 1 - np.sqrt(lambda_0(e) / upper(e))
-    return powers(np.array([2 * root]), np.array([root**2]), _STEPS)[:, 0]
+def _double_root(e: Evidence) -> float:
+    """``1 - sqrt(eta lambda_n)`` with eta = 1/lambda_max."""
+    return 1 - float(np.sqrt(lambda_0(e) / upper(e)))
 
 
-def _double_root_rate(e: Evidence) -> Series:
-    return np.asarray((1 - np.sqrt(lambda_0(e) / upper(e))) ** np.arange(_STEPS + 1))
+def _double_root_powers(e: Evidence) -> Series:
+    """``|M^t|`` on the smallest mode with ``beta = (1 - sqrt(eta l))^2``, over the rate's power."""
+    root = _double_root(e)
+    companion = Companions(np.array([2 * root]), np.array([root**2]), np.zeros(1))
+    return np.asarray(powers(companion, steps_of(root), root)[:, 0])
 
 
-def _table(e: Evidence) -> tuple[float, float]:
-    """Step size and momentum of 002's Table 1."""
-    return 1 / upper(e), float((1 - 1 / (2 * np.sqrt(kappa(e)))) ** 2)
+def _table_root(e: Evidence) -> float:
+    """``sqrt(beta) = 1 - 1/(2 sqrt(kappa))`` of Liu, Pan and Tao's Table 1."""
+    return 1 - 1 / (2 * float(np.sqrt(kappa(e))))
 
 
-def _table_companions(e: Evidence) -> tuple[Series, Series]:
-    eta, beta = _table(e)
-    trace = 1 + beta - eta * admissible(e, 0.75 * lambda_0(e), upper(e))
-    return trace, np.full_like(trace, beta)
+def _table_companions(e: Evidence) -> Companions:
+    modes = admissible(e, 0.75 * lambda_0(e), upper(e))
+    return heavy_ball_companions(1 / upper(e), _table_root(e), modes)
+
+
+def _table_powers(e: Evidence) -> Series:
+    root = _table_root(e)
+    return np.asarray(powers(_table_companions(e), steps_of(root), root).max(axis=1))
 
 
 def _table_prefactor(e: Evidence) -> float:
-    eta, beta = _table(e)
-    return prefactor(beta, eta, 0.75 * lambda_0(e), upper(e))
+    return prefactor(_table_root(e), 1 / upper(e), 0.75 * lambda_0(e), upper(e))
 
 
 def _c_t(rate: float, last: int = 4000) -> float:
@@ -199,12 +217,16 @@ def _distance_bound(e: Evidence) -> Series:
 
 _SMALL_STEP = Assumption("eta lambda_0 <= 1/2", lambda e: 0.5 - lambda_0(e) ** 2 / e.kernel.size**2)
 _RUN_SMALL_STEP = Assumption("eta lambda_0 <= 1/2", lambda e: 0.5 - e.run.eta * lambda_0(e))
+_COMPLEX = Assumption(
+    "eta lambda_max <= (1 + sqrt(beta))^2",
+    lambda e: (1 + _own_rate(e)) ** 2 - _own_step(e) * e.kernel.largest,
+)
 _OWN_MOMENTUM = Assumption("beta = (1 - sqrt(eta lambda_0/2))^2", _own_momentum)
 
 THEOREMS = (
     Theorem(
         key="companion-printed",
-        source="003 Lemma 3",
+        source="Wang and Abernethy (2020), Lemma 3",
         statement=(
             "The spectral norm of heavy ball's companion matrix is at most "
             "1 - sqrt(eta lambda_0/2)."
@@ -219,7 +241,7 @@ THEOREMS = (
     ),
     Theorem(
         key="companion-corrected",
-        source="003 Lemma 3",
+        source="Wang and Abernethy (2020), Lemma 3",
         statement=(
             "The spectral radius of heavy ball's companion matrix is at most "
             "1 - sqrt(eta lambda_0/2)."
@@ -227,53 +249,57 @@ THEOREMS = (
         covers=("003 L3", "E-003-1"),
         form="corrected",
         erratum="E-003-1",
-        assumptions=(POSITIVE_DEFINITE, _SMALL_STEP),
-        left=lambda e: radius(*_own_companions(e)),
+        assumptions=(POSITIVE_DEFINITE, _SMALL_STEP, _COMPLEX),
+        left=lambda e: radius(_half_companions(e)),
         right=_own_rate,
-        tolerance=1e-6,
+        tolerance=_DOUBLE_ROOT,
     ),
     Theorem(
         key="double-root",
-        source="003 eq. (6)",
+        source="Wang and Abernethy (2020), eq. (6)",
         statement=(
             "At beta = (1 - sqrt(eta lambda_n))^2 a quadratic has |z_t| <= (1 - sqrt(eta "
             "lambda_n))^t |z_0|."
         ),
         covers=("003 L3",),
         assumptions=(POSITIVE_DEFINITE,),
-        left=_double_root,
-        right=_double_root_rate,
+        left=_double_root_powers,
+        right=lambda _: 1.0,
+        at=lambda e: steps_of(_double_root(e)),
+        axis="step",
         false="the double root makes the ratio grow like t",
     ),
     Theorem(
         key="complex-roots",
-        source="003 Lemma 5",
+        source="Wang and Abernethy (2020), Lemma 5",
         statement=(
             "The roots of z^2 - (1 + beta - eta l) z + beta lie within sqrt(beta) for beta >= (1 "
             "- sqrt(eta l))^2."
         ),
         covers=("003 L3",),
-        assumptions=(POSITIVE_DEFINITE, _SMALL_STEP),
-        left=lambda e: radius(*_own_companions(e)),
-        right=lambda e: float(np.sqrt(_own_companions(e)[1][0])),
-        tolerance=1e-6,
+        assumptions=(POSITIVE_DEFINITE, _SMALL_STEP, _COMPLEX),
+        left=lambda e: radius(_half_companions(e)),
+        right=lambda e: float(np.sqrt(_half_companions(e).determinant[0])),
+        tolerance=_DOUBLE_ROOT,
     ),
     Theorem(
         key="heavy-ball-powers",
-        source="derived (002 Lemma 2 for heavy ball)",
+        source="derived, after Liu, Pan and Tao (2022), Lemma 2",
         statement=(
-            "Powers of the companion at 002's Table 1 have |M^k| <= C sqrt(beta)^k, C explicit."
+            "Powers of the companion at Liu, Pan and Tao's Table 1 have "
+            "|M^k| <= C sqrt(beta)^k, C explicit."
         ),
         covers=("HB twin (derived)",),
         assumptions=(POSITIVE_DEFINITE,),
-        left=lambda e: powers(*_table_companions(e), _STEPS).max(axis=1),
-        right=lambda e: _table_prefactor(e) * _table(e)[1] ** (np.arange(_STEPS + 1) / 2),
+        left=_table_powers,
+        right=_table_prefactor,
+        at=lambda e: steps_of(_table_root(e)),
         axis="power",
     ),
     Theorem(
         key="heavy-ball-prefactor",
-        source="derived (002 Lemma 3 for heavy ball)",
-        statement="At 002's Table 1 that constant is at most 2.6 sqrt(kappa).",
+        source="derived, after Liu, Pan and Tao (2022), Lemma 3",
+        statement="At Liu, Pan and Tao's Table 1 that constant is at most 2.6 sqrt(kappa).",
         covers=("HB twin (derived)",),
         assumptions=(POSITIVE_DEFINITE,),
         left=_table_prefactor,
@@ -281,18 +307,18 @@ THEOREMS = (
     ),
     Theorem(
         key="heavy-ball-table",
-        source="002 Table 1",
+        source="Liu, Pan and Tao (2022), Table 1",
         statement=(
             "Heavy ball at Table 1's parameters decays as (1 - 1/(4 sqrt(kappa)))^t on every mode."
         ),
         covers=("002 Table 1",),
         assumptions=(POSITIVE_DEFINITE,),
-        left=lambda e: radius(*_table_companions(e)),
+        left=lambda e: radius(_table_companions(e)),
         right=lambda e: 1 - 1 / (4 * float(np.sqrt(kappa(e)))),
     ),
     Theorem(
         key="decay-printed",
-        source="003 Theorem 2, eqs. (8) and (9)",
+        source="Wang and Abernethy (2020), Theorem 2, eqs. (8) and (9)",
         statement=(
             "From rest |z_t| <= (1 - sqrt(eta lambda_0/2))^t |z_0| + |xi_0|/(2 sqrt(2) n), "
             "for nu = 1 (infinite width)."
@@ -300,14 +326,15 @@ THEOREMS = (
         covers=("003 Thm2 (8),(9)", "E-003-3"),
         form="printed",
         erratum="E-003-3",
-        assumptions=(POSITIVE_DEFINITE, _SMALL_STEP),
+        assumptions=(POSITIVE_DEFINITE, _SMALL_STEP, _COMPLEX),
         left=_from_rest,
         right=lambda e: _own_decay(e, additive=True),
+        at=_own_steps,
         axis="step",
     ),
     Theorem(
         key="decay-corrected",
-        source="003 Theorem 2, eqs. (8) and (9)",
+        source="Wang and Abernethy (2020), Theorem 2, eqs. (8) and (9)",
         statement=(
             "|z_t| <= C (1 - sqrt(eta lambda_0/2))^t |z_0| with the explicit prefactor C, modes "
             "from lambda_0 on."
@@ -315,32 +342,34 @@ THEOREMS = (
         covers=("003 Thm2 (8),(9)", "E-003-3"),
         form="corrected",
         erratum="E-003-3",
-        assumptions=(POSITIVE_DEFINITE, _SMALL_STEP),
+        assumptions=(POSITIVE_DEFINITE, _SMALL_STEP, _COMPLEX),
         left=_own_powers,
-        right=lambda e: _own_prefactor(e) * _own_decay(e),
+        right=_own_prefactor,
+        at=_own_steps,
         axis="step",
     ),
     Theorem(
         key="decay-without-floor",
-        source="003 Theorem 2, eq. (9)",
+        source="Wang and Abernethy (2020), Theorem 2, eq. (9)",
         statement="From rest |z_t| <= (1 - sqrt(eta lambda_0/2))^t |z_0| for n to infinity.",
         covers=("003 Thm2 (8),(9)",),
-        assumptions=(POSITIVE_DEFINITE, _SMALL_STEP),
+        assumptions=(POSITIVE_DEFINITE, _SMALL_STEP, _COMPLEX),
         left=_from_rest,
         right=_own_decay,
+        at=_own_steps,
         axis="step",
         false="the first step from rest already exceeds it",
     ),
     Theorem(
         key="decay-on-run",
-        source="003 Theorem 2, eq. (8)",
+        source="Wang and Abernethy (2020), Theorem 2, eq. (8)",
         statement=(
             "Heavy ball has |z_t| <= (1 - sqrt(eta lambda_0/2))^t |z_0| + |xi_0|/(2 sqrt(2)), "
             "for nu = 0."
         ),
         covers=("003 Thm2 (8),(9)",),
         scope="run",
-        methods=("heavy_ball",),
+        methods=HEAVY_BALL,
         assumptions=(
             _RUN_SMALL_STEP,
             _OWN_MOMENTUM,
@@ -354,14 +383,14 @@ THEOREMS = (
     ),
     Theorem(
         key="heavy-ball-distance",
-        source="003 Lemma 4",
+        source="Wang and Abernethy (2020), Lemma 4",
         statement=(
             "If |z_t| decays as in eq. (16), no neuron of heavy ball moves beyond eta sqrt(2n/m) "
             "(2/(eta lambda_0) + 32 n R c_T t/lambda_0) |xi_0|."
         ),
         covers=("003 L4",),
         scope="run",
-        methods=("heavy_ball",),
+        methods=HEAVY_BALL,
         assumptions=(
             SHORT_INPUTS,
             _OWN_MOMENTUM,
@@ -373,7 +402,7 @@ THEOREMS = (
     ),
     Theorem(
         key="floor-constants",
-        source="003 Lemma 9",
+        source="Wang and Abernethy (2020), Lemma 9",
         statement=(
             "c_T <= 1/(4 bs sqrt(eta lambda_0/2)) <= 1/sqrt(2 eta lambda_0), C/(1-bs) <= "
             "|xi_0|/(2 sqrt(2) n)."
@@ -386,7 +415,7 @@ THEOREMS = (
     ),
     Theorem(
         key="theta-increases",
-        source="003 Figure 1",
+        source="Wang and Abernethy (2020), Figure 1",
         statement="theta(a) = log(1-a)/log(1-sqrt(a)) increases with a.",
         covers=("003 theta",),
         left=lambda _: theta(_SHARES[:-1]),
@@ -397,7 +426,7 @@ THEOREMS = (
     ),
     Theorem(
         key="step-ratio-printed",
-        source="003 eq. (10)",
+        source="Wang and Abernethy (2020), eq. (10)",
         statement=(
             "Heavy ball needs at most theta times gradient descent's steps to a target share."
         ),
@@ -413,7 +442,7 @@ THEOREMS = (
     ),
     Theorem(
         key="step-ratio-corrected",
-        source="003 eq. (10)",
+        source="Wang and Abernethy (2020), eq. (10)",
         statement=(
             "Heavy ball needs theta log(g/2)/log(g) times gradient descent's steps to the share g."
         ),
@@ -429,7 +458,7 @@ THEOREMS = (
     ),
     Theorem(
         key="theta-values-printed",
-        source="003 eq. (10), remark",
+        source="Wang and Abernethy (2020), eq. (10), remark",
         statement="theta is 0.1 at 1e-2 and 0.01 at 1e-4.",
         covers=("E-003-5",),
         form="printed",
@@ -444,7 +473,7 @@ THEOREMS = (
     ),
     Theorem(
         key="theta-values-corrected",
-        source="003 eq. (10), remark",
+        source="Wang and Abernethy (2020), eq. (10), remark",
         statement="theta is 0.09539 at 1e-2 and 0.00995 at 1e-4.",
         covers=("E-003-5",),
         form="corrected",

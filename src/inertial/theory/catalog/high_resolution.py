@@ -1,4 +1,4 @@
-r"""Liu, Tao, Wang and Pan (2022): flows of heavy ball and Nesterov to order sqrt(s), and slide 004.
+r"""Liu, Tao, Wang and Pan (2022): flows of heavy ball and Nesterov to order sqrt(s).
 
 The statements hold for all :math:`0 < s \le 2/\lambda_m`; three up to that are looked at.
 """
@@ -19,7 +19,6 @@ from inertial.theory.catalog.quantities import (
     friction_flow,
     lambda_0,
     times,
-    upper,
     worst_loss,
 )
 from inertial.theory.evidence import Evidence
@@ -65,6 +64,12 @@ def _distance(e: Evidence, flow: Flow) -> Series:
     return e.start.linear_distance(flow, distance_times(e), e.solver)
 
 
+def _distance_unit(e: Evidence) -> float:
+    """Return ``sqrt(Lhat(0) n/(lambda_0^3 m))``."""
+    share = e.start.pseudo_loss * len(e.start.x) / e.start.width
+    return float(np.sqrt(share / lambda_0(e) ** 3))
+
+
 def _distance_bound(e: Evidence) -> float:
     """Return ``(1+c) sqrt(12 Lhat n/(lambda_0 m)) / ((b - r/2) r/2)``, valid for every c."""
     low = lambda_0(e)
@@ -97,7 +102,7 @@ def _squared_gram(e: Evidence) -> float:
 
 
 def _momentum_force(e: Evidence) -> float:
-    """Return ``2/(1+beta)``, the force of the flow of heavy ball with 000's momentum."""
+    """Return ``2/(1+beta)``, the force of heavy ball's flow with momentum (1 - c)/(1 + c)."""
     root = np.sqrt(lambda_0(e) / 2 * fine_step(e))
     beta = (1 - root) / (1 + root)
     return float(2 / (1 + beta))
@@ -118,14 +123,23 @@ def _conditioned(e: Evidence) -> float:
 
 _C_AT_MOST_ONE = Assumption("c = sqrt(lambda_0 s/2) at most 1", _conditioned)
 
-_TINY = 1e-6 * np.array([1.0, 0.25, 0.0625])
-"""Shares of the largest step size at which the order in s is seen."""
+_QUARTERS = np.array([1.0, 0.25, 0.0625])
+"""Shares of a tiny step size at which the order in s is seen."""
+
+
+def _tiny_steps(e: Evidence) -> Series:
+    """Return steps s so small that ``sqrt(s) lambda_max/sqrt(mu)``, the gap's size, is 1e-3."""
+    return 1e-6 * (lambda_0(e) / 2) / e.kernel.largest**2 * _QUARTERS
+
 
 THEOREMS = (
     Theorem(
         key="activation-force-printed",
-        source="000 eqs. (1), (6) and (7)",
-        statement="Heavy ball with 000's momentum has the flow's force 1 + sqrt(mu) s.",
+        source="Liu, Tao, Wang and Pan (2022), eqs. (1), (6) and (7)",
+        statement=(
+            "Heavy ball with momentum (1 - sqrt(mu s))/(1 + sqrt(mu s)) has the flow's force "
+            "1 + sqrt(mu) s."
+        ),
         covers=("E-000-1",),
         form="printed",
         erratum="E-000-1",
@@ -136,8 +150,11 @@ THEOREMS = (
     ),
     Theorem(
         key="activation-force-corrected",
-        source="000 eqs. (1), (6) and (7)",
-        statement="Heavy ball with 000's momentum has the flow's force 1 + sqrt(mu s).",
+        source="Liu, Tao, Wang and Pan (2022), eqs. (1), (6) and (7)",
+        statement=(
+            "Heavy ball with momentum (1 - sqrt(mu s))/(1 + sqrt(mu s)) has the flow's force "
+            "1 + sqrt(mu s)."
+        ),
         covers=("E-000-1",),
         form="corrected",
         erratum="E-000-1",
@@ -148,31 +165,33 @@ THEOREMS = (
     ),
     Theorem(
         key="hessian-printed",
-        source="000 eqs. (7), (9) and (28)",
+        source="Liu, Tao, Wang and Pan (2022), eqs. (7), (9) and (28)",
         statement="Each neuron's own Hessian gives the error equation's term H xi'.",
         covers=("E-000-2",),
         form="printed",
         erratum="E-000-2",
         scope="start",
+        always=True,
         left=_block_hessian,
         right=_squared_gram,
         relation="equal",
     ),
     Theorem(
         key="hessian-corrected",
-        source="000 eqs. (7), (9) and (28)",
+        source="Liu, Tao, Wang and Pan (2022), eqs. (7), (9) and (28)",
         statement="The full matrix J'J gives the error equation's term H xi'.",
         covers=("E-000-2",),
         form="corrected",
         erratum="E-000-2",
         scope="start",
+        always=True,
         left=_full_hessian,
         right=_squared_gram,
         relation="equal",
     ),
     Theorem(
         key="fine-heavy-ball-loss",
-        source="000 Theorem 3.1, Lemma 3.1",
+        source="Liu, Tao, Wang and Pan (2022), Theorem 3.1, Lemma 3.1",
         statement=(
             "High-resolution heavy ball has L(t) <= (6/lambda_0) Lhat(0) "
             "exp(-(2 - sqrt(2)) sqrt(lambda_0/2) t)."
@@ -185,13 +204,32 @@ THEOREMS = (
         axis="time",
     ),
     Theorem(
-        key="fine-heavy-ball-distance",
-        source="000 Lemma 3.1",
+        key="fine-heavy-ball-distance-printed",
+        source="Liu, Tao, Wang and Pan (2022), Lemma 3.1",
+        statement=(
+            "High-resolution heavy ball moves no neuron beyond "
+            "10 sqrt(6 Lhat(0) n/(lambda_0^3 m)) for every s <= 2/lambda_m."
+        ),
+        covers=("000 Thm3.1/L3.1", "E-000-6"),
+        form="printed",
+        erratum="E-000-6",
+        scope="start",
+        assumptions=(SHORT_INPUTS, START_KEEPS_HALF),
+        left=lambda e: _distance(e, fine_heavy_ball(e, fine_step(e))),
+        right=lambda e: 10 * float(np.sqrt(6)) * _distance_unit(e),
+        at=distance_times,
+        axis="time",
+    ),
+    Theorem(
+        key="fine-heavy-ball-distance-corrected",
+        source="Liu, Tao, Wang and Pan (2022), Lemma 3.1",
         statement=(
             "High-resolution heavy ball moves no neuron beyond "
             "(1+c) sqrt(12 Lhat(0) n/(lambda_0 m))/((b - r/2) r/2) (linearised network)."
         ),
-        covers=("000 Thm3.1/L3.1",),
+        covers=("000 Thm3.1/L3.1", "E-000-6"),
+        form="corrected",
+        erratum="E-000-6",
         scope="start",
         assumptions=(SHORT_INPUTS, START_KEEPS_HALF),
         left=lambda e: _distance(e, fine_heavy_ball(e, fine_step(e))),
@@ -201,7 +239,7 @@ THEOREMS = (
     ),
     Theorem(
         key="fine-nesterov-loss",
-        source="000 Theorem 3.2, Lemma 3.3",
+        source="Liu, Tao, Wang and Pan (2022), Theorem 3.2, Lemma 3.3",
         statement=(
             "High-resolution Nesterov has L(t) <= (26/(3 lambda_0)) Lhat(0) "
             "exp(-rho(a) sqrt(lambda_0/2) t), both sides times the exponential."
@@ -215,7 +253,7 @@ THEOREMS = (
     ),
     Theorem(
         key="fine-nesterov-loss-sharper",
-        source="000 Lemma 3.3 (derived)",
+        source="Liu, Tao, Wang and Pan (2022), Lemma 3.3 (derived)",
         statement="High-resolution Nesterov's prefactor 26/(3 lambda_0) can be 8/lambda_0.",
         covers=("000 Thm3.2/L3.3",),
         assumptions=(POSITIVE_DEFINITE, _C_AT_MOST_ONE),
@@ -226,7 +264,7 @@ THEOREMS = (
     ),
     Theorem(
         key="fine-nesterov-distance",
-        source="000 Lemma 3.3",
+        source="Liu, Tao, Wang and Pan (2022), Lemma 3.3",
         statement=(
             "High-resolution Nesterov moves no neuron beyond 25 sqrt(Lhat(0) n/(lambda_0^3 m))."
         ),
@@ -234,18 +272,13 @@ THEOREMS = (
         scope="start",
         assumptions=(SHORT_INPUTS, START_KEEPS_HALF),
         left=lambda e: _distance(e, fine_nesterov(e, fine_step(e))),
-        right=lambda e: (
-            25
-            * float(
-                np.sqrt(e.start.pseudo_loss * len(e.start.x) / (lambda_0(e) ** 3 * e.start.width))
-            )
-        ),
+        right=lambda e: 25 * _distance_unit(e),
         at=distance_times,
         axis="time",
     ),
     Theorem(
         key="slide-same-dynamics-printed",
-        source="004 NAG-SC slide",
+        source="Bu (2021), NAG-SC slide",
         statement=(
             "Nesterov with constant momentum has the error dynamics of friction, at s = 2/lambda_m."
         ),
@@ -259,7 +292,7 @@ THEOREMS = (
     ),
     Theorem(
         key="slide-same-dynamics-corrected",
-        source="004 NAG-SC slide",
+        source="Bu (2021), NAG-SC slide",
         statement=(
             "The two error dynamics agree as s -> 0: a quarter of s leaves at most 0.6 of the gap."
         ),
@@ -267,9 +300,9 @@ THEOREMS = (
         form="corrected",
         erratum="E-004-1",
         assumptions=(POSITIVE_DEFINITE,),
-        left=lambda e: np.array([_slide_gap(e, s / upper(e)) for s in _TINY[1:]]),
-        right=lambda e: 0.6 * np.array([_slide_gap(e, s / upper(e)) for s in _TINY[:-1]]),
-        at=lambda _: _TINY[1:],
-        axis="s lambda_m",
+        left=lambda e: np.array([_slide_gap(e, s) for s in _tiny_steps(e)[1:]]),
+        right=lambda e: 0.6 * np.array([_slide_gap(e, s) for s in _tiny_steps(e)[:-1]]),
+        at=lambda e: _tiny_steps(e)[1:],
+        axis="s",
     ),
 )

@@ -20,7 +20,7 @@ from inertial.theory.catalog.quantities import (
 )
 from inertial.theory.evidence import Evidence, Missing
 from inertial.theory.start import Series
-from inertial.theory.theorem import Assumption, Theorem
+from inertial.theory.theorem import Assumption, Form, Theorem
 
 _HEXAGON = np.array([[np.cos(a), np.sin(a)] for a in np.arange(6) * np.pi / 3])
 """Three pairs of opposite directions in the plane: all inputs differ, the kernel is singular."""
@@ -108,10 +108,33 @@ def _jacobian_gram(e: Evidence) -> float:
 
 _BALL = Assumption("the run stays within a ball of radius R in (0, 1)", _ball)
 
-THEOREMS = (
+
+def _drift_largest(form: Form, quarters: int) -> Theorem:
+    """Return the bound on the largest eigenvalue along a run, of one or of two quarters."""
+    return Theorem(
+        key=f"drift-largest-{form}",
+        source="Liu, Tao, Wang and Pan (2022), Lemma 2.3",
+        statement=(
+            "Neurons within k delta lambda_0/n^2 of their start keep "
+            f"eig(H_t) < lambda_max + {quarters}/4 lambda_0."
+        ),
+        covers=("K2", "E-000-4"),
+        form=form,
+        erratum="E-000-4",
+        scope="run",
+        assumptions=(unstated("|w_r(t) - w_r(0)| <= k delta lambda_0/n^2"),),
+        left=lambda e: e.probes.largest,
+        right=lambda e: e.kernel.largest + quarters * lambda_0(e) / 4,
+        relation="below",
+        at=lambda e: e.probes.steps,
+        chance=free_chance,
+    )
+
+
+THEOREMS: tuple[Theorem, ...] = (
     Theorem(
         key="kernel-positive",
-        source="000 Lemma 2.1, 001 Facts 2.1 and 2.2",
+        source="Liu, Tao, Wang and Pan (2022), Lemma 2.1; Bu, Xu and Chen (2021), Fact 2.1",
         statement="If no two inputs are parallel, the infinite kernel is positive definite.",
         covers=("000 L2.1, 001 F2.1/2.2",),
         assumptions=(Assumption("no two inputs are parallel or opposite", _no_parallel),),
@@ -133,7 +156,7 @@ THEOREMS = (
     ),
     Theorem(
         key="kernel-distinct-inputs-printed",
-        source="002 eq. (12)",
+        source="Liu, Pan and Tao (2022), eq. (12)",
         statement="Distinct inputs are enough for a positive definite kernel (six in the plane).",
         covers=("E-002-9",),
         form="printed",
@@ -145,7 +168,7 @@ THEOREMS = (
     ),
     Theorem(
         key="kernel-distinct-inputs-corrected",
-        source="002 eq. (12)",
+        source="Liu, Pan and Tao (2022), eq. (12)",
         statement=(
             "Inputs of which no two are parallel or opposite have a positive definite kernel."
         ),
@@ -159,7 +182,7 @@ THEOREMS = (
     ),
     Theorem(
         key="start-near",
-        source="001 Lemma 4, 000 Lemma 2.2, 002 Lemma 4, 003 Lemma 6",
+        source="Bu, Xu and Chen (2021), Lemma 4; Liu, Tao, Wang and Pan (2022), Lemma 2.2",
         statement="|H_0 - H_inf| <= lambda_0/4 with probability 1 - delta for large width.",
         covers=("K1",),
         scope="start",
@@ -169,30 +192,57 @@ THEOREMS = (
         chance=free_chance,
     ),
     Theorem(
+        key="start-near-frobenius",
+        source="Liu, Pan and Tao (2022), Lemma 4; Wang and Abernethy (2020), Lemma 6",
+        statement="|H_0 - H_inf|_F <= lambda_0/4 with probability 1 - delta for large width.",
+        covers=("K1", "002 L4, 003 L6"),
+        scope="start",
+        assumptions=(unstated("m >= C n^2/lambda_0^2 log(n/delta)"),),
+        left=lambda e: e.start.kernel_distance_frobenius,
+        right=lambda e: lambda_0(e) / 4,
+        chance=free_chance,
+    ),
+    Theorem(
         key="start-smallest",
-        source="001 Lemma 4",
+        source="Bu, Xu and Chen (2021), Lemma 4",
         statement=(
             "H_0 within lambda_0/4 of the infinite kernel has eigenvalues of 3/4 lambda_0 or more."
         ),
         covers=("K1",),
         scope="start",
+        always=True,
         assumptions=(START_IS_NEAR,),
         left=lambda e: 0.75 * lambda_0(e),
         right=lambda e: _start_ends(e)[0],
     ),
     Theorem(
+        key="start-largest",
+        source="Liu, Pan and Tao (2022), Lemma 4",
+        statement=(
+            "H_0 within lambda_0/4 of the infinite kernel has eigenvalues of at most "
+            "lambda_max + lambda_0/4."
+        ),
+        covers=("K1", "002 L4, 003 L6"),
+        scope="start",
+        always=True,
+        assumptions=(START_IS_NEAR,),
+        left=lambda e: _start_ends(e)[1],
+        right=upper,
+    ),
+    Theorem(
         key="start-condition",
-        source="002 eq. (28)",
+        source="Liu, Pan and Tao (2022), eq. (28)",
         statement="H_0 within lambda_0/4 of the infinite kernel has cond(H_0) <= 4/3 cond + 1/3.",
         covers=("K1",),
         scope="start",
+        always=True,
         assumptions=(START_IS_NEAR,),
         left=_condition,
         right=kappa,
     ),
     Theorem(
         key="drift-quarter",
-        source="001 Lemma 5, 000 Lemma 2.3",
+        source="Bu, Xu and Chen (2021), Lemma 5; Liu, Tao, Wang and Pan (2022), Lemma 2.3",
         statement=(
             "Neurons within k delta lambda_0/n^2 of their start keep |H_t - H_0| < lambda_0/4."
         ),
@@ -207,7 +257,7 @@ THEOREMS = (
     ),
     Theorem(
         key="drift-half",
-        source="001 Lemma 5, 000 Lemma 2.3",
+        source="Bu, Xu and Chen (2021), Lemma 5; Liu, Tao, Wang and Pan (2022), Lemma 2.3",
         statement="Neurons within k delta lambda_0/n^2 of their start keep eig(H_t) > lambda_0/2.",
         covers=("K2",),
         scope="run",
@@ -218,9 +268,11 @@ THEOREMS = (
         at=lambda e: e.probes.steps,
         chance=free_chance,
     ),
+    _drift_largest("printed", 1),
+    _drift_largest("corrected", 2),
     Theorem(
         key="drift-allowed",
-        source="002 Lemma 6, 003 Lemma 7",
+        source="Liu, Pan and Tao (2022), Lemma 6; Wang and Abernethy (2020), Lemma 7",
         statement=(
             "The drift |H - H_0|_F that flips within the run's radius R allow is at most 2 n R."
         ),
@@ -234,17 +286,18 @@ THEOREMS = (
     ),
     Theorem(
         key="drift-worst-case",
-        source="003 Lemma 7, proof",
+        source="Wang and Abernethy (2020), Lemma 7, proof",
         statement="|H_t - H_0|_F is at most what the neurons within reach of a flip allow.",
         covers=("K3",),
         scope="run",
+        always=True,
         left=lambda e: e.probes.drift_frobenius,
         right=lambda e: e.probes.flips.kernel_drift,
         at=lambda e: e.probes.steps,
     ),
     Theorem(
         key="flippable-count",
-        source="002 Lemma 5, 003 Lemma 2",
+        source="Liu, Pan and Tao (2022), Lemma 5; Wang and Abernethy (2020), Lemma 2",
         statement="At most 4 m R neurons can flip on any sample within the run's radius R.",
         covers=("K4",),
         scope="run",
@@ -256,14 +309,14 @@ THEOREMS = (
     ),
     Theorem(
         key="start-residual-size",
-        source="002 Lemma 7, 003 Lemma 8",
+        source="Liu, Pan and Tao (2022), Lemma 7; Wang and Abernethy (2020), Lemma 8",
         statement="|xi_0|^2 is of order n log(m/delta) log^2(n/delta) with probability 1 - delta.",
         covers=("K5",),
         open="the constant of the order is left open",
     ),
     Theorem(
         key="quarter-bounds-printed",
-        source="000 Lemma 2.3",
+        source="Liu, Tao, Wang and Pan (2022), Lemma 2.3",
         statement=(
             "Two drifts of lambda_0/4 leave the largest eigenvalue below lambda_max + lambda_0/4."
         ),
@@ -277,7 +330,7 @@ THEOREMS = (
     ),
     Theorem(
         key="quarter-bounds-corrected",
-        source="000 Lemma 2.3",
+        source="Liu, Tao, Wang and Pan (2022), Lemma 2.3",
         statement=(
             "Two drifts of lambda_0/4 leave the largest eigenvalue below lambda_max + lambda_0/2."
         ),
@@ -290,7 +343,7 @@ THEOREMS = (
     ),
     Theorem(
         key="pseudo-loss-size-printed",
-        source="000 remarks on the width",
+        source="Liu, Tao, Wang and Pan (2022), remarks on the width",
         statement="The pseudo-loss at the start is at least of order n lambda_0/delta.",
         covers=("E-000-9",),
         form="printed",
@@ -299,18 +352,19 @@ THEOREMS = (
     ),
     Theorem(
         key="pseudo-loss-size-corrected",
-        source="000 remarks on the width",
+        source="Liu, Tao, Wang and Pan (2022), remarks on the width",
         statement="The pseudo-loss at the start is at most lambda_max(H_0) L(0).",
         covers=("E-000-9",),
         form="corrected",
         erratum="E-000-9",
         scope="start",
+        always=True,
         left=lambda e: e.start.pseudo_loss,
         right=lambda e: _start_ends(e)[1] * float(e.start.residual @ e.start.residual) / 2,
     ),
     Theorem(
         key="half-strict-printed",
-        source="001 Theorem 2, remark",
+        source="Bu, Xu and Chen (2021), Theorem 2, remark",
         statement="lambda_0 < 1/2 for unit inputs (this run's, and two orthogonal ones).",
         covers=("E-001-10",),
         form="printed",
@@ -323,7 +377,7 @@ THEOREMS = (
     ),
     Theorem(
         key="half-strict-corrected",
-        source="001 Theorem 2, remark",
+        source="Bu, Xu and Chen (2021), Theorem 2, remark",
         statement="lambda_0 <= 1/2 for unit inputs, with equality for orthogonal ones.",
         covers=("E-001-10",),
         form="corrected",
@@ -334,30 +388,32 @@ THEOREMS = (
     ),
     Theorem(
         key="kernel-constant-printed",
-        source="001 eq. (A.7)",
+        source="Bu, Xu and Chen (2021), eq. (A.7)",
         statement="The kernel never changes along a run: no activation ever does.",
         covers=("E-001-9",),
         form="printed",
         erratum="E-001-9",
         scope="run",
+        always=True,
         left=lambda e: e.run.change,
         right=lambda _: 0.0,
     ),
     Theorem(
         key="kernel-constant-corrected",
-        source="001 eq. (A.7)",
+        source="Bu, Xu and Chen (2021), eq. (A.7)",
         statement="The kernel is that of the start as long as no activation has changed.",
         covers=("E-001-9",),
         form="corrected",
         erratum="E-001-9",
         scope="run",
+        always=True,
         left=_quiet_drift,
         right=lambda e: 1e-12 * _largest_drift(e),
         at=lambda e: e.probes.steps,
     ),
     Theorem(
         key="gram-indicators-printed",
-        source="002 eq. (A.2)",
+        source="Liu, Pan and Tao (2022), eq. (A.2)",
         statement=(
             "The kernel's last sum counts one sample's activation twice: x_i.x_j #{r on i}/m."
         ),
@@ -365,25 +421,27 @@ THEOREMS = (
         form="printed",
         erratum="E-002-11",
         scope="start",
+        always=True,
         left=_one_sided_gram,
         right=_jacobian_gram,
         relation="equal",
     ),
     Theorem(
         key="gram-indicators-corrected",
-        source="002 eq. (A.2)",
+        source="Liu, Pan and Tao (2022), eq. (A.2)",
         statement="The kernel counts neurons that are on for both samples: H_0 xi_0 = J J' xi_0.",
         covers=("E-002-11",),
         form="corrected",
         erratum="E-002-11",
         scope="start",
+        always=True,
         left=lambda e: float(np.linalg.norm(e.start.gram @ e.start.residual)),
         right=_jacobian_gram,
         relation="equal",
     ),
     Theorem(
         key="start-upper-extra-printed",
-        source="002 Theorem 1",
+        source="Liu, Pan and Tao (2022), Theorem 1",
         statement=(
             "kappa = 4/3 cond + 1/3 follows from lambda_max + lambda/4 with lambda = 3/4 lambda_0."
         ),
@@ -399,7 +457,7 @@ THEOREMS = (
     ),
     Theorem(
         key="start-upper-extra-corrected",
-        source="002 Theorem 1",
+        source="Liu, Pan and Tao (2022), Theorem 1",
         statement="kappa = 4/3 cond + 1/3 follows from lambda_max + lambda_0/4.",
         covers=("E-002-5",),
         form="corrected",

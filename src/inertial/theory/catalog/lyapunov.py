@@ -93,7 +93,7 @@ def _nesterov_claim(e: Evidence) -> float:
 
 
 def _stated_derivative(e: Evidence) -> Series:
-    """Size of the derivative as 000 states it for Nesterov, on a fixed set of states."""
+    """Size of the derivative as it is stated for Nesterov, on a fixed set of states."""
     modes, s = _fine_modes(e), fine_step(e)
     low, c = lambda_0(e), np.sqrt(lambda_0(e) * s / 2)
     value, speed = _states(modes)
@@ -139,7 +139,7 @@ def _next_energy(e: Evidence, power: float) -> Series:
 THEOREMS = (
     Theorem(
         key="lyapunov-fine-heavy-ball",
-        source="000 eqs. (15) and (17)",
+        source="Liu, Tao, Wang and Pan (2022), eqs. (15) and (17)",
         statement=(
             "V' <= -(2 - sqrt(2)) sqrt(lambda_0/2) V for every state of high-resolution heavy ball."
         ),
@@ -152,7 +152,7 @@ THEOREMS = (
     ),
     Theorem(
         key="lyapunov-fine-nesterov",
-        source="000 eqs. (24) to (26)",
+        source="Liu, Tao, Wang and Pan (2022), eqs. (24) to (26)",
         statement="V' <= -rho(a) sqrt(lambda_0/2) V for every state of high-resolution Nesterov.",
         covers=("000 (24), NAG",),
         assumptions=(POSITIVE_DEFINITE,),
@@ -163,10 +163,8 @@ THEOREMS = (
     ),
     Theorem(
         key="lyapunov-fine-nesterov-derivative",
-        source="000 eq. (24), proof",
-        statement=(
-            "The derivative of 000's V along high-resolution Nesterov has the stated four terms."
-        ),
+        source="Liu, Tao, Wang and Pan (2022), eq. (24), proof",
+        statement=("The derivative of V along high-resolution Nesterov has the stated four terms."),
         covers=("000 (24), NAG",),
         assumptions=(POSITIVE_DEFINITE,),
         left=_stated_derivative,
@@ -177,7 +175,7 @@ THEOREMS = (
     ),
     Theorem(
         key="lyapunov-friction",
-        source="001 eq. (A.6)",
+        source="Bu, Xu and Chen (2021), eq. (A.6)",
         statement="V' <= -sqrt(lambda_0/2) V for every state of heavy ball with friction.",
         covers=("001 (A.6), HBF",),
         assumptions=(POSITIVE_DEFINITE,),
@@ -188,7 +186,7 @@ THEOREMS = (
     ),
     Theorem(
         key="lyapunov-vanishing",
-        source="001 eq. (B.1)",
+        source="Bu, Xu and Chen (2021), eq. (B.1)",
         statement="With exponent 2 the d/t flow's V never rises (d = 6, ratio from time to time).",
         covers=("001 (B.1), d/t",),
         assumptions=(POSITIVE_DEFINITE,),
@@ -200,7 +198,7 @@ THEOREMS = (
     ),
     Theorem(
         key="lyapunov-vanishing-higher",
-        source="001 eq. (B.1)",
+        source="Bu, Xu and Chen (2021), eq. (B.1)",
         statement=(
             "With exponent 2d/3 = 4 the d/t flow's V never rises (d = 6, ratio from time to time)."
         ),

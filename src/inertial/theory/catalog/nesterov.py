@@ -9,25 +9,29 @@ bring H_0 near the infinite kernel is replaced by that event, which can be check
 import numpy as np
 
 from inertial.theory.catalog.quantities import (
+    NESTEROV,
+    NESTEROV_ALGORITHM,
     POSITIVE_DEFINITE,
     SHORT_INPUTS,
+    Companions,
     admissible,
     agreement,
-    companions,
     free_chance,
     kappa,
     lambda_0,
+    nesterov_companions,
     powers,
     radius,
+    steps_of,
     unstated,
     upper,
 )
 from inertial.theory.evidence import Evidence
 from inertial.theory.start import Series
-from inertial.theory.theorem import Assumption, Theorem
+from inertial.theory.theorem import Assumption, Form, Theorem
 
-_STEPS = 300
-"""Powers of a companion matrix that are looked at."""
+_EARLY = 300
+"""A step at which growth at the edge of the momentum's range is looked at, and four times it."""
 
 _KAPPAS = np.geomspace(1.0, 1e8, 81)
 """Condition numbers kappa that a statement for every kappa is looked at."""
@@ -48,10 +52,14 @@ def parameters(e: Evidence) -> tuple[float, float]:
     return 1 / (2 * upper(e)), float((3 * root - 2) / (3 * root + 2))
 
 
-def _companions(e: Evidence) -> tuple[Series, Series]:
-    eta, beta = parameters(e)
-    kept = 1 - eta * admissible(e, 0.75 * lambda_0(e), upper(e))
-    return (1 + beta) * kept, beta * kept
+def _companions(e: Evidence) -> Companions:
+    return nesterov_companions(*parameters(e), admissible(e, 0.75 * lambda_0(e), upper(e)))
+
+
+def _powers(e: Evidence) -> Series:
+    """Largest norm of the companions' powers, over those of the radius."""
+    root = _root(e)
+    return np.asarray(powers(_companions(e), steps_of(root), root).max(axis=1))
 
 
 def _claimed(e: Evidence) -> float:
@@ -61,11 +69,7 @@ def _claimed(e: Evidence) -> float:
 
 def prefactor(eta: float, beta: float, low: float, high: float) -> float:
     """Return C of Lemma 2 for eigenvalues between `low` and `high`; infinite at its limits."""
-
-    def gap(scaled: float) -> float:
-        return 4 * beta * (1 - scaled) - ((1 + beta) * (1 - scaled)) ** 2
-
-    smallest = min(gap(eta * low), gap(eta * high))
+    smallest = -nesterov_companions(eta, beta, np.array([low, high])).discriminant.max()
     if smallest <= 0:
         return np.inf
     return float((2 * beta * (1 - eta * low) + 2) / np.sqrt(smallest))
@@ -88,19 +92,27 @@ def _limit(e: Evidence) -> tuple[float, float, float]:
     return eta, float((1 - root) / (1 + root)), low
 
 
-def _growth_at_limit(e: Evidence, beta: float) -> tuple[Series, float]:
-    """``|M^k|/r^k`` on the smallest eigenvalue, over many decay times, and r."""
+def _growth(e: Evidence, beta: float, steps: Series) -> Series:
+    """``|M^k|/r^k`` on the smallest eigenvalue at the given steps k."""
+    eta, edge, low = _limit(e)
+    companion = nesterov_companions(eta, beta, np.array([low]))
+    if beta == edge:
+        companion = companion._replace(discriminant=np.zeros(1))
+    return np.asarray(powers(companion, steps, _edge_root(e, beta))[:, 0])
+
+
+def _edge_root(e: Evidence, beta: float) -> float:
     eta, _, low = _limit(e)
-    kept = 1 - eta * low
-    r = float(np.sqrt(beta * kept))
-    # Powers of M/r, so that nothing underflows.
-    norms = powers(np.array([(1 + beta) * kept / r]), np.array([1.0]), 4 * _STEPS)[:, 0]
-    return norms, r
+    return float(np.sqrt(beta * (1 - eta * low)))
 
 
 def _between(e: Evidence) -> float:
     """Return a momentum half way between the edge of Lemma 2's range and 1."""
     return (1 + _limit(e)[1]) / 2
+
+
+def _edge_steps(e: Evidence) -> Series:
+    return steps_of(_edge_root(e, _between(e)))
 
 
 def _proof_sides(_: Evidence) -> tuple[Series, Series]:
@@ -155,11 +167,45 @@ def _loss_bound(e: Evidence) -> Series:
     )
 
 
-def _distance_bound(e: Evidence) -> float:
-    """``48 sqrt(2 n kappa)/(lambda sqrt(m)) |xi_0|``; sqrt(5) for sqrt(2) for start zero."""
-    square = 5 if e.run.method.start == "zero" else 2
+def _distance_bound(e: Evidence, *, from_zero: bool) -> float:
+    """``48 sqrt(2 n kappa)/(lambda sqrt(m)) |xi_0|``, or with sqrt(5) for sqrt(2)."""
+    square = 5 if from_zero else 2
     size = 48 * np.sqrt(square * e.kernel.size * kappa(e)) * e.run.norm[0]
     return float(size / (0.75 * lambda_0(e) * np.sqrt(e.run.width)))
+
+
+def _gamma(e: Evidence) -> float:
+    """``12 sqrt(kappa)``, the gamma of the proof."""
+    return 12 * float(np.sqrt(kappa(e)))
+
+
+def _small_radius(e: Evidence) -> float:
+    """Margin of ``R <= lambda/(360 n gamma)``, relative to it."""
+    allowed = 0.75 * lambda_0(e) / (360 * e.kernel.size * _gamma(e))
+    return 1 - e.decomposition.radius / allowed
+
+
+def _decays(e: Evidence) -> float:
+    """Margin of the decay (E.1) that the proof's induction assumes."""
+    return float((1 - e.run.pair_norm / _loss_bound(e)).min())
+
+
+def _proof_steps(e: Evidence) -> Series:
+    return np.arange(len(e.decomposition.phi), dtype=float)
+
+
+def _remainder_bound(e: Evidence, share: float, *, printed: bool = False) -> Series:
+    """``share (1 - 1/(2 sqrt(kappa)))^s |z_0|``, as printed in eq. (E.8) with ``|xi_0|``."""
+    first = e.run.norm[0] if printed else e.run.pair_norm[0]
+    return np.asarray(share * _claimed(e) ** _proof_steps(e) * first)
+
+
+def _flip_share(e: Evidence) -> float:
+    return 2 / (15 * float(np.sqrt(kappa(e))))
+
+
+def _drift_share(e: Evidence) -> float:
+    return 1 / (30 * kappa(e))
 
 
 def _varying(scaled: float) -> Series:
@@ -193,22 +239,52 @@ RULE = (
     Assumption("eigenvalues of H_0 at most lambda_max + lambda_0/4", _start_below),
 )
 
-THEOREMS = (
+PROOF = (
+    *RULE,
+    Assumption("no neuron moves beyond lambda/(360 n 12 sqrt(kappa))", _small_radius),
+    Assumption("|z_s| decays as in eq. (E.1)", _decays),
+)
+
+
+def _parts(form: Form) -> Theorem:
+    """Return eq. (E.8), whose |xi_0| is a slip for |z_0|."""
+    printed = form == "printed"
+    return Theorem(
+        key=f"nesterov-parts-{form}",
+        source="Liu, Pan and Tao (2022), eq. (E.8)",
+        statement=(
+            "Together |phi_s + psi_s| <= (2/(15 sqrt(kappa)) + 1/(30 kappa)) "
+            f"(1 - 1/(2 sqrt(kappa)))^s |{'xi' if printed else 'z'}_0|."
+        ),
+        covers=("002 (E.8)", "E-002-11"),
+        form=form,
+        erratum="E-002-11",
+        scope="run",
+        methods=NESTEROV,
+        assumptions=PROOF,
+        left=lambda e: np.linalg.norm(e.decomposition.phi + e.decomposition.psi, axis=1),
+        right=lambda e: _remainder_bound(e, _flip_share(e) + _drift_share(e), printed=printed),
+        at=_proof_steps,
+    )
+
+
+THEOREMS: tuple[Theorem, ...] = (
     Theorem(
         key="nesterov-powers",
-        source="002 Lemma 2",
+        source="Liu, Pan and Tao (2022), Lemma 2",
         statement=(
             "Powers of the companion have |M^k| <= C (beta (1 - eta lambda))^(k/2), C explicit."
         ),
         covers=("002 L2",),
         assumptions=(POSITIVE_DEFINITE,),
-        left=lambda e: powers(*_companions(e), _STEPS).max(axis=1),
-        right=lambda e: _prefactor(e) * _root(e) ** np.arange(_STEPS + 1),
+        left=_powers,
+        right=_prefactor,
+        at=lambda e: steps_of(_root(e)),
         axis="power",
     ),
     Theorem(
         key="nesterov-powers-edge-printed",
-        source="002 Lemma 2",
+        source="Liu, Pan and Tao (2022), Lemma 2",
         statement=(
             "At the smallest admitted momentum |M^k|/r^k stays bounded (its value doubles at most)."
         ),
@@ -216,25 +292,26 @@ THEOREMS = (
         form="printed",
         erratum="E-002-6",
         assumptions=(POSITIVE_DEFINITE,),
-        left=lambda e: _growth_at_limit(e, _limit(e)[1])[0][4 * _STEPS],
-        right=lambda e: 2 * _growth_at_limit(e, _limit(e)[1])[0][_STEPS],
+        left=lambda e: _growth(e, _limit(e)[1], np.array([4.0 * _EARLY])),
+        right=lambda e: 2 * _growth(e, _limit(e)[1], np.array([1.0 * _EARLY])),
         false="the double root makes the ratio grow like k",
     ),
     Theorem(
         key="nesterov-powers-edge-corrected",
-        source="002 Lemma 2",
+        source="Liu, Pan and Tao (2022), Lemma 2",
         statement="Strictly inside the range of the momentum |M^k|/r^k is at most C.",
         covers=("E-002-6",),
         form="corrected",
         erratum="E-002-6",
         assumptions=(POSITIVE_DEFINITE,),
-        left=lambda e: _growth_at_limit(e, _between(e))[0],
+        left=lambda e: _growth(e, _between(e), _edge_steps(e)),
         right=lambda e: prefactor(_limit(e)[0], _between(e), lambda_0(e), lambda_0(e)),
+        at=_edge_steps,
         axis="power",
     ),
     Theorem(
         key="nesterov-rate-and-prefactor",
-        source="002 Lemma 3",
+        source="Liu, Pan and Tao (2022), Lemma 3",
         statement="sqrt(beta (1 - eta lambda)) <= 1 - 2/(3 sqrt(kappa)) and C <= 12 sqrt(kappa).",
         covers=("002 L3",),
         assumptions=(POSITIVE_DEFINITE,),
@@ -243,7 +320,7 @@ THEOREMS = (
     ),
     Theorem(
         key="nesterov-middle-printed",
-        source="002 eq. (C.1)",
+        source="Liu, Pan and Tao (2022), eq. (C.1)",
         statement="The middle expression is at most 12 sqrt(kappa) for every kappa.",
         covers=("E-002-7",),
         form="printed",
@@ -256,7 +333,7 @@ THEOREMS = (
     ),
     Theorem(
         key="nesterov-middle-corrected",
-        source="002 eq. (C.1)",
+        source="Liu, Pan and Tao (2022), eq. (C.1)",
         statement="C <= (12 k^1.5 - 3 k^.5 + 2)/sqrt(k (2k-1)) <= 12 sqrt(k) for every k = kappa.",
         covers=("E-002-7",),
         form="corrected",
@@ -268,48 +345,47 @@ THEOREMS = (
     ),
     Theorem(
         key="nesterov-norm-printed",
-        source="002 Sections 1 and 4.1",
+        source="Liu, Pan and Tao (2022), Sections 1 and 4.1",
         statement="The spectral norm of Nesterov's companion matrix is below 1.",
         covers=("E-002-8",),
         form="printed",
         erratum="E-002-8",
         assumptions=(POSITIVE_DEFINITE,),
-        left=lambda e: float(np.linalg.norm(companions(*_companions(e)), 2, axis=(1, 2)).max()),
+        left=lambda e: float(powers(_companions(e), np.array([1.0]), 1.0).max()),
         right=lambda _: 1.0,
         relation="below",
         false="the norm is at least 1 for every kernel",
     ),
     Theorem(
         key="nesterov-norm-corrected",
-        source="002 Sections 1 and 4.1",
+        source="Liu, Pan and Tao (2022), Sections 1 and 4.1",
         statement="The spectral radius of Nesterov's companion matrix is below 1.",
         covers=("E-002-8",),
         form="corrected",
         erratum="E-002-8",
         assumptions=(POSITIVE_DEFINITE,),
-        left=lambda e: radius(*_companions(e)),
+        left=lambda e: radius(_companions(e)),
         right=lambda _: 1.0,
         relation="below",
     ),
     Theorem(
         key="nesterov-table",
-        source="002 Table 1",
+        source="Liu, Pan and Tao (2022), Table 1",
         statement=(
             "Nesterov at Table 1's parameters decays as (1 - 1/(2 sqrt(kappa)))^t on every mode."
         ),
         covers=("002 Table 1",),
         assumptions=(POSITIVE_DEFINITE,),
-        left=lambda e: radius(*_companions(e)),
+        left=lambda e: radius(_companions(e)),
         right=_claimed,
     ),
     Theorem(
         key="nesterov-loss",
-        source="002 Theorem 1, eq. (29)",
+        source="Liu, Pan and Tao (2022), Theorem 1, eq. (29)",
         statement="Nesterov has |z_t| <= 24 sqrt(kappa) (1 - 1/(2 sqrt(kappa)))^t |z_0|.",
         covers=("002 Thm1 (29)",),
         scope="run",
-        methods=("nesterov",),
-        sequence="extrapolated",
+        methods=NESTEROV,
         assumptions=RULE,
         left=lambda e: e.run.pair_norm,
         right=_loss_bound,
@@ -318,14 +394,13 @@ THEOREMS = (
     ),
     Theorem(
         key="nesterov-width-printed",
-        source="002 Theorem 1",
+        source="Liu, Pan and Tao (2022), Theorem 1",
         statement="Eq. (29) holds for widths of order n^4 kappa^2/lambda^2.",
         covers=("002 Thm1 (29)", "E-002-4"),
         form="printed",
         erratum="E-002-4",
         scope="run",
-        methods=("nesterov",),
-        sequence="extrapolated",
+        methods=NESTEROV,
         assumptions=(*RULE, unstated("m >= C n^4 kappa^2 log^3(n/delta)/lambda^2")),
         left=lambda e: e.run.pair_norm,
         right=_loss_bound,
@@ -335,7 +410,7 @@ THEOREMS = (
     ),
     Theorem(
         key="nesterov-width-corrected",
-        source="002 Theorem 1",
+        source="Liu, Pan and Tao (2022), Theorem 1",
         statement=(
             "Eq. (29) holds from the width (48 360 12 sqrt(2) n^1.5 kappa |xi_0|/lambda^2)^2 on."
         ),
@@ -343,8 +418,7 @@ THEOREMS = (
         form="corrected",
         erratum="E-002-4",
         scope="run",
-        methods=("nesterov",),
-        sequence="extrapolated",
+        methods=NESTEROV,
         assumptions=(*RULE, Assumption("the width that the proof asks for", _width)),
         left=lambda e: e.run.pair_norm,
         right=_loss_bound,
@@ -354,20 +428,66 @@ THEOREMS = (
     ),
     Theorem(
         key="nesterov-distance",
-        source="002 eq. (30)",
+        source="Liu, Pan and Tao (2022), eq. (30)",
         statement="Nesterov moves no neuron beyond 48 sqrt(2 n kappa)/(lambda sqrt(m)) |xi_0|.",
         covers=("002 (30)",),
         scope="run",
-        methods=("nesterov",),
-        sequence="extrapolated",
+        methods=NESTEROV,
         assumptions=RULE,
         left=lambda e: e.run.distance,
-        right=_distance_bound,
+        right=lambda e: _distance_bound(e, from_zero=False),
         noise=lambda e: e.run.distance_rounding,
     ),
     Theorem(
+        key="nesterov-distance-from-zero",
+        source="derived, after Liu, Pan and Tao (2022), eq. (30)",
+        statement=(
+            "Nesterov's algorithm moves no neuron beyond "
+            "48 sqrt(5 n kappa)/(lambda sqrt(m)) |xi_0|."
+        ),
+        covers=("002 (30)",),
+        scope="run",
+        methods=NESTEROV_ALGORITHM,
+        assumptions=RULE,
+        left=lambda e: e.run.distance,
+        right=lambda e: _distance_bound(e, from_zero=True),
+        noise=lambda e: e.run.distance_rounding,
+    ),
+    Theorem(
+        key="nesterov-flip-part",
+        source="Liu, Pan and Tao (2022), eq. (E.6)",
+        statement=(
+            "The flips' part of the residual has |phi_s| <= 2/(15 sqrt(kappa)) "
+            "(1 - 1/(2 sqrt(kappa)))^s |z_0|."
+        ),
+        covers=("002 (E.6)",),
+        scope="run",
+        methods=NESTEROV,
+        assumptions=PROOF,
+        left=lambda e: np.linalg.norm(e.decomposition.phi, axis=1),
+        right=lambda e: _remainder_bound(e, _flip_share(e)),
+        at=_proof_steps,
+    ),
+    Theorem(
+        key="nesterov-drift-part",
+        source="Liu, Pan and Tao (2022), eq. (E.7)",
+        statement=(
+            "The drift's part of the residual has |psi_s| <= 1/(30 kappa) "
+            "(1 - 1/(2 sqrt(kappa)))^s |z_0|."
+        ),
+        covers=("002 (E.7)",),
+        scope="run",
+        methods=NESTEROV,
+        assumptions=PROOF,
+        left=lambda e: np.linalg.norm(e.decomposition.psi, axis=1),
+        right=lambda e: _remainder_bound(e, _drift_share(e)),
+        at=_proof_steps,
+    ),
+    _parts("printed"),
+    _parts("corrected"),
+    Theorem(
         key="nesterov-proof",
-        source="002 eqs. (E.4) to (E.9)",
+        source="Liu, Pan and Tao (2022), eqs. (E.4) to (E.9)",
         statement=(
             "Three inequalities between powers of 1 - 1/(2 sqrt(kappa)) and kappa hold for kappa "
             ">= 1."
@@ -380,7 +500,7 @@ THEOREMS = (
     ),
     Theorem(
         key="sublinear-printed",
-        source="001 abstract",
+        source="Bu, Xu and Chen (2021), abstract",
         statement="Nesterov with momentum t/(t+d) and fixed eta decays no faster than t^-d.",
         covers=("E-001-8",),
         form="printed",
@@ -392,7 +512,7 @@ THEOREMS = (
     ),
     Theorem(
         key="sublinear-corrected",
-        source="001 abstract",
+        source="Bu, Xu and Chen (2021), abstract",
         statement=(
             "Nesterov with momentum t/(t+d) decays as t^(-d/2) (1 - eta l)^(t/2), within 10 %."
         ),

@@ -2,7 +2,15 @@
 
 import numpy as np
 
-from inertial.theory.catalog.quantities import SHORT_INPUTS, kappa, lambda_0, upper
+from inertial.theory.catalog.quantities import (
+    NESTEROV,
+    NESTEROV_ALGORITHM,
+    SHORT_INPUTS,
+    WITHOUT_CORRECTION,
+    kappa,
+    lambda_0,
+    upper,
+)
 from inertial.theory.evidence import Evidence
 from inertial.theory.start import Series
 from inertial.theory.theorem import Theorem
@@ -36,7 +44,7 @@ def _recorded_first_step(e: Evidence) -> float:
 
 
 def _buffer_modes(e: Evidence) -> tuple[float, float, Series]:
-    """Step size, momentum and modes of heavy ball at 002's Table 1."""
+    """Step size, momentum and modes of heavy ball at Liu, Pan and Tao's Table 1."""
     return (
         1 / upper(e),
         (1 - 1 / (2 * np.sqrt(kappa(e)))) ** 2,
@@ -64,6 +72,52 @@ def _by_matrix(e: Evidence, *, printed: bool) -> Series:
     return 2 + value
 
 
+def _share_a_sample(e: Evidence) -> Series:
+    """Return the largest ``|phi_t[i]|/#S_i``; where nothing can flip phi is 0."""
+    counts = e.decomposition.counts
+    some = counts > 0
+    return np.asarray((np.abs(e.decomposition.phi[:, some]) / counts[some]).max(1, initial=0.0))
+
+
+def _share_of_most(e: Evidence) -> Series:
+    """Return the largest ``|phi_t[i]|`` over the largest of the counts."""
+    most = max(1, int(e.decomposition.counts.max()))
+    return np.asarray(np.abs(e.decomposition.phi).max(axis=1) / most)
+
+
+def _unit(e: Evidence) -> float:
+    """Return ``eta sqrt(n)/m``, what a flip moves an output by for a residual of norm 1."""
+    return float(e.run.eta * np.sqrt(e.kernel.size) / e.run.width)
+
+
+def _norms(e: Evidence) -> Series:
+    """Return ``|xi_0|, |xi_1|, ...`` of the decomposed steps."""
+    return np.asarray(np.linalg.norm(e.decomposition.residual[:-1], axis=1))
+
+
+def _tails(norms: Series, beta: float) -> Series:
+    """Return ``sum_{s<t} beta^(t-1-s) |xi_s|`` at every t."""
+    tail, tails = 0.0, []
+    for norm in norms:
+        tails.append(tail)
+        tail = beta * tail + norm
+    return np.array(tails)
+
+
+def _heavy_ball_remainder(e: Evidence) -> Series:
+    """Return ``2 eta sqrt(n)/m (|xi_t| + beta sum_{s<t} beta^(t-1-s) |xi_s|)``."""
+    norms, beta = _norms(e), e.run.beta
+    return np.asarray(2 * _unit(e) * (norms + beta * _tails(norms, beta)))
+
+
+def _nesterov_remainder(e: Evidence, now: float, before: float) -> Series:
+    """Return eq. (21)'s bound with given weights of ``|xi_t|`` and ``|xi_{t-1}|``."""
+    norms, beta = _norms(e), e.run.beta
+    previous = np.concatenate([norms[:1], norms[:-1]])
+    sums = 2 * beta**2 * _tails(norms, beta)
+    return np.asarray(_unit(e) * (now * norms + before * previous + sums))
+
+
 def _unrolled(e: Evidence) -> Series:
     """Relative error of ``xi_t`` rebuilt from the remainders alone, by the linear recursion."""
     split, gram = e.decomposition, e.start.gram
@@ -83,43 +137,46 @@ def _unrolled(e: Evidence) -> Series:
 THEOREMS = (
     Theorem(
         key="nesterov-recursion",
-        source="002 Lemma 1, eqs. (19) and (20)",
+        source="Liu, Pan and Tao (2022), Lemma 1, eqs. (19) and (20)",
         statement="Nesterov's residual recursion with psi and phi is exact (error over |xi_0|).",
         covers=("002 Lemma 1",),
         scope="run",
-        methods=("nesterov",),
+        always=True,
+        methods=NESTEROV,
         left=lambda e: e.decomposition.identity_error,
         right=lambda _: _ROUNDING,
         at=_at,
     ),
     Theorem(
         key="heavy-ball-recursion",
-        source="003 Lemma 1, eq. (14)",
+        source="Wang and Abernethy (2020), Lemma 1, eq. (14)",
         statement="Heavy ball's residual recursion with phi is exact (error over |xi_0|).",
         covers=("003 Lemma 1",),
         scope="run",
-        methods=("gradient_descent", "heavy_ball"),
+        always=True,
+        methods=WITHOUT_CORRECTION,
         left=lambda e: e.decomposition.identity_error,
         right=lambda _: _ROUNDING,
         at=_at,
     ),
     Theorem(
         key="heavy-ball-remainder",
-        source="003 Lemma 1",
+        source="Wang and Abernethy (2020), Lemma 1",
         statement=(
             "|phi_t[i]| is at most 2 eta sqrt(n) #S_i/m (|xi_t| + beta sum beta^(t-1-s) |xi_s|)."
         ),
         covers=("003 Lemma 1",),
         scope="run",
-        methods=("gradient_descent", "heavy_ball"),
+        always=True,
+        methods=WITHOUT_CORRECTION,
         assumptions=(SHORT_INPUTS,),
-        left=lambda e: e.decomposition.ratio,
-        right=lambda _: 1.0,
+        left=_share_a_sample,
+        right=_heavy_ball_remainder,
         at=_at,
     ),
     Theorem(
         key="nesterov-remainder-printed",
-        source="002 eq. (21)",
+        source="Liu, Pan and Tao (2022), eq. (21)",
         statement=(
             "|phi_t[i]| obeys the bound with (2 + 4 beta) |xi_t| + 3 beta |xi_(t-1)| + the sum."
         ),
@@ -127,15 +184,15 @@ THEOREMS = (
         form="printed",
         erratum="E-002-3",
         scope="run",
-        methods=("nesterov",),
+        methods=NESTEROV,
         assumptions=(SHORT_INPUTS,),
-        left=lambda e: e.decomposition.printed_ratio,
-        right=lambda _: 1.0,
+        left=_share_of_most,
+        right=lambda e: _nesterov_remainder(e, 2 + 4 * e.run.beta, 3 * e.run.beta),
         at=_at,
     ),
     Theorem(
         key="nesterov-remainder-corrected",
-        source="002 eq. (21)",
+        source="Liu, Pan and Tao (2022), eq. (21)",
         statement=(
             "|phi_t[i]| obeys the bound with (2 + 2 beta) |xi_t| + 4 beta |xi_(t-1)| + the sum."
         ),
@@ -143,67 +200,88 @@ THEOREMS = (
         form="corrected",
         erratum="E-002-3",
         scope="run",
-        methods=("nesterov",),
+        always=True,
+        methods=NESTEROV,
         assumptions=(SHORT_INPUTS,),
-        left=lambda e: e.decomposition.ratio,
-        right=lambda _: 1.0,
+        left=_share_of_most,
+        right=lambda e: _nesterov_remainder(e, 2 + 2 * e.run.beta, 4 * e.run.beta),
+        at=_at,
+    ),
+    Theorem(
+        key="nesterov-remainder-sharper",
+        source="derived, after Liu, Pan and Tao (2022), eq. (21)",
+        statement=(
+            "|phi_t[i]| obeys the bound with (2 + 2 beta) |xi_t| + 2 beta |xi_(t-1)| + the sum, "
+            "and #S_i of its own sample."
+        ),
+        covers=("002 Lemma 1",),
+        scope="run",
+        always=True,
+        methods=NESTEROV,
+        assumptions=(SHORT_INPUTS,),
+        left=_share_a_sample,
+        right=lambda e: _nesterov_remainder(e, 2 + 2 * e.run.beta, 2 * e.run.beta),
         at=_at,
     ),
     Theorem(
         key="remainder-sign-printed",
-        source="003 eq. (29)",
+        source="Wang and Abernethy (2020), eq. (29)",
         statement="Heavy ball's recursion is exact with -eta H_S xi_t in phi (error over |xi_0|).",
         covers=("E-003-2",),
         form="printed",
         erratum="E-003-2",
         scope="run",
-        methods=("gradient_descent", "heavy_ball"),
+        methods=WITHOUT_CORRECTION,
         left=lambda e: e.decomposition.printed_error,
         right=lambda _: _ROUNDING,
         at=_at,
     ),
     Theorem(
         key="remainder-sign-corrected",
-        source="003 eq. (29)",
+        source="Wang and Abernethy (2020), eq. (29)",
         statement="Heavy ball's recursion is exact with +eta H_S xi_t in phi (error over |xi_0|).",
         covers=("E-003-2",),
         form="corrected",
         erratum="E-003-2",
         scope="run",
-        methods=("gradient_descent", "heavy_ball"),
+        always=True,
+        methods=WITHOUT_CORRECTION,
         left=lambda e: e.decomposition.identity_error,
         right=lambda _: _ROUNDING,
         at=_at,
     ),
     Theorem(
         key="unrolled",
-        source="002 eq. (24)",
+        source="Liu, Pan and Tao (2022), eq. (24)",
         statement="z_t = M^t z_0 + sum M^(t-1-i) [psi_i + phi_i; 0] (error over |xi_0|).",
         covers=("002 (24)",),
         scope="run",
+        always=True,
         left=_unrolled,
         right=lambda _: 1e-7,
         at=lambda e: _at(e) + 1,
     ),
     Theorem(
         key="weight-steps",
-        source="002 eq. (A.3)",
+        source="Liu, Pan and Tao (2022), eq. (A.3)",
         statement="w_t - w_(t-1) = -eta g_(t-1) - eta sum beta^(t-i) g_i (relative error).",
         covers=("002 (A.3)",),
         scope="run",
+        always=True,
+        methods=NESTEROV_ALGORITHM,
         left=lambda e: e.decomposition.step_error,
         right=lambda _: _ROUNDING,
         at=lambda e: _at(e) + 1,
     ),
     Theorem(
         key="first-step-printed",
-        source="002 eq. (6), Remark 1",
+        source="Liu, Pan and Tao (2022), eq. (6), Remark 1",
         statement="Algorithm 1 starts like xi_(-1) = xi_0: its first step is eta g_0.",
         covers=("E-002-1",),
         form="printed",
         erratum="E-002-1",
         scope="run",
-        methods=("nesterov",),
+        methods=NESTEROV_ALGORITHM,
         left=_recorded_first_step,
         right=lambda e: _first_step(e, extrapolated=False),
         relation="equal",
@@ -211,13 +289,14 @@ THEOREMS = (
     ),
     Theorem(
         key="first-step-corrected",
-        source="002 eq. (6), Remark 1",
+        source="Liu, Pan and Tao (2022), eq. (6), Remark 1",
         statement="Algorithm 1's first step is (1 + beta) eta g_0.",
         covers=("E-002-1",),
         form="corrected",
         erratum="E-002-1",
         scope="run",
-        methods=("nesterov",),
+        always=True,
+        methods=NESTEROV_ALGORITHM,
         left=_recorded_first_step,
         right=lambda e: _first_step(e, extrapolated=True),
         relation="equal",
@@ -225,7 +304,7 @@ THEOREMS = (
     ),
     Theorem(
         key="block-corner-printed",
-        source="002 eq. (23)",
+        source="Liu, Pan and Tao (2022), eq. (23)",
         statement="Heavy ball's block matrix has -beta H_0 in its corner.",
         covers=("E-002-2",),
         form="printed",
@@ -236,7 +315,7 @@ THEOREMS = (
     ),
     Theorem(
         key="block-corner-corrected",
-        source="002 eq. (23)",
+        source="Liu, Pan and Tao (2022), eq. (23)",
         statement="Heavy ball's block matrix has -beta I in its corner.",
         covers=("E-002-2",),
         form="corrected",
@@ -247,7 +326,7 @@ THEOREMS = (
     ),
     Theorem(
         key="flip-sets-printed",
-        source="002 Remark 3",
+        source="Liu, Pan and Tao (2022), Remark 3",
         statement="The neurons within reach of a flip are those that have flipped.",
         covers=("E-002-10",),
         form="printed",
@@ -258,18 +337,19 @@ THEOREMS = (
     ),
     Theorem(
         key="flip-sets-corrected",
-        source="002 Remark 3",
+        source="Liu, Pan and Tao (2022), Remark 3",
         statement="The neurons that have flipped are among those within reach of a flip.",
         covers=("E-002-10", "actual flips"),
         form="corrected",
         erratum="E-002-10",
         scope="run",
+        always=True,
         left=lambda e: e.run.change,
         right=_reach,
     ),
     Theorem(
         key="flip-share",
-        source="002 Remark 3",
+        source="Liu, Pan and Tao (2022), Remark 3",
         statement="The share of changed activations is at most 4 R, R the largest distance so far.",
         covers=("002 Remark 3",),
         scope="run",
@@ -280,7 +360,7 @@ THEOREMS = (
     ),
     Theorem(
         key="width-scaling",
-        source="002 Remark 3",
+        source="Liu, Pan and Tao (2022), Remark 3",
         statement="Largest distance and share of changed activations are of order 1/sqrt(m).",
         covers=("002 Remark 3",),
         open="the constant of the order is left open; runs at several widths show the slope",

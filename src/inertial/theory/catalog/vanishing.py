@@ -80,21 +80,21 @@ def _proof_integral(_: Evidence) -> Series:
 THEOREMS = (
     Theorem(
         key="vanishing-loss-constant",
-        source="001 Theorem 3, eq. (4.4)",
+        source="Bu, Xu and Chen (2021), Theorem 3, eq. (4.4)",
         statement="The d/t flow has L(t) <= A(alpha, d) t^(-2d/3) Lhat(0).",
         covers=("001 Thm3/L8",),
         open="the constant A(alpha, d) is left open",
     ),
     Theorem(
         key="vanishing-loss-slides",
-        source="004 Nesterov theorem",
+        source="Bu (2021), Nesterov theorem",
         statement="The d/t flow has L(t) <= A(alpha, d, lambda_0) t^(-alpha) L(0).",
         covers=("004 NAG",),
         open="the constants of the bound and of the width are left open",
     ),
     Theorem(
         key="vanishing-loss",
-        source="001 Lemma 8 (constant derived)",
+        source="Bu, Xu and Chen (2021), Lemma 8 (constant derived)",
         statement=(
             "The d/t flow, d = 9, has L(t) <= K (lambda_0 t^2/2)^(-3) L(0), K from Bessel's J."
         ),
@@ -108,7 +108,7 @@ THEOREMS = (
     ),
     Theorem(
         key="vanishing-prefactor-printed",
-        source="001 Lemma 8",
+        source="Bu, Xu and Chen (2021), Lemma 8",
         statement="The d/t flow's bound against Lhat(0) grows like lambda_0^(-alpha/2), alpha = 6.",
         covers=("E-001-6",),
         form="printed",
@@ -122,7 +122,7 @@ THEOREMS = (
     ),
     Theorem(
         key="vanishing-prefactor-corrected",
-        source="001 Lemma 8",
+        source="Bu, Xu and Chen (2021), Lemma 8",
         statement=(
             "The d/t flow's bound against Lhat(0) grows like lambda_0^(-1-alpha/2), alpha = 6."
         ),
@@ -137,7 +137,7 @@ THEOREMS = (
     ),
     Theorem(
         key="vanishing-distance-printed",
-        source="001 Lemma 8, proof",
+        source="Bu, Xu and Chen (2021), Lemma 8, proof",
         statement=(
             "Along the d/t flow the distance from the start falls like t^(-alpha), alpha = 6."
         ),
@@ -153,7 +153,7 @@ THEOREMS = (
     ),
     Theorem(
         key="vanishing-distance-corrected",
-        source="001 Lemma 8, proof",
+        source="Bu, Xu and Chen (2021), Lemma 8, proof",
         statement=(
             "Along the d/t flow the distance from the final weights falls like t^(-alpha/2), "
             "alpha = 6."
@@ -169,7 +169,7 @@ THEOREMS = (
     ),
     Theorem(
         key="vanishing-proof-integral",
-        source="001 Lemma 8, proof",
+        source="Bu, Xu and Chen (2021), Lemma 8, proof",
         statement="The proof's integral of t^(1-alpha/2) from epsilon, alpha = 6, stays bounded.",
         covers=("001 Thm3/L8",),
         left=_proof_integral,
