@@ -57,7 +57,11 @@ def test_json_is_a_list_with_the_promised_keys(capsys, folder):
 
 def test_the_spectral_norm_claim_is_violated_and_the_radius_holds(bare):
     printed, corrected = (
-        next(e for e in bare.entries if e.source == "003 Lemma 3" and e.form == form)
+        next(
+            e
+            for e in bare.entries
+            if e.source == "Wang and Abernethy (2020), Lemma 3" and e.form == form
+        )
         for form in ("printed", "corrected")
     )
     assert printed.verdict == "violated"

@@ -29,7 +29,7 @@ def judged(theorem, verdict, **changes):
     """An entry of an audit."""
     entry = AuditEntry(
         theorem=theorem,
-        source="002 Theorem 1",
+        source="Liu, Pan and Tao (2022), Theorem 1",
         statement=f"the loss falls, says {NAUGHTY}",
         form="only",
         erratum=None,

@@ -20,7 +20,7 @@ from scipy.stats import binomtest
 from inertial.theory.catalog import CATALOG
 from inertial.theory.evidence import Evidence, Missing
 from inertial.theory.gather import StoredRun, along, at_seed, gather, seeds
-from inertial.theory.theorem import Entry, Form, Margin, Theorem, Verdict, evaluate
+from inertial.theory.theorem import Entry, Form, Kind, Margin, Theorem, Verdict, evaluate
 
 _WEIGHT: tuple[Verdict, ...] = (
     "violated",
@@ -33,6 +33,7 @@ _WEIGHT: tuple[Verdict, ...] = (
 """Verdicts from the one that outweighs the others down."""
 
 _HELD = ("holds", "vacuous")
+_DECIDED = ("violated", "unresolved", *_HELD)
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,11 @@ class AuditEntry:
     """A theorem's verdict over all runs, seeds and methods.
 
     `finding` is the comparison of the sides whatever the assumptions say; `where` names the
-    judgement that decided.  `margin` is the worst ``1 - left/right``, `assumptions` hold the worst
-    margins, `counts` the number of judgements by verdict, and `by_run` the verdict on each run by
-    itself where there are several.
+    judgement that decided.  `margin` is the worst ``1 - left/right`` and `assumptions` hold the
+    worst margins of the judgements that counted: those that the claim was decided on, or all if it
+    never was.  `counts` is the number of judgements by verdict, and `by_run` the verdict on each
+    run by itself where there are several.  `kind` tells whether the verdict says something about
+    the run.
     """
 
     theorem: str
@@ -64,6 +67,7 @@ class AuditEntry:
     statement: str
     form: Form
     erratum: str | None
+    kind: Kind
     verdict: Verdict
     reason: str
     finding: Verdict
@@ -71,6 +75,7 @@ class AuditEntry:
     ratio: float | None
     first_violation: float | int | None
     axis: str
+    looked_at: str
     where: str
     assumptions: tuple[Margin, ...]
     counts: dict[str, int]
@@ -202,6 +207,7 @@ def _combine(theorem: Theorem, judgements: Sequence[_Judgement]) -> AuditEntry:
         return _absent(theorem)
     decisive = min(judgements, key=_rank)
     entries = [judgement.entry for judgement in judgements]
+    counted = [entry for entry in entries if entry.verdict in _DECIDED] or entries
     verdict, reason = decisive.entry.verdict, decisive.entry.reason
     frequency = None
     if theorem.chance is not None:
@@ -213,15 +219,17 @@ def _combine(theorem: Theorem, judgements: Sequence[_Judgement]) -> AuditEntry:
         statement=theorem.statement,
         form=theorem.form,
         erratum=theorem.erratum,
+        kind=theorem.kind,
         verdict=verdict,
         reason=reason,
-        finding=min((entry.finding for entry in entries), key=_WEIGHT.index),
-        margin=min((e.margin for e in entries if e.margin is not None), default=None),
-        ratio=max((e.ratio for e in entries if e.ratio is not None), default=None),
+        finding=min((entry.finding for entry in counted), key=_WEIGHT.index),
+        margin=min((e.margin for e in counted if e.margin is not None), default=None),
+        ratio=max((e.ratio for e in counted if e.ratio is not None), default=None),
         first_violation=decisive.entry.first_violation,
         axis=theorem.axis,
+        looked_at=decisive.entry.looked_at,
         where=decisive.label,
-        assumptions=_worst_margins(entries),
+        assumptions=_worst_margins(counted),
         counts=dict(Counter(entry.verdict for entry in entries)),
         frequency=frequency,
         by_run=_by_run(theorem, judgements),
@@ -246,6 +254,7 @@ def _absent(theorem: Theorem) -> AuditEntry:
         statement=theorem.statement,
         form=theorem.form,
         erratum=theorem.erratum,
+        kind=theorem.kind,
         verdict="not applicable",
         reason=f"no run of {theorem.methods.name if theorem.methods else 'any method'}",
         finding="unverifiable",
@@ -253,6 +262,7 @@ def _absent(theorem: Theorem) -> AuditEntry:
         ratio=None,
         first_violation=None,
         axis=theorem.axis,
+        looked_at="",
         where="",
         assumptions=(),
         counts={},

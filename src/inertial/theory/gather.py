@@ -2,7 +2,8 @@
 
 Whatever cannot be trusted is left out with the reason, so that a theorem that needs it is
 unverifiable: data that no longer are those of the run, a start whose loss differs from the recorded
-one, records that contradict each other.  A file without the arrays of a comparison is refused.
+one, records that contradict each other or a second run.  A file without the arrays of a comparison
+is refused.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ from inertial._checks import InvalidInput
 from inertial.data import Data, reload
 from inertial.linear.kernel import infinite_gram
 from inertial.method.recursion import Recursion
+from inertial.simulate.trajectory import Trajectory
 from inertial.theory.evidence import Decomposed, Evidence, Kernel, Probes, Records
 from inertial.theory.start import Start
 
@@ -33,6 +35,9 @@ _SAME_LOSS = {"float32": 1e-3, "float64": 1e-9}
 _SAME_NORM = 1e-6
 """Relative difference up to which a loss counts as half the squared residual."""
 
+_SAME_RUN = 1e-3
+"""Difference to a second run, as a share of the scale, up to which records are still judged."""
+
 _SAME_MOMENTS = 1e-10
 """Relative difference up to which eigenvalues count as those of a kernel, by trace and squares."""
 
@@ -41,7 +46,8 @@ _SAME_MOMENTS = 1e-10
 class StoredRun:
     """A run as it was read back, with what was measured again for it, by (method, seed).
 
-    `data` replaces loading by the manifest's record.
+    `data` replaces loading by the manifest's record; `reruns` are second runs from the same start,
+    which the records must agree with.
     """
 
     name: str
@@ -50,6 +56,7 @@ class StoredRun:
     data: Data | None = None
     probes: Mapping[tuple[str, int], Probes] = field(default_factory=dict)
     decompositions: Mapping[tuple[str, int], Decomposed] = field(default_factory=dict)
+    reruns: Mapping[tuple[str, int], Trajectory] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -125,13 +132,15 @@ def along(
             continue
         method = recursion_of(run.manifest["methods"][index])
         records, problem = _records(part, method, run.manifest["settings"])
+        if records is not None and (name, seed) in run.reruns:
+            records, problem = _checked(records, run.reruns[name, seed])
         whole = replace(
             evidence,
             along_run=records,
             probed=run.probes.get((name, seed)),
             decomposed=run.decompositions.get((name, seed)),
         )
-        if problem is not None:
+        if records is None and problem is not None:
             whole = replace(whole, lacking={**evidence.lacking, "run": problem})
         yield name, whole, problem
 
@@ -161,11 +170,41 @@ def _check_parts(run: StoredRun) -> None:
         raise InvalidInput(f"{run.name} lists other methods than it stores; make the run again.")
 
 
+def load_again(run: StoredRun, data_dir: str | Path | None = None) -> Data:
+    """Load a run's data again: the recorded file, or one of its name near the run or in `data_dir`.
+
+    Raises
+    ------
+    InvalidInput
+        If they are nowhere to be found, or are not those of the record.
+
+    """
+    if run.data is not None:
+        return run.data
+    record = run.manifest["data"]
+    try:
+        return reload(record, data_dir)
+    except InvalidInput as error:
+        for place in _places(Path(str(record.get("source", ""))), Path(run.name), data_dir):
+            if place.is_file():
+                return reload({**record, "source": str(place)}, data_dir)
+        raise error from None
+
+
+def _places(source: Path, run: Path, data_dir: str | Path | None) -> list[Path]:
+    """Return where a file may be that was recorded by a path relative to another folder."""
+    if not source.suffix:
+        return []
+    given = [] if data_dir is None else [Path(data_dir)]
+    named = [folder / source for folder in (*given, run, *run.resolve().parents)]
+    return [*named, *(folder / source.name for folder in (*given, run, run.parent))]
+
+
 def _data(run: StoredRun, data_dir: str | Path | None) -> tuple[Data | None, str]:
     """Return the run's data, or None and why not."""
     record = run.manifest["data"]
     try:
-        data = run.data or reload(record, data_dir)
+        data = load_again(run, data_dir)
     except (InvalidInput, KeyError, TypeError) as error:
         return None, f"the data {record.get('name')} cannot be loaded ({error})"
     if data.provenance.sha256 != record.get("sha256"):
@@ -227,6 +266,33 @@ def _records(
         ),
         None,
     )
+
+
+def _checked(records: Records, again: Trajectory) -> tuple[Records | None, str | None]:
+    """Return records as far as a second run supports them, and where the two part.
+
+    A difference beyond rounding is told; one beyond a thousandth makes the records untrusted.
+    """
+    count = min(len(records.loss), len(again.loss))
+    for what, stored, second, scale in (
+        ("norm of the residual", records.norm, np.sqrt(2 * again.loss), records.scale),
+        ("largest distance", records.max_distance, again.max_distance, None),
+        ("share of changed activations", records.pattern_change, again.pattern_change, None),
+    ):
+        if stored is None or second is None:
+            continue
+        size = scale or float(np.abs(second).max()) or 1.0
+        gap = np.abs(stored[:count] - second[:count])
+        if not (gap > records.rounding / records.scale * size).any():
+            continue
+        step = int(np.argmax(gap > records.rounding / records.scale * size))
+        worst = int(np.argmax(gap))
+        problem = (
+            f"the records part from a second run at step {step}; at step {worst} the {what} is "
+            f"recorded as {stored[worst]:.6g}, and the second run has {second[worst]:.6g}"
+        )
+        return (records if gap[worst] <= _SAME_RUN * size else None), problem
+    return records, None
 
 
 def _series(part: xr.Dataset, name: str, length: int) -> np.ndarray | None:

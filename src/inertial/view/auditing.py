@@ -1,24 +1,28 @@
 """From folders of runs and studies to an audit: read, measure again where asked, judge.
 
 What a run does not store can be measured again, because its manifest fixes it bit for bit: kernels
-at a few steps, and the exact split of the residual over its first steps, in float64.
+at a few steps, and the exact split of the residual over its first steps, in float64.  Where the
+records part from this second run, the audit says so.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from inertial._checks import InvalidInput
-from inertial.data import reload
 from inertial.problem.model import TwoLayerReLU
 from inertial.simulate.decomposition import Decomposition, decompose_residual
 from inertial.simulate.probe import KernelProbe, probe
 from inertial.theory.audit import Audit, audit
-from inertial.theory.gather import StoredRun, recursion_of
+from inertial.theory.gather import StoredRun, load_again, recursion_of
 from inertial.view.stored import read, runs_of
+
+if TYPE_CHECKING:
+    from inertial.simulate.trajectory import Trajectory
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many of them are done, and how many there are."""
@@ -45,7 +49,8 @@ def audit_folders(
         Folders of `compare`, or of studies: each data set, rule and width of one counts as a run.
     measure
         Whether to run each method and seed again for what the folders do not hold: kernels at nine
-        steps and the split of the first eight residuals.  Takes about as long as the runs did.
+        steps and the split of the first eight residuals.  The records are held against the second
+        run.  Takes about as long as the runs did.
     data_dir
         Folder to look in for the data first.
     progress
@@ -79,10 +84,11 @@ def measured(
 
     """
     settings = run.manifest["settings"]
-    data = run.data or reload(run.manifest["data"], data_dir)
+    data = load_again(run, data_dir)
     network = TwoLayerReLU(settings["width"], data.x.shape[1])
     probes: dict[tuple[str, int], KernelProbe] = {}
     splits: dict[tuple[str, int], Decomposition] = {}
+    reruns: dict[tuple[str, int], Trajectory] = {}
     names = [str(name) for name in run.arrays["optimizer"].values]
     methods = dict(zip(names, map(recursion_of, run.manifest["methods"]), strict=True))
     pairs = [
@@ -94,7 +100,7 @@ def measured(
         if progress is not None:
             progress(f"measuring {run.name}, seed {seed}, {name}", place, len(pairs))
         at = np.unique(np.linspace(0, settings["steps"], _SAMPLES).astype(int))
-        _, probes[name, seed] = probe(
+        reruns[name, seed], probes[name, seed] = probe(
             network,
             data.x,
             data.y,
@@ -112,4 +118,4 @@ def measured(
             seed=seed,
             steps=min(_SPLIT_STEPS, settings["steps"]),
         )
-    return replace(run, probes=probes, decompositions=splits)
+    return replace(run, probes=probes, decompositions=splits, reruns=reruns)
