@@ -5,7 +5,7 @@ BIN := .venv/bin
 .PHONY: demo reproduce test lint types docs bench lock clean
 
 demo: .venv/ready
-	$(BIN)/inertial compare digits --rule forecast --seeds 3 --steps 100
+	$(BIN)/inertial compare digits --seeds 3 --steps 100
 
 reproduce: .venv/ready
 	$(BIN)/inertial reproduce all --scale quick --out reproduced

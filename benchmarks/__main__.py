@@ -242,7 +242,7 @@ def audit_rows() -> Iterator[Row]:
     """The audit of a run against the run itself, both through the public interface."""
     name = "sphere" if locate("fashion-mnist") is None else "fashion-mnist"
     data = load(name, n=1000, dim=100)
-    settings = Settings(width=4000, seeds=(0,), steps=200, record_residuals=True)
+    settings = Settings(width=4000, seeds=(0,), steps=200, record_residuals=True, rule="paper")
     with tempfile.TemporaryDirectory() as folder:
         run = Path(folder) / "run"
         training = seconds(lambda: compare(data, settings, out=run).wall_seconds)

@@ -20,7 +20,7 @@ SETS = {
     "fashion-mnist": {"n": 1000},
     "diabetes": {},
 }
-SETTINGS = Settings(width=4000, seeds=(0, 1), steps=200, record_residuals=True)
+SETTINGS = Settings(width=4000, seeds=(0, 1), steps=200, record_residuals=True, rule="paper")
 
 HEAD = """# Theorems, judged
 

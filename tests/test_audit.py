@@ -32,7 +32,7 @@ def data():
 @pytest.fixture(scope="module")
 def stored(data, tmp_path_factory):
     out = tmp_path_factory.mktemp("audit") / "run"
-    settings = Settings(width=WIDTH, seeds=(0, 1), steps=STEPS, record_residuals=True)
+    settings = Settings(width=WIDTH, seeds=(0, 1), steps=STEPS, record_residuals=True, rule="paper")
     compare(data, settings, out=out)
     return StoredRun("run", *read_run(out))
 

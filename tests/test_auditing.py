@@ -13,7 +13,7 @@ from inertial.view.verdicts import VERDICTS, audit_table, finding, headline
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    settings = Settings(width=200, seeds=(0,), steps=12, record_residuals=True)
+    settings = Settings(width=200, seeds=(0,), steps=12, record_residuals=True, rule="paper")
     return compare(load("digits", n=30), settings, out=tmp_path_factory.mktemp("r") / "run").run
 
 

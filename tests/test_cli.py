@@ -242,7 +242,7 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing(tmp_path):
         (comparing(width=1.5), "--width is '1.5'"),
         (comparing(width=10**12), "GiB of memory"),
         (comparing(seeds="4294967296,"), "seed is 4294967296"),
-        (comparing(eta=0.1, rule="forecast"), "are both given"),
+        (comparing(eta=0.1, rule="quadratic"), "are both given"),
         (comparing(eta=0.1), "without beta, which heavy_ball and nesterov need"),
         (["explore", "digits", "--runs", "0"], "runs is 0"),
         ([*comparing(eta=0.1, beta=0.5), "--methods", "gradient_descent"], "has none"),

@@ -28,7 +28,7 @@ from inertial import (
 )
 from inertial.view.figures import save_convergence
 
-SMALL = Settings(width=300, seeds=(0, 3), steps=40)
+SMALL = Settings(width=300, seeds=(0, 3), steps=40, rule="paper")
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +193,7 @@ def test_advice_is_the_forecast_of_the_expected_loss(data):
         steps = np.array([0, entry.steps_to - 1, entry.steps_to])
         loss = forecast_loss(entry.method, measure, steps)
         assert loss[1] > 0.02 * loss[0] >= loss[2]
-        assert entry.method.constant[0] < entry.stability_limit
+        assert entry.method.constant[0] < entry.eta_limit
         assert entry.spectral_radius < 1
     counts = [entry.steps_to for entry in advice.methods]
     assert advice.best.steps_to == min(counts)
@@ -274,7 +274,9 @@ def test_every_number_of_a_summary_is_recomputed_from_the_arrays(data, tmp_path)
 
 
 def test_the_finite_kernel_is_each_seeds_own(data, tmp_path):
-    settings = Settings(methods=("nesterov",), width=60, seeds=(0, 1), steps=20, kernel="finite")
+    settings = Settings(
+        methods=("nesterov",), width=60, seeds=(0, 1), steps=20, kernel="finite", rule="paper"
+    )
     run = compare(data, settings, out=tmp_path / "run").arrays.sel({"optimizer": "nesterov"})
     for row, seed in enumerate((0, 1)):
         network = TwoLayerReLU(60, data.x.shape[1])
@@ -292,7 +294,7 @@ def test_advice_recomputed_on_the_whole_spectrum(data):
         method, largest = entry.method, advice.eigenvalues[-1]
         assert entry.spectral_radius == spectral_radius(method, advice.eigenvalues)
         expected = 2 * (1 + method.constant[1]) / (1 + 2 * method.constant[2]) / largest
-        assert entry.stability_limit == pytest.approx(expected)
+        assert entry.eta_limit == pytest.approx(expected)
 
 
 def test_the_best_advice_reaches_the_target(data):

@@ -22,6 +22,7 @@ STUDY = Study(
     "small",
     (DataSet("sphere", rows=24, dim=4),),
     methods=("nesterov",),
+    rules=("paper",),
     widths=(20, 30, 40),
     seeds=(0, 1),
     steps=99,

@@ -67,7 +67,7 @@ def result(tmp_path_factory):
     named = dataclasses.replace(data.provenance, name=NAUGHTY, label=LABEL)
     return compare(
         dataclasses.replace(data, provenance=named),
-        Settings(width=100, seeds=(3, 5), steps=30, flows=FLOWS),
+        Settings(width=100, seeds=(3, 5), steps=30, flows=FLOWS, rule="paper"),
         out=tmp_path_factory.mktemp("run") / "run",
         command=f"inertial compare {NAUGHTY}",
     )

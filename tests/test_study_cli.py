@@ -19,6 +19,7 @@ SMALL = """\
 name = "small"
 data = [{ name = "sphere", rows = 24, dim = 4 }]
 methods = ["nesterov"]
+rules = ["paper"]
 widths = [20, 30]
 seeds = [0]
 steps = 12
@@ -94,8 +95,8 @@ def test_the_template_is_printed(capsys):
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("widths", "width", ["small.toml, line 4", "'width'", "did you mean 'widths'"]),
-        ("steps = 12", 'steps = "12"', ["small.toml, line 6", "steps is '12'", "a whole number"]),
+        ("widths", "width", ["small.toml, line 5", "'width'", "did you mean 'widths'"]),
+        ("steps = 12", 'steps = "12"', ["small.toml, line 7", "steps is '12'", "a whole number"]),
         ("rows = 24", "row = 24", ["small.toml, line 2", "did you mean 'rows'"]),
         ('"sphere"', '"spheer"', ["spheer"]),
     ],

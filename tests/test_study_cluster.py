@@ -27,6 +27,7 @@ STUDY = Study(
     "small",
     (DataSet("sphere", rows=24, dim=4),),
     methods=("nesterov",),
+    rules=("paper",),
     widths=(30,),
     seeds=(0, 1, 2, 3),
     steps=50,

@@ -32,6 +32,7 @@ STUDY = parse_study(
     """
     name = "small"
     data = [{ name = "digits", rows = 40 }, { name = "diabetes", rows = 30, standardize = true }]
+    rules = ["paper"]
     widths = [50, 100]
     seeds = [3, 5]
     steps = 20
@@ -134,7 +135,7 @@ def test_a_study_is_audited_as_the_same_run_of_compare_is(folder, tmp_path):
     """A panel joined from a study's runs gives the verdicts of `compare` on the same settings."""
     judged = audit_folders([folder.path])
     data = load("digits", most=40)
-    settings = Settings(width=100, seeds=STUDY.seeds, steps=STUDY.steps)
+    settings = Settings(width=100, seeds=STUDY.seeds, steps=STUDY.steps, rule="paper")
     alone = audit_folders([compare(data, settings, out=tmp_path / "run").run])
     name = "digits, paper, m = 100"
     assert name in judged.runs

@@ -27,6 +27,7 @@ FILE = """
 name = "far"
 data = [{ name = "sphere", rows = 24, dim = 4 }]
 methods = ["nesterov"]
+rules = ["paper"]
 widths = [30]
 seeds = [0, 1, 2]
 steps = 40

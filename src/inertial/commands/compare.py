@@ -31,7 +31,7 @@ def compare(
     width: Whole = 2000,
     seeds: str = "5",
     steps: Whole = 200,
-    rule: str = "paper",
+    rule: str = "forecast",
     eta: float | None = None,
     beta: float | None = None,
     target: float = 0.01,
@@ -58,7 +58,7 @@ def compare(
     steps
         Number of updates.
     rule
-        Where step size and momentum come from: paper, quadratic, wang2020 or forecast.
+        Where step size and momentum come from: forecast, paper, quadratic or wang2020.
     eta
         Step size by hand, instead of a rule.
     beta

@@ -81,7 +81,7 @@ def _show(advice: "Advice") -> None:
         ("eta", lambda m: f"{m.method.constant[0]:.5g}"),
         ("beta", lambda m: f"{m.method.constant[1]:.5g}"),
         ("spectral radius", lambda m: f"{m.spectral_radius:.6f}"),
-        ("stability limit of eta", lambda m: f"{m.stability_limit:.5g}"),
+        ("stability limit of eta", lambda m: f"{m.eta_limit:.5g}"),
         (f"steps to {100 * advice.target:g} %", lambda m: count(m.steps_to)),
     ):
         rows.add_row(title, *(cell(entry) for entry in advice.methods))
@@ -122,7 +122,7 @@ def _document(advice: "Advice") -> dict[str, Any]:
                 "rule": entry.rule,
                 **dict(zip(("eta", "beta", "gamma"), entry.method.constant, strict=True)),
                 "spectral_radius": entry.spectral_radius,
-                "stability_limit": entry.stability_limit,
+                "stability_limit": entry.eta_limit,
                 "steps_to": entry.steps_to,
             }
             for entry in advice.methods

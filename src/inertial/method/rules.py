@@ -25,6 +25,9 @@ from inertial.method.recursion import (
     nesterov,
 )
 
+DEFAULT_RULE = "forecast"
+"""Key of the rule wherever none is given."""
+
 MARGIN = 0.9
 """Share of the stability limit that `forecast` uses: a finite network's kernel differs."""
 

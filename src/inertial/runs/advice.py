@@ -11,14 +11,14 @@ from inertial.linear.spectrum import Extremes
 from inertial.method.curve import steps_to
 from inertial.method.modes import spectral_radius, stability_limit
 from inertial.method.recursion import Recursion
-from inertial.method.rules import RULES, choose
+from inertial.method.rules import DEFAULT_RULE, RULES, choose
 
 
 @dataclass(frozen=True)
 class MethodAdvice:
     """A tuned method with its forecast.
 
-    `stability_limit` is the step size below which every mode decays at this momentum; `steps_to` is
+    `eta_limit` is the step size below which every mode decays at this momentum; `steps_to` is
     the forecast number of steps to the target, None if beyond the search limit.
     """
 
@@ -26,7 +26,7 @@ class MethodAdvice:
     method: Recursion
     rule: str
     spectral_radius: float
-    stability_limit: float
+    eta_limit: float
     steps_to: int | None
 
 
@@ -61,7 +61,7 @@ class Advice:
         return entries[one_of("method", name, entries)]
 
 
-def tune(data: Data, rule: str = "forecast", *, target: float = 0.01) -> Advice:
+def tune(data: Data, rule: str = DEFAULT_RULE, *, target: float = 0.01) -> Advice:
     """Tune every method that `rule` defines and forecast its steps to `target`.
 
     Parameters

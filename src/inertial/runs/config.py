@@ -12,7 +12,7 @@ from typing import Any
 
 from inertial._checks import SEEDS, InvalidInput, fraction, one_of, whole
 from inertial.method.recursion import METHODS
-from inertial.method.rules import defined
+from inertial.method.rules import DEFAULT_RULE, defined
 from inertial.simulate.train import Precision
 
 TEMPLATE = """\
@@ -39,7 +39,7 @@ data = [
 methods = ["gradient_descent", "heavy_ball", "nesterov"]
 
 # Where step size and momentum come from: paper, quadratic, wang2020, forecast.
-rules = ["paper"]
+rules = ["forecast"]
 
 # Neurons of the hidden layer.
 widths = [250, 500]
@@ -116,7 +116,7 @@ class Study:
     name: str
     data: tuple[DataSet, ...]
     methods: tuple[str, ...] = METHODS
-    rules: tuple[str, ...] = ("paper",)
+    rules: tuple[str, ...] = (DEFAULT_RULE,)
     widths: tuple[int, ...] = (2000,)
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     steps: int = 200

@@ -15,7 +15,7 @@ from inertial.method.flow import (
     newton_flow,
 )
 from inertial.method.recursion import METHODS
-from inertial.method.rules import defined
+from inertial.method.rules import DEFAULT_RULE, defined
 from inertial.simulate.train import Precision
 
 Kernel = Literal["infinite", "finite"]
@@ -80,7 +80,7 @@ class Settings:
     width: int = 2000
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     steps: int = 200
-    rule: str = "paper"
+    rule: str = DEFAULT_RULE
     eta: float | None = None
     beta: float | None = None
     target: float = 0.01
@@ -111,7 +111,7 @@ class Settings:
                 )
         if self.beta is not None and self.eta is None:
             raise InvalidInput("beta is given without eta; give both, or neither and a rule.")
-        if self.eta is not None and self.rule != "paper":
+        if self.eta is not None and self.rule != DEFAULT_RULE:
             raise InvalidInput(f"eta and the rule {self.rule!r} are both given; give one of them.")
         with_momentum = [method for method in self.methods if method != "gradient_descent"]
         if self.eta is not None and self.beta is None and with_momentum:
