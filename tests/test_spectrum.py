@@ -157,3 +157,14 @@ def test_nan_is_refused(rng):
     for solve in (extremes, decompose):
         with pytest.raises(InvalidInput, match="NaN"):
             solve(gram)
+
+
+def test_a_matrix_that_is_not_symmetric_is_refused_and_its_remedy_works(rng):
+    half = rng.standard_normal((300, 300))
+    gram = half @ half.T
+    tilted = gram.copy()
+    tilted[299, 3] *= 1 + 1e-6
+    with pytest.raises(InvalidInput, match=r"not symmetric; give .* \(H \+ H\.T\) / 2"):
+        decompose(tilted)
+    mended = decompose((tilted + tilted.T) / 2)
+    np.testing.assert_allclose(mended.eigenvalues, decompose(gram).eigenvalues, atol=1e-3)

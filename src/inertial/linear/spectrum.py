@@ -31,6 +31,9 @@ _CLUSTER = 3
 _STEPS = 40
 """Lanczos vectors between restarts: about as long as one factorisation."""
 
+_BLOCK = 256
+"""Rows that are compared with columns at a time."""
+
 _RESTARTS = 20
 """Restarts after which all eigenvalues are cheaper than going on."""
 
@@ -108,9 +111,15 @@ def decompose(gram: Gram, *, overwrite: bool = False) -> Spectrum:
     """All eigenvalues and eigenvectors of a symmetric matrix (LAPACK, divide and conquer).
 
     `overwrite` lets the decomposition use the memory of `gram`, which holds no matrix afterwards.
+
+    Raises
+    ------
+    InvalidInput
+        If the matrix holds NaN or infinity, or differs from its transpose by more than rounding.
+
     """
     eigenvalues, basis = scipy.linalg.eigh(
-        _finite(gram), driver="evd", overwrite_a=overwrite, check_finite=False
+        _symmetric(_finite(gram)), driver="evd", overwrite_a=overwrite, check_finite=False
     )
     return Spectrum(eigenvalues, basis)
 
@@ -259,4 +268,18 @@ def _finite(gram: Gram) -> Gram:
         raise InvalidInput(
             "the kernel matrix holds NaN or infinity; check the inputs it was built from."
         )
+    return gram
+
+
+def _symmetric(gram: Gram) -> Gram:
+    """Return a matrix that is its transpose to n roundings of its largest entry."""
+    largest = max(float(gram.max()), -float(gram.min()))
+    allowed = len(gram) * float(np.finfo(np.float64).eps) * largest
+    for first in range(0, len(gram), _BLOCK):
+        rows = slice(first, first + _BLOCK)
+        if np.abs(gram[rows] - gram[:, rows].T).max() > allowed:
+            raise InvalidInput(
+                "the kernel matrix is not symmetric; give one that equals its transpose, such as "
+                "(H + H.T) / 2."
+            )
     return gram
