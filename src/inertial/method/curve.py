@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 
 from inertial._types import Eigenvalues
 from inertial.linear.measure import Measure
-from inertial.method.modes import amplification, companion
+from inertial.method.modes import amplification, companion, only_falls, recursion
 from inertial.method.recursion import Recursion
 
 _BLOCK = 2**21
@@ -33,12 +33,6 @@ _HOPELESS = 1e12
 
 STEPS_LIMIT = 1_000_000
 """Where the search for a step count gives up."""
-
-_SEARCH_ENTRIES = 4 * 10**9
-"""Steps x modes after which a search gives up, some seconds."""
-
-_RECURSION_ENTRIES = 3 * 10**8
-"""The same for varying momentum, whose recursion holds all of them."""
 
 
 def forecast_loss(
@@ -81,42 +75,47 @@ def steps_to(
 ) -> int | None:
     """First step whose forecast loss is at most `fraction` of the loss at the start.
 
-    Gradient descent's forecast only falls, so its step is bisected; momentum makes the loss ring,
-    so every step is looked at, as far as some seconds go.  None if the step lies beyond `limit` or
-    that.
+    Gradient descent's forecast only falls, so its step is bisected.  Momentum makes the loss ring:
+    its modes without oscillation only fall, and every step is looked at from where they alone
+    are low enough.  None if the step lies beyond `limit` or the schedule's end.
     """
     target = fraction * 0.5 * measure.total
     eigenvalues, weights = _filled(measure)
     if fraction >= 1 or not len(eigenvalues):  # sums may round apart
         return 0
     if method.steps is not None:
-        return _by_doubling(method, eigenvalues, weights, target, min(limit, method.steps))
+        return _by_recursion(method, eigenvalues, weights, target, min(limit, method.steps))
     eta, beta, _ = method.constant
     if beta == 0 and eta * eigenvalues.max() <= 2:
         return _bisect(method, eigenvalues, weights, target, limit)
-    return _by_blocks(method, eigenvalues, weights, target, limit)
+    falling = only_falls(method, eigenvalues)
+    first: int | None = 0
+    if falling.any():
+        # A little above the target, for both sums round.
+        slow = eigenvalues[falling], weights[falling], target * (1 + _SLACK)
+        first = _bisect(method, *slow, limit)
+    if first is None:
+        return None
+    return _by_blocks(method, eigenvalues, weights, target, limit, first)
 
 
-def _by_doubling(
+def _by_recursion(
     method: Recursion,
     eigenvalues: Eigenvalues,
     weights: Float[np.ndarray, "n"],
     target: float,
     limit: int,
 ) -> int | None:
-    """Look at twice as many steps each time, because the recursion runs from the start anyway."""
-    limit = min(limit, _RECURSION_ENTRIES // len(eigenvalues))
-    first, count = 0, _FIRST
-    while first <= limit:
-        steps = np.arange(first, min(first + count, limit + 1))
-        loss = _loss(method, eigenvalues, weights, steps)
-        reached = np.flatnonzero(loss <= target)
-        if reached.size:
-            return first + int(reached[0])
-        if loss[-1] > _HOPELESS * loss.min():
-            return None
-        first += count
-        count = first
+    """Run a schedule's recursion until the loss is low enough, or has grown hopelessly."""
+    lowest = np.inf
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        for step, residual in enumerate(recursion(method, eigenvalues, limit)):
+            loss = 0.5 * residual**2 @ weights
+            if loss <= target:
+                return step
+            lowest = min(lowest, loss)
+            if not loss <= _HOPELESS * lowest:
+                return None
     return None
 
 
@@ -126,8 +125,9 @@ def _by_blocks(
     weights: Float[np.ndarray, "n"],
     target: float,
     limit: int,
+    first: int,
 ) -> int | None:
-    r"""Look at the first block step by step, at many later ones by one matrix product.
+    r"""Look from step `first` on: at one block singly, at later ones by a matrix product.
 
     With :math:`y_s = x_s - x_{s-1}`, the recursion from any step s on is the same linear map,
     :math:`x_{s+j} = P_j x_s + V_j y_s`, so the losses of a block of steps are
@@ -135,14 +135,12 @@ def _by_blocks(
     Every block starts from the closed form, so that errors do not add up, and what seems to be low
     enough is evaluated in closed form before it counts.
     """
-    n = len(eigenvalues)
-    limit = min(limit, _SEARCH_ENTRIES // n)
-    length = max(_FIRST, _BLOCK // (4 * n))
-    steps = np.arange(min(length, limit + 1))
+    length = max(_FIRST, _BLOCK // (4 * len(eigenvalues)))
+    steps = np.arange(first, min(first + length, limit + 1))
     loss = _loss(method, eigenvalues, weights, steps)
     if (reached := np.flatnonzero(loss <= target)).size:
-        return int(reached[0])
-    lowest, first, count = loss.min(), len(steps), 1
+        return int(steps[reached[0]])
+    lowest, first, count = loss.min(), int(steps[-1]) + 1, 1
     if first > limit or loss[-1] > _HOPELESS * lowest:
         return None
     length = min(length, _SPAN)

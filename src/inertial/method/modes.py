@@ -12,11 +12,16 @@ On the linearised network the residual's coordinate on an eigenvalue l obeys
           \text{(start copy)}.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
-from jaxtyping import Complex, Float, Int
+from jaxtyping import Bool, Complex, Float, Int
 
 from inertial._types import Eigenvalues
 from inertial.method.recursion import Recursion
+
+Coefficient = float | Float[np.ndarray, "n"]
+"""A number for all modes, or one for each."""
 
 _NEAR_ONE = 0.5
 """Ratio of real roots above which their power is taken through log1p, to keep its digits."""
@@ -27,14 +32,20 @@ def companion(
 ) -> tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n"]]:
     """Trace T and determinant D of each mode's 2 x 2 companion matrix ``[[T, -D], [1, 0]]``."""
     eta, beta, gamma = method.constant
-    scaled = eta * eigenvalues
+    return _companion(eta * eigenvalues, beta, gamma)
+
+
+def _companion(
+    scaled: Float[np.ndarray, "n"], beta: Coefficient, gamma: Coefficient
+) -> tuple[Float[np.ndarray, "n"], Float[np.ndarray, "n"]]:
     return 1 + beta - (1 + gamma) * scaled, beta - gamma * scaled
 
 
 def roots(method: Recursion, eigenvalues: Eigenvalues) -> Complex[np.ndarray, "2 n"]:
     """Both roots of ``z^2 - T z + D`` for every eigenvalue, of a method with constants."""
     trace, _ = companion(method, eigenvalues)
-    offset = np.sqrt(_discriminant(method, eigenvalues).astype(complex))
+    eta, beta, gamma = method.constant
+    offset = np.sqrt(_discriminant(eta * eigenvalues, beta, gamma).astype(complex))
     return np.stack([trace + offset, trace - offset]) / 2
 
 
@@ -78,14 +89,39 @@ def amplification(
     """
     if method.steps is not None:
         return _by_recursion(method, eigenvalues, steps)
-    eta, beta, _ = method.constant
+    eta, beta, gamma = method.constant
     if beta == 0:
         return _powers(eta * eigenvalues, steps)
-    trace, determinant = companion(method, eigenvalues)
-    history = determinant if method.start == "copy" else np.full_like(trace, beta)
-    factor = np.empty((len(steps), len(eigenvalues)))
+    return closed_form(eta * eigenvalues, beta, gamma, steps, copy=method.start == "copy")
+
+
+def closed_form(
+    scaled: Float[np.ndarray, "n"],
+    beta: Coefficient,
+    gamma: Coefficient,
+    steps: Int[np.ndarray, "T"],
+    *,
+    copy: bool = False,
+) -> Float[np.ndarray, "T n"]:
+    """Factor ``xi_t / xi_0`` at the given steps, for momentum that may differ from mode to mode.
+
+    Parameters
+    ----------
+    scaled
+        Step size times eigenvalue, shape (n,).
+    beta, gamma
+        Momentum and gradient correction: numbers, or one a mode.
+    steps
+        Steps t >= 0, shape (T,).
+    copy
+        Whether the start is `copy`, as in `Recursion`.
+
+    """
+    trace, determinant = _companion(scaled, beta, gamma)
+    history = determinant if copy else np.broadcast_to(beta, trace.shape)
+    factor = np.empty((len(steps), len(scaled)))
     t = steps[:, None].astype(float)
-    discriminant = _discriminant(method, eigenvalues)
+    discriminant = _discriminant(scaled, beta, gamma)
     complex_roots = discriminant < 0
     for modes, partial_sums in ((complex_roots, _sine_ratios), (~complex_roots, _geometric_sums)):
         if modes.any():
@@ -115,17 +151,19 @@ def _powers(
     return factor
 
 
-def _discriminant(method: Recursion, eigenvalues: Eigenvalues) -> Float[np.ndarray, "n"]:
+def _discriminant(
+    scaled: Float[np.ndarray, "n"], beta: Coefficient, gamma: Coefficient
+) -> Float[np.ndarray, "n"]:
     """``T^2 - 4 D``, which with ``s = (1 - beta) + (1 + gamma) eta l`` is ``s^2 - 4 eta l``.
 
     The second form keeps the digits where ``1 - beta`` and ``eta l`` are small, the first where T
     and D are: there the second would be rounding alone, of either sign, also where D is 0.
     """
-    trace, determinant = companion(method, eigenvalues)
-    eta, beta, gamma = method.constant
-    scaled = eta * eigenvalues
+    trace, determinant = _companion(scaled, beta, gamma)
     distance = (1 - beta) + (1 + gamma) * scaled
-    return np.where(np.abs(trace) < 1, trace**2 - 4 * determinant, distance**2 - 4 * scaled)
+    return np.asarray(
+        np.where(np.abs(trace) < 1, trace**2 - 4 * determinant, distance**2 - 4 * scaled)
+    )
 
 
 def _sine_ratios(
@@ -170,21 +208,43 @@ def _geometric_sums(
     return larger, partial_sum(t + 1), partial_sum(t)
 
 
+def only_falls(method: Recursion, eigenvalues: Eigenvalues) -> Bool[np.ndarray, "n"]:
+    r"""Modes whose factor is positive and falls at every step, of a method with constants.
+
+    Sufficient: both roots are real, :math:`0 \le z_- \le z_+ < 1`, and :math:`q \le z_+`.  Then
+    :math:`\xi_t = (z_+^t (z_+ - q) - z_-^t (z_- - q)) / (z_+ - z_-) \ge 0` and, from
+    :math:`v_{t+1} = D v_t - \eta l \xi_t` with :math:`v_t = \xi_t - \xi_{t-1}`, no step is upward.
+    """
+    eta, beta, gamma = method.constant
+    trace, determinant = companion(method, eigenvalues)
+    discriminant = _discriminant(eta * eigenvalues, beta, gamma)
+    larger = (trace + np.sqrt(np.maximum(discriminant, 0.0))) / 2
+    history = determinant if method.start == "copy" else beta
+    real = (discriminant >= 0) & (determinant >= 0) & (trace >= 0)
+    return np.asarray(real & (larger < 1) & (larger >= history))
+
+
+def recursion(
+    method: Recursion, eigenvalues: Eigenvalues, last: int
+) -> Iterator[Float[np.ndarray, "n"]]:
+    """Yield the factor of every mode at the steps ``0, ..., last``, by the recursion itself."""
+    eta, beta, gamma = method.coefficients(0, last)
+    residual = np.ones(len(eigenvalues))
+    step, gradient = np.zeros_like(residual), np.zeros_like(residual)
+    yield residual
+    for t in range(last):
+        previous, gradient = gradient, eta[t] * eigenvalues * residual
+        step = beta[t] * step - gradient - gamma[t] * (gradient - previous)
+        residual = residual + step
+        yield residual
+
+
 def _by_recursion(
     method: Recursion, eigenvalues: Eigenvalues, steps: Int[np.ndarray, "T"]
 ) -> Float[np.ndarray, "T n"]:
     """Run the recursion mode by mode and keep the rows asked for."""
-    last = int(steps.max())
-    eta, beta, gamma = method.coefficients(0, last)
-    wanted = {int(t): np.flatnonzero(steps == t) for t in steps}
     factor = np.empty((len(steps), len(eigenvalues)))
-    residual = np.ones(len(eigenvalues))
-    step, gradient = np.zeros_like(residual), np.zeros_like(residual)
     with np.errstate(over="ignore", invalid="ignore"):
-        factor[wanted.get(0, [])] = residual
-        for t in range(last):
-            previous, gradient = gradient, eta[t] * eigenvalues * residual
-            step = beta[t] * step - gradient - gamma[t] * (gradient - previous)
-            residual = residual + step
-            factor[wanted.get(t + 1, [])] = residual
+        for t, residual in enumerate(recursion(method, eigenvalues, int(steps.max()))):
+            factor[steps == t] = residual
     return np.where(np.isnan(factor), np.inf, factor)

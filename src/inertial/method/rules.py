@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from jaxtyping import Float
 
 from inertial._checks import InvalidInput, fraction, one_of
 from inertial.linear.measure import Measure
 from inertial.linear.spectrum import Extremes
 from inertial.method.curve import steps_to
 from inertial.method.modes import stability_limit
+from inertial.method.race import first_to_settle
 from inertial.method.recursion import (
     FAMILIES,
     METHODS,
@@ -30,12 +30,6 @@ DEFAULT_RULE = "forecast"
 
 MARGIN = 0.9
 """Share of the stability limit that `forecast` uses: a finite network's kernel differs."""
-
-_HOLD = (0.25, 20)
-"""`forecast` asks the loss to stay below the target for this share of the steps, and this many."""
-
-_RACE_STEPS = 5_000
-"""Where the race among candidates ends if none has reached the target."""
 
 _NODES = 400
 """Eigenvalues are merged into at most this many nodes while candidates are compared."""
@@ -172,8 +166,8 @@ def fastest(name: str, measure: Measure, target: float, *, margin: float = MARGI
     """Step size and momentum with the fewest forecast steps to a target loss.
 
     Candidates on a grid of momentum and share of the stability limit (at most `margin`), and the
-    `paper` and `quadratic` settings within it, run the modal recursion side by side.  The winner is
-    the first whose forecast loss is at most `target` times its start and stays there for another
+    `paper` and `quadratic` settings within it, race (`inertial.method.race`).  The winner is the
+    first whose forecast loss is at most `target` times its start and stays there for another
     quarter of its steps, and at least twenty: the next ring of the loss does not undo it.  If no
     candidate gets there in 5,000 steps, the lowest loss wins.
 
@@ -198,7 +192,7 @@ def fastest(name: str, measure: Measure, target: float, *, margin: float = MARGI
                 candidates.append(method)
     if name == "gradient_descent":
         return min(candidates, key=lambda m: (steps_to(m, few, target) or np.inf, -m.constant[0]))
-    return candidates[_race(candidates, few.nodes, few.weights, target)]
+    return candidates[first_to_settle(candidates, few.nodes, few.weights, target)]
 
 
 def _candidates(name: str, largest: float, margin: float) -> list[Recursion]:
@@ -214,35 +208,6 @@ def _candidates(name: str, largest: float, margin: float) -> list[Recursion]:
         limit = stability_limit(unit) / largest / unit.constant[0]
         tuned += [make(float(share * limit), float(beta)) for share in shares]
     return tuned
-
-
-def _race(
-    candidates: Sequence[Recursion],
-    nodes: Float[np.ndarray, "k"],
-    mass: Float[np.ndarray, "k"],
-    target: float,
-) -> int:
-    """Run every candidate on every node; return the one that reaches the target and stays."""
-    eta, beta, gamma = (
-        np.array(coefficients)
-        for coefficients in zip(*(method.constant for method in candidates), strict=True)
-    )
-    scaled = eta[:, None] * nodes
-    residual, step, gradient = np.ones_like(scaled), np.zeros_like(scaled), np.zeros_like(scaled)
-    reached_at = np.zeros(len(eta))
-    threshold = target * mass.sum()
-    share, least = _HOLD
-    for t in range(_RACE_STEPS):
-        loss = residual**2 @ mass
-        reached_at[loss > threshold] = t + 1
-        settled = np.flatnonzero(reached_at + np.maximum(share * reached_at, least) <= t)
-        if settled.size:
-            first = settled[reached_at[settled] == reached_at[settled].min()]
-            return int(first[np.argmin(loss[first])])
-        previous, gradient = gradient, scaled * residual
-        step = beta[:, None] * step - gradient - gamma[:, None] * (gradient - previous)
-        residual = residual + step
-    return int(np.argmin(loss))
 
 
 _PAPER = {
