@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -5,16 +7,20 @@ from hypothesis import strategies as st
 
 from inertial._checks import InvalidInput
 from inertial.data.parallel import parallel_rows
-from inertial.data.prepare import Preparation, infer_task, prepare
+from inertial.data.prepare import Preparation, cut, infer_task, prepare
 from inertial.data.readers import Raw, numbered
 
 
-def run(x, y=None, *, n=None, task="regression", normalize=False, standardize=False, dedupe=False):
+def run(x, y=None, *, task="regression", **steps):
+    """Prepare with the steps named, and return x, y, the rows dropped and the notes."""
     x = np.array(x, dtype=float)
     y = np.arange(len(x), dtype=float) if y is None else np.array(y, dtype=float)
-    steps = Preparation(normalize=normalize, standardize=standardize, dedupe=dedupe)
-    return prepare(
-        Raw(x, y, numbered(x.shape[1])), steps, n=len(x) if n is None else n, task=task, title="it"
+    chosen = dict.fromkeys(("normalize", "standardize", "dedupe", "constant"), False) | steps
+    done = prepare(
+        Raw(x, y, numbered(x.shape[1])), Preparation(**chosen), task=task, title="it"
+    )
+    return SimpleNamespace(
+        x=done.raw.x, y=done.raw.y, columns=done.raw.columns, dropped=done.dropped, notes=done.notes
     )
 
 
@@ -36,12 +42,18 @@ def test_a_constant_column_is_fine_for_unit_norm():
 
 
 def test_the_first_rows_are_taken():
-    np.testing.assert_array_equal(run(np.arange(1, 11)[:, None], n=4).x[:, 0], [1, 2, 3, 4])
+    raw = Raw(np.arange(1.0, 11)[:, None], np.arange(10.0), ("1",))
+    np.testing.assert_array_equal(cut(raw, 4, "it").x[:, 0], [1, 2, 3, 4])
+    np.testing.assert_array_equal(cut(raw, 4, "it").y, [0, 1, 2, 3])
+    with pytest.raises(InvalidInput, match=r"n is 11, but it has 10 rows; give an n of at most 10"):
+        cut(raw, 11, "it")
+    with pytest.raises(InvalidInput, match=r"it has fewer than 2 usable rows \(1\); give more data"):
+        cut(Raw(raw.x[:1], raw.y[:1], ("1",)), 1, "it")
 
 
 def test_standardize_uses_the_rows_taken_and_regression_targets_too():
     x = np.random.default_rng(0).normal(5, 3, size=(50, 3))
-    done = run(x, x[:, 0] ** 2, n=40, standardize=True)
+    done = run(x[:40], x[:40, 0] ** 2, standardize=True)
     columns = np.column_stack([done.x, done.y])
     # Means and variances of forty numbers of order one: a few roundings each.
     np.testing.assert_allclose(columns.mean(axis=0), 0, rtol=0, atol=1e-14)
@@ -98,28 +110,20 @@ def test_a_row_at_the_mean_is_zero_and_not_rounding():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"x": [[1, 2]]}, r"it has fewer than 2 usable rows \(1\); give more data"),
-        ({"x": [[1], [2], [3]], "n": 4}, r"n is 4, but it has 3 rows; give an n of at most 3"),
         ({"x": [[1], [2]], "y": [5, 5]}, r"all 2 rows of it have one target, 5; take more"),
         (
             {"x": [[1], [2]], "y": [1, 1], "task": "classification"},
             r"all 2 rows of it belong to one class, 1; take more",
         ),
         (
-            {"x": [[1], [2], [3]], "y": [1, 1, 2], "n": 2, "standardize": True},
+            {"x": [[1], [2]], "y": [1, 1], "standardize": True},
             r"all 2 rows of it have one target, 1; take more",
         ),
-        (
-            {"x": [[1, 7], [2, 7]], "standardize": True},
-            r"column '2' of it is constant over the 2 rows taken, .*; remove",
-        ),
-        (
-            {"x": [[1, 1e300], [2, -1e300]], "standardize": True},
-            r"column '2' of it is too large or too small to square",
-        ),
+        ({"x": [[1, 7], [1, 7]], "standardize": True}, r"no input column of it varies over the 2"),
+        ({"x": [[1], [2]], "y": [1, 2e15]}, r"targets of it reach 2e\+15, .* pass --standardize"),
         (
             {"x": [[0, 0], [1, 2], [0, 0]], "normalize": True},
-            r"it has inputs that are zero .*rows 1, 3 of those taken; remove them",
+            r"it has inputs that are zero .*rows 1, 3 of those taken; .* pass --constant",
         ),
         (
             {"x": [[0]] * 6 + [[1]], "normalize": True, "dedupe": True},
@@ -127,13 +131,93 @@ def test_a_row_at_the_mean_is_zero_and_not_rounding():
         ),
         (
             {"x": [[1, 2], [2, 4], [3, 6]], "dedupe": True},
-            r"all 3 rows of it are positive multiples of the first; give",
+            r"all 3 rows of it are positive multiples of the first; pass --standardize and --const",
+        ),
+        (
+            {"x": [[1], [2], [3]], "normalize": True},
+            r"it has one input column, of one sign, so all 3 rows .* --standardize and --constant",
+        ),
+        (
+            {"x": [[1, 9e15], [2, 9e15 + 2], [3, 9e15 + 4]], "normalize": True},
+            r"column '2' is so much larger than the others .* --standardize and --constant",
+        ),
+        (
+            {"x": [[1], [1], [1 + 1e-16]], "y": [1, 2, 3], "constant": True, "normalize": True},
+            r"all 3 rows .* pass --standardize",
         ),
     ],
 )
 def test_refusals_say_what_and_where_and_what_to_do(arguments, message):
     with pytest.raises(InvalidInput, match=message):
         run(**arguments)
+
+
+FOLLOWED = [[[1.0], [2], [3]], [[1, 9e15], [2, 9e15 + 2], [3, 9e15 + 8]], [[0, 1], [0, 0], [1, 0]]]
+
+
+@pytest.mark.parametrize("x", FOLLOWED, ids=["one column", "a column dominates", "a row of zeros"])
+def test_the_remedy_of_one_direction_and_of_zeros_works(x):
+    with pytest.raises(InvalidInput, match=r"--constant"):
+        run(x, normalize=True)
+    done = run(x, normalize=True, standardize=True, constant=True)
+    assert parallel_rows(done.x) == []
+    assert len(done.y) == 3
+
+
+def test_standardize_leaves_constant_columns_out_and_says_so():
+    done = run([[1, 7, 2], [2, 7, 9], [3, 7, 1]], standardize=True)
+    assert done.columns == ("1", "3")
+    assert any("do not vary over the rows taken: 2." in note for note in done.notes)
+
+
+def test_standardize_keeps_what_a_large_offset_would_round_away():
+    # All columns are exact in float64, so that they differ by a power of two must not matter.
+    rng = np.random.default_rng(3)
+    small = rng.integers(0, 50, size=(40, 1)).astype(float)
+    expected = (small - small.mean()) / small.std()
+    for offset, scale in ((2.0**53 - 100, 1), (0, 2.0**600), (0, 2.0**-600), (-(2.0**52), 1)):
+        done = run(small * scale + offset, small[:, 0] + rng.normal(size=40), standardize=True)
+        np.testing.assert_allclose(done.x, expected, rtol=0, atol=1e-14)
+
+
+def test_constant_adds_ones_so_that_rows_of_one_direction_differ():
+    done = run([[1, 2], [2, 4], [-1, -2]], constant=True, normalize=True)
+    assert done.columns[-1] == "constant"
+    assert parallel_rows(done.x) == []
+    np.testing.assert_allclose(done.x[:, 2] ** -2 - 1, [5, 20, 5], rtol=1e-14)
+
+
+def test_the_note_on_repeats_has_the_counts_after_the_step():
+    x, y = [[1, 2], [2, 4], [0, 1], [3, 6], [5, 1]], [1, 1, 2, 3, 4]
+    done = run(x, y, dedupe=True)
+    assert (done.dropped, len(done.y)) == (2, 3)
+    said = "2 of 5 rows repeat the direction of an earlier one (1 with another target) and are "
+    assert any(note.startswith(said + "dropped, 3 are left") for note in done.notes)
+    kept = run(x, y, normalize=True)
+    assert any("2 of 5 rows repeat" in note and "--dedupe" in note for note in kept.notes)
+
+
+@pytest.mark.parametrize(("rows", "noted"), [(19, True), (20, False)])
+def test_few_rows_get_a_note(rows, noted):
+    x = np.random.default_rng(0).normal(size=(rows, 3))
+    assert any("rows are few" in note for note in run(x).notes) == noted
+
+
+@pytest.mark.parametrize(("mean", "noted"), [(2.9, False), (3.1, True)])
+def test_targets_that_are_mostly_their_mean_get_a_note(mean, noted):
+    # With spread 1 the mean's share is mean^2 / (mean^2 + 1), which is 0.9 at mean 3.
+    y = np.tile([1.0, -1.0], 20) + mean
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    assert any("is their mean" in note for note in run(x, y).notes) == noted
+    assert not any("is their mean" in note for note in run(x, y, standardize=True).notes)
+
+
+@pytest.mark.parametrize(("few", "noted"), [(11, False), (9, True)])
+def test_a_rare_class_gets_a_note(few, noted):
+    y = np.where(np.arange(100) < few, 1.0, -1.0)
+    x = np.random.default_rng(0).normal(size=(100, 3))
+    notes = run(x, y, task="classification").notes
+    assert any("of one class" in note for note in notes) == noted
 
 
 def test_task_follows_the_number_of_target_values():

@@ -12,8 +12,33 @@ from typing import TypeVar
 _Choice = TypeVar("_Choice", bound=str)
 
 
+def printable(text: object, most: int | None = 60) -> str:
+    """Return `text` on one line, cut to `most` characters, with nothing a terminal would obey.
+
+    Control characters and those that turn the direction of reading are written as escapes.
+    """
+    line = " ".join(str(text).split())
+    if most is not None and len(line) > most:
+        line = line[: most - 3] + "..."
+    if line.isprintable():
+        return line
+    return "".join(
+        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in line
+    )
+
+
+def listed(names: Iterable[object], most: int = 20) -> str:
+    """Return names with commas between them, fit to be printed; long lists are cut."""
+    known = [printable(name, 40) for name in names]
+    more = f", ... ({len(known)} in all)" if len(known) > most else ""
+    return ", ".join(known[:most]) + more
+
+
 class InvalidInput(ValueError):  # noqa: N818 - reads as what it is: the input, not our code
     """A mistake in what was passed in; the message is one sentence with the remedy."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message, most=None))
 
 
 def positive(name: str, value: float) -> float:
@@ -48,8 +73,8 @@ def one_of(name: str, value: str, choices: Iterable[_Choice]) -> _Choice:
     known = list(choices)
     if value not in known:
         near = difflib.get_close_matches(value, known, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise InvalidInput(f"{name} is {value!r}; {hint}choose one of {', '.join(known)}.")
+        hint = f"did you mean {printable(near[0])!r}? " if near else ""
+        raise InvalidInput(f"{name} is {printable(value)!r}; {hint}choose one of {listed(known)}.")
     return known[known.index(value)]
 
 

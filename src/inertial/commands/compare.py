@@ -48,7 +48,7 @@ def compare(
     Parameters
     ----------
     data
-        A name from `inertial data list`, or the path of a .csv, .npz or .parquet file.
+        A name from `inertial data list`, or the path of a table (CSV, Parquet) or .npz file.
     methods
         Among gradient_descent, heavy_ball and nesterov (default: all).
     width

@@ -61,7 +61,7 @@ def info(data: str, *, json: bool = False, options: DataOptions = DATA) -> None:
     Parameters
     ----------
     data
-        A name from `inertial data list`, or the path of a .csv, .npz or .parquet file.
+        A name from `inertial data list`, or the path of a table (CSV, Parquet) or .npz file.
     json
         Print one JSON document instead.
     """

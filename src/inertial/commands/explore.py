@@ -23,7 +23,7 @@ def explore(
     Parameters
     ----------
     data
-        A name from `inertial data list`, or the path of a .csv, .npz or .parquet file.
+        A name from `inertial data list`, or the path of a table (CSV, Parquet) or .npz file.
     out
         File to write.
     runs

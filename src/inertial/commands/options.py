@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter, Token
 
@@ -48,24 +48,36 @@ class DataOptions:
     """How to load and prepare the data."""
 
     n: Whole | None = None
-    "Rows to take, first in file order (default: up to 1,000)."
+    "Rows to take (default: up to 1,000): a sample of a table, else the first in file order."
     data_dir: Path | None = None
     "Folder to look in first (default: the one INERTIAL_DATA names)."
     label: str | None = None
-    "Target column of a .csv or .parquet file."
+    "Target column of a table."
+    task: Literal["classification", "regression"] | None = None
+    "Take the targets as classes or as numbers (default: found from the targets)."
+    header: bool | None = None
+    "Whether a table's first line names its columns (default: found from the text)."
+    keep: Words = ()
+    "Columns of a table that are inputs in any case."
+    drop: Words = ()
+    "Columns of a table to leave out."
+    raw: Annotated[bool, Parameter(negative=())] = False
+    "Take a table's numbers as they are: only --normalize."
     normalize: bool = True
     "Scale every input to norm 1."
-    standardize: bool = False
-    "Scale input columns, and the targets of a regression, to mean 0 and variance 1 first."
-    dedupe: bool = False
-    "Drop every row that is a positive multiple of an earlier one."
+    standardize: bool | None = None
+    "Scale inputs, and targets of a regression, to mean 0 and variance 1 (default: of a table)."
+    constant: bool | None = None
+    "Add a constant input column (default: to a table)."
+    dedupe: bool | None = None
+    "Drop every row that is a positive multiple of an earlier one (default: of a table)."
     dim: Whole = 20
     "Dimension of `sphere`."
     data_seed: Whole = 0
-    "Seed of `sphere`."
+    "Seed of a table's sample, and of `sphere`."
 
     def load(self, name: str) -> "Data":
-        """Load and prepare the data set called `name`; say where rows were left out."""
+        """Load and prepare the data set called `name`; say what was guessed or left out."""
         from inertial.data import load
 
         loaded = load(
@@ -74,15 +86,20 @@ class DataOptions:
             most=ROWS,
             data_dir=self.data_dir,
             label=self.label,
+            task=self.task,
+            header=self.header,
+            keep=self.keep,
+            drop=self.drop,
+            raw=self.raw,
             normalize=self.normalize,
             standardize=self.standardize,
+            constant=self.constant,
             dedupe=self.dedupe,
             seed=self.data_seed,
             dim=self.dim,
         )
-        taken, rows = loaded.provenance.n, loaded.provenance.rows
-        if self.n is None and rows > ROWS:
-            say("note", f"the first {taken:,} of {rows:,} rows are taken; --n takes more.")
+        for note in loaded.provenance.notes:
+            say("note", note)
         return loaded
 
 

@@ -29,7 +29,7 @@ def tune(
     Parameters
     ----------
     data
-        A name from `inertial data list`, or the path of a .csv, .npz or .parquet file.
+        A name from `inertial data list`, or the path of a table (CSV, Parquet) or .npz file.
     rule
         forecast, paper, quadratic or wang2020.
     target

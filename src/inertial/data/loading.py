@@ -1,36 +1,42 @@
 """Inputs and targets of an experiment, with a record of where they came from.
 
-`load` knows three kinds of names: sets that need no files (digits, diabetes, sphere), the six sets
-of Liu, Pan and Tao (2022, section 5.1), and files of one's own.  Image classes 0 and 1 become the
-targets +1 and -1; all other targets stay as they are.  How rows are prepared stands in `prepare`.
+`load` takes names, files, and arrays or frames in memory.  Names are of sets that need no files
+(digits, diabetes, sphere) and of the six sets of Liu, Pan and Tao (2022, section 5.1), whose image
+classes 0 and 1 become the targets +1 and -1.  What becomes of a table's columns stands in
+`columns`, how numbers are prepared in `prepare`.
 """
 
 import hashlib
-import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from jaxtyping import Int
 
-from inertial._checks import InvalidInput, whole
+from inertial._checks import InvalidInput, printable, whole
 from inertial._types import Inputs, Targets
-from inertial.data.images import read_cifar, read_idx
-from inertial.data.lookup import SUFFIXES, obtain, own_file
-from inertial.data.parallel import unit_rows
-from inertial.data.prepare import MOST_ROWS, Preparation, infer_task, prepare
-from inertial.data.readers import Raw, numbered, read_csv, read_npz, read_parquet, read_table
-from inertial.data.sources import Source, Task, find
+from inertial.data.columns import Choices, Numbers, Rows, class_labels, few_valued, numbers
+from inertial.data.lookup import TEXTS, kind, own_file
+from inertial.data.memory import from_arrays, from_frame, is_frame
+from inertial.data.named import read_named
+from inertial.data.prepare import MOST_ROWS, Preparation, cut, infer_task, prepare
+from inertial.data.readers import Raw, Table, read_csv, read_npz, read_parquet
+from inertial.data.sources import Task, find
+
+_MEMORY = "passed in as arrays"
 
 
 @dataclass(frozen=True)
 class Provenance:
     """What is needed to say which arrays these are; plain values, so it can be written as JSON.
 
-    `source` says in words where the bytes came from.  `sha256` is taken over the shapes and the
-    little-endian float64 bytes of x, then y.  `rows` were available before the cut to n, and
-    `dropped` of those kept by the cut were multiples of earlier ones: `n` rows are left.
+    `source` says in words where the bytes came from, for files of one's own the absolute path.
+    `sha256` is taken over the shapes and the little-endian float64 bytes of x, then y.  `rows` were
+    available before the cut to n, and `dropped` of those kept by the cut were multiples of earlier
+    ones: `n` rows are left.  `notes` say what was guessed, filled or left out on the way.
     """
 
     name: str
@@ -46,28 +52,48 @@ class Provenance:
     dropped: int
     label: str | None
     seed: int | None
+    constant: bool = False
+    raw: bool = False
+    header: bool | None = None
+    keep: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
 
 
 @dataclass(frozen=True)
 class Data:
-    """Inputs x (n by d) and targets y (n), float64, C-contiguous and read-only."""
+    """Inputs x (n by d) and targets y (n), float64, C-contiguous and read-only.
+
+    `columns` names the d inputs.  If the targets are classes, `labels` (n) are whole numbers from 0
+    that count through the names in `classes`, of which there may be more than the two that y tells
+    apart.
+    """
 
     x: Inputs
     y: Targets
     provenance: Provenance
+    columns: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
+    labels: Int[np.ndarray, "n"] | None = None
 
 
 def load(
-    name: str | Path,
+    data: Any,  # noqa: ANN401 - a name, a path, a frame, or whatever turns into an array
+    y: Any = None,  # noqa: ANN401
     *,
     n: int | None = None,
     most: int = MOST_ROWS,
     data_dir: str | Path | None = None,
     label: str | None = None,
     task: Task | None = None,
+    header: bool | None = None,
+    keep: tuple[str, ...] = (),
+    drop: tuple[str, ...] = (),
+    raw: bool = False,
     normalize: bool = True,
-    standardize: bool = False,
-    dedupe: bool = False,
+    standardize: bool | None = None,
+    constant: bool | None = None,
+    dedupe: bool | None = None,
     seed: int = 0,
     dim: int = 20,
 ) -> Data:
@@ -75,27 +101,38 @@ def load(
 
     Parameters
     ----------
-    name
-        A name of `catalog`, or the path of a .csv, .npz or .parquet file.
+    data
+        A name of `catalog`, the path of a table (text, packed or not, or Parquet) or of an .npz
+        file, a pandas frame or series, or an array of inputs, n by d.
+    y
+        Targets, if `data` holds inputs only.
     n
-        Rows to take, at least 2; by default all of them, but no more than `most`.
+        Rows to take, at least 2; by default all of them, but no more than `most`.  Of a table a
+        sample is taken, of everything else the first n.
     most
         Rows to take at most when n is not given.
     data_dir
         Folder to look in first, instead of the one INERTIAL_DATA names.
     label
-        Target column of a .csv or .parquet file; columns without a header are 1, 2, 3 and so on.
+        Target column of a table; columns without a header are 1, 2, 3 and so on.
     task
-        For files of one's own; by default classification if there are exactly two target values.
-    normalize, standardize, dedupe
-        The steps of `prepare`.
+        For data of one's own; by default texts, two values, and few whole values in a table are
+        classes.
+    header
+        Whether the first line of a text names the columns; by default found out.
+    keep, drop
+        Columns of a table to take in any case, and to leave out.
+    raw
+        Take a table's numbers as they are: no step but `normalize` unless it is asked for.
+    normalize, standardize, constant, dedupe
+        The steps of `prepare`; by default a table takes all of them, everything else the first.
     seed, dim
-        Seed and dimension of sphere, which alone reads them.
+        Seed of a table's sample; seed and dimension of sphere.
 
     Warns
     -----
     UserWarning
-        If a table has fewer rows than were published.
+        If a table of the papers has fewer rows than were published.
 
     Raises
     ------
@@ -105,34 +142,49 @@ def load(
     """
     if n is not None:
         whole("n", n, least=2)
-    if path := own_file(name):
-        raw, origin, title = _read_own(path, label), str(path), str(path)
-        task = infer_task(raw.y, task, title)
-    else:
-        source = find(str(name))
-        _refuse_own_options(source, label, task)
-        title, task = source.name, source.task
-        raw, origin = _read_named(source, n, data_dir, seed, dim)
-    steps = Preparation(normalize=normalize, standardize=standardize, dedupe=dedupe)
-    done = prepare(raw, steps, n=min(len(raw.y), most) if n is None else n, task=task, title=title)
-    x, y = _frozen(done.x), _frozen(done.y)
+    whole("seed", seed, least=0)
+    choices = Choices(label, task, tuple(keep), tuple(drop), raw)
+    rows = Rows(n, most, seed)
+    given = _read(data, y, choices, rows, header=header, data_dir=data_dir, dim=dim)
+    table = given.table and not raw
+    steps = Preparation(
+        normalize=normalize,
+        standardize=table if standardize is None else standardize,
+        constant=table if constant is None else constant,
+        dedupe=table if dedupe is None else dedupe,
+    )
+    found = given.numbers
+    done = prepare(found.raw, steps, task=found.task, title=given.title)
+    notes = found.notes
+    if table and (steps.standardize or steps.constant):
+        notes += (_as_prepared(steps, found.task),)
+    x, targets = _frozen(done.raw.x), _frozen(done.raw.y)
     return Data(
         x=x,
-        y=y,
+        y=targets,
+        columns=done.raw.columns,
+        classes=done.raw.classes,
+        labels=done.raw.labels,
         provenance=Provenance(
-            name=path.name if path else title,
-            task=task,
+            name=given.name,
+            task=found.task,
             n=x.shape[0],
             d=x.shape[1],
-            source=origin,
-            sha256=_digest(x, y),
-            normalize=normalize,
-            standardize=standardize,
-            dedupe=dedupe,
-            rows=len(raw.y),
+            source=given.source,
+            sha256=_digest(x, targets),
+            normalize=steps.normalize,
+            standardize=steps.standardize,
+            constant=steps.constant,
+            dedupe=steps.dedupe,
+            rows=found.rows,
             dropped=done.dropped,
             label=label,
-            seed=seed if title == "sphere" else None,
+            seed=seed if given.seeded else None,
+            raw=raw,
+            header=header,
+            keep=choices.keep,
+            drop=choices.drop,
+            notes=(*notes, *done.notes),
         ),
     )
 
@@ -140,21 +192,35 @@ def load(
 def reload(record: Mapping[str, Any], data_dir: str | Path | None = None) -> Data:
     """Load again what a `Provenance`, written as a mapping, records.
 
+    A file of one's own that is not at its path any more is looked for by its name in `data_dir`.
+
     Raises
     ------
     InvalidInput
         If the data cannot be found any more, or are not those of the record.
 
     """
-    own = Path(record["source"]).suffix.lower() in SUFFIXES
+    if record["source"] == _MEMORY:
+        raise InvalidInput(
+            f"{record['name']} was passed in as arrays and is not stored; pass the data again."
+        )
+    own = Path(record["source"])
+    is_own = record["source"] != record["name"] and own.name == record["name"]
+    if is_own and not own.is_file() and data_dir is not None:
+        own = Path(data_dir) / own.name
     again = load(
-        record["source"] if own else record["name"],
+        own if is_own else record["name"],
         n=record["n"] + record["dropped"],
         data_dir=data_dir,
         label=record["label"],
-        task=record["task"] if own else None,
+        task=record["task"] if is_own else None,
+        header=record.get("header"),
+        keep=tuple(record.get("keep", ())),
+        drop=tuple(record.get("drop", ())),
+        raw=record.get("raw", False),
         normalize=record["normalize"],
         standardize=record["standardize"],
+        constant=record.get("constant", False),
         dedupe=record["dedupe"],
         seed=record["seed"] or 0,
         dim=record["d"],
@@ -167,84 +233,135 @@ def reload(record: Mapping[str, Any], data_dir: str | Path | None = None) -> Dat
     return again
 
 
-def _read_own(path: Path, label: str | None) -> Raw:
-    if not path.is_file():
+@dataclass(frozen=True)
+class _Given:
+    """What was read, before the steps: numbers, names, and whether it is a table."""
+
+    numbers: Numbers
+    name: str
+    source: str
+    title: str
+    table: bool
+    seeded: bool
+
+
+def _read(
+    data: Any,  # noqa: ANN401
+    y: Any,  # noqa: ANN401
+    choices: Choices,
+    rows: Rows,
+    *,
+    header: bool | None,
+    data_dir: str | Path | None,
+    dim: int,
+) -> _Given:
+    """Read a name, a file, a frame or arrays, and take the rows."""
+    if isinstance(data, str | PathLike):
+        if y is not None:
+            raise InvalidInput("y is given beside a name; leave y out, or pass the inputs too.")
+        path = own_file(data if isinstance(data, str) else Path(data))
+        if path is None:
+            _refuse_own_options(str(data), choices, header)
+            return _named(str(data), rows, data_dir, dim)
+        return _file(path, choices, rows, header)
+    if is_frame(data):
+        table, choices = from_frame(data, y, choices)
+        return _sampled(table, choices, rows, ("frame", _MEMORY, "the frame"))
+    _refuse_table_options("the data", choices, header)
+    return _first(from_arrays(data, y), choices, rows, ("arrays", _MEMORY, "the arrays"))
+
+
+def _file(path: Path, choices: Choices, rows: Rows, header: bool | None) -> _Given:  # noqa: FBT001
+    if not path.exists():
         raise InvalidInput(f"{path} is not a file; give the path of one that exists.")
-    match path.suffix.lower():
-        case ".csv":
-            return read_csv(path, label)
-        case ".parquet":
-            return read_parquet(path, label)
-    if label is not None:
-        raise InvalidInput(f"label is {label!r}, but {path} names its targets y; leave label out.")
-    return read_npz(path)
+    words = path.name, str(path.absolute()), str(path)
+    if kind(path) in TEXTS:
+        return _sampled(read_csv(path, choices.label, header), choices, rows, words)
+    if kind(path) == ".npz":
+        _refuse_table_options(str(path), choices, header)
+        return _first(read_npz(path), choices, rows, words)
+    if header is not None:
+        raise InvalidInput(f"header is given, but {path} names its columns; leave header out.")
+    return _sampled(read_parquet(path), choices, rows, words)
 
 
-def _read_named(
-    source: Source, n: int | None, data_dir: str | Path | None, seed: int, dim: int
-) -> tuple[Raw, str]:
-    """Return a named set and where it came from, in words."""
-    match source.reader:
-        case "digits" | "diabetes":
-            return _embedded(source)
-        case "sphere":
-            raw = _sphere(
-                source.n if n is None else n, whole("dim", dim), whole("seed", seed, least=0)
+def _sampled(table: Table, choices: Choices, rows: Rows, words: tuple[str, str, str]) -> _Given:
+    name, source, title = words
+    found = numbers(table, choices, rows, title=title)
+    seeded = len(found.raw.y) < found.rows
+    return _Given(found, name, source, title, table=True, seeded=seeded)
+
+
+def _named(name: str, rows: Rows, data_dir: str | Path | None, dim: int) -> _Given:
+    source = find(name)
+    raw, origin = read_named(source, rows.n, data_dir, rows.seed, dim)
+    taken = cut(raw, rows.count(len(raw.y), name), name)
+    found = Numbers(taken, source.task, len(raw.y), _cut_note(taken, raw, rows))
+    return _Given(found, name, origin, name, table=False, seeded=name == "sphere")
+
+
+def _first(raw: Raw, choices: Choices, rows: Rows, words: tuple[str, str, str]) -> _Given:
+    """Take the first rows of arrays, and say what their targets look like."""
+    name, source, title = words
+    task = infer_task(raw.y, choices.task, title)
+    taken = cut(raw, rows.count(len(raw.y), title), title)
+    notes = list(_cut_note(taken, raw, rows))
+    if task == "classification" or few_valued(taken.y):
+        classes, labels = class_labels(taken.y)
+        taken = replace(taken, classes=classes, labels=labels)
+        if len(classes) > 2:
+            notes.append(
+                f"the targets take {len(classes)} whole values and are read as numbers; if they "
+                f"are classes, the distance between two of them means nothing."
             )
-            return raw, "generated by numpy's default_rng"
-    place = obtain(source.name, data_dir)
-    match source.reader:
-        case "idx":
-            images, labels = place.files
-            return read_idx(images, labels), place.source
-        case "cifar":
-            return read_cifar(place.files), place.source
-        case _:
-            return _whole_table(source, place.files[0]), place.source
+    found = Numbers(taken, task, len(raw.y), tuple(notes))
+    return _Given(found, name, source, title, table=False, seeded=False)
 
 
-def _whole_table(source: Source, path: Path) -> Raw:
-    """Read a table and warn if it has fewer rows than were published: it may have been cut off."""
-    raw = read_table(path)
-    if len(raw.y) < source.n:
-        warnings.warn(
-            f"{path} has {len(raw.y)} of the {source.n} rows of {source.name}; replace it if that "
-            "is not meant.",
-            stacklevel=4,
-        )
-    return raw
+def _cut_note(taken: Raw, raw: Raw, rows: Rows) -> tuple[str, ...]:
+    if rows.n is not None or len(taken.y) == len(raw.y):
+        return ()
+    return (f"the first {len(taken.y):,} of {len(raw.y):,} rows are taken; --n takes more.",)
 
 
-def _embedded(source: Source) -> tuple[Raw, str]:
-    import sklearn
-    from sklearn import datasets
-
-    if source.reader == "diabetes":
-        x, y = datasets.load_diabetes(return_X_y=True)
-    else:
-        pixels, digit = datasets.load_digits(n_class=2, return_X_y=True)
-        x, y = pixels / 16.0, np.where(digit == 0, 1.0, -1.0)
-    columns = numbered(x.shape[1])
-    return Raw(x, y, columns), f"embedded in scikit-learn {sklearn.__version__}"
-
-
-def _sphere(n: int, dim: int, seed: int) -> Raw:
-    generator = np.random.default_rng(seed)
-    x = unit_rows(generator.standard_normal((n, dim)))
-    y = generator.choice([1.0, -1.0], size=n)
-    return Raw(x, y, numbered(dim))
-
-
-def _refuse_own_options(source: Source, label: str | None, task: Task | None) -> None:
-    """Refuse options that only files of one's own have."""
-    if label is not None:
+def _refuse_own_options(name: str, choices: Choices, header: bool | None) -> None:  # noqa: FBT001
+    """Refuse options that only data of one's own have."""
+    source = find(name)
+    if choices.label is not None:
         raise InvalidInput(
-            f"label is {label!r}, but the targets of {source.name} are fixed; leave label out."
+            f"label is {printable(choices.label)!r}, but the targets of {name} are fixed; leave "
+            f"label out."
         )
-    if task not in (None, source.task):
+    if choices.task not in (None, source.task):
         raise InvalidInput(
-            f"task is {task!r}, but {source.name} is a {source.task}; leave task out."
+            f"task is {choices.task!r}, but {name} is a {source.task}; leave task out."
         )
+    _refuse_table_options(name, choices, header)
+
+
+def _refuse_table_options(title: str, choices: Choices, header: bool | None) -> None:  # noqa: FBT001
+    if choices.label is not None:
+        raise InvalidInput(
+            f"label is {printable(choices.label)!r}, but {title} names its targets y; leave label "
+            f"out."
+        )
+    if choices.keep or choices.drop or header is not None:
+        raise InvalidInput(
+            f"keep, drop and header are for tables, and {title} holds arrays; leave them out."
+        )
+
+
+def _as_prepared(steps: Preparation, task: Task) -> str:
+    parts = []
+    if steps.standardize:
+        parts.append(
+            "inputs are standardised"
+            if task == "classification"
+            else "inputs and targets are standardised"
+        )
+    if steps.constant:
+        parts.append("a constant input is added")
+    return f"{' and '.join(parts)}; --raw takes the numbers as they are."
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:

@@ -22,8 +22,14 @@ ENVIRONMENT = "INERTIAL_DATA"
 SYSTEM = Path("/usr/share/datasets")
 """The folder where distributions install data sets."""
 
-SUFFIXES = (".csv", ".npz", ".parquet")
-"""The files of one's own that can be read."""
+TEXTS = (".csv", ".tsv", ".tab", ".txt", ".dat", ".data")
+"""Endings of tables of text."""
+
+PACKED = (".gz", ".bz2", ".xz", ".zip")
+"""Endings that may follow those of tables of text."""
+
+SUFFIXES = (*TEXTS, ".npz", ".parquet", ".pq")
+"""Endings of the files of one's own that can be read."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +47,26 @@ def own_file(name: str | Path) -> Path | None:
     """
     if not isinstance(name, Path) and not {".", "/", os.sep} & set(name):
         return None
-    path = Path(name).expanduser()
-    if path.suffix.lower() not in SUFFIXES:
+    path = Path(name)
+    if str(name).startswith("~"):
+        try:
+            path = path.expanduser()
+        except RuntimeError:
+            raise InvalidInput(
+                f"{path} names a home folder that does not exist; write the path out."
+            ) from None
+    if kind(path) not in SUFFIXES:
         raise InvalidInput(
-            f"{path} cannot be read; give a file that ends in {', '.join(SUFFIXES)}."
+            f"{path} cannot be read; give a file that ends in {', '.join(SUFFIXES)}; tables of "
+            f"text may be packed ({', '.join(PACKED)})."
         )
     return path
+
+
+def kind(path: Path) -> str:
+    """Return the ending that says what a file is, in lower case; packing is looked through."""
+    *_, before, last = ["", "", *(suffix.lower() for suffix in path.suffixes)]
+    return before if last in PACKED and before in TEXTS else last
 
 
 def locate(name: str | Path, data_dir: str | Path | None = None) -> Location | None:

@@ -7,6 +7,14 @@ eigenvalue is 0 and no rate can be had from it.
 Rows are compared as unit vectors.  A fixed random projection sorts them on a line, where the
 same directions are neighbours; only neighbours are compared in full.  That takes n d operations
 and n log n comparisons, and no n x n array.
+
+Two unit inputs at a small angle :math:`\theta` give an eigenvalue of :math:`\theta / 2\pi` or less.
+Rounding hides it below :math:`n \epsilon \lambda_n`, where :math:`\lambda_n \le n / 2`, so rows closer
+than
+
+.. math:: \pi n^2 \epsilon
+
+count as equal.
 """
 
 from collections.abc import Iterator
@@ -16,13 +24,10 @@ from jaxtyping import Int
 
 from inertial._types import Inputs
 
-SAME_DIRECTION = 1.7e-7
-"""Unit vectors closer than this have a cosine that float64 cannot tell from 1."""
-
 _EPS = float(np.finfo(np.float64).eps)
 
 
-def parallel_rows(x: Inputs, *, tolerance: float = SAME_DIRECTION) -> list[tuple[int, int]]:
+def parallel_rows(x: Inputs, *, tolerance: float | None = None) -> list[tuple[int, int]]:
     """Return the rows that are positive multiples of an earlier row.
 
     Parameters
@@ -30,8 +35,8 @@ def parallel_rows(x: Inputs, *, tolerance: float = SAME_DIRECTION) -> list[tuple
     x
         Inputs, n rows of d.
     tolerance
-        Largest distance between unit vectors that count as equal; by default what the kernel,
-        which sees only their cosine, cannot tell apart.
+        Largest distance between unit vectors that count as equal; by default what the kernel of n
+        rows cannot tell apart, and no less than what rounding does to unit vectors.
 
     Returns
     -------
@@ -40,16 +45,16 @@ def parallel_rows(x: Inputs, *, tolerance: float = SAME_DIRECTION) -> list[tuple
         is a multiple of, so there are fewer than n pairs.  Rows of zeros equal one another.
 
     """
-    first = _first_alike(unit_rows(x), tolerance)
+    first = _first_alike(unit_rows(x), _resolved(x) if tolerance is None else tolerance)
     return [(int(i), j) for j, i in enumerate(first) if i < j]
 
 
-def antiparallel_rows(x: Inputs, *, tolerance: float = SAME_DIRECTION) -> list[tuple[int, int]]:
+def antiparallel_rows(x: Inputs, *, tolerance: float | None = None) -> list[tuple[int, int]]:
     """Return the rows that are negative multiples of an earlier row.
 
     Arguments and pairs are those of `parallel_rows`; rows of zeros have no opposite.
     """
-    units = unit_rows(x)
+    units, tolerance = unit_rows(x), _resolved(x) if tolerance is None else tolerance
     places = np.flatnonzero(units.any(axis=1))
     first = places[_first_alike(units[places], tolerance)]
     leaders = np.unique(first)
@@ -68,6 +73,13 @@ def unit_rows(x: Inputs) -> Inputs:
     scaled = np.ldexp(x, -exponent[:, None])
     norm = np.linalg.norm(scaled, axis=1, keepdims=True)
     return np.asarray(scaled / np.where(norm > 0, norm, 1.0))
+
+
+def _resolved(x: Inputs) -> float:
+    """Return the distance of unit vectors from which the kernel of these rows tells them apart."""
+    n, d = x.shape
+    # The norm of d numbers is off by half of d roundings, and a quotient by a few.
+    return float(max(np.pi * n**2, d / 2 + 8) * _EPS)
 
 
 def _first_alike(units: Inputs, tolerance: float) -> Int[np.ndarray, "n"]:

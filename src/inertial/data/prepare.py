@@ -1,21 +1,24 @@
-"""How raw rows become the inputs and targets of an experiment.
+"""How numbers become the inputs and targets of an experiment.
 
-`prepare` takes four steps, in this order:
+`prepare` takes five steps, in this order:
 
-1. the first n rows in file order;
-2. with `standardize`, every input column to mean 0 and variance 1 over these rows, and so the
-   targets of a regression;
+1. with `standardize`, every input column to mean 0 and variance 1 over the rows taken, and so the
+   targets of a regression; columns that do not vary are left out;
+2. with `constant`, a column of ones is added, so that inputs are told apart by more than direction;
 3. with `dedupe`, rows that are now positive multiples of an earlier row are dropped;
 4. with `normalize`, every input to norm 1.
 
-Liu, Pan and Tao (2022, section 5.1) take the first and the last step alone.
+Tables have all four by default, arrays and the named sets the last alone: so do Liu, Pan and Tao
+(2022, section 5.1).  Which rows are taken stands in `columns` for tables; of everything else it is
+the first n (`cut`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Bool, Float
 
-from inertial._checks import InvalidInput
+from inertial._checks import InvalidInput, listed, printable
 from inertial._types import Inputs, Targets
 from inertial.data.parallel import parallel_rows, unit_rows
 from inertial.data.readers import Raw
@@ -24,48 +27,75 @@ from inertial.data.sources import Task
 MOST_ROWS = 10_000
 """Rows taken when n is not given; the paper's number."""
 
+FEW_ROWS = 20
+"""Fewer rows than this get a note."""
 
 _LARGEST = 1e15
 """Largest target: training is done in single precision and squares residuals."""
 
+_DOMINATES = 1e7
+"""A column this much larger than all others decides the direction of every row alone."""
+
+_MEAN_SHARE = 0.9
+"""Share of the squared targets that their mean may have without a note; of +1 and -1, its fourth
+power: one class in nine of ten rows."""
+
 
 @dataclass(frozen=True)
 class Preparation:
-    """The steps to take besides the cut."""
+    """The steps to take."""
 
     normalize: bool
     standardize: bool
     dedupe: bool
+    constant: bool = False
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """Inputs (n by d), targets (n), and how many rows the third step dropped."""
+    """What the steps left, how many rows the third one dropped, and notes on both."""
 
-    x: Inputs
-    y: Targets
+    raw: Raw
     dropped: int
+    notes: tuple[str, ...]
 
 
-def prepare(raw: Raw, steps: Preparation, *, n: int, task: Task, title: str) -> Prepared:
+def cut(raw: Raw, n: int, title: str) -> Raw:
+    """Return the first n rows.
+
+    Raises `InvalidInput` if there are fewer than n rows or than 2.
+    """
+    rows = len(raw.y)
+    if rows < 2:
+        raise InvalidInput(f"{title} has fewer than 2 usable rows ({rows}); give more data.")
+    if n > rows:
+        raise InvalidInput(f"n is {n}, but {title} has {rows} rows; give an n of at most {rows}.")
+    return _rows(raw, np.arange(rows) < n)
+
+
+def prepare(raw: Raw, steps: Preparation, *, task: Task, title: str) -> Prepared:
     """Return what is left of `raw` after `steps`; `title` is its name in messages.
 
-    Raises `InvalidInput` if there are fewer than n rows or than 2, if all targets are equal, if a
-    column to standardise is constant, and if a row to normalise is zero.
+    Raises `InvalidInput` if all targets are equal, if all inputs to normalise have one direction,
+    and if a row to normalise is zero.
     """
-    taken = _cut(raw, n, title)
-    if steps.standardize:
-        taken = _standardized(taken, task, title)
+    notes: list[str] = []
+    taken = _standardized(raw, task, title, notes) if steps.standardize else raw
+    if steps.constant:
+        ones = np.ones((len(taken.y), 1))
+        taken = replace(taken, x=np.hstack([taken.x, ones]), columns=(*taken.columns, "constant"))
     _check_norms(taken.x, title)
-    left = _deduped(taken) if steps.dedupe else taken
-    if len(left.y) < 2:
-        raise InvalidInput(
-            f"all {len(taken.y)} rows of {title} are positive multiples of the first; give data "
-            f"with at least 2 directions, or leave dedupe out."
-        )
+    repeated = np.zeros(len(taken.y), bool)
+    repeated[[j for _, j in parallel_rows(taken.x)]] = True
+    if (steps.normalize or steps.dedupe) and repeated.sum() == len(taken.y) - 1:
+        raise _one_direction(taken, steps, title)
+    if repeated.any() and (steps.normalize or steps.dedupe):
+        notes.append(_repeats(taken, repeated, steps))
+    left = _rows(taken, ~repeated) if steps.dedupe else taken
     _check_targets(left.y, task, title)
+    notes += _doubts(left.y, task)
     x = unit_rows(left.x) if steps.normalize else left.x
-    return Prepared(x, left.y, dropped=len(taken.y) - len(left.y))
+    return Prepared(replace(left, x=x), len(taken.y) - len(left.y), tuple(notes))
 
 
 def infer_task(y: Targets, task: Task | None, title: str) -> Task:
@@ -79,50 +109,120 @@ def infer_task(y: Targets, task: Task | None, title: str) -> Task:
     return task or ("classification" if values == 2 else "regression")
 
 
-def _cut(raw: Raw, n: int, title: str) -> Raw:
-    rows = len(raw.y)
-    if rows < 2:
-        raise InvalidInput(f"{title} has fewer than 2 usable rows ({rows}); give more data.")
-    if n > rows:
-        raise InvalidInput(f"n is {n}, but {title} has {rows} rows; give an n of at most {rows}.")
-    return Raw(raw.x[:n], raw.y[:n], raw.columns)
+def _rows(raw: Raw, kept: Bool[np.ndarray, "n"]) -> Raw:
+    labels = None if raw.labels is None else raw.labels[kept]
+    return replace(raw, x=raw.x[kept], y=raw.y[kept], labels=labels)
 
 
-def _standardized(raw: Raw, task: Task, title: str) -> Raw:
-    x = _column_scaled(raw.x, raw.columns, title)
-    if task == "classification":
-        return Raw(x, raw.y, raw.columns)
-    _check_targets(raw.y, task, title)
-    return Raw(x, _column_scaled(raw.y[:, None], ("target",), title)[:, 0], raw.columns)
-
-
-def _column_scaled(x: Inputs, columns: tuple[str, ...], title: str) -> Inputs:
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, spread = x.mean(axis=0), x.std(axis=0)
-    flat = x.min(axis=0) == x.max(axis=0)
-    if (bad := np.flatnonzero(flat | ~np.isfinite(spread) | (spread == 0))).size:
-        what = "constant" if flat[bad[0]] else "too large or too small to square"
+def _standardized(raw: Raw, task: Task, title: str, notes: list[str]) -> Raw:
+    varies = raw.x.min(axis=0) < raw.x.max(axis=0)
+    if not varies.any():
         raise InvalidInput(
-            f"column {columns[bad[0]]!r} of {title} is {what} over the {len(x)} rows taken, so it "
-            f"cannot be standardised; remove or rescale it, or leave standardize out."
+            f"no input column of {title} varies over the {len(raw.x)} rows taken; take more rows, "
+            f"or leave standardize out."
         )
-    scaled = (x - mean) / spread
+    flat = [name for name, moves in zip(raw.columns, varies, strict=True) if not moves]
+    if flat:
+        notes.append(f"left out as they do not vary over the rows taken: {listed(flat, 5)}.")
+    columns = tuple(name for name, moves in zip(raw.columns, varies, strict=True) if moves)
+    x = np.column_stack([_scaled(column) for column in raw.x[:, varies].T])
+    if task == "classification":
+        return replace(raw, x=x, columns=columns)
+    _check_varies(raw.y, task, title)
+    return replace(raw, x=x, y=_scaled(raw.y), columns=columns)
+
+
+def _scaled(column: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
+    """Return a column that varies with mean 0 and variance 1."""
+    # A power of two is exact, and keeps squares in range; so do differences of near numbers, which
+    # keeps what a large offset would round away.
+    near = np.ldexp(column, -int(np.frexp(np.abs(column).max())[1]))
+    near = near - near[np.abs(near - near.mean()).argmin()]
+    near = np.ldexp(near, -int(np.frexp(np.abs(near).max())[1]))
+    mean, spread = near.mean(), near.std()
+    scaled = (near - mean) / spread
     # What is left of an entry equal to the mean is rounding, and must not become a direction.
-    noise = 4 * np.finfo(np.float64).eps * np.abs(x).max(axis=0) / spread
+    noise = 4 * np.finfo(np.float64).eps * np.abs(near).max() / spread
     return np.asarray(np.where(np.abs(scaled) <= noise, 0.0, scaled))
 
 
-def _deduped(raw: Raw) -> Raw:
-    repeated = [j for _, j in parallel_rows(raw.x)]
-    return Raw(np.delete(raw.x, repeated, axis=0), np.delete(raw.y, repeated), raw.columns)
+def _one_direction(raw: Raw, steps: Preparation, title: str) -> InvalidInput:
+    """Say why all rows point the same way, and what tells them apart."""
+    rows, d = raw.x.shape
+    size = np.abs(raw.x).min(axis=0)
+    others = np.abs(raw.x).max(axis=0)
+    largest = int(size.argmax())
+    problem = f"all {rows} rows of {title} are positive multiples of the first"
+    if d == 1:
+        problem = f"{title} has one input column, of one sign, so {problem}"
+    elif size[largest] > _DOMINATES * np.delete(others, largest).max():
+        problem = (
+            f"column {printable(raw.columns[largest])!r} is so much larger than the others that "
+            f"{problem} to rounding"
+        )
+    if steps.standardize and steps.constant:
+        return InvalidInput(f"{problem}; give data with at least 2 different inputs.")
+    return InvalidInput(
+        f"{problem}; pass --standardize and --constant (standardize=True, constant=True), or give "
+        f"data with at least 2 directions."
+    )
+
+
+def _repeats(raw: Raw, repeated: Bool[np.ndarray, "n"], steps: Preparation) -> str:
+    """Say how many rows repeat earlier ones, and how many of these have another target."""
+    count, rows = int(repeated.sum()), len(repeated)
+    what = "inputs" if steps.constant else "direction"
+    if not steps.dedupe:
+        return (
+            f"{count:,} of {rows:,} rows repeat the {what} of an earlier one, so the kernel is "
+            f"singular; --dedupe drops them."
+        )
+    first = {j: i for i, j in parallel_rows(raw.x)}
+    other = sum(raw.y[i] != raw.y[j] for j, i in first.items())
+    known = f" ({other:,} with another target)" if other else ""
+    return (
+        f"{count:,} of {rows:,} rows repeat the {what} of an earlier one{known} and are dropped, "
+        f"{rows - count:,} are left; --no-dedupe keeps them."
+    )
+
+
+def _doubts(y: Targets, task: Task) -> list[str]:
+    """Return notes where advice from these targets means little."""
+    notes = []
+    if len(y) < FEW_ROWS:
+        notes.append(f"{len(y)} rows are few, and advice from them says little about more rows.")
+    scale = np.abs(y).max()
+    share = float((y / scale).mean() ** 2 / ((y / scale) ** 2).mean())
+    if task == "classification" and set(y) == {1.0, -1.0}:
+        if share > _MEAN_SHARE**4:
+            notes.append(
+                f"{(1 + share**0.5) / 2:.1%} of the rows are of one class, which a network learns "
+                f"in a few steps, so step counts say little about the other; take more rows of it."
+            )
+    elif share > _MEAN_SHARE:
+        known = f"{100 * share:.4g}" if share < 0.9999 else "more than 99.99"
+        remedy = (
+            "write the classes as 1 and -1"
+            if task == "classification"
+            else "--standardize takes it away"
+        )
+        notes.append(
+            f"{known} % of the squared targets is their mean, which a network learns in a few "
+            f"steps, so step counts say little about the rest; {remedy}."
+        )
+    return notes
 
 
 def _check_targets(y: Targets, task: Task, title: str) -> None:
     if np.abs(y).max() > _LARGEST:
         raise InvalidInput(
             f"the targets of {title} reach {np.abs(y).max():g}, beyond what single precision can "
-            f"square; rescale them to at most {_LARGEST:g}, or standardise."
+            f"square; rescale them to at most {_LARGEST:g}, or pass --standardize."
         )
+    _check_varies(y, task, title)
+
+
+def _check_varies(y: Targets, task: Task, title: str) -> None:
     if y.min() < y.max():
         return
     what = "belong to one class" if task == "classification" else "have one target"
@@ -139,5 +239,5 @@ def _check_norms(x: Inputs, title: str) -> None:
         named = ", ".join(str(row) for row in zero[:5]) + (", ..." if zero.size > 5 else "")
         raise InvalidInput(
             f"{title} has inputs that are zero in every column and so have no direction, in {rows} "
-            f"{named} of those taken; remove them."
+            f"{named} of those taken; remove them, or pass --constant (constant=True)."
         )

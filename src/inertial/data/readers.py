@@ -1,63 +1,108 @@
-"""Readers of tables: separated by white space, CSV, NPZ and Parquet.
+"""Readers of files: tables of text, Parquet, and NumPy archives.
 
-Each reader takes a path and returns `Raw`: float64 inputs and targets in file order, every number
-finite.  A file that is not what it should be raises `InvalidInput`.  Lines, rows and columns
-count from 1 in messages.  Nothing is ever unpickled.
+`read_csv` and `read_parquet` return a pandas frame and notes on what was guessed or left out;
+what becomes of its columns stands in `columns`.  `read_npz` and `read_table` return `Raw`.
+A file that is not what it should be raises `InvalidInput`.  Lines, rows and columns count from 1
+in messages.  Nothing is ever unpickled.
 """
 
-import csv
-import gzip
 import io
+import re
+import warnings
 import zipfile
-import zlib
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Int, Shaped
 
-from inertial._checks import InvalidInput, one_of
+from inertial import files
+from inertial._checks import InvalidInput, listed, printable
 from inertial._types import Inputs, Targets
+from inertial.data.dialect import MISSING, Dialect, decode, detect
+from inertial.data.unpack import MOST_BYTES, read_bytes
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+_MOST_CELLS = 1 << 27
+"""Numbers that a Parquet file may hold: a gibibyte of float64."""
+
+_BATCH = 1 << 14
 
 
 @dataclass(frozen=True)
 class Raw:
-    """Inputs (n by d) and targets (n) as a file has them, and the names of the d columns."""
+    """Inputs (n by d), targets (n), the names of the d columns, and what else is known of them.
+
+    `labels` are whole numbers from 0 that count through `classes`, if the targets are classes.
+    """
 
     x: Inputs
     y: Targets
     columns: tuple[str, ...]
+    classes: tuple[str, ...] = ()
+    labels: Int[np.ndarray, "n"] | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A frame whose columns have names that differ, and notes on how it was read.
+
+    `indexes` are columns that the file itself says are no data but number or name its rows.
+    """
+
+    frame: "pd.DataFrame"
+    notes: tuple[str, ...] = ()
+    indexes: tuple[str, ...] = ()
+    decimal: str = "."
 
 
 def read_table(path: Path) -> Raw:
     """Read a table of numbers separated by spaces or tabs; the last column is the target."""
-    lines = [(k, line.split()) for k, line in enumerate(_text(path).splitlines(), start=1)]
-    rows = [(k, cells) for k, cells in lines if cells]
-    columns = numbered(len(rows[0][1])) if rows else ()
-    values = _numbers(rows, columns, path)
-    return _split(values, columns, len(columns) - 1, path)
+    text, _ = decode(read_bytes(path), path)
+    frame = _parsed(Dialect(text, " ", ".", None, 0, ()), path)
+    if frame.shape[1] < 2:
+        raise InvalidInput(
+            f"{path} has {frame.shape[1]} columns; give at least one input and the target."
+        )
+    import pandas as pd
+
+    values = frame.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+    if (bad := np.argwhere(~np.isfinite(values))).size:
+        i, j = bad[0]
+        raise InvalidInput(
+            f"row {i + 1}, column '{j + 1}' of {path} is {printable(frame.iloc[i, j])!r}; write a "
+            f"finite number there or copy the file again."
+        )
+    return Raw(values[:, :-1].copy(), values[:, -1].copy(), numbered(values.shape[1] - 1))
 
 
-def read_csv(path: Path, label: str | None) -> Raw:
-    """Read comma-separated numbers with the target in the column `label`.
+def read_csv(path: Path, label: str | None = None, header: bool | None = None) -> Table:  # noqa: FBT001
+    """Read a table of text, packed or not; how it is written is found from the text.
 
-    The first line is a header if any of its cells is not a number.  Without a header the columns
-    are called 1, 2, 3 and so on.
+    Parameters
+    ----------
+    path
+        File.
+    label
+        Target column, which tells a header of numbers from a row.
+    header
+        Whether the first line names the columns; None to find out.
+
     """
-    reader = csv.reader(io.StringIO(_text(path), newline=""), skipinitialspace=True)
-    try:
-        lines = [(reader.line_num, [cell.strip() for cell in row]) for row in reader]
-    except csv.Error as error:
-        raise InvalidInput(f"{path} is not a CSV file ({error}); correct it.") from None
-    rows = [(k, cells) for k, cells in lines if any(cells)]
-    top = rows[0][1] if rows else []
-    if len(top) == 1 and (mark := next((c for c in ";\t|" if c in top[0]), None)):
-        raise InvalidInput(f"{path} separates its cells by {mark!r}; write commas between them.")
-    headed = not all(_is_number(cell) for cell in top)
-    columns = tuple(top) if headed else numbered(len(top))
-    target = _target(path, label, columns)
-    return _split(_numbers(rows[headed:], columns, path), columns, target, path)
+    dialect = detect(read_bytes(path), path, label, header)
+    frame = _parsed(dialect, path)
+    names, notes, indexes = _names(frame, dialect, path)
+    frame.columns = names
+    empty = [
+        name for k, name in enumerate(names) if name.startswith("column ") and _blank(frame, k)
+    ]
+    frame = frame.drop(columns=empty)
+    return Table(frame, (*dialect.notes, *notes), indexes, dialect.decimal)
 
 
 def read_npz(path: Path) -> Raw:
@@ -66,56 +111,52 @@ def read_npz(path: Path) -> Raw:
     if x.ndim != 2 or x.shape[1] == 0 or y.shape != x.shape[:1]:
         raise InvalidInput(
             f"{path} has x of shape {x.shape} and y of shape {y.shape}; give x as (n, d) with "
-            f"d of at least 1, and y as (n,)."
+            f"d of at least 1, and y as (n,){reshaped(x, y)}."
         )
-    raw = Raw(x.astype(np.float64), y.astype(np.float64), numbered(x.shape[1]))
-    _finite(np.column_stack([raw.x, raw.y]), (*raw.columns, "y"), path)
-    return raw
+    return finite_arrays(x, y, str(path))
 
 
-def read_parquet(path: Path, label: str | None) -> Raw:
-    """Read a Parquet table of numbers with the target in the column `label`."""
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError:
-        raise InvalidInput(
-            f"{path} needs the package pyarrow; install it with: pip install 'inertial[parquet]'."
-        ) from None
-    try:
-        table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        reason = str(error).splitlines()[0]
-        raise InvalidInput(f"{path} cannot be read as Parquet ({reason}); replace it.") from None
-    columns = tuple(table.column_names)
-    target = _target(path, label, columns)
-    for field in table.schema:
-        kind = field.type
-        if not (
-            pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
-        ):
+def finite_arrays(x: Shaped[np.ndarray, "n d"], y: Shaped[np.ndarray, "n"], title: str) -> Raw:
+    """Return real arrays as float64, or name the first number that is not finite."""
+    x, y = x.astype(np.float64), y.astype(np.float64)
+    for values, name in ((x, None), (y[:, None], "y")):
+        if not np.isfinite(values).all():
+            i, j = np.argwhere(~np.isfinite(values))[0]
             raise InvalidInput(
-                f"column {field.name!r} of {path} holds {kind}, not numbers; drop or encode it."
+                f"row {i + 1}, column {name or str(j + 1)!r} of {title} is {values[i, j]}; write "
+                f"a finite number there or remove it."
             )
-    # Missing values turn into NaN here, and are then named by row and column.
-    values = np.column_stack([column.cast(pa.float64()).to_numpy() for column in table.columns])
-    _finite(values, columns, path)
-    return _split(values, columns, target, path)
+    return Raw(x, y, numbered(x.shape[1]))
 
 
-def read_bytes(path: Path) -> bytes:
-    """Return the bytes of a file, unpacked if they are gzip."""
-    try:
-        raw = path.read_bytes()
-        return gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw
-    except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise InvalidInput(
-            f"{path} is truncated or damaged inside its gzip packing; copy or download it again."
-        ) from None
-    except OSError as error:
-        raise InvalidInput(
-            f"{path} cannot be read ({error.strerror}); check the path and its permissions."
-        ) from None
+def read_parquet(path: Path) -> Table:
+    """Read the flat columns of a Parquet table; nested ones are left out with a note."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    content = files.read(path, MOST_BYTES)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            file = pq.ParquetFile(pa.BufferReader(content), thrift_string_size_limit=1 << 26)
+            schema = file.schema_arrow
+            _check_size(file.metadata, path)
+            names = list(schema.names)
+            _check_distinct(names, path)
+            nested = [field.name for field in schema if pa.types.is_nested(field.type)]
+            flat = [name for name in names if name not in nested]
+            table = _flat_table(file, flat, path)
+            indexes = _pandas_indexes(schema, names)
+            frame = table.replace_schema_metadata(None).to_pandas(date_as_object=True)
+        except (InvalidInput, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001 - a damaged file makes pyarrow raise anything
+            reason = printable(str(error) or type(error).__name__, 80)
+            raise InvalidInput(
+                f"{path} cannot be read as Parquet ({reason}); replace it."
+            ) from None
+    notes = (f"left out as lists or structures: {listed(nested, 5)}; flatten them.",)
+    return Table(frame, notes if nested else (), indexes)
 
 
 def numbered(count: int) -> tuple[str, ...]:
@@ -123,105 +164,211 @@ def numbered(count: int) -> tuple[str, ...]:
     return tuple(str(k) for k in range(1, count + 1))
 
 
-def _text(path: Path) -> str:
+def reshaped(x: Shaped[np.ndarray, "..."], y: Shaped[np.ndarray, "..."]) -> str:
+    """Name the calls that would give arrays of the right shapes."""
+    calls = []
+    if x.ndim == 1 and x.size:
+        calls.append("x.reshape(-1, 1)")
+    if x.ndim > 2 and x.size:
+        calls.append("x.reshape(len(x), -1)")
+    if y.ndim == 2 and 1 in y.shape:
+        calls.append("y.ravel()")
+    return f", with {' and '.join(calls)}" if calls else ""
+
+
+def _parsed(dialect: Dialect, path: Path) -> "pd.DataFrame":
+    """Let pandas read the rows; a line with more cells than the first one is named."""
+    import pandas as pd
+
+    known = [*MISSING, *(word.upper() for word in MISSING), *(word.title() for word in MISSING)]
     try:
-        return read_bytes(path).decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InvalidInput(f"{path} is not UTF-8 text; give a text file.") from None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return pd.read_csv(
+                io.StringIO(dialect.body),
+                sep=r"\s+" if dialect.separator == " " else dialect.separator,
+                header=None,
+                decimal=dialect.decimal,
+                na_values=sorted(set(known)),
+                skipinitialspace=True,
+                low_memory=False,
+            )
+    except pd.errors.EmptyDataError:
+        raise InvalidInput(f"{path} has no rows; give a table with at least 2.") from None
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - what pandas raises on damaged text is not listed
+        ragged = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error))
+        if ragged:
+            first, line, cells = (int(word) for word in ragged.groups())
+            raise InvalidInput(
+                f"line {line + dialect.skipped} of {path} has {cells} cells where the first row "
+                f"has {first}; make them equal."
+            ) from None
+        raise InvalidInput(f"{path} is no table ({printable(error, 80)}); correct it.") from None
+
+
+def _blank(frame: "pd.DataFrame", place: int) -> bool:
+    return bool(frame.iloc[:, place].isna().all())
+
+
+def _names(
+    frame: "pd.DataFrame", dialect: Dialect, path: Path
+) -> tuple[list[str], list[str], tuple[str, ...]]:
+    """Return distinct names of the columns, notes, and which columns number or name the rows."""
+    width = frame.shape[1]
+    if dialect.names is None:
+        return list(numbered(width)), [], ()
+    names = list(dialect.names)
+    indexes: tuple[str, ...] = ()
+    while len(names) > width and not names[-1]:
+        names.pop()
+    if len(names) > width:
+        raise InvalidInput(
+            f"the header of {path} names {len(names)} columns where the rows have {width} cells; "
+            f"make them equal."
+        )
+    if len(names) == width - 1 and not _blank(frame, width - 1):
+        # R writes the names of rows without a name of their own.
+        names = ["row names", *names]
+        indexes = ("row names",)
+    names += [""] * (width - len(names))
+    if not names[0] or re.fullmatch(r"Unnamed: 0(\.\d+)?|\.\.\.1", names[0]):
+        # What pandas and R write for the index has no name and repeats nothing.
+        names[0] = names[0] or "column 1"
+        first = frame.iloc[:, 0]
+        indexes = (names[0],) if first.dtype.kind != "f" and first.is_unique else ()
+    seen: dict[str, int] = {}
+    notes = []
+    for k, name in enumerate(names):
+        names[k] = name or f"column {k + 1}"
+        seen[names[k]] = seen.get(names[k], 0) + 1
+    if twice := [name for name, count in seen.items() if count > 1]:
+        notes.append(f"several columns are called {listed(twice, 3)}; rename all but one of each.")
+        names = _distinct(names)
+    return names, notes, indexes
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Return names of which the later ones of a kind end in .2, .3 and so on."""
+    known, found = set(names), []
+    for name in names:
+        new, k = name, 1
+        while new in found:
+            k += 1
+            new = f"{name}.{k}"
+            if new in known and new not in found:
+                continue
+        found.append(new)
+    return found
 
 
 def _member(path: Path, key: str) -> Shaped[np.ndarray, "..."]:
-    """Return one numeric array of a NumPy archive."""
+    """Return one numeric array of a NumPy archive, whose header is checked before its numbers."""
+    names: list[str] = []
+    array: Shaped[np.ndarray, ...] | None = None
+    packed = files.read(path, MOST_BYTES)
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            names: list[str] = archive.files
-            array: Shaped[np.ndarray, ...] | None = archive[key] if key in names else None
-    except (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error, OSError):
+        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+            names = [name.removesuffix(".npy") for name in archive.namelist()]
+            if key in names:
+                with archive.open(f"{key}.npy") as member:
+                    content = member.read(MOST_BYTES + 1)
+                array = _array(content, f"{key!r} in {path}")
+    except (InvalidInput, MemoryError):
+        raise
+    except Exception:  # noqa: BLE001 - a damaged archive makes its reader raise anything
         raise InvalidInput(
             f"{path} is no .npz archive of plain numeric arrays, or is damaged; write it with "
             f"numpy.savez(path, x=..., y=...)."
         ) from None
     if array is None:
+        other = " as lower-case names" if key.upper() in names else ""
         raise InvalidInput(
-            f"{path} holds the arrays {', '.join(names) or 'of an empty archive'} but no {key!r}; "
-            f"save x and y in it."
-        )
-    if array.dtype.kind not in "biuf":
-        raise InvalidInput(
-            f"the array {key!r} in {path} has dtype {array.dtype}; save real numbers."
+            f"{path} holds the arrays {listed(names) or 'of an empty archive'} but no {key!r}; "
+            f"save x and y in it{other}."
         )
     return array
 
 
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _numbers(
-    rows: Sequence[tuple[int, list[str]]], columns: tuple[str, ...], path: Path
-) -> Float[np.ndarray, "n c"]:
-    """Turn the cells of numbered lines into finite numbers, or name the first that is not one."""
-    values = np.empty((len(rows), len(columns)))
-    for row, (line, cells) in zip(values, rows, strict=True):
-        if len(cells) != len(columns):
-            raise InvalidInput(
-                f"line {line} of {path} has {len(cells)} cells where the first line has "
-                f"{len(columns)}; make them equal."
-            )
-        try:
-            row[:] = [float(cell) for cell in cells]
-        except ValueError:
-            place = next(j for j, cell in enumerate(cells) if not _is_number(cell))
-            remedy = "write a number there or remove the line"
-            if not any(_is_number(others[place]) for _, others in rows if place < len(others)):
-                remedy = "its column has no numbers, remove or encode it"
-            raise InvalidInput(
-                f"line {line}, column {columns[place]!r} of {path} is {cells[place]!r}; {remedy}."
-            ) from None
-    _finite(values, columns, path, [line for line, _ in rows])
-    return values
-
-
-def _finite(
-    values: Float[np.ndarray, "n c"],
-    columns: tuple[str, ...],
-    path: Path,
-    lines: Iterable[int] | None = None,
-) -> None:
-    bad = ~np.isfinite(values)
-    if not bad.any():
-        return
-    i, j = np.argwhere(bad)[0]
-    place = f"row {i + 1}" if lines is None else f"line {list(lines)[i]}"
-    raise InvalidInput(
-        f"{place}, column {columns[j]!r} of {path} is {values[i, j]}; write a finite number there "
-        f"or remove it."
+def _array(content: bytes, title: str) -> Shaped[np.ndarray, "..."]:
+    """Return the array in the bytes of an .npy file; its shape must be that of its bytes."""
+    if len(content) > MOST_BYTES:
+        raise InvalidInput(
+            f"the array {title} has more than {MOST_BYTES >> 20} MiB; save fewer rows."
+        )
+    file = io.BytesIO(content)
+    version = np.lib.format.read_magic(file)
+    read = (
+        np.lib.format.read_array_header_1_0
+        if version == (1, 0)
+        else np.lib.format.read_array_header_2_0
     )
+    shape, fortran, dtype = read(file)
+    if dtype.hasobject:
+        raise ValueError(title)
+    if dtype.kind not in "biuf":
+        raise InvalidInput(f"the array {title} has dtype {dtype}; save real numbers.")
+    count = int(np.prod(shape, dtype=object))
+    if min(shape, default=0) < 0 or count * dtype.itemsize != len(content) - file.tell():
+        raise ValueError(title)
+    array = np.frombuffer(content, dtype, count, file.tell())
+    return array.reshape(shape, order="F" if fortran else "C")
 
 
-def _target(path: Path, label: str | None, columns: tuple[str, ...]) -> int:
-    """Return the place of the target column."""
-    if label is None:
-        names = ", ".join(columns) or "none"
+def _check_size(metadata: "pq.FileMetaData", path: Path) -> None:
+    cells = metadata.num_rows * max(1, metadata.num_columns)
+    if cells > _MOST_CELLS:
         raise InvalidInput(
-            f"{path} needs the name of its target column as label; its columns are {names}."
+            f"{path} holds {cells:,} cells where {_MOST_CELLS:,} fit; take a part of its rows or "
+            f"columns into a file of their own."
         )
-    one_of(f"label for {path}", label, columns)
-    if columns.count(label) > 1:
-        raise InvalidInput(f"{path} has several columns {label!r}; rename all but one.")
-    return columns.index(label)
 
 
-def _split(
-    values: Float[np.ndarray, "n c"], columns: tuple[str, ...], target: int, path: Path
-) -> Raw:
-    if len(columns) < 2:
+def _check_distinct(names: list[str], path: Path) -> None:
+    if twice := [name for name in names if names.count(name) > 1]:
         raise InvalidInput(
-            f"{path} has {len(columns)} columns; give at least one input and the target."
+            f"{path} has several columns {printable(twice[0])!r}; rename all but one."
         )
-    names = columns[:target] + columns[target + 1 :]
-    return Raw(np.delete(values, target, axis=1), values[:, target].copy(), names)
+
+
+def _flat_table(file: "pq.ParquetFile", columns: list[str], path: Path) -> "pa.Table":
+    """Read batch by batch, so that a file that unpacks to too much is stopped on the way."""
+    import pyarrow as pa
+
+    batches, held = [], 0
+    for batch in file.iter_batches(_BATCH, columns=columns):
+        plain = pa.record_batch(
+            [_plain(column) for column in batch.columns], names=batch.schema.names
+        )
+        held += plain.nbytes
+        if held > 2 * MOST_BYTES:
+            raise InvalidInput(
+                f"{path} holds more than {MOST_BYTES >> 19} MiB unpacked; take a part of its rows "
+                f"or columns into a file of their own."
+            )
+        batches.append(plain)
+    if not batches:
+        raise InvalidInput(f"{path} has no rows; give a table with at least 2.")
+    return pa.Table.from_batches(batches)
+
+
+def _plain(column: "pa.Array") -> "pa.Array":
+    """Return a column without dictionaries, and decimals as float64."""
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return column.dictionary_decode()
+    if pa.types.is_decimal(kind):
+        return column.cast(pa.float64())
+    return column
+
+
+def _pandas_indexes(schema: "pa.Schema", names: list[str]) -> tuple[str, ...]:
+    """Return the columns that pandas wrote as the index of the frame."""
+    try:
+        described = (schema.pandas_metadata or {}).get("index_columns", [])
+    except ValueError:
+        return ()
+    return tuple(name for name in described if isinstance(name, str) and name in names)

@@ -55,11 +55,15 @@ def find(name: str) -> Source:
 
 
 def _images(*folders: str) -> tuple[tuple[str, ...], ...]:
-    """Return the IDX layouts; every folder is tried for training files before any test files."""
+    """Return the IDX layouts; every folder is tried for training files before any test files.
+
+    Some programs write a dot for the dash before idx when they unpack.
+    """
     return tuple(
-        (f"{folder}/{part}-images-idx3-ubyte", f"{folder}/{part}-labels-idx1-ubyte")
+        (f"{folder}/{part}-images{sign}idx3-ubyte", f"{folder}/{part}-labels{sign}idx1-ubyte")
         for part in ("train", "t10k")
         for folder in folders
+        for sign in ("-", ".")
     )
 
 

@@ -24,12 +24,14 @@ TEMPLATE = """\
 name = "first-look"
 
 # Names from `inertial data list` or files of your own, with how to prepare them:
-#   rows         take at most this many, first in file order
-#   label        target column of a .csv or .parquet file
+#   rows         take at most this many: a sample of a table, else the first in file order
+#   label        target column of a table (CSV or Parquet)
 #   standardize  columns, and targets of a regression, to mean 0 and variance 1
+#   constant     add a constant input
 #   dedupe       drop rows that are positive multiples of an earlier one
+#   raw          without these three, which are what a table of your own gets
 #   normalize    inputs to norm 1 (true unless you say otherwise)
-#   seed, dim    of the generated set `sphere`
+#   seed, dim    of the generated set `sphere`; seed also of a table's sample
 data = [
     "digits",
     { name = "diabetes", rows = 200, standardize = true, dedupe = true },
@@ -67,15 +69,17 @@ _WIDTHS = 2**31
 class DataSet:
     """A data set and how to prepare it; the names are those of the TOML table.
 
-    `rows` is the most rows taken, first in file order; everything else as in `inertial.data.load`.
+    `rows` is the most rows taken; everything else as in `inertial.data.load`.
     """
 
     name: str
     rows: int = 10_000
     label: str | None = None
+    raw: bool = False
     normalize: bool = True
-    standardize: bool = False
-    dedupe: bool = False
+    standardize: bool | None = None
+    constant: bool | None = None
+    dedupe: bool | None = None
     seed: int = 0
     dim: int = 20
 

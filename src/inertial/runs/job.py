@@ -119,6 +119,8 @@ def load_data(data: DataSet) -> Data:
         label=data.label,
         normalize=data.normalize,
         standardize=data.standardize,
+        constant=data.constant,
+        raw=data.raw,
         dedupe=data.dedupe,
         seed=data.seed,
         dim=data.dim,

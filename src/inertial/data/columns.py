@@ -1,0 +1,459 @@
+"""From a table's columns to numbers: targets, classes, texts, missing cells, indexes.
+
+`numbers` turns a frame into `Raw`, and says in one note each what it did and how to do otherwise:
+
+1. rows without a target are left out, and of the others a seeded sample is taken;
+2. columns that number the rows are left out, and those that do not vary;
+3. texts of few values become one column a value (one-hot), other texts and dates are left out;
+4. missing cells are filled with the column's median.
+
+Texts, and whole numbers of few values, are classes as targets.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped
+
+from inertial._checks import InvalidInput, listed, one_of, printable
+from inertial._types import Targets
+from inertial.data.dialect import is_missing, is_number, plain_number
+from inertial.data.readers import Raw, Table
+from inertial.data.sources import Task
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FEW = 20
+"""Values up to which a column of texts is encoded."""
+
+_CLASSES = 10
+"""Values up to which a target of whole numbers is taken as classes."""
+
+_ROWS_PER_CLASS = 5
+
+_MOST_CLASSES = 1000
+
+_EXACT = 2.0**53
+"""From here on, float64 does not hold every whole number."""
+
+_INDEX_NAMES = frozenset(
+    ["index", "id", "row", "rows", "rowid", "row_id", "rownames", "no", "no.", "nr", "number"]
+    + ["obs", "obs.", "observation", "case", "#", "x"]
+)
+"""Names, in lower case, that columns have which count the rows."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Which rows to take: n, or if that is None all but no more than `most`; a table's by seed."""
+
+    n: int | None
+    most: int
+    seed: int
+
+    def count(self, rows: int, title: str) -> int:
+        """Return how many of `rows` rows are taken."""
+        if self.n is not None and self.n > rows:
+            raise InvalidInput(
+                f"n is {self.n}, but {title} has {rows} rows; give an n of at most {rows}."
+            )
+        return min(rows, self.most) if self.n is None else self.n
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What a user says about a table; `keep` and `drop` are names of columns."""
+
+    label: str | None = None
+    task: Task | None = None
+    keep: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    raw: bool = False
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A table's rows as numbers, how many rows had a target, and the notes."""
+
+    raw: Raw
+    task: Task
+    rows: int
+    notes: tuple[str, ...]
+
+
+@dataclass
+class _Columns:
+    """What becomes of the columns, kept by kind until the notes are written."""
+
+    blocks: list[Float[np.ndarray, "n k"]] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    encoded: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    filled: list[str] = field(default_factory=list)
+    strange: list[str] = field(default_factory=list)
+    constant: list[str] = field(default_factory=list)
+    rounded: list[str] = field(default_factory=list)
+
+    def notes(self) -> list[str]:
+        """Return one note for each kind that is not empty."""
+        few = f"of more than {FEW} values or of one a row"
+        said = {
+            "encoded as one column a value: {}; --drop NAME leaves one out.": self.encoded,
+            f"left out as texts or dates {few}: {{}}; --keep NAME encodes one.": self.texts,
+            "cells that are no numbers count as missing: {}; correct them.": self.strange,
+            "missing cells filled with the median: {}; --drop NAME leaves one out.": self.filled,
+            "left out as they do not vary: {}; --raw keeps them.": self.constant,
+            "whole numbers beyond 2^53 are rounded: {}; subtract what they share.": self.rounded,
+        }
+        return [text.format(listed(names, 5)) for text, names in said.items() if names]
+
+
+def numbers(table: Table, choices: Choices, rows: Rows, *, title: str) -> Numbers:
+    """Return the inputs and targets of a table.
+
+    Parameters
+    ----------
+    table
+        Frame, with the notes of its reader.
+    choices
+        Target column and so on.
+    rows
+        Rows to take, as a seeded sample if they are not all.
+    title
+        The table's name in messages.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such target, if it can be neither numbers nor classes, or if no input is
+        left.
+
+    """
+    frame, notes = _named(table.frame), list(table.notes)
+    label = _label(frame, choices, title)
+    target, kept, found = _usable(frame.pop(label), table.decimal, title)
+    notes += found
+    frame = frame.loc[kept]
+    indexes = _indexes(frame, table.indexes, choices)
+    frame = frame.drop(columns=[*indexes, *choices.drop])
+    if indexes:
+        notes.append(
+            f"left out as the number or name of the row: {listed(indexes, 5)}; --keep NAME takes "
+            f"one."
+        )
+    taken = _sample(len(target), rows, title)
+    if len(taken) < len(target):
+        notes.append(
+            f"{len(taken):,} of {len(target):,} rows are taken, at random with seed {rows.seed}; "
+            f"--n takes more, --data-seed others."
+        )
+    there, target = len(target), target.iloc[taken]
+    columns = _inputs(frame.iloc[taken], table.decimal, choices)
+    if not columns.blocks:
+        raise _no_inputs(columns, indexes, label, title)
+    x = np.column_stack(columns.blocks)
+    y, task, classes, labels, words = _targets(target, table, choices, label, title)
+    raw = Raw(x, y, tuple(columns.names), classes, labels)
+    return Numbers(raw, task, there, (*notes, *columns.notes(), *words))
+
+
+def class_labels(y: Shaped[np.ndarray, "n"]) -> tuple[tuple[str, ...], Int[np.ndarray, "n"]]:
+    """Return the names of classes, in ascending order, and each row's place among them."""
+    values, places = np.unique(y, return_inverse=True)
+    names = (
+        f"{value:g}" if isinstance(value, float | np.floating) else str(value) for value in values
+    )
+    return tuple(names), places.astype(np.int64)
+
+
+def few_valued(y: Targets) -> bool:
+    """Say whether numbers look like classes: whole, of 3 to 10 values, several rows each."""
+    values = np.unique(y)
+    whole = bool((values == np.round(values)).all())
+    return whole and 2 < len(values) <= _CLASSES and len(y) >= _ROWS_PER_CLASS * len(values)
+
+
+def _named(frame: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the frame with text as names and the rows numbered."""
+    import pandas as pd
+
+    names = [
+        " ".join(str(part) for part in name) if isinstance(name, tuple) else str(name)
+        for name in frame.columns
+    ]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidInput(
+            f"the table has several columns {printable(twice)!r}; rename all but one."
+        )
+    return pd.DataFrame({name: frame.iloc[:, k].array for k, name in enumerate(names)}, copy=False)
+
+
+def _label(frame: "pd.DataFrame", choices: Choices, title: str) -> str:
+    names = list(frame.columns)
+    if choices.label is None:
+        raise InvalidInput(
+            f"{title} needs the name of its target column: pass --label (label=) with one of "
+            f"{listed(names) or 'none'}."
+        )
+    if len(names) < 2:
+        raise InvalidInput(
+            f"{title} has {len(names)} column; give at least one input and the target."
+        )
+    for what, words in (
+        ("label", (choices.label,)),
+        ("keep", choices.keep),
+        ("drop", choices.drop),
+    ):
+        for word in words:
+            one_of(f"{what} for {title}", word, names)
+    if choices.label in choices.drop:
+        raise InvalidInput(f"drop names the target {printable(choices.label)!r}; drop inputs only.")
+    return choices.label
+
+
+def _usable(
+    target: "pd.Series", decimal: str, title: str
+) -> tuple["pd.Series", Bool[np.ndarray, "n"], list[str]]:
+    """Return the targets that are there, which rows those are, and a note on the others."""
+    import pandas as pd
+
+    values, _ = _as_numbers(target, decimal)
+    if values is None or pd.api.types.is_bool_dtype(target.dtype):
+        texts = _texts(target)
+        kept = texts.notna().to_numpy()
+        found = texts
+    else:
+        kept = np.isfinite(values)
+        found = pd.Series(values)
+    if kept.sum() < 2:
+        raise InvalidInput(
+            f"{title} has fewer than 2 usable rows ({kept.sum()}), since "
+            f"{(~kept).sum()} have no target; give more data or another label."
+        )
+    notes = []
+    if not kept.all():
+        notes.append(
+            f"{(~kept).sum():,} of {len(kept):,} rows have no target and are left out; fill it in "
+            f"the file to keep them."
+        )
+    return found[kept].reset_index(drop=True), kept, notes
+
+
+def _sample(there: int, rows: Rows, title: str) -> Int[np.ndarray, "k"]:
+    """Return the places of the rows to take, ascending."""
+    count = rows.count(there, title)
+    if count == there:
+        return np.arange(there)
+    return np.sort(np.random.default_rng(rows.seed).choice(there, count, replace=False))
+
+
+def _indexes(frame: "pd.DataFrame", known: Sequence[str], choices: Choices) -> list[str]:
+    """Return the columns that number or name the rows, unless nothing else would be left."""
+    found = []
+    for k, name in enumerate(frame.columns):
+        if name in choices.keep or name in choices.drop:
+            continue
+        called = name.lower() in _INDEX_NAMES
+        if name in known or ((k == 0 or called) and _counts(frame[name], anywhere=called)):
+            found.append(name)
+    return found if len(found) < len(frame.columns) - len(choices.drop) else []
+
+
+def _counts(column: "pd.Series", *, anywhere: bool) -> bool:
+    """Say whether a column is 0, 1, 2 and so on or 1, 2, 3, or with `anywhere` from any number."""
+    if column.dtype.kind not in "iu" or len(column) < 3:
+        return False
+    values = column.to_numpy()
+    return bool((np.diff(values) == 1).all()) and (anywhere or values[0] in (0, 1))
+
+
+def _inputs(frame: "pd.DataFrame", decimal: str, choices: Choices) -> _Columns:
+    """Sort the columns by what becomes of them."""
+    done = _Columns()
+    for name in frame.columns:
+        column = frame[name].reset_index(drop=True)
+        values, strange = _as_numbers(column, decimal)
+        if values is None:
+            _encode(column, name, done, keep=name in choices.keep)
+            continue
+        if strange:
+            done.strange.append(f"{printable(name, 30)} ({strange})")
+        there = np.isfinite(values)
+        if not there.any() or (np.ptp(values[there]) == 0 and there.all() and not choices.raw):
+            done.constant.append(name)
+            continue
+        if not there.all():
+            done.filled.append(f"{printable(name, 30)} ({(~there).sum():,})")
+            values = np.where(there, values, np.median(values[there]))
+            if np.ptp(values) == 0 and not choices.raw:
+                done.filled.pop()
+                done.constant.append(name)
+                continue
+        if column.dtype.kind in "iu" and np.abs(values).max() > _EXACT:
+            done.rounded.append(name)
+        done.blocks.append(values[:, None])
+        done.names.append(name)
+    return done
+
+
+def _as_numbers(column: "pd.Series", decimal: str) -> tuple[Float[np.ndarray, "n"] | None, str]:
+    """Return a column as numbers with NaN for missing ones, None if it is text.
+
+    Nine of ten cells that are there must be numbers; the first that is not comes back too.
+    """
+    import pandas as pd
+
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(object)
+    if pd.api.types.is_bool_dtype(column.dtype) or pd.api.types.is_numeric_dtype(column.dtype):
+        if pd.api.types.is_complex_dtype(column.dtype):
+            return None, ""
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        return np.where(np.isfinite(values), values, np.nan), ""
+    if column.dtype.kind in "mM" or isinstance(column.dtype, pd.PeriodDtype):
+        return None, ""
+    cells = [_cell(value) for value in column]
+    written = [cell for cell in cells if cell is not None]
+    good = [cell for cell in written if is_number(cell.strip(), decimal)]
+    if not written:
+        return np.full(len(cells), np.nan), ""
+    if len(good) < 0.9 * len(written):
+        return None, ""
+    strange = next((cell for cell in written if not is_number(cell.strip(), decimal)), "")
+    values = np.array([_value(cell, decimal) for cell in cells])
+    return np.where(np.isfinite(values), values, np.nan), printable(strange, 20)
+
+
+def _cell(value: object) -> str | None:
+    """Return what a cell of no numeric column says, None if it is missing."""
+    import pandas as pd
+
+    if value is None or value is pd.NA or value is pd.NaT or value != value:  # noqa: PLR0124 - NaN
+        return None
+    if isinstance(value, bool | np.bool_):
+        return str(int(value))
+    text = str(value).strip()
+    return None if is_missing(text) else text
+
+
+def _value(cell: str | None, decimal: str) -> float:
+    if cell is None or not is_number(cell, decimal):
+        return float("nan")
+    return float(plain_number(cell, decimal))
+
+
+def _texts(column: "pd.Series") -> "pd.Series":
+    """Return a column as texts, None for missing ones."""
+    import pandas as pd
+
+    cells = [
+        ("False", "True")[bool(value)] if isinstance(value, bool | np.bool_) else _cell(value)
+        for value in column
+    ]
+    return pd.Series(cells, dtype=object)
+
+
+def _encode(column: "pd.Series", name: str, done: _Columns, *, keep: bool) -> None:
+    """Turn texts into one column a value, two values into one column; missing is a value too."""
+    from sklearn.preprocessing import OneHotEncoder
+
+    texts = _texts(column)
+    count = texts.nunique(dropna=False)
+    if count < 2:
+        done.constant.append(name)
+        return
+    dated = column.dtype.kind in "mM"
+    if not keep and (dated or count > FEW or 2 * count > max(4, len(texts))):
+        done.texts.append(name)
+        return
+    if count > _MOST_CLASSES:
+        raise InvalidInput(
+            f"column {printable(name)!r} has {count:,} different texts, more than "
+            f"{_MOST_CLASSES:,}; leave it out of keep."
+        )
+    encoder = OneHotEncoder(drop="if_binary", sparse_output=False)
+    cells = texts.fillna("missing").to_numpy(dtype=object)[:, None]
+    block = encoder.fit_transform(cells)
+    done.blocks.append(np.asarray(block, np.float64))
+    done.names += [str(made) for made in encoder.get_feature_names_out([name])]
+    done.encoded.append(f"{printable(name, 30)} ({count} values)")
+
+
+def _no_inputs(columns: _Columns, indexes: Sequence[str], label: str, title: str) -> InvalidInput:
+    """Say why no input is left, and which column could be kept."""
+    if left := [*columns.texts, *indexes]:
+        return InvalidInput(
+            f"{title} has no inputs besides {listed(left, 5)}, left out as texts or numbers of "
+            f"rows; --keep {printable(left[0])!r} takes one."
+        )
+    return InvalidInput(
+        f"{title} has no inputs that vary besides the target {printable(label)!r}; add one."
+    )
+
+
+def _targets(
+    target: "pd.Series", table: Table, choices: Choices, label: str, title: str
+) -> tuple[Targets, Task, tuple[str, ...], Int[np.ndarray, "n"] | None, list[str]]:
+    """Return y, the task, the classes with each row's, and notes."""
+    shown = printable(label, 30)
+    values = None if target.dtype == object else target.to_numpy(np.float64)
+    if values is None and choices.task == "regression":
+        raise InvalidInput(
+            f"task is 'regression', but the target {shown!r} of {title} is text; leave task out."
+        )
+    source = target.to_numpy() if values is None else values
+    classes, labels = class_labels(source)
+    if values is not None and _is_regression(values, choices):
+        notes = []
+        if choices.task is None and few_valued(values):
+            notes.append(
+                f"the target {shown!r} takes {len(classes)} whole values and is read as numbers; "
+                f"--task classification takes them as classes."
+            )
+        return values, "regression", (), None, notes
+    if len(classes) > _MOST_CLASSES or (values is None and 2 * len(classes) > len(labels) > 3):
+        other = [name for name in table.frame.columns if str(name) != label]
+        raise InvalidInput(
+            f"the target {shown!r} of {title} has {len(classes):,} different texts in "
+            f"{len(labels):,} rows, too many for classes; name another column with --label, one "
+            f"of {listed(other)}."
+        )
+    y, notes = _signs(classes, labels, shown)
+    if values is not None and choices.raw and len(classes) == 2:
+        y, notes = values, []
+    if values is not None and len(classes) > 2 and choices.task is None:
+        notes[-1] = f"{notes[-1][:-1]}; --task regression takes the numbers themselves."
+    return y, "classification", classes, labels, notes
+
+
+def _is_regression(values: Targets, choices: Choices) -> bool:
+    count = len(np.unique(values))
+    if choices.task:
+        return choices.task == "regression"
+    return count == 1 or (count > 2 and (choices.raw or not few_valued(values)))
+
+
+def _signs(
+    classes: tuple[str, ...], labels: Int[np.ndarray, "n"], shown: str
+) -> tuple[Targets, list[str]]:
+    """Return +1 and -1 for the two classes, or for the most frequent class and all others."""
+    counts = np.bincount(labels, minlength=len(classes))
+    chosen = 1 if len(classes) == 2 else int(counts.argmax())
+    y = np.where(labels == chosen, 1.0, -1.0)
+    named = [f"{name} ({count:,})" for name, count in zip(classes, counts, strict=True)]
+    if len(classes) == 1:
+        return y, []
+    if len(classes) == 2:
+        return y, [
+            f"the target {shown!r} is +1 for {listed(named[1:])}, -1 for {listed(named[:1])}."
+        ]
+    note = (
+        f"the target {shown!r} has {len(classes)} classes, {listed(named, 5)}; the network has "
+        f"one output, so the target is +1 for {printable(classes[chosen], 30)} and -1 for the "
+        f"others."
+    )
+    return y, [note]

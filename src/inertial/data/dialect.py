@@ -1,0 +1,318 @@
+"""How a text file writes its table: encoding, comments, separator, decimal mark and header.
+
+Everything is found from the text itself.  Where that takes a guess, a note says what was guessed
+and how to say otherwise; a line of numbers is never taken for a header, or for a row, without one.
+"""
+
+import codecs
+import csv
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from inertial._checks import InvalidInput, listed
+
+MISSING = frozenset(
+    ["", "?", "-", "--", ".", "..", "*", "na", "n/a", "#n/a", "nan", "null", "none", "missing"]
+)
+"""Cells that stand for a missing value, in lower case."""
+
+_SAMPLE = 1 << 18
+_RECORDS = 200
+_SEPARATORS = ("\t", ";", "|", ",", " ")
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_POINT = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(inf|infinity)", re.IGNORECASE)
+_COMMA = re.compile(r"[-+]?(\d+,?\d*|,\d+)([eE][-+]?\d+)?", re.IGNORECASE)
+_THOUSANDS = {
+    ".": re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?"),
+    ",": re.compile(r"[-+]?[1-9]\d{0,2}([. ]\d{3})+(,\d*)?"),
+}
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """A table's text below its header, how to split it, and the names of its columns.
+
+    `names` is None where there is no header; `skipped` lines stand above `body`.
+    """
+
+    body: str
+    separator: str
+    decimal: str
+    names: tuple[str, ...] | None
+    skipped: int
+    notes: tuple[str, ...]
+
+
+def detect(content: bytes, path: Path, label: str | None, header: bool | None) -> Dialect:  # noqa: FBT001
+    """Find the dialect of a text file; `header` says whether there is one, None to find out."""
+    text, notes = decode(content, path)
+    text, skipped, comment, found = _without_comments(text)
+    notes += found
+    _refuse_other_kinds(text, path)
+    separator = _separator(text)
+    text, titles = _without_titles(text, separator)
+    if titles:
+        notes.append(f"{_lines(titles)} above the table left out; remove such lines.")
+    records, ends = _records(text, separator)
+    if not records:
+        raise InvalidInput(f"{path} is empty; give a table with a header and rows.")
+    decimal = _decimal(records, separator)
+    if decimal == ",":
+        notes.append("commas are read as decimal points; write points if they are not.")
+    above = None if comment is None else _cells(comment, separator)
+    if header is None and above and _names_columns(above, records[0], decimal):
+        notes.append("the comment line above the rows is taken as the names of the columns.")
+        return Dialect(text, separator, decimal, tuple(above), skipped + titles, tuple(notes))
+    headed, word = _headed(records, decimal, label) if header is None else (header, "")
+    if word:
+        notes.append(word)
+    if not headed:
+        return Dialect(text, separator, decimal, None, skipped + titles, tuple(notes))
+    body, names = text[_start(text, ends[0]) :], tuple(records[0])
+    return Dialect(body, separator, decimal, names, skipped + titles + ends[0], tuple(notes))
+
+
+def decode(content: bytes, path: Path) -> tuple[str, list[str]]:
+    """Return the text in `content`, and a note if its encoding is a guess."""
+    known = next((name for mark, name in _BOMS if content.startswith(mark)), None)
+    if known is None and b"\0" in content[:_SAMPLE]:
+        raise InvalidInput(f"{path} is not a text file; give a table as text, or Parquet.")
+    try:
+        return _unified(content.decode(known or "utf-8")), []
+    except UnicodeDecodeError:
+        if known:
+            raise InvalidInput(
+                f"{path} starts as {known} text but is damaged; save it as UTF-8."
+            ) from None
+    text = content.decode("cp1252", errors="replace")
+    strange = sum(sign < " " and sign not in "\t\r\n\f" for sign in text[:_SAMPLE])
+    if strange > len(text[:_SAMPLE]) / 100:
+        raise InvalidInput(f"{path} is not a text file; give a table as text, or Parquet.")
+    return _unified(text), ["its text is no UTF-8 and read as Windows-1252; save it as UTF-8."]
+
+
+def is_number(cell: str, decimal: str = ".") -> bool:
+    """Say whether a cell is written as a number."""
+    plain = _COMMA if decimal == "," else _POINT
+    return bool(plain.fullmatch(cell) or _THOUSANDS[decimal].fullmatch(cell))
+
+
+def is_missing(cell: str) -> bool:
+    """Say whether a cell stands for a missing value."""
+    return cell.strip().lower() in MISSING
+
+
+def plain_number(cell: str, decimal: str) -> str:
+    """Return a number without thousands signs, with a decimal point."""
+    cell = cell.replace(" ", "").replace("\u00a0", "")
+    if _THOUSANDS[decimal].fullmatch(cell):
+        cell = cell.replace("," if decimal == "." else ".", "")
+    return cell.replace(",", ".") if decimal == "," else cell
+
+
+def _unified(text: str) -> str:
+    """Return `text` with one kind of line end and no NUL."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+
+
+def _lines(count: int) -> str:
+    return "1 line is" if count == 1 else f"{count} lines are"
+
+
+def _without_comments(text: str) -> tuple[str, int, str | None, list[str]]:
+    """Leave out lines that start with # or %; return the last one above the rows without its sign.
+
+    Lines inside the table go too, but only if there are comments above it.
+    """
+    top = re.match(r"(?:[ \t]*(?:[#%].*)?\n)*", text).end()  # type: ignore[union-attr]
+    above = [line for line in text[:top].split("\n") if line.strip()]
+    skipped = text.count("\n", 0, top)
+    if not above:
+        return text[top:], skipped, None, []
+    rest, inside = re.subn(r"^[#%].*\n?", "", text[top:], flags=re.MULTILINE)
+    note = f"{_lines(len(above) + inside)} left out as comments."
+    return rest, skipped, above[-1].strip().lstrip("#%"), [note]
+
+
+def _start(text: str, lines: int) -> int:
+    """Return where the text after so many lines starts."""
+    place = 0
+    for _ in range(lines):
+        place = text.find("\n", place) + 1 or len(text)
+    return place
+
+
+def _refuse_other_kinds(text: str, path: Path) -> None:
+    top = text[:500].lstrip().lower()
+    if top.startswith(("<!doctype", "<html", "<?xml", "<svg")):
+        raise InvalidInput(f"{path} holds a web page or XML, not a table; download the table.")
+    if re.match(r'\{\s*"|\[\s*[\[{]', top):
+        raise InvalidInput(f"{path} holds JSON, not a table; save it as CSV.")
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    if separator == " ":
+        line = " ".join(line.split())
+    rows = csv.reader([line.strip(" \n")], delimiter=separator, skipinitialspace=True)
+    try:
+        return [cell.strip() for cell in next(rows, [])]
+    except csv.Error:
+        return []
+
+
+def _records(text: str, separator: str) -> tuple[list[list[str]], list[int]]:
+    """Return the first records, and for each the number of the line that ends it."""
+    lines = [line + "\n" for line in text[:_SAMPLE].split("\n")]
+    if len(text) > _SAMPLE and len(lines) > 1:
+        lines.pop()
+    if separator == " ":
+        lines = [" ".join(line.split()) + "\n" for line in lines]
+    reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
+    records, ends = [], []
+    try:
+        for record in reader:
+            if any(cell.strip() for cell in record):
+                records.append([cell.strip() for cell in record])
+                ends.append(reader.line_num)
+            if len(records) == _RECORDS:
+                break
+    except csv.Error:
+        pass
+    return records, ends
+
+
+def _separator(text: str) -> str:
+    """Return the separator that gives most records the same number of cells, more than one."""
+
+    def share(separator: str) -> float:
+        counts = [len(record) for record in _records(text, separator)[0]]
+        width, often = Counter(counts).most_common(1)[0] if counts else (1, 0)
+        return often / len(counts) if width > 1 else 0.0
+
+    shares = {separator: share(separator) for separator in _SEPARATORS}
+    # Blanks separate words too, so they count only where nothing else separates.
+    if max(shares[separator] for separator in _SEPARATORS[:-1]) > 0.5:
+        shares[" "] = 0.0
+    best = max(_SEPARATORS, key=lambda separator: shares[separator])
+    return best if shares[best] > 0 else ","
+
+
+def _without_titles(text: str, separator: str) -> tuple[str, int]:
+    """Leave out lines of one cell above a table that has at least three cells a row."""
+    records, ends = _records(text, separator)
+    counts = [len(record) for record in records]
+    if not counts or Counter(counts).most_common(1)[0][0] < 3:
+        return text, 0
+    titles = next((k for k, count in enumerate(counts) if count > 1), 0)
+    if not titles:
+        return text, 0
+    last = ends[titles - 1]
+    return text[_start(text, last) :], last
+
+
+def _decimal(records: Sequence[Sequence[str]], separator: str) -> str:
+    """Return the decimal mark: a comma if cells are written so and none has a point."""
+    cells = [cell for record in records for cell in record if re.search(r"\d[.,]\d", cell)]
+    points = sum(bool(_POINT.fullmatch(cell)) for cell in cells)
+    commas = [cell for cell in cells if _COMMA.fullmatch(cell)]
+    grouped = sum(bool(_THOUSANDS["."].fullmatch(cell)) for cell in commas)
+    mixed = sum(bool(re.fullmatch(r"[-+]?\d{1,3}(\.\d{3})+,\d+", cell)) for cell in cells)
+    if not commas and not mixed:
+        return "."
+    if len(commas) + mixed == grouped:
+        # 13,100 alone: thousands in a file with points or separated by commas.
+        return "." if points or separator == "," else ","
+    return "," if len(commas) + mixed > points else "."
+
+
+def _headed(records: Sequence[Sequence[str]], decimal: str, label: str | None) -> tuple[bool, str]:
+    """Say whether the first record is a header, and a note where that is a guess."""
+    first, rest = records[0], records[1:]
+    numbers = [k for k, cell in enumerate(first) if is_number(cell, decimal)]
+    words = [k for k, cell in enumerate(first) if k not in numbers and not is_missing(cell)]
+    as_row = (
+        f"the first line ({listed(first, 4)}) is read as a row, and the columns are called 1, 2, "
+        f"3 and so on; --header takes it as their names."
+    )
+    as_names = (
+        f"the first line ({listed(first, 4)}) is taken as the names of the columns; --no-header "
+        f"reads it as a row."
+    )
+    plain = {str(k) for k in range(1, len(first) + 1)}
+    if label is not None and label in first and label not in plain:
+        return True, as_names if numbers else ""
+    if not numbers:
+        again = sum(first[k] in _below(rest, k) for k in words)
+        recurs = len(rest) > 1 and 2 * again > len(words)
+        return (False, as_row) if recurs or not words else (True, "")
+    if words and not rest:
+        return True, as_names
+    if _progress(first, numbers, rest, decimal):
+        return True, as_names
+    over_numbers = [k for k in words if _mostly_numbers(_below(rest, k), decimal)]
+    if len(over_numbers) > len(numbers):
+        return True, as_names
+    return False, as_row
+
+
+def _names_columns(above: Sequence[str], first: Sequence[str], decimal: str) -> bool:
+    """Say whether a comment line names the columns of a table that has no header."""
+    return (
+        len(above) == len(first)
+        and not any(is_number(cell, decimal) for cell in above)
+        and any(is_number(cell, decimal) for cell in first)
+    )
+
+
+def _below(rest: Sequence[Sequence[str]], place: int) -> list[str]:
+    return [record[place] for record in rest if place < len(record)]
+
+
+def _mostly_numbers(cells: Sequence[str], decimal: str) -> bool:
+    there = [cell for cell in cells if not is_missing(cell)]
+    return bool(there) and sum(is_number(cell, decimal) for cell in there) > len(there) / 2
+
+
+def _progress(
+    first: Sequence[str],
+    numbers: Sequence[int],
+    rest: Sequence[Sequence[str]],
+    decimal: str,
+) -> bool:
+    """Say whether the numbers of the first record count up evenly, as those below it do not.
+
+    So do 0, 1, 2 and so on, years, and wavelengths.  One number alone counts if it is a year.
+    """
+
+    def values(record: Sequence[str]) -> list[float] | None:
+        try:
+            return [float(plain_number(record[k], decimal)) for k in numbers]
+        except (ValueError, IndexError):
+            return None
+
+    def even(found: list[float] | None) -> bool:
+        if not found:
+            return False
+        if len(found) == 1:
+            return found[0].is_integer() and 1800 <= found[0] <= 2100
+        steps = [b - a for a, b in pairwise(found)]
+        whole = all(value.is_integer() for value in found)
+        flat = all(abs(step - steps[0]) <= 1e-6 * abs(steps[0]) for step in steps)
+        return steps[0] > 0 and flat and (whole or len(found) > 3)
+
+    top = values(first)
+    if not even(top):
+        return False
+    if top == [float(k) for k in range(len(first))] and len(first) > 1:
+        return True
+    return sum(even(values(record)) for record in rest) <= len(rest) / 2
