@@ -10,7 +10,7 @@ import pytest
 from image_files import cifar_archive, write_cifar, write_idx
 from inertial._checks import InvalidInput
 from inertial.data import lookup, sources
-from inertial.data.lookup import fetch, locate, obtain, own_file
+from inertial.data.lookup import fetch, kind, locate, obtain, own_file
 from inertial.data.sources import Download
 
 CACHE = lookup._cache
@@ -79,9 +79,34 @@ def test_own_files_are_told_from_names(monkeypatch, tmp_path):
     assert own_file("energy") is None
     assert own_file("own.CSV") == Path("own.CSV")
     assert own_file("~/own.npz") == tmp_path / "own.npz"
-    for name in ("folder/energy", "own.txt", Path("energy")):
-        with pytest.raises(InvalidInput, match=r"cannot be read; give .*.csv, .npz, .parquet"):
+    for name in ("folder/energy", "own.xlsx", Path("energy"), "own.npz.gz", "own.gz"):
+        with pytest.raises(InvalidInput, match=r"cannot be read; give .*.csv, .* .npz, .parquet"):
             own_file(name)
+
+
+def test_a_home_is_named_at_the_start_only_and_must_exist(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert own_file("./~x.csv") == Path("~x.csv") == own_file(Path("./~x.csv"))
+    with pytest.raises(InvalidInput, match=r"home folder that does not exist; write the path"):
+        own_file("~nobody-here/x.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "ending"),
+    [("a.csv", ".csv"), ("a.CSV.GZ", ".csv"), ("a.b.tsv.xz", ".tsv"), ("a.npz", ".npz"), ("a", "")],
+)
+def test_packing_is_looked_through(name, ending):
+    assert kind(Path(name)) == ending
+
+
+def test_files_unpacked_with_a_dot_are_found(places):
+    write_idx(places / "data/mnist", [0, 1])
+    for path in list((places / "data/mnist").iterdir()):
+        path.rename(path.with_name(path.name.replace("-idx", ".idx")))
+    assert [path.name for path in locate("mnist", places / "data").files] == [
+        "train-images.idx3-ubyte",
+        "train-labels.idx1-ubyte",
+    ]
 
 
 def test_places_are_searched_in_order(places, monkeypatch):

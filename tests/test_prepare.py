@@ -16,9 +16,7 @@ def run(x, y=None, *, task="regression", **steps):
     x = np.array(x, dtype=float)
     y = np.arange(len(x), dtype=float) if y is None else np.array(y, dtype=float)
     chosen = dict.fromkeys(("normalize", "standardize", "dedupe", "constant"), False) | steps
-    done = prepare(
-        Raw(x, y, numbered(x.shape[1])), Preparation(**chosen), task=task, title="it"
-    )
+    done = prepare(Raw(x, y, numbered(x.shape[1])), Preparation(**chosen), task=task, title="it")
     return SimpleNamespace(
         x=done.raw.x, y=done.raw.y, columns=done.raw.columns, dropped=done.dropped, notes=done.notes
     )
@@ -47,7 +45,9 @@ def test_the_first_rows_are_taken():
     np.testing.assert_array_equal(cut(raw, 4, "it").y, [0, 1, 2, 3])
     with pytest.raises(InvalidInput, match=r"n is 11, but it has 10 rows; give an n of at most 10"):
         cut(raw, 11, "it")
-    with pytest.raises(InvalidInput, match=r"it has fewer than 2 usable rows \(1\); give more data"):
+    with pytest.raises(
+        InvalidInput, match=r"it has fewer than 2 usable rows \(1\); give more data"
+    ):
         cut(Raw(raw.x[:1], raw.y[:1], ("1",)), 1, "it")
 
 

@@ -1,12 +1,23 @@
-import sys
+"""Readers of files: what comes out, what is refused with which sentence, and what is never done."""
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import zipfile
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from helpers import DAMAGES, flip_in_directory
 from inertial._checks import InvalidInput
+from inertial.data import unpack
 from inertial.data.readers import read_csv, read_npz, read_parquet, read_table
+from inertial.data.unpack import read_bytes
 
 
 def written(tmp_path, name, text):
@@ -25,12 +36,12 @@ def test_table_takes_the_last_column_and_skips_blank_lines(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("1 2\n\n3 x\n", r"line 3, column '2' of .*data.txt is 'x'; write a number"),
-        ("1 2\n3 nan\n", r"line 2, column '2' of .*data.txt is nan; write a finite"),
-        ("1 2\n\n-inf 4\n", r"line 3, column '1' of .*data.txt is -inf; write a finite"),
-        ("1 2\n3 4 5\n", r"line 2 of .*data.txt has 3 cells where the first line has 2"),
+        ("1 2\n\n3 x\n", r"row 2, column '2' of .*data.txt is 'x'; write a finite number"),
+        ("1 2\n3 nan\n", r"row 2, column '2' of .*data.txt is 'nan'; write a finite"),
+        ("1 2\n-inf 4\n", r"row 2, column '1' of .*data.txt is '-inf'; write a finite"),
+        ("1 2\n3 4 5\n", r"line 2 of .*data.txt has 3 cells where the first row has 2"),
         ("1\n2\n", r"data.txt has 1 columns; give at least one input"),
-        ("", r"data.txt has 0 columns; give at least one input"),
+        ("", r"data.txt has no rows; give"),
     ],
 )
 def test_table_names_what_is_wrong(tmp_path, text, message):
@@ -38,50 +49,106 @@ def test_table_names_what_is_wrong(tmp_path, text, message):
         read_table(written(tmp_path, "data.txt", text))
 
 
-def test_table_must_be_text(tmp_path):
-    path = tmp_path / "data.txt"
-    path.write_bytes(b"1 2\n\xff 3\n")
-    with pytest.raises(InvalidInput, match=r"data.txt is not UTF-8 text; give"):
-        read_table(path)
-
-
-def test_csv_finds_the_target_by_its_name(tmp_path):
-    path = written(tmp_path, "own.csv", '\ufeffage, "size, cm" ,price\n1,2,3\n\n4,5,6\n')
-    raw = read_csv(path, "age")
-    np.testing.assert_array_equal(raw.x, [[2, 3], [5, 6]])
-    np.testing.assert_array_equal(raw.y, [1, 4])
-    assert raw.columns[1] == "price"
-
-
-def test_csv_without_a_header_numbers_its_columns(tmp_path):
-    raw = read_csv(written(tmp_path, "own.csv", "1,2,3\n4,5,6\n"), "2")
-    np.testing.assert_array_equal(raw.x, [[1, 3], [4, 6]])
-    np.testing.assert_array_equal(raw.y, [2, 5])
-    assert raw.columns == ("1", "3")
-
-
 @pytest.mark.parametrize(
     ("text", "label", "message"),
     [
-        ("a;b;t\n1;2;3\n", "t", r"own.csv separates its cells by ';'; write commas"),
-        ("1\t2\n3\t4\n", "1", r"own.csv separates its cells by '\\t'; write commas"),
-        ("a,b\n1,2\n", None, r"own.csv needs the name of its target .*label; its columns are a, b"),
-        ("1,2\n3,4\n", None, r"own.csv needs .*its columns are 1, 2"),
-        ("", None, r"own.csv needs .*its columns are none"),
-        ("price,b\n1,2\n", "prize", r"label for .*own.csv is 'prize'; did you mean 'price'"),
-        ("a,a\n1,2\n", "a", r"own.csv has several columns 'a'; rename"),
-        ("a\n1\n", "a", r"own.csv has 1 columns; give"),
-        ("a,b\n1,2\n3,\n", "b", r"line 3, column 'b' of .*own.csv is ''; write a number"),
-        ("a,b\nred,2\nblue,2\n", "b", r"line 2, column 'a' .* 'red'; its column has no numbers"),
-        ("a,b\n1,2\nyes,2\n", "b", r"line 3, column 'a' of .*own.csv is 'yes'; write a number"),
-        ("a,b\n1,2\n\n3,inf\n", "b", r"line 4, column 'b' of .*own.csv is inf; write a finite"),
-        ("a,b\n1\n", "b", r"line 2 of .*own.csv has 1 cells where .* 2; make them equal"),
-        ('a,b\n1,"' + "2" * 200_000, "b", r"own.csv is not a CSV file .*correct it"),
+        ("", None, r"own.csv is empty; give a table with a header and rows"),
+        ("a,b\n", "b", r"own.csv has no rows; give"),
+        (
+            "a,b\n1,2\n3,4\n5,6,7\n",
+            "b",
+            r"line 4 of .*own.csv has 3 cells where the first row has 2",
+        ),
+        ("# c\na,b\n1,2\n3,4\n5,6,7\n", "b", r"line 5 of .*own.csv has 3 cells"),
+        ("a,b,c\n1,2\n3,4\n", "b", r"header of .*own.csv names 3 columns where the rows have 2"),
+        ("<html><body>no</body></html>", "b", r"own.csv holds a web page or XML, not a table"),
+        ('[{"a": 1}]', "b", r"own.csv holds JSON, not a table; save it as CSV"),
+        ('a,b\n1,"2\n3,4\n', "b", r"own.csv is no table \(.*\); correct it"),
     ],
 )
 def test_csv_names_what_is_wrong(tmp_path, text, label, message):
     with pytest.raises(InvalidInput, match=message):
         read_csv(written(tmp_path, "own.csv", text), label)
+
+
+@pytest.mark.parametrize("content", [b"a,b\n1,\x00\n", b"\x00\x01\x02" * 99, b"\x81\x07\x05" * 99])
+def test_what_is_no_text_is_refused(tmp_path, content):
+    (tmp_path / "own.csv").write_bytes(content)
+    with pytest.raises(InvalidInput, match=r"own.csv is not a text file; give a table as text"):
+        read_csv(tmp_path / "own.csv")
+
+
+TEXT = b"a,b\n1,2\n3,4\n"
+
+
+def zipped(content, *more):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in ("own.csv", *more):
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+PACKERS = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zip": zipped}
+
+
+@pytest.mark.parametrize("ending", PACKERS)
+def test_packed_files_are_read_and_damaged_ones_are_named(tmp_path, ending):
+    packed = PACKERS[ending](TEXT)
+    path = tmp_path / f"own.csv.{ending}"
+    path.write_bytes(packed)
+    assert read_bytes(path) == TEXT
+    path.write_bytes(packed[:-7])
+    with pytest.raises(InvalidInput, match=rf"own.csv.{ending} is truncated or damaged.*again"):
+        read_bytes(path)
+
+
+@pytest.mark.parametrize("ending", PACKERS)
+def test_a_bomb_is_stopped_at_the_limit(tmp_path, ending, monkeypatch):
+    path = tmp_path / f"own.csv.{ending}"
+    path.write_bytes(PACKERS[ending](bytes(2**20 + 1)))
+    assert len(path.read_bytes()) < 2**12
+    with pytest.raises(
+        InvalidInput, match=r"own.csv.* holds more than 1 MiB unpacked; take a part"
+    ):
+        read_bytes(path, 2**20)
+    assert len(read_bytes(path, 2**20 + 1)) == 2**20 + 1
+    monkeypatch.setattr(unpack, "_CHUNK", 7)
+    with pytest.raises(
+        InvalidInput, match=r"own.csv.* holds more than 1 MiB unpacked; take a part"
+    ):
+        read_bytes(path, 2**20)
+
+
+def test_several_members_follow_one_another(tmp_path):
+    for ending in ("gz", "bz2", "xz"):
+        path = tmp_path / f"own.csv.{ending}"
+        path.write_bytes(PACKERS[ending](TEXT) + PACKERS[ending](b"5,6\n"))
+        assert read_bytes(path) == TEXT + b"5,6\n"
+
+
+def test_an_archive_holds_one_table(tmp_path):
+    path = tmp_path / "own.csv.zip"
+    path.write_bytes(zipped(TEXT, "__MACOSX/own.csv"))
+    assert read_bytes(path) == TEXT
+    path.write_bytes(zipped(TEXT, "other.csv"))
+    with pytest.raises(InvalidInput, match=r"is an archive of 2 files; unpack it and give the"):
+        read_bytes(path)
+
+
+@pytest.mark.parametrize("reader", [read_csv, read_table, read_npz, read_parquet])
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
+def test_only_regular_files_are_read_and_nothing_waits(tmp_path, reader, kind):
+    path = tmp_path / "own"
+    match kind:
+        case "pipe":
+            os.mkfifo(path)
+        case "folder":
+            path.mkdir()
+        case _:
+            path.symlink_to("/dev/zero")
+    with pytest.raises(InvalidInput, match=rf"own is a {kind}; give a regular file"):
+        reader(path)
 
 
 def test_npz_reads_x_and_y(tmp_path):
@@ -92,6 +159,12 @@ def test_npz_reads_x_and_y(tmp_path):
     assert raw.x.dtype == raw.y.dtype == np.float64
     np.testing.assert_array_equal(raw.x, [[0, 1], [2, 3], [4, 5]])
     np.testing.assert_array_equal(raw.y, [1, 0, 1])
+    np.savez_compressed(
+        tmp_path / "own.npz", x=np.asfortranarray(raw.x.astype(">f8")), y=np.array([1, 2, 3], ">i2")
+    )
+    again = read_npz(tmp_path / "own.npz")
+    np.testing.assert_array_equal(again.x, raw.x)
+    np.testing.assert_array_equal(again.y, [1, 2, 3])
 
 
 X = np.arange(6.0).reshape(3, 2)
@@ -101,6 +174,7 @@ X = np.arange(6.0).reshape(3, 2)
     ("arrays", "message"),
     [
         ({"x": X, "z": X}, r"own.npz holds the arrays x, z but no 'y'; save"),
+        ({"X": X, "y": X[:, 0]}, r"holds the arrays X, y but no 'x'; .* as lower-case names"),
         ({}, r"own.npz holds the arrays of an empty archive but no 'x'"),
         ({"x": X, "y": X}, r"own.npz has x of shape \(3, 2\) and y of shape \(3, 2\); give"),
         ({"x": X, "y": np.ones(2)}, r"own.npz has .*y of shape \(2,\); give"),
@@ -118,6 +192,25 @@ def test_npz_names_what_is_wrong(tmp_path, arrays, message):
     np.savez(tmp_path / "own.npz", **arrays)
     with pytest.raises(InvalidInput, match=message):
         read_npz(tmp_path / "own.npz")
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "remedy"),
+    [
+        (np.ones((3, 2, 2)), np.ones(3), "x.reshape(len(x), -1)"),
+        (np.ones((3, 2)), np.ones((3, 1)), "y.ravel()"),
+        (np.ones(3), np.ones(3), "x.reshape(-1, 1)"),
+    ],
+)
+def test_the_call_that_npz_names_gives_the_right_shape(tmp_path, x, y, remedy):
+    np.savez(tmp_path / "own.npz", x=x, y=y)
+    with pytest.raises(InvalidInput) as refused:
+        read_npz(tmp_path / "own.npz")
+    assert str(refused.value).endswith(f", with {remedy}.")
+    arrays = {"x": x, "y": y}
+    arrays[remedy[0]] = eval(remedy, dict(arrays))  # noqa: S307 - the remedy is followed
+    np.savez(tmp_path / "own.npz", **arrays)
+    assert len(read_npz(tmp_path / "own.npz").y) == 3
 
 
 def test_npz_never_unpickles(tmp_path):
@@ -142,42 +235,79 @@ def test_npz_must_be_an_archive(tmp_path, content):
         read_npz(path)
 
 
+@pytest.mark.parametrize(("at", "bits"), DAMAGES)
+def test_npz_of_unknown_packing_or_encryption_is_refused(tmp_path, at, bits):
+    np.savez(tmp_path / "own.npz", x=X, y=np.ones(3))
+    flip_in_directory(tmp_path / "own.npz", at, bits)
+    with pytest.raises(InvalidInput, match=r"own.npz is no .npz archive of plain numeric arrays"):
+        read_npz(tmp_path / "own.npz")
+
+
+@pytest.mark.parametrize("shape", ["(10**15, 2)", "(-3, -2)", "(3, 3)", "(9" + "9" * 4000 + ",)"])
+def test_npz_of_an_impossible_shape_is_refused_before_memory_is_taken(tmp_path, shape):
+    file = io.BytesIO()
+    np.lib.format.write_array(file, X)
+    head = file.getvalue()
+    place = head.index(b"'shape': ")
+    made = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    body = made + b"\n"
+    content = head[:6] + b"\x02\x00" + len(body).to_bytes(4, "little") + body + X.tobytes()
+    assert place
+    with zipfile.ZipFile(tmp_path / "own.npz", "w") as archive:
+        archive.writestr("x.npy", content)
+        archive.writestr("y.npy", head)
+    with pytest.raises(InvalidInput, match=r"own.npz is no .npz archive of plain numeric arrays"):
+        read_npz(tmp_path / "own.npz")
+
+
 def test_parquet_reads_numbers_of_every_kind(tmp_path):
     table = pa.table({"a": [1, 2], "b": [True, False], "c": pa.array([0.5, 1.5], pa.float32())})
     pq.write_table(table, tmp_path / "own.parquet")
-    raw = read_parquet(tmp_path / "own.parquet", "b")
-    np.testing.assert_array_equal(raw.x, [[1, 0.5], [2, 1.5]])
-    np.testing.assert_array_equal(raw.y, [1, 0])
-    assert raw.columns == ("a", "c")
+    frame = read_parquet(tmp_path / "own.parquet").frame
+    assert list(frame.columns) == ["a", "b", "c"]
+    np.testing.assert_array_equal(frame.to_numpy(float), [[1, 1, 0.5], [2, 0, 1.5]])
 
 
-@pytest.mark.parametrize(
-    ("columns", "label", "message"),
-    [
-        ({"a": [1], "b": [2]}, None, r"own.parquet needs .*its columns are a, b"),
-        ({"a": [1], "b": [2]}, "c", r"label for .*own.parquet is 'c'; .*choose one of a, b"),
-        ({"a": ["x"], "b": [2]}, "b", r"column 'a' of .*own.parquet holds string, not numbers"),
-        ({"a": [1, None], "b": [2, 3]}, "b", r"row 2, column 'a' of .*own.parquet is nan; write"),
-        ({"b": [2]}, "b", r"own.parquet has 1 columns; give"),
-    ],
-)
-def test_parquet_names_what_is_wrong(tmp_path, columns, label, message):
-    pq.write_table(pa.table(columns), tmp_path / "own.parquet")
-    with pytest.raises(InvalidInput, match=message):
-        read_parquet(tmp_path / "own.parquet", label)
+def test_parquet_leaves_nested_columns_out_and_tells_what_the_index_was(tmp_path):
+    frame = pd.DataFrame({"a": [1.0, 2, 3], "l": [[1], [2, 3], []]}, index=[5, 3, 9])
+    frame.to_parquet(tmp_path / "own.parquet")
+    table = read_parquet(tmp_path / "own.parquet")
+    assert list(table.frame.columns) == ["a", "__index_level_0__"]
+    assert table.indexes == ("__index_level_0__",)
+    assert table.notes == ("left out as lists or structures: l; flatten them.",)
 
 
-def test_parquet_must_be_parquet(tmp_path):
-    path = written(tmp_path, "own.parquet", "a,b\n1,2\n")
+@pytest.mark.parametrize("text", ["a,b\n1,2\n", "PAR1", "PAR1" * 9, ""])
+def test_parquet_must_be_parquet(tmp_path, text):
+    path = written(tmp_path, "own.parquet", text)
     with pytest.raises(
         InvalidInput, match=r"own.parquet cannot be read as Parquet \(.+\); replace"
     ):
-        read_parquet(path, "b")
+        read_parquet(path)
 
 
-def test_parquet_without_pyarrow_names_the_extra(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(
-        InvalidInput, match=r"own.parquet needs .*pip install 'inertial\[parquet\]'"
-    ):
-        read_parquet(tmp_path / "own.parquet", "b")
+def test_parquet_refuses_columns_of_one_name(tmp_path):
+    pq.write_table(pa.table([[1, 2], [3, 4]], names=["a", "a"]), tmp_path / "own.parquet")
+    with pytest.raises(InvalidInput, match=r"own.parquet has several columns 'a'; rename"):
+        read_parquet(tmp_path / "own.parquet")
+
+
+def test_a_parquet_bomb_is_stopped_before_it_is_read(tmp_path):
+    # Run lengths make 138 million equal numbers half a megabyte.
+    count = 2**22
+    writer = pq.ParquetWriter(tmp_path / "own.parquet", pa.schema([("a", pa.int8())]))
+    block = pa.table({"a": pa.array(np.zeros(count, np.int8))})
+    for _ in range(33):
+        writer.write_table(block)
+    writer.close()
+    assert (tmp_path / "own.parquet").stat().st_size < 2**20
+    with pytest.raises(InvalidInput, match=r"holds 138,412,032 cells where 134,217,728 fit; take"):
+        read_parquet(tmp_path / "own.parquet")
+
+
+def test_texts_that_unpack_to_too_much_are_stopped_on_the_way(tmp_path, monkeypatch):
+    monkeypatch.setattr("inertial.data.readers.MOST_BYTES", 2**20)
+    pq.write_table(pa.table({"a": ["x" * 2**14] * 2**14}), tmp_path / "own.parquet")
+    assert (tmp_path / "own.parquet").stat().st_size < 2**20
+    with pytest.raises(InvalidInput, match=r"holds more than 2 MiB unpacked; take a part"):
+        read_parquet(tmp_path / "own.parquet")

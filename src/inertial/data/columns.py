@@ -40,8 +40,10 @@ _EXACT = 2.0**53
 """From here on, float64 does not hold every whole number."""
 
 _INDEX_NAMES = frozenset(
-    ["index", "id", "row", "rows", "rowid", "row_id", "rownames", "no", "no.", "nr", "number"]
-    + ["obs", "obs.", "observation", "case", "#", "x"]
+    (
+        *("index", "id", "row", "rows", "rowid", "row_id", "rownames", "no", "no.", "nr", "#"),
+        *("number", "obs", "obs.", "observation", "case", "x"),
+    )
 )
 """Names, in lower case, that columns have which count the rows."""
 

@@ -71,7 +71,7 @@ def detect(content: bytes, path: Path, label: str | None, header: bool | None) -
         notes.append("commas are read as decimal points; write points if they are not.")
     above = None if comment is None else _cells(comment, separator)
     if header is None and above and _names_columns(above, records[0], decimal):
-        notes.append("the comment line above the rows is taken as the names of the columns.")
+        notes[-1] = "the comment line above the rows is taken as the names of the columns."
         return Dialect(text, separator, decimal, tuple(above), skipped + titles, tuple(notes))
     headed, word = _headed(records, decimal, label) if header is None else (header, "")
     if word:

@@ -48,7 +48,7 @@ def own_file(name: str | Path) -> Path | None:
     if not isinstance(name, Path) and not {".", "/", os.sep} & set(name):
         return None
     path = Path(name)
-    if str(name).startswith("~"):
+    if str(name).startswith("~") and len(path.parts) > 1:
         try:
             path = path.expanduser()
         except RuntimeError:

@@ -9,8 +9,8 @@ same directions are neighbours; only neighbours are compared in full.  That take
 and n log n comparisons, and no n x n array.
 
 Two unit inputs at a small angle :math:`\theta` give an eigenvalue of :math:`\theta / 2\pi` or less.
-Rounding hides it below :math:`n \epsilon \lambda_n`, where :math:`\lambda_n \le n / 2`, so rows closer
-than
+Rounding hides it below :math:`n \epsilon \lambda_n`, where :math:`\lambda_n \le n / 2`, so rows
+closer than
 
 .. math:: \pi n^2 \epsilon
 

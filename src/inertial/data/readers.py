@@ -361,7 +361,8 @@ def _plain(column: "pa.Array") -> "pa.Array":
     if pa.types.is_dictionary(kind):
         return column.dictionary_decode()
     if pa.types.is_decimal(kind):
-        return column.cast(pa.float64())
+        # Through text, since a product with a power of ten would round twice.
+        return column.cast(pa.string()).cast(pa.float64())
     return column
 
 

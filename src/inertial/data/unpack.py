@@ -11,6 +11,7 @@ import io
 import lzma
 import zipfile
 from pathlib import Path
+from typing import cast
 
 from inertial import files
 from inertial._checks import InvalidInput
@@ -100,4 +101,4 @@ def _zip(content: bytes, path: Path, most: int) -> bytes:
                 f"{path} is an archive of {len(names)} files; unpack it and give the table itself."
             )
         with archive.open(names[0]) as file:
-            return _limited(file, path, most)
+            return _limited(cast("io.BufferedIOBase", file), path, most)

@@ -1,0 +1,550 @@
+"""Tables as people have them.
+
+`SAME` lists kinds of writing one table, one a line: all must load to the same numbers as the plain
+one, with the note that belongs to the kind.  `REFUSED` lists what is refused, with a remedy that is
+followed.
+"""
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+
+from inertial import InvalidInput, load, tune
+from inertial.data import reload
+from inertial.data.columns import few_valued
+from inertial.linear.kernel import infinite_gram
+
+RNG = np.random.default_rng(7)
+ROWS = 24
+FRAME = pd.DataFrame(
+    {
+        "depth": RNG.normal(7, 2, ROWS).round(2),
+        "salt": RNG.normal(30, 5, ROWS).round(1),
+        "flow": RNG.normal(0, 3, ROWS).round(2),
+        "yield": RNG.normal(12, 4, ROWS).round(1),
+    }
+)
+PLAIN = FRAME.to_csv(index=False)
+
+
+def spelled(**changes):
+    return FRAME.to_csv(index=False, **changes)
+
+
+def lines(text, change):
+    """Change every line of a text, given its number from 0."""
+    return "\n".join(change(k, line) for k, line in enumerate(text.splitlines())) + "\n"
+
+
+def zipped(text):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("folder/own.csv", text)
+    return file.getvalue()
+
+
+def parquet(frame, **options):
+    file = io.BytesIO()
+    frame.to_parquet(file, **options)
+    return file.getvalue()
+
+
+def with_column(name, values, at=0):
+    frame = FRAME.copy()
+    frame.insert(at, name, values)
+    return frame
+
+
+SAME = [
+    # kind, name of the file, content, note
+    ("semicolons", "t.csv", spelled(sep=";"), None),
+    ("decimal commas", "t.csv", spelled(sep=";", decimal=","), "commas are read as decimal points"),
+    ("quoted decimal commas", "t.csv", spelled(decimal=",", quoting=1), "commas are read as"),
+    ("tabs", "t.csv", spelled(sep="\t"), None),
+    ("tab-separated file", "t.tsv", spelled(sep="\t"), None),
+    ("bars", "t.txt", spelled(sep="|"), None),
+    ("blanks", "t.dat", spelled(sep=" "), None),
+    ("aligned blanks", "t.txt", FRAME.to_string(index=False), None),
+    ("blanks after commas", "t.csv", PLAIN.replace(",", ", "), None),
+    ("quotes", "t.csv", spelled(quoting=1), None),
+    ("byte order mark", "t.csv", PLAIN.encode("utf-8-sig"), None),
+    ("UTF-16", "t.csv", PLAIN.encode("utf-16"), None),
+    ("UTF-32", "t.csv", PLAIN.encode("utf-32"), None),
+    ("Windows line ends", "t.csv", PLAIN.replace("\n", "\r\n"), None),
+    ("old Mac line ends", "t.csv", PLAIN.replace("\n", "\r"), None),
+    ("no last line end", "t.csv", PLAIN.rstrip(), None),
+    ("blank lines", "t.csv", "\n" + PLAIN.replace("\n", "\n\n"), None),
+    ("gzip", "t.csv.gz", gzip.compress(PLAIN.encode()), None),
+    ("bzip2", "t.csv.bz2", bz2.compress(PLAIN.encode()), None),
+    ("xz", "t.tsv.xz", lzma.compress(spelled(sep="\t").encode()), None),
+    ("zip", "t.csv.zip", zipped(PLAIN), None),
+    ("gzip without its ending", "t.csv", gzip.compress(PLAIN.encode()), None),
+    ("comment line first", "t.csv", "# measured in spring\n" + PLAIN, "left out as comments"),
+    ("comment lines inside", "t.csv", "# a\n" + PLAIN.replace("\n", "\n# b\n", 3), "4 lines are left"),
+    ("header in a comment", "t.txt", "# " + spelled(sep=" "), "comment line above the rows is taken"),
+    ("title line", "t.csv", "Yields of spring\n" + PLAIN, "1 line is above the table left out"),
+    ("trailing empty column", "t.csv", PLAIN.replace("\n", ",\n"), None),
+    ("trailing separators below the header", "t.csv", lines(PLAIN, lambda k, s: s + "," * (k > 0)), None),
+    ("pandas index", "t.csv", FRAME.to_csv(), "number or name of the row: column 1"),
+    ("shuffled pandas index", "t.csv", FRAME.set_axis(RNG.permutation(ROWS)).to_csv(), "name of the row"),
+    ("named pandas index", "t.csv", with_column("Unnamed: 0", range(ROWS)).to_csv(index=False), "Unnamed"),
+    ("names of rows", "t.csv", FRAME.set_axis([f"r{k}" for k in FRAME.index]).to_csv(), "name of the row"),
+    ("R's names of rows", "t.txt", lines(spelled(sep=" "), lambda k, s: f"{k} " * (k > 0) + s), "row names"),
+    ("counting column", "t.csv", with_column("id", range(100, 124)).to_csv(index=False), "row: id"),
+    ("count from 1 in front", "t.csv", with_column("n", range(1, 25)).to_csv(index=False), "row: n"),
+    ("constant column", "t.csv", with_column("year", 1999, 2).to_csv(index=False), "do not vary: year"),
+    ("empty column", "t.csv", with_column("void", np.nan, 2).to_csv(index=False), "do not vary: void"),
+    ("free text", "t.csv", with_column("name", [f"N. {k}" for k in FRAME.index]).to_csv(index=False), "texts"),
+    ("codes like numbers", "t.csv", with_column("c", ["1E3", "B2", "4K7"] * 8, 1).assign(
+        c=[f"{k}E{k}" if k % 3 else f"K{k}" for k in FRAME.index]).to_csv(index=False), "texts or dates"),
+    ("dates", "t.csv", with_column("d", pd.date_range("2020", periods=ROWS)).to_csv(index=False), "dates"),
+    ("empty row", "t.csv", PLAIN + ",,,\n", "1 of 25 rows have no target and are left out"),
+    ("thousands", "t.csv", FRAME.assign(flow=[f"{v * 1e5:,.0f}" for v in FRAME.flow]).to_csv(index=False), None),
+    ("currency of big numbers", "t.csv", FRAME.assign(depth=FRAME.depth * 1e18).to_csv(index=False), None),
+    ("upper-case ending", "T.CSV", PLAIN, None),
+    ("Parquet", "t.parquet", parquet(FRAME), None),
+    ("Parquet with an index", "t.parquet", parquet(FRAME.set_axis(RNG.permutation(ROWS))), "__index_level_0__"),
+    ("Parquet with dates", "t.pq", parquet(with_column("d", pd.date_range("2020", periods=ROWS))), "dates"),
+    ("Parquet of decimals", "t.parquet", parquet(FRAME.map(lambda v: Decimal(str(v)))), None),
+    ("Parquet of nullable numbers", "t.parquet", parquet(FRAME.astype("Float64")), None),
+    ("Parquet of categories", "t.parquet", parquet(FRAME.astype({"salt": "category"})), None),
+    ("Parquet of texts of numbers", "t.parquet", parquet(FRAME.astype(str)), None),
+]  # fmt: skip
+
+
+def put(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    return load(put(tmp_path_factory.mktemp("plain"), "t.csv", PLAIN), label="yield")
+
+
+def test_the_plain_table_is_standardised_with_a_constant_input(plain):
+    x = FRAME[["depth", "salt", "flow"]].to_numpy()
+    z = np.column_stack([(x - x.mean(0)) / x.std(0), np.ones(ROWS)])
+    z /= np.linalg.norm(z, axis=1, keepdims=True)
+    y = FRAME["yield"].to_numpy()
+    np.testing.assert_allclose(plain.x, z, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(plain.y, (y - y.mean()) / y.std(), rtol=0, atol=1e-14)
+    assert plain.columns == ("depth", "salt", "flow", "constant")
+    (note,) = plain.provenance.notes
+    assert note.startswith(
+        "inputs and targets are standardised and a constant input is added; --raw"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "note"), [s[1:] for s in SAME], ids=[s[0] for s in SAME]
+)
+def test_one_table_in_many_spellings_is_the_same_numbers(tmp_path, plain, name, content, note):
+    found = load(put(tmp_path, name, content), label="yield")
+    # Scales of powers of ten round, all else is exact.
+    np.testing.assert_allclose(found.x, plain.x, rtol=0, atol=1e-14)
+    np.testing.assert_array_equal(found.y, plain.y)
+    assert found.columns == plain.columns
+    said = found.provenance.notes[:-1]
+    assert len(said) == (note is not None)
+    assert all(note in word for word in said)
+
+
+def test_raw_takes_the_numbers_as_they_are(tmp_path):
+    found = load(put(tmp_path, "t.csv", PLAIN), label="yield", raw=True)
+    x = FRAME[["depth", "salt", "flow"]].to_numpy()
+    np.testing.assert_allclose(found.x, x / np.linalg.norm(x, axis=1, keepdims=True), rtol=1e-15)
+    np.testing.assert_array_equal(found.y, FRAME["yield"])
+
+
+HEADERS = [
+    # first line, rows below, label, names of the columns
+    ("0,1,2,3", FRAME, "3", "0 1 2"),
+    ("1990,1991,1992,1993", FRAME, "1993", "1990 1991 1992"),
+    ("400.5,401,401.5,402", FRAME, "402", "400.5 401 401.5"),
+    ("city,1990,1991,1992", FRAME.assign(depth=["a", "b"] * 12), "1992", "city_b 1990 1991"),
+    ("depth,salt,flow,1", FRAME, "1", "depth salt flow"),
+    (None, FRAME, "4", "1 2 3"),
+    (None, FRAME.assign(salt=["a", "b", "c"] * 8), "1", "2_a 2_b 2_c 3 4"),
+    ("7.44,28.7,?,13.1", FRAME, "1", "2 3 4"),
+    ("p,e,1.5,2.5", FRAME.assign(depth=["p", "q"] * 12, salt=["e", "f"] * 12), "3", "1_q 2_f 4"),
+    ("p,e,s,2", FRAME.assign(depth=["p", "q"] * 12, salt=["e", "f"] * 12, flow=["s", "t"] * 12),
+     "4", "1_q 2_f 3_t"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("first", "rows", "label", "names"), HEADERS)
+def test_a_first_line_with_numbers_is_never_taken_without_a_word(
+    tmp_path, first, rows, label, names
+):
+    text = (first + "\n" if first else "") + rows.to_csv(index=False, header=False)
+    path = put(tmp_path, "t.csv", text)
+    found = load(path, label=label, task="regression")
+    assert " ".join(found.columns) == names + " constant"
+    headed = first is not None and first[0] not in "7p"
+    words = "is taken as the names" if headed else "is read as a row"
+    assert sum(words in note for note in found.provenance.notes) == 1
+    assert found.provenance.rows == len(text.splitlines()) - headed
+    # The note says how to do otherwise, and that works.
+    other = load(path, label=text.split("\n")[0].split(",")[-1] if not headed else "4",
+                 header=not headed, task="regression")  # fmt: skip
+    assert other.provenance.rows == len(text.splitlines()) - (not headed)
+
+
+def test_texts_without_a_header_are_rows(tmp_path):
+    rows = "\n".join(RNG.choice(list("pqrs"), (30, 3)).tolist() and
+                     [",".join(row) for row in RNG.choice(list("pq"), (30, 3))])  # fmt: skip
+    found = load(put(tmp_path, "t.csv", rows), label="3", dedupe=False, normalize=False)
+    assert found.provenance.rows == 30
+    assert any("is read as a row" in note for note in found.provenance.notes)
+
+
+def test_few_texts_become_one_column_a_value_and_missing_ones_a_value_of_their_own(tmp_path):
+    frame = with_column("soil", ["clay", "sand", None, "loam"] * 6).assign(wet=["yes", "no"] * 12)
+    found = load(put(tmp_path, "t.csv", frame.to_csv(index=False)), label="yield", raw=True,
+                 normalize=False)  # fmt: skip
+    assert found.columns == (
+        "soil_clay", "soil_loam", "soil_missing", "soil_sand", "depth", "salt", "flow", "wet_yes",
+    )  # fmt: skip
+    np.testing.assert_array_equal(found.x[:4, :4], np.eye(4)[[0, 3, 2, 1]])
+    np.testing.assert_array_equal(found.x[:4, -1], [1, 0, 1, 0])
+    note = "encoded as one column a value: soil (4 values), wet (2 values); --drop NAME"
+    assert any(word.startswith(note) for word in found.provenance.notes)
+    fewer = load(tmp_path / "t.csv", label="yield", drop=("soil", "wet"))
+    assert fewer.columns == ("depth", "salt", "flow", "constant")
+
+
+def test_missing_cells_are_filled_with_the_median(tmp_path):
+    frame = FRAME.copy()
+    frame.loc[[3, 7], "salt"] = np.nan
+    found = load(put(tmp_path, "t.csv", frame.to_csv(index=False, na_rep="n/a")), label="yield",
+                 raw=True, normalize=False)  # fmt: skip
+    np.testing.assert_array_equal(found.x[[3, 7], 1], [frame.salt.median()] * 2)
+    assert any("filled with the median: salt (2)" in note for note in found.provenance.notes)
+
+
+def test_cells_that_are_no_numbers_in_a_column_of_numbers_are_missing_and_named(tmp_path):
+    text = lines(PLAIN, lambda k, line: re.sub("^[^,]*", "oops", line) if k == 9 else line)
+    found = load(put(tmp_path, "t.csv", text), label="yield", raw=True, normalize=False)
+    assert found.x[8, 0] == FRAME.depth.drop(8).median()
+    assert any("count as missing: depth (oops)" in note for note in found.provenance.notes)
+
+
+def test_true_and_false_are_numbers_in_csv_and_in_parquet(tmp_path):
+    frame = with_column("wet", [True, False, False] * 8)
+    loaded = [
+        load(put(tmp_path, f"t{ending}", content), label="yield")
+        for ending, content in ((".csv", frame.to_csv(index=False)), (".parquet", parquet(frame)))
+    ]
+    assert loaded[0].provenance.sha256 == loaded[1].provenance.sha256
+    assert loaded[0].columns[0] == "wet"
+
+
+TWO = [
+    (["no", "yes"] * 12, ("no", "yes")),
+    ([True, False] * 12, ("False", "True")),
+    ([0, 1] * 12, ("0", "1")),
+    ([2.5, 1.5] * 12, ("1.5", "2.5")),
+]
+
+
+@pytest.mark.parametrize(("target", "classes"), TWO)
+def test_two_values_are_classes_and_the_note_says_which_is_which(tmp_path, target, classes):
+    path = put(tmp_path, "t.csv", FRAME.assign(t=target).to_csv(index=False))
+    found = load(path, label="t")
+    assert found.classes == classes
+    np.testing.assert_array_equal(found.labels, [str(v) == classes[1] for v in target])
+    np.testing.assert_array_equal(found.y, 2.0 * found.labels - 1)
+    note = f"the target 't' is +1 for {classes[1]} (12), -1 for {classes[0]} (12)."
+    assert note in found.provenance.notes
+
+
+def test_more_classes_are_kept_as_labels_and_y_tells_the_largest_from_the_others(tmp_path):
+    target = ["a", "b", "b", "c"] * 6
+    found = load(put(tmp_path, "t.csv", FRAME.assign(t=target).to_csv(index=False)), label="t")
+    assert (found.classes, found.provenance.task) == (("a", "b", "c"), "classification")
+    np.testing.assert_array_equal(found.labels, [0, 1, 1, 2] * 6)
+    np.testing.assert_array_equal(found.y, [-1, 1, 1, -1] * 6)
+    note = "the target 't' has 3 classes, a (6), b (12), c (6); the network has one output, so the "
+    assert any(word.startswith(note + "target is +1 for b") for word in found.provenance.notes)
+
+
+def test_few_whole_values_are_classes_unless_told_otherwise(tmp_path):
+    path = put(tmp_path, "t.csv", FRAME.assign(t=[1, 2, 2, 3] * 6).to_csv(index=False))
+    found = load(path, label="t")
+    assert found.classes == ("1", "2", "3")
+    assert any("--task regression takes the numbers" in note for note in found.provenance.notes)
+    numbers = load(path, label="t", task="regression")
+    assert (numbers.classes, numbers.labels) == ((), None)
+    np.testing.assert_allclose(numbers.y[:4], np.array([-2, 0, 0, 2]) / np.sqrt(2), atol=1e-14)
+
+
+def test_classes_look_whole_and_few_and_frequent():
+    assert few_valued(np.repeat([1.0, 2, 3], 5))
+    assert not few_valued(np.repeat([1.0, 2, 3], 5)[1:])
+    assert not few_valued(np.repeat([1.0, 2, 3.5], 5))
+    assert not few_valued(np.repeat([1.0, 2], 9))
+    assert not few_valued(np.repeat(np.arange(11.0), 9))
+
+
+def test_a_sorted_table_is_sampled_with_a_seed_and_not_cut(tmp_path):
+    frame = pd.DataFrame({"a": RNG.normal(size=300), "b": np.repeat(["x", "y"], 150)})
+    path = put(tmp_path, "t.csv", frame.to_csv(index=False))
+    found = load(path, label="b", most=100)
+    # A fair sample of 100 has 50 of each; four standard deviations of such a sample are 17.
+    assert abs((found.y == 1).sum() - 50) < 17
+    record = found.provenance
+    assert (record.rows, record.n, record.seed) == (300, 100, 0)
+    note = "100 of 300 rows are taken, at random with seed 0; --n takes more, --data-seed others."
+    assert note in record.notes
+    assert load(path, label="b", n=100).provenance.sha256 == record.sha256
+    assert load(path, label="b", n=100, seed=1).provenance.sha256 != record.sha256
+    whole = load(path, label="b")
+    assert whole.provenance.seed is None
+    # Rows keep the order of the file.
+    assert (np.diff(found.y) >= 0).all()
+
+
+def test_counts_add_up_after_repeated_rows_are_dropped(tmp_path):
+    frame = pd.concat([FRAME, FRAME.iloc[:5].assign(**{"yield": 3.0})])
+    found = load(put(tmp_path, "t.csv", frame.to_csv(index=False)), label="yield")
+    record = found.provenance
+    assert (record.rows, record.n, record.dropped) == (29, 24, 5)
+    note = (
+        "5 of 29 rows repeat the inputs of an earlier one (5 with another target) and are dropped"
+    )
+    assert any(word.startswith(note) for word in record.notes)
+
+
+def test_the_same_table_is_reloaded_from_its_record_anywhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    frame = with_column("name", [f"N. {k}" for k in FRAME.index]).assign(t=[1, 2, 2, 3] * 6)
+    put(tmp_path, "t.csv", frame.to_csv(index=False, header=False))
+    asked = {"label": "6", "task": "regression", "drop": ("2",), "keep": ("1",), "header": False}
+    found = load("t.csv", n=20, seed=3, **asked)
+    record = found.provenance.__dict__ | {"notes": [], "keep": ["1"], "drop": ["2"]}
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    np.testing.assert_array_equal(reload(record).x, found.x)
+    (tmp_path / "t.csv").rename(tmp_path / "other/t.csv")
+    with pytest.raises(InvalidInput, match=r"t.csv is not a file"):
+        reload(record)
+    np.testing.assert_array_equal(reload(record, tmp_path / "other").x, found.x)
+
+
+def flag(word):
+    """Turn an option of the command line into an argument of load."""
+    name, _, value = word.removeprefix("--").partition(" ")
+    if not value:
+        return {name: True}
+    value = value.strip("'")
+    return {name: (value,) if name in ("keep", "drop") else value}
+
+
+NAMES = [f"N. {k}" for k in FRAME.index]
+REFUSED = [
+    # kind, content, arguments, what the sentence names, options that follow it
+    ("no label", PLAIN, {}, "pass --label (label=) with one of depth, salt, flow, yield", ["--label salt"]),
+    ("wrong label", PLAIN, {"label": "yeild"}, "did you mean 'yield'?", ["--label yield"]),
+    ("text target", FRAME.assign(t=NAMES).to_csv(index=False), {"label": "t"},
+     "24 different texts in 24 rows, too many for classes; name another column with --label, one", ["--label depth"]),
+    ("only texts", pd.DataFrame({"t": FRAME["yield"], "name": NAMES}).to_csv(index=False), {"label": "t"},
+     "has no inputs besides name, left out as texts or numbers of rows; --keep 'name' takes one",
+     ["--keep 'name'"]),
+    ("one column, raw", FRAME[["depth", "yield"]].to_csv(index=False), {"label": "yield", "raw": True},
+     "pass --standardize and --constant", ["--standardize", "--constant"]),
+    ("a column dominates, raw", FRAME.assign(depth=9e15 + 2 * RNG.permutation(ROWS)).to_csv(index=False),
+     {"label": "yield", "raw": True}, "column 'depth' is so much larger than the others",
+     ["--standardize", "--constant"]),
+    ("a row of zeros, raw", FRAME.assign(flow=0, salt=0, depth=FRAME.index[::-1]).to_csv(index=False),
+     {"label": "yield", "raw": True}, "zero in every column", ["--constant"]),
+    ("a huge target, raw", FRAME.assign(t=FRAME.salt * 1e20).to_csv(index=False),
+     {"label": "t", "raw": True}, "pass --standardize", ["--standardize"]),
+    ("too many rows asked", PLAIN, {"label": "yield", "n": 99}, "give an n of at most 24", ["n 24"]),
+    ("dropped target", PLAIN, {"label": "yield", "drop": ("yield",)}, "drop inputs only", ["drop ()"]),
+    ("text as numbers", FRAME.assign(t=["a", "b"] * 12).to_csv(index=False),
+     {"label": "t", "task": "regression"}, "is text; leave task out", ["--task classification"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "sentence", "remedy"),
+    [r[1:] for r in REFUSED],
+    ids=[r[0] for r in REFUSED],
+)
+def test_every_refusal_is_followed_by_a_remedy_that_works(
+    tmp_path, content, arguments, sentence, remedy
+):
+    path = put(tmp_path, "t.csv", content)
+    with pytest.raises(InvalidInput) as refused:
+        load(path, **arguments)
+    assert sentence in str(refused.value)
+    changes = {"n": 24} if remedy == ["n 24"] else {"drop": ()} if remedy == ["drop ()"] else {}
+    for word in remedy if not changes else ():
+        changes |= flag(word)
+    found = load(path, **arguments | changes)
+    assert tune(found, "forecast").best.steps_to
+
+
+@pytest.mark.parametrize("content", ["a,t\n1,2\n", "a,t\n1,\n2,\n3,\n", "a,t\n1,2\n3,\n"])
+def test_too_few_rows_are_refused(tmp_path, content):
+    with pytest.raises(InvalidInput, match=r"fewer than 2 usable rows|has no rows"):
+        load(put(tmp_path, "t.csv", content), label="t")
+
+
+HOSTILE = "de\x1b[31mpth\u202e\x07"
+
+
+def test_names_of_columns_never_reach_the_terminal_raw(tmp_path):
+    frame = FRAME.rename(columns={"depth": HOSTILE, "salt": "=cmd|'/C calc'!A0"}).assign(
+        **{"flow": 1.0, "so\u202eil": NAMES}
+    )
+    path = put(tmp_path, "t.parquet", parquet(frame))
+    found = load(path, label="yield")
+    refusals = []
+    for arguments in ({}, {"label": "x"}, {"label": HOSTILE, "drop": (HOSTILE,)}):
+        with pytest.raises(InvalidInput) as refused:
+            load(path, **arguments)
+        refusals.append(str(refused.value))
+    assert len(found.provenance.notes) == 3
+    for text in (*found.provenance.notes, *refusals):
+        assert text.isprintable(), text
+    assert any("de\\x1b[31mpth\\u202e\\x07" in text for text in refusals)
+
+
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_numbers_of_thousands_of_digits_are_missing_cells(tmp_path, digits):
+    text = lines(PLAIN, lambda k, s: re.sub("^[^,]*", "9" * digits, s) if k == 3 else s)
+    found = load(put(tmp_path, "t.csv", text), label="yield", raw=True, normalize=False)
+    assert found.x[2, 0] == FRAME.depth.drop(2).median()
+    assert any("missing cells filled" in note for note in found.provenance.notes)
+
+
+def test_whole_numbers_beyond_2_53_are_read_alike_from_csv_and_parquet(tmp_path):
+    frame = with_column("key", 2**60 + 4096 * RNG.permutation(ROWS), 1)
+    loaded = [
+        load(put(tmp_path, f"t{ending}", content), label="yield")
+        for ending, content in ((".csv", frame.to_csv(index=False)), (".parquet", parquet(frame)))
+    ]
+    assert loaded[0].provenance.sha256 == loaded[1].provenance.sha256
+    assert all(any("beyond 2^53 are rounded: key" in n for n in d.provenance.notes) for d in loaded)
+    near = frame.assign(key=frame.key - 2**60)
+    small = load(put(tmp_path, "s.csv", near.to_csv(index=False)), label="yield")
+    np.testing.assert_allclose(loaded[0].x, small.x, rtol=0, atol=1e-14)
+
+
+def test_an_id_near_2_53_keeps_its_digits_when_standardised(tmp_path):
+    frame = with_column("id", 9007199254740000 + np.arange(ROWS))
+    path = put(tmp_path, "t.csv", frame.to_csv(index=False))
+    small = with_column("id", np.arange(ROWS))
+    other = put(tmp_path, "s.csv", small.to_csv(index=False))
+    kept = [load(p, label="yield", keep=("id",)) for p in (path, other)]
+    np.testing.assert_allclose(kept[0].x, kept[1].x, rtol=0, atol=1e-14)
+    assert kept[0].columns[0] == "id"
+
+
+# Frames and arrays in memory
+
+
+def test_a_frame_is_read_like_its_file(plain):
+    for found in (
+        load(FRAME, label="yield"),
+        load(FRAME.drop(columns="yield"), FRAME["yield"]),
+        load(FRAME.drop(columns="yield"), FRAME["yield"].tolist()),
+        load(FRAME.drop(columns="yield"), FRAME[["yield"]].to_numpy()),
+        load(FRAME.astype({"salt": "category", "flow": "Float64"}), label="yield"),
+    ):
+        np.testing.assert_array_equal(found.x, plain.x)
+        np.testing.assert_array_equal(found.y, plain.y)
+    assert found.provenance.name == "frame"
+
+
+def test_series_are_columns():
+    found = load(FRAME.depth, pd.Series(["a", "b"] * 12))
+    assert (found.columns, found.classes) == (("depth", "constant"), ("a", "b"))
+
+
+def test_arrays_keep_their_numbers():
+    x, y = FRAME[["depth", "salt"]].to_numpy(), FRAME["yield"].to_numpy()
+    for found in (load(x, y), load(x.tolist(), y.tolist()), load(x, y[:, None])):
+        np.testing.assert_allclose(
+            found.x, x / np.linalg.norm(x, axis=1, keepdims=True), rtol=1e-15
+        )
+        np.testing.assert_array_equal(found.y, y)
+    assert found.provenance.source == "passed in as arrays"
+    with pytest.raises(
+        InvalidInput, match=r"arrays was passed in as arrays and is not stored; pass"
+    ):
+        reload(found.provenance.__dict__)
+
+
+def test_whole_values_of_arrays_are_numbers_with_labels_and_a_note():
+    rng = np.random.default_rng(0)
+    found = load(rng.normal(size=(60, 4)), np.arange(60) % 3)
+    assert (found.provenance.task, found.classes) == ("regression", ("0", "1", "2"))
+    np.testing.assert_array_equal(found.labels, found.y)
+    assert any("take 3 whole values and are read as numbers" in n for n in found.provenance.notes)
+
+
+X = RNG.normal(size=(6, 2))
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (scipy.sparse.csr_matrix(X), X[:, 0], r"x is a sparse matrix; pass it as x.toarray\(\)"),
+        (scipy.sparse.coo_array(X), X[:, 0], r"x is a sparse matrix; pass it as x.toarray\(\)"),
+        (X, None, r"x has no targets; pass them as well: load\(x, y\)"),
+        (X[:, 0], X[:, 0], r"x has the shape \(6,\) and y \(6,\); .*, with x.reshape\(-1, 1\)"),
+        (X, X, r"x has the shape \(6, 2\) and y \(6, 2\); give x as \(n, d\)"),
+        (X[:4], X[:, 0], r"x has the shape \(4, 2\) and y \(6,\)"),
+        ([[1, 2], [3]], [1, 2], r"x is no array of numbers; give rows of the same length"),
+        (X, list("abcdef"), r"y holds <U1, not real numbers; pass texts in a pandas DataFrame"),
+        (X * np.nan, X[:, 0], r"row 1, column '1' of the arrays is nan; write a finite number"),
+        (None, X[:, 0], r"x has the shape \(\) and y \(6,\)"),
+        (FRAME, X[:, 0], r"x has 24 rows and y the shape \(6,\); give y as one target a row"),
+        (FRAME, FRAME, r"x has 24 rows and y the shape \(24, 4\)"),
+    ],
+)
+def test_what_is_passed_in_wrongly_is_named(x, y, message):
+    with pytest.raises(InvalidInput, match=message):
+        load(x, y)
+
+
+def test_a_label_beside_targets_is_refused():
+    with pytest.raises(InvalidInput, match=r"label is 'salt', but y holds the targets; leave one"):
+        load(FRAME, FRAME["yield"], label="salt")
+    with pytest.raises(InvalidInput, match=r"label is 'a', but the data names its targets y"):
+        load(X, X[:, 0], label="a")
+
+
+def test_notes_go_to_standard_error_and_the_kernel_is_regular(tmp_path):
+    frame = with_column("name", NAMES)
+    put(tmp_path, "t.csv", frame.to_csv(index=False))
+    command = [sys.executable, "-m", "inertial.commands.main", "tune", "t.csv", "--label", "yield"]
+    run = subprocess.run(
+        [*command, "--json"], cwd=tmp_path, capture_output=True, text=True, check=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    said = [line for line in run.stderr.splitlines() if line.startswith("inertial: note: ")]
+    assert len(said) == 2
+    assert "name; --keep NAME encodes one." in said[0]
+
+
+def test_different_rows_of_a_table_are_never_parallel(tmp_path):
+    frame = pd.DataFrame({"a": np.arange(1.0, 41) ** 2, "t": RNG.normal(size=40)})
+    found = load(put(tmp_path, "t.csv", frame.to_csv(index=False)), label="t")
+    assert np.linalg.eigvalsh(infinite_gram(found.x))[0] > 1e-9
