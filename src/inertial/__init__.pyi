@@ -11,6 +11,13 @@ from .linear.spectrum import Extremes as Extremes
 from .linear.spectrum import Spectrum as Spectrum
 from .linear.spectrum import decompose as decompose
 from .linear.spectrum import extremes as extremes
+from .method.batch import BatchForecast as BatchForecast
+from .method.batch import BatchSizes as BatchSizes
+from .method.batch import batch_sizes as batch_sizes
+from .method.batch import fastest_for_batch as fastest_for_batch
+from .method.batch import forecast_batches as forecast_batches
+from .method.batch import forecast_batches_on_rows as forecast_batches_on_rows
+from .method.batch import largest_step as largest_step
 from .method.bound import Bound as Bound
 from .method.bound import fewest_steps as fewest_steps
 from .method.bound import lower_bound as lower_bound
@@ -37,6 +44,9 @@ from .method.schedule import TorchSchedule as TorchSchedule
 from .method.schedule import optimal_schedule as optimal_schedule
 from .method.schedule import to_keras_schedules as to_keras_schedules
 from .method.schedule import to_optax_schedules as to_optax_schedules
+from .method.trust import Trust as Trust
+from .method.trust import movement as movement
+from .method.trust import trust as trust
 from .problem.model import TwoLayerReLU as TwoLayerReLU
 from .runs.advice import Advice as Advice
 from .runs.advice import tune as tune

@@ -1,0 +1,149 @@
+"""Predicted movement against the definition in many digits, a linear model, and real networks."""
+
+import dataclasses
+
+import jax
+import mpmath
+import numpy as np
+import pytest
+
+from inertial import (
+    Measure,
+    TwoLayerReLU,
+    chebyshev,
+    decompose,
+    finite_gram,
+    gradient_descent,
+    heavy_ball,
+    initial_residual,
+    load,
+    nesterov,
+    nesterov_varying,
+    steps_to,
+    survey,
+    train,
+)
+from inertial.linear.measure import dense
+from inertial.method.modes import amplification
+from inertial.method.trust import DEPARTS, HOLDS, distance, movement, trust
+from inertial.simulate.span import span
+
+METHODS = [
+    gradient_descent(0.9),
+    heavy_ball(1.1, 0.8),
+    nesterov(0.8, 0.9),
+    nesterov(0.8, 0.9, start="copy"),
+    nesterov_varying(0.8, steps=40),
+    chebyshev(0.01, 1.05, steps=40),
+]
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)
+def test_it_is_the_quotient_that_it_does_not_take(method):
+    """``q = (1 - p) / l`` with p in 40 digits, where l is small enough to lose half of 16."""
+    nodes, weights = np.array([1e-9, 1e-3, 0.3, 1.0]), np.array([2.0, 1.0, 0.5, 3.0])
+    eta, beta, gamma = method.coefficients(0, 30)
+    with mpmath.workdps(40):
+        total = [mpmath.mpf(0)] * 31
+        for l, w in zip(nodes, weights, strict=True):
+            p, step, gradient = mpmath.mpf(1), mpmath.mpf(0), mpmath.mpf(0)
+            for t in range(30):
+                before, gradient = gradient, mpmath.mpf(eta[t]) * mpmath.mpf(l) * p
+                step = beta[t] * step - gradient - gamma[t] * (gradient - before)
+                p += step
+                total[t + 1] += mpmath.mpf(l) * ((1 - p) / mpmath.mpf(l)) ** 2 * mpmath.mpf(w)
+        exact = [float(mpmath.sqrt(value)) for value in total]
+    np.testing.assert_allclose(distance(method, Measure(nodes, weights), 30), exact, rtol=1e-12)
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)
+def test_it_is_how_far_a_linear_model_moves(rng, method):
+    """Gradient steps on ``1/2 |J w - y|^2`` in the space of parameters."""
+    jacobian, y = rng.standard_normal((6, 15)) / 6, rng.standard_normal(6)
+    spectrum = decompose(jacobian @ jacobian.T)
+    eta, beta, gamma = method.coefficients(0, 20)
+    w, step, scaled, far = np.zeros(15), np.zeros(15), np.zeros(15), [0.0]
+    for t in range(20):
+        before, scaled = scaled, eta[t] * jacobian.T @ (jacobian @ w - y)
+        step = beta[t] * step - scaled - gamma[t] * (scaled - before)
+        w = w + step
+        far.append(np.linalg.norm(w))
+    measure = dense(spectrum, spectrum.modes(y) ** 2)
+    np.testing.assert_allclose(distance(method, measure, 20), far, rtol=1e-9)
+
+
+@pytest.mark.parametrize("method", METHODS[:5], ids=lambda m: m.name)
+def test_it_agrees_with_the_amplification(method):
+    nodes = np.geomspace(1e-2, 1, 9)
+    factor = amplification(method, nodes, np.arange(31))
+    expected = np.sqrt(((1 - factor) ** 2 / nodes).sum(axis=1))
+    found = distance(method, Measure(nodes, np.ones(9)), 30)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_movement_is_that_of_real_networks_within_five_percent():
+    """Two methods and scales of the targets; below 0.3, with the kernel and residual of the run."""
+    base = load("digits", n=60)
+    network = TwoLayerReLU(2000, base.x.shape[1])
+    within = span(base.x)
+    w, _ = network.init(jax.random.key(1))
+    spectrum = decompose(finite_gram(base.x, np.asarray(w)))
+    for scale in (0.2, 1.0):
+        y = scale * base.y
+        residual = initial_residual(network, base.x, y, seed=1)
+        measure = dense(spectrum, spectrum.modes(residual) ** 2)
+        for method in (heavy_ball(1 / measure.largest, 0.7), nesterov(0.5 / measure.largest, 0.8)):
+            seen = {}
+            train(
+                network, base.x, y, method, seed=1, steps=30, within=within,
+                snapshots=(0, 10, 30), observe=lambda t, at, seen=seen: seen.setdefault(t, at),
+            )  # fmt: skip
+            predicted = movement(method, measure, 2000, 30)
+            for t in (10, 30):
+                real = np.sqrt(((seen[t] - seen[0]) ** 2).sum() / 2000)
+                assert predicted[t] < 0.3
+                assert real == pytest.approx(predicted[t], rel=0.05)
+
+
+@pytest.fixture(scope="module")
+def landscape():
+    return survey(load("digits", n=100))
+
+
+def test_the_width_needed_is_where_the_verdict_turns(landscape):
+    measure = landscape.measure
+    method = heavy_ball(1 / measure.largest, 0.7)
+    found = trust(method, measure, 50)
+    assert found.verdict == "does not hold here"
+    assert found.remedy
+    wide, narrow = (trust(method, measure, found.width_needed + more) for more in (1, -1))
+    assert (wide.verdict, narrow.verdict) == ("holds", "departs")
+    assert wide.strain < HOLDS <= narrow.strain < DEPARTS
+    assert not wide.remedy
+
+
+def test_strain_is_movement_times_steps(landscape):
+    measure = landscape.measure
+    for method, power in ((heavy_ball(1 / measure.largest, 0.7), 1), (gradient_descent(0.01), 0.5)):
+        steps = steps_to(method, measure, 0.1)
+        found = trust(method, measure, 500, target=0.1)
+        assert found.movement == pytest.approx(movement(method, measure, 500, steps).max())
+        count = steps if power == 1 else 2 * steps**0.5
+        assert found.strain == pytest.approx(found.movement * count)
+
+
+def test_large_targets_are_to_be_standardised_and_following_it_helps(landscape):
+    data = dataclasses.replace(landscape.data, y=100 * landscape.data.y)
+    measure = survey(data).measure
+    method = heavy_ball(1 / measure.largest, 0.7)
+    found = trust(method, measure, 2000)
+    assert found.verdict == "does not hold here"
+    assert "standardise the targets" in found.remedy
+    assert trust(method, landscape.measure, 2000).strain < found.strain / 50
+
+
+def test_a_run_that_grows_holds_at_no_width(landscape):
+    measure = landscape.measure
+    found = trust(heavy_ball(10 / measure.largest, 0.9), measure, 2000)
+    assert found.verdict == "does not hold here"
+    assert found.width_needed == 10**15
