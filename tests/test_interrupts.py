@@ -1,4 +1,4 @@
-"""An interrupt ends the command wherever it falls."""
+"""An interrupt ends the command wherever it falls, and nobody else's timer."""
 
 import gc
 import signal
@@ -12,6 +12,9 @@ import pytest
 from inertial.commands import interrupts
 from inertial.commands.interrupts import every_interrupt
 
+PATIENCE = 60
+"""Seconds for what takes milliseconds on a quiet machine; the tests do not wait for them."""
+
 
 class Falls:
     """Raises where Python ignores it."""
@@ -24,12 +27,18 @@ class Falls:
 
 
 def collect(error):
-    """Raise an error inside a garbage collection, and go on for a while."""
+    """Raise an error inside a garbage collection, where Python ignores it."""
     one = Falls(error)
     one.itself = one
     del one
     gc.collect()
-    time.sleep(0.5)
+
+
+def wait():
+    """Wait in small steps, between which an interrupt arrives."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -41,16 +50,22 @@ def ignored(monkeypatch):
 
 
 def state():
+    """What belongs to others."""
     handlers = [
         signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
     ]
     return sys.unraisablehook, handlers, signal.getitimer(signal.ITIMER_REAL)
 
 
+def lost_in_a_collection():
+    collect(KeyboardInterrupt())
+    wait()
+
+
 def test_an_interrupt_in_a_garbage_collection_arrives(ignored):
     before = state()
     with pytest.raises(KeyboardInterrupt), every_interrupt():
-        collect(KeyboardInterrupt())
+        lost_in_a_collection()
     assert state() == before
     assert ignored == []
 
@@ -74,23 +89,29 @@ def test_an_interrupt_that_was_dropped_comes_again(monkeypatch, number):
     def drop():
         with suppress(KeyboardInterrupt):
             signal.raise_signal(number)
-        time.sleep(0.5)
+        wait()
 
     with pytest.raises(KeyboardInterrupt), every_interrupt():
         drop()
     assert state() == before
 
 
-def test_no_timer_keeps_an_interrupted_command_alive():
-    timer = threading.Timer(3600, print)
-    timer.start()
-    with every_interrupt():
-        pass
-    assert timer.is_alive()
-    with pytest.raises(KeyboardInterrupt), every_interrupt():
-        signal.raise_signal(signal.SIGINT)
-    timer.join(timeout=5)
-    assert not timer.is_alive()
+def test_timers_of_others_go_on_and_ours_do_not():
+    others = threading.Timer(3600, print)
+    others.start()
+    signal.setitimer(signal.ITIMER_REAL, 3600)
+    try:
+        before = set(threading.enumerate())
+        with pytest.raises(KeyboardInterrupt), every_interrupt():
+            signal.raise_signal(signal.SIGINT)
+        assert others.is_alive()
+        assert signal.getitimer(signal.ITIMER_REAL)[0] > 3000
+        for thread in set(threading.enumerate()) - before:
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        others.cancel()
 
 
 def test_an_ignored_interrupt_stays_ignored():
@@ -107,3 +128,16 @@ def test_sigterm_is_an_interrupt():
     with pytest.raises(KeyboardInterrupt), every_interrupt():
         signal.raise_signal(signal.SIGTERM)
     assert state() == before
+
+
+def test_in_another_thread_nothing_is_touched():
+    before, inside = state(), []
+
+    def work():
+        with every_interrupt():
+            inside.append(state())
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert inside == [before]

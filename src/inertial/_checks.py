@@ -6,25 +6,36 @@ where, and what to do.  The command line turns that exception into exit code 2.
 
 import difflib
 import math
+import re
 from collections.abc import Iterable
 from typing import TypeVar
 
 _Choice = TypeVar("_Choice", bound=str)
 
 
-def printable(text: object, most: int | None = 60) -> str:
-    """Return `text` on one line, cut to `most` characters, with nothing a terminal would obey.
+_STEERING = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff"
+    r"\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""Characters that no printed text holds."""
 
-    Control characters and those that turn the direction of reading are written as escapes.
+
+def plain(text: str) -> str:
+    r"""Return text with every character that steers a terminal written out, such as ``\x1b``.
+
+    These are control characters other than tabulator and line feed, the marks that reverse the
+    direction of writing, separators of lines, tags, and halves of characters (bytes of a file name
+    that are no UTF-8).
     """
+    return _STEERING.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def printable(text: object, most: int | None = 60) -> str:
+    """Return `text` on one line, cut to `most` characters, with nothing a terminal would obey."""
     line = " ".join(str(text).split())
     if most is not None and len(line) > most:
         line = line[: most - 3] + "..."
-    if line.isprintable():
-        return line
-    return "".join(
-        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in line
-    )
+    return plain(line)
 
 
 def listed(names: Iterable[object], most: int = 20) -> str:
@@ -39,6 +50,10 @@ class InvalidInput(ValueError):  # noqa: N818 - reads as what it is: the input, 
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message, most=None))
+
+
+class Notice(UserWarning):
+    """A warning of this package: one sentence on what the user may want to change."""
 
 
 def positive(name: str, value: float) -> float:

@@ -1,6 +1,5 @@
 """`inertial audit`: every theorem of the papers, judged on stored runs."""
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from inertial import _json
-from inertial.commands.terminal import console, progress
+from inertial.commands.terminal import console, progress, write
 
 if TYPE_CHECKING:
     from inertial.theory.audit import Audit
@@ -45,9 +44,9 @@ def audit(
     with progress() as show:
         judged = audit_folders(runs, measure=measure, data_dir=data_dir, progress=show)
     if json:
-        sys.stdout.write(_json.dumps([asdict(entry) for entry in judged.entries]))
+        write(_json.dumps([asdict(entry) for entry in judged.entries]))
     elif tex:
-        sys.stdout.write(audit_table(judged.entries))
+        write(audit_table(judged.entries))
     else:
         _show(judged)
 

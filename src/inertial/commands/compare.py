@@ -1,6 +1,5 @@
 """`inertial compare`: train with several methods from the same starts, beside the forecast."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +16,7 @@ from inertial.commands.options import (
     read_seeds,
     split,
 )
-from inertial.commands.terminal import NAMES, console, count, progress, table
+from inertial.commands.terminal import NAMES, console, count, progress, table, write
 
 if TYPE_CHECKING:
     from inertial.runs.comparison import Comparison
@@ -111,7 +110,7 @@ def compare(
             "wall_seconds": result.wall_seconds,
             "methods": [asdict(row) for row in result.methods],
         }
-        sys.stdout.write(_json.dumps(document))
+        write(_json.dumps(document))
     else:
         _show(result, figure)
 

@@ -1,6 +1,5 @@
 """`inertial data`: what data there is, where it lies, and how to get it."""
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
@@ -9,7 +8,7 @@ from cyclopts import App
 from inertial import _json
 from inertial._checks import InvalidInput
 from inertial.commands.options import DATA, DataOptions
-from inertial.commands.terminal import console
+from inertial.commands.terminal import console, write
 
 app = App(name="data", help="What data there is, where it lies, and how to get it.")
 
@@ -44,7 +43,7 @@ def list_sets(*, data_dir: Path | None = None, json: bool = False) -> None:
         for source in catalog()
     ]
     if json:
-        sys.stdout.write(_json.dumps(rows))
+        write(_json.dumps(rows))
         return
     table = Table(box=None, pad_edge=False)
     for title in _COLUMNS:
@@ -67,7 +66,7 @@ def info(data: str, *, json: bool = False, options: DataOptions = DATA) -> None:
     """
     facts = asdict(options.load(data).provenance)
     if json:
-        sys.stdout.write(_json.dumps(facts))
+        write(_json.dumps(facts))
         return
     out, width = console(), max(map(len, facts))
     for name, value in facts.items():
@@ -89,7 +88,7 @@ def fetch(data: str, *, data_dir: Path | None = None) -> None:
     from inertial.data import locate
 
     found = None if data_dir else locate(data)
-    sys.stdout.write(f"{found.source if found else download(data, data_dir)}\n")
+    write(f"{found.source if found else download(data, data_dir)}\n")
 
 
 def place_of(name: str, data_dir: Path | None) -> str | None:

@@ -2,12 +2,11 @@
 
 import os
 import platform
-import sys
 from pathlib import Path
 
 from inertial import _json
 from inertial.commands.data import place_of
-from inertial.commands.terminal import console
+from inertial.commands.terminal import console, write
 
 
 def doctor(*, data_dir: Path | None = None, json: bool = False) -> None:
@@ -34,7 +33,7 @@ def doctor(*, data_dir: Path | None = None, json: bool = False) -> None:
         "data": {source.name: place_of(source.name, data_dir) for source in catalog()},
     }
     if json:
-        sys.stdout.write(_json.dumps(document))
+        write(_json.dumps(document))
         return
     out = console()
     versions = ", ".join(f"{name} {version}" for name, version in facts["packages"].items())

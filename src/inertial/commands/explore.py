@@ -1,11 +1,10 @@
 """`inertial explore`: an interactive page on one data set."""
 
-import sys
 from pathlib import Path
 
 from inertial import files
 from inertial.commands.options import DATA, DataOptions, Page, Whole, command_line
-from inertial.commands.terminal import progress
+from inertial.commands.terminal import progress, write
 
 
 def explore(
@@ -44,4 +43,4 @@ def explore(
     with progress() as show:
         found = run_exploration(options.load(data), trials, progress=show)
     files.write(out, explorer_page(found, command_line()))
-    sys.stdout.write(f"page    {out}\n")
+    write(f"page    {out}\n")

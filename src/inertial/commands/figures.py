@@ -1,12 +1,11 @@
 """`inertial figures`: draw what is stored, without computing."""
 
-import sys
 from pathlib import Path
 
 from inertial import _json
 from inertial._checks import InvalidInput
 from inertial.commands.reproduce import conclude
-from inertial.commands.terminal import say
+from inertial.commands.terminal import say, write
 
 
 def figures(folder: Path, *, json: bool = False) -> None:
@@ -31,7 +30,7 @@ def figures(folder: Path, *, json: bool = False) -> None:
     if made := redraw(folder):
         if not json:
             for one in made:
-                sys.stdout.write(f"{one.folder / 'figure.png'}\n")
+                write(f"{one.folder / 'figure.png'}\n")
         conclude(made, write_page(folder), as_json=json)
         return
     drawn = [(stored, draw(stored, folder)) for stored in read_studies(folder)]
@@ -51,6 +50,6 @@ def figures(folder: Path, *, json: bool = False) -> None:
             {"study": stored.name, "missing": stored.missing, "figures": list(map(str, paths))}
             for stored, paths in drawn
         ]
-        sys.stdout.write(_json.dumps({"studies": document}))
+        write(_json.dumps({"studies": document}))
         return
-    sys.stdout.write("".join(f"{path}\n" for _, paths in drawn for path in paths))
+    write("".join(f"{path}\n" for _, paths in drawn for path in paths))

@@ -1,8 +1,7 @@
 """Every Ctrl-C ends the command, also one that is raised where exceptions are lost.
 
 In a destructor or a garbage collection Python prints it and goes on, and JAX has such a place;
-compiled code may drop it without a word.  And JAX's start leaves a timer of a minute behind if it
-is interrupted, for which the process would wait.
+compiled code may drop it without a word.
 """
 
 import signal
@@ -25,38 +24,42 @@ _LOST_SECONDS = 20.0
 
 @contextmanager
 def every_interrupt() -> Iterator[None]:
-    """Raise `KeyboardInterrupt` again, by an alarm, where it was lost.
+    """Raise `KeyboardInterrupt` on SIGINT and SIGTERM, and again where it was lost.
 
-    SIGTERM counts as Ctrl-C, which stays ignored if it was.  For the main thread; everything is
-    afterwards as it was.
+    SIGINT stays ignored if it was.  Outside the main thread, where no signal arrives, nothing
+    happens; everything is afterwards as it was.
     """
-    before, interrupted = sys.unraisablehook, False
+    thread = threading.current_thread()
+    if thread is not threading.main_thread():
+        yield
+        return
+    hook, timers = sys.unraisablehook, []
 
-    def stop(number: int, frame: "FrameType | None") -> None:
-        nonlocal interrupted
-        interrupted = True
-        signal.setitimer(signal.ITIMER_REAL, _LOST_SECONDS)
-        signal.default_int_handler(number, frame)
+    def again(seconds: float) -> None:
+        timer = threading.Timer(seconds, signal.pthread_kill, (thread.ident, signal.SIGTERM))
+        timer.daemon = True
+        timers.append(timer)
+        timer.start()
 
-    def hook(ignored: "UnraisableHookArgs") -> None:
+    def stop(_number: int, _frame: "FrameType | None") -> None:
+        again(_LOST_SECONDS)
+        raise KeyboardInterrupt
+
+    def lost(ignored: "UnraisableHookArgs") -> None:
         if issubclass(ignored.exc_type, KeyboardInterrupt):
-            signal.setitimer(signal.ITIMER_REAL, _AGAIN_SECONDS)
+            again(_AGAIN_SECONDS)
         else:
-            before(ignored)
+            hook(ignored)
 
-    numbers = [signal.SIGTERM, signal.SIGALRM]
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        numbers.append(signal.SIGINT)
-    handlers = [signal.signal(number, stop) for number in numbers]
-    sys.unraisablehook = hook
+    handlers = {signal.SIGTERM: signal.signal(signal.SIGTERM, stop)}
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        handlers[signal.SIGINT] = signal.signal(signal.SIGINT, stop)
+    sys.unraisablehook = lost
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        if interrupted:
-            for thread in threading.enumerate():
-                if isinstance(thread, threading.Timer):
-                    thread.cancel()
-        sys.unraisablehook = before
-        for number, handler in zip(numbers, handlers, strict=True):
+        for timer in timers:
+            timer.cancel()
+        sys.unraisablehook = hook
+        for number, handler in handlers.items():
             signal.signal(number, handler)

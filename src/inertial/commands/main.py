@@ -8,15 +8,17 @@ Ctrl-C or SIGTERM, 141 for a pipe that was closed.  Heavy imports wait until a c
 import os
 import sys
 import warnings
+from contextlib import suppress
 
 from cyclopts import App, CycloptsError, MissingArgumentError
 
 from inertial import __version__
-from inertial._checks import InvalidInput
+from inertial._checks import InvalidInput, Notice
 from inertial.commands import data
 from inertial.commands.audit import audit
 from inertial.commands.compare import compare
 from inertial.commands.doctor import doctor
+from inertial.commands.environment import open_streams, set_variables
 from inertial.commands.explore import explore
 from inertial.commands.figures import figures
 from inertial.commands.interrupts import every_interrupt
@@ -24,7 +26,7 @@ from inertial.commands.plan import plan
 from inertial.commands.report import report
 from inertial.commands.reproduce import reproduce
 from inertial.commands.study import study
-from inertial.commands.terminal import say
+from inertial.commands.terminal import console, say
 from inertial.commands.tune import tune
 
 app = App(
@@ -44,24 +46,36 @@ app.command(data.app)
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake ends with one sentence and exit code 2."""
     with warnings.catch_warnings():
-        warnings.simplefilter("always", UserWarning)
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", Notice)
         warnings.showwarning = lambda message, *_, **__: say("warning", str(message))
         try:
             with every_interrupt():
-                app(arguments, exit_on_error=False, print_error=False)
+                app(arguments, exit_on_error=False, print_error=False, console=console())
+                sys.stdout.flush()
         except (InvalidInput, CycloptsError) as error:
             hint = ""
             if isinstance(error, MissingArgumentError) and "--methods" in (arguments or sys.argv):
                 hint = " --methods takes every word up to the next option: put DATA before it."
-            say("error", " ".join(str(error).split()) + hint)
+            say("error", str(error) + hint)
             sys.exit(2)
         except MemoryError:
             say("error", "there is not enough memory for this; take fewer rows, neurons or steps.")
             sys.exit(2)
+        except (RuntimeError, AssertionError):
+            if "JAX_PLATFORMS" not in os.environ or _jax_starts():
+                raise
+            say(
+                "error",
+                f"JAX_PLATFORMS is {os.environ['JAX_PLATFORMS']!r}, which JAX cannot use on this "
+                "machine; unset it, or set it to cpu.",
+            )
+            sys.exit(2)
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _close_output()
             sys.exit(141)
         except OSError as error:
+            _close_output()
             say("error", f"{error.strerror or error}: {error.filename or 'a file'}; see to it.")
             sys.exit(1)
         except KeyboardInterrupt:
@@ -69,5 +83,41 @@ def main(arguments: list[str] | None = None) -> None:
             sys.exit(130)
 
 
+def script() -> None:
+    """Run the command line as a process of its own.
+
+    After an interrupt the process ends at once, without waiting for threads of other libraries,
+    whose work may be in compiled code that does not survive the interpreter's end.
+    """
+    open_streams()
+    set_variables()
+    try:
+        main()
+    except SystemExit as stop:
+        if stop.code == 130:
+            with suppress(OSError):
+                sys.stdout.flush()
+            with suppress(OSError):
+                sys.stderr.flush()
+            os._exit(130)
+        raise
+
+
+def _jax_starts() -> bool:
+    """Whether JAX finds a device on the platforms that it was told to use."""
+    import jax
+
+    try:
+        return bool(jax.devices())
+    except (RuntimeError, AssertionError):
+        return False
+
+
+def _close_output() -> None:
+    """Send what standard output still holds to nowhere: it cannot be written."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 if __name__ == "__main__":
-    main()
+    script()

@@ -1,12 +1,11 @@
 """`inertial plan`: what a study will take."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inertial import _json
 from inertial.commands.options import THIS_PROCESS, WorkerOptions, computing
-from inertial.commands.terminal import console, costs
+from inertial.commands.terminal import console, costs, write
 
 if TYPE_CHECKING:
     from inertial.runs.cost import Prediction
@@ -52,7 +51,7 @@ def plan(
             "disk_bytes": predicted.disk,
             "workers": predicted.workers,
         }
-        sys.stdout.write(_json.dumps(document))
+        write(_json.dumps(document))
         return
     words = console()
     words.print(

@@ -1,11 +1,10 @@
 """`inertial report`: one page about a run or a study."""
 
-import sys
 from pathlib import Path
 
 from inertial import files
 from inertial.commands.options import Page, command_line
-from inertial.commands.terminal import progress, say
+from inertial.commands.terminal import progress, say, write
 
 
 def report(
@@ -48,4 +47,4 @@ def report(
     for note in page.notes:
         say("note", note)
     files.write(out, page.html)
-    sys.stdout.write(f"page    {out}\n")
+    write(f"page    {out}\n")

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from inertial import _json
 from inertial._checks import one_of
 from inertial.commands.options import THIS_PROCESS, WorkerOptions, computing
-from inertial.commands.terminal import announce, console, duration, progress_or_lines, say
+from inertial.commands.terminal import announce, console, duration, progress_or_lines, say, write
 
 if TYPE_CHECKING:
     from inertial.reproduce.run import Made
@@ -93,11 +93,11 @@ def conclude(made: "list[Made]", page: Path, *, as_json: bool) -> None:
                 for one in made
             ],
         }
-        sys.stdout.write(_json.dumps(document))
+        write(_json.dumps(document))
         return
     claims = [claim for one in made for claim in one.claims]
     verdicts = {word: sum(c.verdict == word for c in claims) for word in get_args(Verdict)}
-    sys.stdout.write(
+    write(
         f"\n{len(claims)} claims: {verdicts['holds']} hold, {verdicts['fails']} fail, "
         f"{verdicts['undecided']} undecided\npage  {page}\n"
     )
@@ -111,7 +111,7 @@ def _list(*, as_json: bool) -> None:
             {"key": i.key, "title": i.title, "source": i.source, "trains": i.study is not None}
             for i in ITEMS
         ]
-        sys.stdout.write(_json.dumps(rows))
+        write(_json.dumps(rows))
         return
     out = console()
     for item in ITEMS:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from inertial import _json
 from inertial._checks import InvalidInput
 from inertial.commands.options import THIS_PROCESS, WorkerOptions, computing
-from inertial.commands.terminal import announce, console, duration, progress_or_lines, say
+from inertial.commands.terminal import announce, console, duration, progress_or_lines, say, write
 
 if TYPE_CHECKING:
     from inertial.runs.runner import Report
@@ -39,7 +39,7 @@ def study(
     from inertial.runs.runner import run_study
 
     if template:
-        sys.stdout.write(TEMPLATE)
+        write(TEMPLATE)
         return
     if file is None:
         raise InvalidInput("no study is given; name a TOML file, or see inertial study --template.")
@@ -54,7 +54,7 @@ def study(
         )
         sys.exit(130)
     if json:
-        sys.stdout.write(_json.dumps(_document(report)))
+        write(_json.dumps(_document(report)))
     else:
         _show(report)
     if report.failures:

@@ -1,11 +1,17 @@
-"""Console, tables, progress and notes: what the commands share in speaking to a person."""
+"""Console, tables, progress and notes: what the commands share in speaking to a person.
+
+Everything that is printed passes `plain`: names of files and columns are a stranger's, and must
+neither steer the terminal nor turn the order of letters around.
+"""
 
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import isnan
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from inertial._checks import plain, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,22 +32,48 @@ Progress = Callable[[str, int, int], None]
 _PIPED_WIDTH = 200
 """Columns of tables that no terminal limits."""
 
+_LONGEST = 1_000
+"""Characters of a message: a list of thousands of names is no help."""
+
 _LINE_SECONDS = 60
 """Time between two lines of progress in a log."""
 
 
+def write(text: str) -> None:
+    """Write text to standard output."""
+    sys.stdout.write(plain(text))
+
+
 def say(kind: str, text: str) -> None:
-    """Write a note, a warning or an error to standard error."""
-    sys.stderr.write(f"inertial: {kind}: {text}\n")
+    """Write a note, a warning or an error to standard error: one line, long ones cut inside."""
+    line = printable(text, most=None)
+    if len(line) > _LONGEST:
+        line = f"{line[: _LONGEST // 2]} ... {line[-_LONGEST // 2 :]}"
+    sys.stderr.write(f"inertial: {kind}: {line}\n")
 
 
 def console() -> "Console":
     """Return standard output, without guessing at numbers or markup in users' names."""
     from rich.console import Console
+    from rich.text import Text
+
+    class PlainConsole(Console):
+        """A console through which no text steers the terminal, and that knows a closed pipe."""
+
+        def render_str(self, text: str, **options: Any) -> Text:  # noqa: ANN401 - Rich's own
+            return super().render_str(plain(text), **options)
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
 
     piped = not sys.stdout.isatty()
-    width = _PIPED_WIDTH if piped else None
-    return Console(highlight=False, markup=False, emoji=False, width=width, soft_wrap=piped)
+    return PlainConsole(
+        highlight=False,
+        markup=False,
+        emoji=False,
+        width=_PIPED_WIDTH if piped else None,
+        soft_wrap=piped,
+    )
 
 
 def table(columns: Sequence[str]) -> "Table":
@@ -68,18 +100,18 @@ def progress() -> Iterator[Progress]:
     )
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f} %"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
-    errors = Console(stderr=True)
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
+    errors, silent = Console(stderr=True), not sys.stderr.isatty()
+    with Progress(*columns, console=errors, transient=True, disable=silent) as bar:
         task = bar.add_task("kernel and spectrum", total=None)
 
         def show(label: str, done: int, total: int) -> None:
-            bar.update(task, description=label, completed=done, total=total)
+            bar.update(task, description=plain(label), completed=done, total=total)
 
         yield show
 

@@ -1,13 +1,12 @@
 """`inertial tune`: step size and momentum for a data set, and how long training will take."""
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inertial import _json, files
 from inertial.commands.options import DATA, DataOptions
-from inertial.commands.terminal import NAMES, console, count, table
+from inertial.commands.terminal import NAMES, console, count, table, write
 
 if TYPE_CHECKING:
     from inertial.runs.advice import Advice
@@ -50,7 +49,7 @@ def tune(
         with files.writing(spectrum, remedy=_ANOTHER) as file:
             np.save(file, advised.eigenvalues)
     if json:
-        sys.stdout.write(_json.dumps(_document(advised)))
+        write(_json.dumps(_document(advised)))
     else:
         _show(advised)
 

@@ -95,7 +95,7 @@ def fetch(name: str, data_dir: str | Path | None = None) -> Path:
     that is there with the right SHA-256 is kept.  Raises `InvalidInput` for a set that needs no
     files, for an address that cannot be reached, and for a file that is not the expected one.
     """
-    root = _cache() if data_dir is None else Path(data_dir).expanduser()
+    root = _cache() if data_dir is None else _expanded(data_dir)
     return _download(find(name), root, remedy_folder=data_dir)
 
 
@@ -110,11 +110,16 @@ def obtain(name: str, data_dir: str | Path | None = None) -> Location:
     raise InvalidInput(f"{name} was downloaded to {_cache()} and is gone; load it once more.")
 
 
+def _expanded(folder: str | Path) -> Path:
+    """Return a folder with a home for ``~``, where it comes first and is somebody's."""
+    return Path(os.path.expanduser(folder))  # noqa: PTH111 - no error where it is nobody's
+
+
 def _data_folder(data_dir: str | Path | None) -> Path | None:
     given = data_dir if data_dir is not None else os.environ.get(ENVIRONMENT)
     if not given:
         return None
-    folder = Path(given).expanduser()
+    folder = _expanded(given)
     if not folder.is_dir():
         origin = "the data folder" if data_dir is not None else f"the folder in {ENVIRONMENT},"
         raise InvalidInput(f"{origin} {folder} does not exist; create it or name another.")

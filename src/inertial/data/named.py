@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from inertial._checks import whole
+from inertial._checks import Notice, whole
 from inertial.data.images import read_cifar, read_idx
 from inertial.data.lookup import obtain
 from inertial.data.parallel import unit_rows
@@ -43,6 +43,7 @@ def _whole_table(source: Source, path: Path) -> Raw:
         warnings.warn(
             f"{path} has {len(raw.y)} of the {source.n} rows of {source.name}; replace it if that "
             "is not meant.",
+            Notice,
             stacklevel=4,
         )
     return raw

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from inertial import files
-from inertial._checks import InvalidInput
+from inertial._checks import InvalidInput, Notice
 from inertial.files import folder_in
 from inertial.simulate.train import Checkpoint
 
@@ -35,6 +35,7 @@ def write_checkpoint(path: Path, state: Checkpoint, fingerprint: str) -> None:
         warnings.warn(
             f"no checkpoint could be written ({error}); the run goes on, but starts again if it "
             "is interrupted.",
+            Notice,
             stacklevel=2,
         )
 

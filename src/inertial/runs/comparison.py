@@ -17,7 +17,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from inertial._checks import InvalidInput
+from inertial._checks import InvalidInput, Notice
 from inertial.data import Data
 from inertial.linear.expected import spectrum_of
 from inertial.linear.kernel import finite_gram
@@ -44,7 +44,7 @@ _FORECAST_STEPS = 20_000
 """How far ahead step counts are forecast, whatever the length of the run."""
 
 
-class StabilityWarning(UserWarning):
+class StabilityWarning(Notice):
     """A step size above the limit of the linearised dynamics."""
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from inertial import files
-from inertial._checks import InvalidInput
+from inertial._checks import InvalidInput, Notice
 from inertial.data import Data
 from inertial.files import folder_in
 from inertial.linear.expected import checked_ends, spectrum_of
@@ -80,5 +80,6 @@ def _write(path: Path, spectrum: Spectrum, measure: Measure) -> None:
         warnings.warn(
             f"the spectrum could not be kept ({error}); the run goes on, and the next process "
             "computes it again.",
+            Notice,
             stacklevel=2,
         )

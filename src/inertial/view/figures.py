@@ -17,6 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from inertial import files
+from inertial._checks import Notice
 
 FORMATS = ("png", "svg")
 
@@ -101,6 +102,7 @@ def save_convergence(arrays: xr.Dataset, folder: Path) -> Path | None:
     except (OSError, RuntimeError, ValueError) as error:
         warnings.warn(
             f"the figure could not be drawn ({error}); the run's arrays and manifest are complete.",
+            Notice,
             stacklevel=2,
         )
         return None
