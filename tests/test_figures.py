@@ -43,9 +43,8 @@ def test_lines_are_means_and_bands_are_ranges(arrays):
 
 
 def test_the_figure_names_data_size_width_seeds_and_rule(arrays):
-    title = convergence(arrays).axes[0].get_title(loc="left")
     assert (
-        title
+        convergence(arrays).get_suptitle().replace("\n", " ")
         == "some <data>: n = 1,234, d = 5, width m = 6,000, 3 seeds (mean and range), rule: paper"
     )
 

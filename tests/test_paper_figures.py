@@ -1,5 +1,6 @@
 """Figures draw the stored numbers, and name data, n, m, seeds and rule."""
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 import xarray as xr
@@ -29,7 +30,7 @@ def stored(rng):
 def words(figure):
     texts = [axes.get_title() + axes.get_title(loc="left") for axes in figure.axes]
     legends = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
-    return " ".join([figure.get_suptitle(), *texts, *legends])
+    return " ".join([figure.get_suptitle().replace("\n", " "), *texts, *legends])
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ def test_convergence_is_smoothed_over_the_window_that_it_names(stored):
     np.testing.assert_allclose(lines["Nesterov"].get_ydata()[6:-3], 2, atol=1e-12)
 
 
-def test_missing_seeds_are_left_out_and_counted_and_a_divergence_ends_a_line(stored):
+def test_missing_seeds_are_left_out_and_counted_and_a_divergence_leaves_visibly(stored):
     part = stored.copy(deep=True).assign_attrs(missing=4, rule="paper")
     for name in ("loss", "max_distance", "forecast_loss", "pattern_change"):
         part[name].loc[{"data": "first", "optimizer": "nesterov", "seed": 2}] = np.nan
@@ -98,8 +99,17 @@ def test_missing_seeds_are_left_out_and_counted_and_a_divergence_ends_a_line(sto
     )
     np.testing.assert_allclose(drawn["Nesterov"], expected.mean("seed"))
     assert "heavy ball" not in drawn
-    assert np.isnan(drawn["gradient descent"][4])
-    assert np.isfinite(drawn["gradient descent"][:4]).all()
+    # The curve that leaves is drawn to its end and marked where it crosses the rim.
+    assert drawn["gradient descent"][4] > 1e8
+    top = figure.axes[0].get_ylim()[1]
+    assert top < 1e7
+    exits = [
+        line
+        for line in figure.axes[0].lines
+        if line.get_marker() == "^" and len(line.get_xdata()) == 1
+    ]
+    assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in exits] == [(4, top)]
+    assert exits[0].get_color() == STYLES["gradient_descent"].colour
 
 
 @pytest.mark.parametrize("key", ["distance_by_method", "convergence"])
@@ -115,3 +125,44 @@ def test_all_three_kinds_of_file_are_written(stored, tmp_path):
     kinds = {".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}
     for suffix, magic in kinds.items():
         assert (tmp_path / f"figure{suffix}").read_bytes().startswith(magic)
+
+
+def test_a_run_that_ends_is_marked_where_it_ends(stored):
+    part = stored.copy(deep=True)
+    part.loss.loc[{"data": "first", "optimizer": "nesterov", "step": [3, 4, 5]}] = np.nan
+    axes = FIGURES["convergence"](part).axes[0]
+    (cross,) = [line for line in axes.lines if line.get_marker() == "x"]
+    line = next(one for one in axes.lines if one.get_label() == "Nesterov")
+    assert cross.get_xdata()[0] == 2
+    assert cross.get_ydata()[0] == line.get_ydata()[2]
+
+
+def test_long_captions_stay_within_the_figure(stored):
+    figure = FIGURES["convergence"](stored.isel(data=[0]).assign_attrs(title="many words " * 30))
+    figure.draw_without_rendering()
+    box = figure._suptitle.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.width
+
+
+@pytest.fixture
+def foreign():
+    """A reader's settings that would change every figure, or break it where there is no TeX."""
+    settings = {
+        "text.usetex": True,
+        "font.size": 31,
+        "savefig.transparent": True,
+        "lines.linewidth": 9,
+    }
+    with mpl.rc_context(settings):
+        yield settings
+
+
+def test_a_readers_own_settings_change_nothing(stored, tmp_path, request):
+    save("convergence", stored, tmp_path, "plain")
+    request.getfixturevalue("foreign")
+    save("convergence", stored, tmp_path, "foreign")
+    assert mpl.rcParams["font.size"] == 31
+    for kind in ("png", "svg"):
+        plain, foreign = (tmp_path / f"{stem}.{kind}" for stem in ("plain", "foreign"))
+        assert plain.read_bytes() == foreign.read_bytes()

@@ -16,7 +16,7 @@ from inertial.theory.audit import AuditEntry
 from inertial.theory.gather import StoredRun
 from inertial.theory.theorem import Margin
 from inertial.view.auditing import measured
-from inertial.view.panels import MOST_NUMBERS, Row, best_of
+from inertial.view.panels import MOST_NUMBERS
 from inertial.view.run_page import report_page
 
 __all__ = ["chromium"]
@@ -455,25 +455,34 @@ def test_the_command_writes_the_page(result, tmp_path, monkeypatch, capsys):
     assert "is not a run" in capsys.readouterr().err
 
 
-def row(label, steps, last, diverged=0):
-    """A line of the summary, of which only these matter."""
-    nothing = (0.1, 0.5, 0.0)
-    return Row(
-        label, label, *nothing, (steps, None, None), (last,) * 3, 1.0, 0.1, 0.1, diverged, 2, 2
-    )
-
-
-def test_of_methods_that_take_as_long_the_lowest_is_advised():
-    assert best_of([row("one", 7, 4.7), row("other", 7, 1.6)]).row.label == "other"
-    assert best_of([row("one", 7, 4.7), row("other", 8, 1.6)]).row.label == "one"
-
-
 def test_settings_that_failed_are_not_offered(tmp_path):
     """Where none is quick enough, or all diverged, no line to copy stands under the advice."""
     settings = Settings(width=40, seeds=(0,), steps=3, eta=1e-6, beta=0.5)
     arrays, manifest = read_run(compare(load("digits", n=20), settings, out=tmp_path / "run").run)
     diverged = arrays.assign(status=xr.full_like(arrays.status, "diverged"))
-    for stored, words in ((arrays, "got lowest"), (diverged, "every method diverged")):
+    for stored, words in ((arrays, "came nearest"), (diverged, "every method diverged")):
         text = page(stored, manifest)
         assert words in text
         assert "optax" not in text
+
+
+def test_what_was_asked_comes_first_and_no_other_target_is_put_in_its_place(tmp_path):
+    """A run that reaches a tenth, but not the hundredth that was asked for, says so."""
+    settings = Settings(width=200, seeds=(0, 1), steps=15, rule="forecast")
+    run = compare(load("digits", n=40), settings, out=tmp_path / "run")
+    arrays, manifest = read_run(run.run)
+    scaled = arrays.assign(loss=arrays.loss.isel(step=0) * (0.05 + 0.95 * 0.5**arrays.step))
+    text = " ".join(page(scaled, manifest).split())
+    assert "No method reached 1 % of the initial loss in 15 steps; the forecast was" in text
+    forecast = min(entry.steps_to["0.01"]["predicted"] for entry in run.methods)
+    assert f"the forecast was {forecast:,.1f}".removesuffix(".0") in text
+    assert "Use <strong>" not in text
+    assert "reached 10 %" not in text
+
+
+def test_a_target_of_ones_own_is_the_one_that_is_advised_on(tmp_path):
+    settings = Settings(width=200, seeds=(0,), steps=40, rule="forecast", target=0.2)
+    run = compare(load("digits", n=40), settings, out=tmp_path / "run")
+    text = " ".join(page(*read_run(run.run)).split())
+    least = min(entry.steps_to["0.2"]["measured"] for entry in run.methods)
+    assert f"it reached 20 % of the initial loss in {least:.0f} steps" in text

@@ -247,7 +247,7 @@ def test_settings_that_failed_are_not_advised(index, records):
     """Where none is quick enough, or all diverged, the table names no method to use."""
     slow = {key: run.assign(loss=xr.ones_like(run.loss)) for key, run in records.items()}
     diverged = {key: run.assign_attrs(status="diverged") for key, run in slow.items()}
-    for stored, words in ((slow, "none reached a tenth"), (diverged, "every method diverged")):
+    for stored, words in ((slow, "none reached it"), (diverged, "every method diverged")):
         text = study_page(arrange(index, stored), folder="it")
         advice = text.partition('<table id="advice"')[2].partition("</table>")[0]
         assert advice.count(words) == 4

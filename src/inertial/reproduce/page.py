@@ -2,12 +2,14 @@
 
 import json
 from collections import Counter
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from inertial.files import STAYS, folder_in, write
 from inertial.reproduce.catalog import ITEMS
 from inertial.reproduce.run import item_folder
+from inertial.view.page import policy
 
 
 def write_page(out: Path, notes: tuple[str, ...] = ()) -> Path:
@@ -36,7 +38,10 @@ def write_page(out: Path, notes: tuple[str, ...] = ()) -> Path:
         undefined=StrictUndefined,
         trim_blocks=True,
     )
+    style = (resources.files("inertial.reproduce") / "templates" / "index.css").read_text("utf-8")
     text = environment.get_template("index.html").render(
+        style=style,
+        policy=policy(style, images="'self' file:"),
         items=items,
         notes=notes,
         counts=sum((item["counts"] for item in items), Counter()),

@@ -8,16 +8,15 @@ import warnings
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
-import matplotlib as mpl
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from inertial import files
 from inertial._checks import Notice
+from inertial.view.scaffold import captioned, frame_losses, new_figure
+from inertial.view.style import house_style
 
 FORMATS = ("png", "svg")
 
@@ -37,21 +36,6 @@ STYLES = {
     "nesterov": MethodStyle("Nesterov", "#009E73", "^"),
 }
 
-_TOP = 1e6
-"""Losses above this many times the first are not drawn."""
-
-_BOTTOM = 0.1
-"""Losses below this share of the lowest measured one, which only forecasts have, are not drawn."""
-
-SETTINGS: dict[Any, Any] = {
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "legend.frameon": False,
-    "svg.hashsalt": "inertial",
-}
-
 
 def convergence(arrays: xr.Dataset) -> Figure:
     """Loss against step: mean over seeds with the min-max band, the forecast dashed.
@@ -62,9 +46,8 @@ def convergence(arrays: xr.Dataset) -> Figure:
         A run of `compare`: `loss` and `forecast_loss` over (method, seed, step).
 
     """
-    with mpl.rc_context(SETTINGS):
-        figure = Figure(figsize=(5.6, 4.0), layout="constrained")
-        FigureCanvasAgg(figure)
+    with house_style():
+        figure = new_figure(5.6, 4.0)
         axes = figure.add_subplot()
         for name in arrays.optimizer.values:
             _draw_method(axes, arrays.sel({"optimizer": name}), STYLES[str(name)])
@@ -72,11 +55,12 @@ def convergence(arrays: xr.Dataset) -> Figure:
             _draw_flows(axes, arrays)
         axes.set(xlabel="step", yscale="log", ylabel=r"loss $\frac{1}{2}\,\Sigma\,(f-y)^2$")
         axes.set_xlim(0, int(arrays.step.values[-1]))
+        frame_losses(axes, arrays.loss.values)
         axes.grid(visible=True, which="major", linewidth=0.4, alpha=0.5)
         axes.plot([], [], color="0.35", linestyle="--", linewidth=1.2, label="forecast")
         columns = 3 if "flow_loss" in arrays else 4
         figure.legend(loc="outside lower center", ncols=columns, fontsize=8)
-        axes.set_title(_caption(arrays), loc="left", fontsize=8, color="0.3", parse_math=False)
+        captioned(figure, _caption(arrays))
     return figure
 
 
@@ -92,8 +76,7 @@ def save_convergence(arrays: xr.Dataset, folder: Path) -> Path | None:
     """
     try:
         figure = convergence(arrays)
-        with mpl.rc_context(SETTINGS), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph", UserWarning)  # names in any script
+        with house_style():
             for kind in FORMATS:
                 stamp = {"Date": None} if kind == "svg" else {}
                 drawn = BytesIO()
@@ -112,14 +95,7 @@ def save_convergence(arrays: xr.Dataset, folder: Path) -> Path | None:
 def _draw_method(axes: Axes, run: xr.Dataset, style: MethodStyle) -> None:
     step = run.step.values
     ended = "status" in run and bool((run.status == "diverged").any())
-    first = float(run.loss.isel(step=0).max())
-    floor = _BOTTOM * float(run.loss.where(run.loss > 0).min())
-    loss, forecast = (
-        run[name]
-        .where((run[name] <= _TOP * first) & (run[name] >= floor))
-        .transpose("seed", "step")
-        for name in ("loss", "forecast_loss")
-    )
+    loss, forecast = (run[name].transpose("seed", "step") for name in ("loss", "forecast_loss"))
     low, high, mean = (getattr(loss, what)("seed", skipna=False) for what in ("min", "max", "mean"))
     axes.fill_between(step, low, high, color=style.colour, alpha=0.2, linewidth=0)
     axes.plot(

@@ -45,9 +45,26 @@ def render(template: str, scripts: Iterable[str], document: Any, **context: Any)
     return environment.get_template(template).render(
         style=style,
         script=script,
-        policy=_policy(script, style),
+        policy=policy(style, script),
         document=finite(document),
         **context,
+    )
+
+
+def policy(style: str, script: str | None = None, images: str = "data:") -> str:
+    """Return the Content-Security-Policy of a page with this style sheet and this script.
+
+    `images` is where pictures may come from; nothing else is loaded, run or sent.
+    """
+
+    def hashed(text: str) -> str:
+        digest = hashlib.sha256(text.encode("utf-8")).digest()
+        return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+    code = "'none'" if script is None else hashed(script)
+    return (
+        f"default-src 'none'; script-src {code}; style-src {hashed(style)}; img-src {images}; "
+        "connect-src 'none'; base-uri 'none'; form-action 'none'"
     )
 
 
@@ -77,17 +94,6 @@ def _source(name: str) -> str:
     if environment.loader is None:
         raise ValueError("the environment has no loader")
     return environment.loader.get_source(environment, name)[0].strip()
-
-
-def _policy(script: str, style: str) -> str:
-    def hashed(text: str) -> str:
-        digest = hashlib.sha256(text.encode("utf-8")).digest()
-        return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
-
-    return (
-        f"default-src 'none'; script-src {hashed(script)}; style-src {hashed(style)}; "
-        "img-src data:; connect-src 'none'; base-uri 'none'; form-action 'none'"
-    )
 
 
 def _number(value: float | None, digits: int = 4) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 import xarray as xr
 
 from inertial.runs.measures import forecast_error, steps_to_share
+from inertial.runs.ranking import Ranking, Standing, rank
 from inertial.theory.gather import StoredRun
 from inertial.view.figures import STYLES, flow_label
 from inertial.view.page import packed
@@ -39,7 +40,9 @@ _FIGURED = {"loss", "forecast_loss", *DISTANCES, "pattern_change"}
 class Row:
     """A method's line of the summary table; None where a seed did not get there.
 
-    `stored` of `seeds` runs are there; everything else is a statistic over those.
+    `steps_to` are measured steps to shares of the initial loss, `forecast` those to the target that
+    were forecast; `left` is the share of the loss at the end.  `stored` of `seeds` runs are there;
+    everything else is a statistic over those.
     """
 
     key: str
@@ -47,7 +50,9 @@ class Row:
     eta: float
     beta: float
     gamma: float
-    steps_to: tuple[float | None, ...]
+    steps_to: dict[float, float | None]
+    forecast: float | None
+    left: float
     last: tuple[float, float, float]
     distance: float | None
     pattern_change: float | None
@@ -57,33 +62,27 @@ class Row:
     seeds: int
 
 
-@dataclass(frozen=True)
-class Best:
-    """The method that got first to the smallest target that any of them reached, and when.
-
-    Of several that took as long it is the one with the lowest loss at the end.
-    """
-
-    row: Row
-    steps: float | None
-    target: float | None
-    index: int | None
+def shares_of(target: float) -> tuple[float, ...]:
+    """Shares of the initial loss whose step counts are shown, with the one that was asked for."""
+    return tuple(sorted({*TARGETS, target}, reverse=True))
 
 
-def rows_of(arrays: xr.Dataset) -> list[Row]:
+def rows_of(arrays: xr.Dataset, target: float) -> list[Row]:
     """Return the summary table of a panel, one row a method."""
-    return [_row(arrays.sel({"optimizer": name}), str(name)) for name in arrays.optimizer.values]
+    return [
+        _row(arrays.sel({"optimizer": name}), str(name), target) for name in arrays.optimizer.values
+    ]
 
 
-def best_of(rows: Sequence[Row]) -> Best:
-    """Pick the method to use among the rows of a panel; one that diverged only if all did."""
-    safe = [row for row in rows if not row.diverged]
-    for index in reversed(range(len(TARGETS))):
-        reached = [(steps, row) for row in safe if (steps := row.steps_to[index]) is not None]
-        if reached:
-            steps, row = min(reached, key=lambda pair: (pair[0], pair[1].last[0]))
-            return Best(row, steps, TARGETS[index], index)
-    return Best(min(safe or rows, key=lambda one: one.last[0]), None, None, None)
+def ranked(rows: Sequence[Row], target: float) -> Ranking:
+    """Rank the methods of a panel by what was asked."""
+    return rank(
+        target,
+        [
+            Standing(row.key, row.steps_to[target], row.forecast, row.left, row.diverged)
+            for row in rows
+        ],
+    )
 
 
 def plain_of(rows: Sequence[Row]) -> Row | None:
@@ -204,7 +203,7 @@ def _stored(arrays: xr.Dataset) -> xr.DataArray:
     return xr.ones_like(arrays["loss"].isel(step=0, drop=True), dtype=bool)
 
 
-def _row(run: xr.Dataset, name: str) -> Row:
+def _row(run: xr.Dataset, name: str, target: float) -> Row:
     seeds = run.sizes["seed"]
     run = run.isel({"seed": np.flatnonzero(_stored(run).values)})
     loss = run.loss.transpose("seed", "step").values
@@ -215,7 +214,9 @@ def _row(run: xr.Dataset, name: str) -> Row:
         eta=float(run.eta),
         beta=float(run.beta),
         gamma=float(run.gamma),
-        steps_to=tuple(steps_to_share(run.loss, target) for target in TARGETS),
+        steps_to={share: steps_to_share(run.loss, share) for share in shares_of(target)},
+        forecast=_forecast_steps(run, target),
+        left=float(last.mean() / loss[:, 0].mean()),
         last=(float(last.mean()), float(last.min()), float(last.max())),
         distance=_final_mean(run, "max_distance"),
         pattern_change=_final_mean(run, "pattern_change"),
@@ -224,6 +225,14 @@ def _row(run: xr.Dataset, name: str) -> Row:
         stored=run.sizes["seed"],
         seeds=seeds,
     )
+
+
+def _forecast_steps(run: xr.Dataset, target: float) -> float | None:
+    """Mean of the forecast step counts: as stored, far beyond the run, or as its curve shows."""
+    if "forecast_steps" in run and (run.share == target).any():
+        counts = run.forecast_steps.sel({"share": target}).values
+        return None if np.isnan(counts).any() else float(counts.mean())
+    return steps_to_share(run.forecast_loss, target) if "forecast_loss" in run else None
 
 
 def _last(values: np.ndarray) -> float:

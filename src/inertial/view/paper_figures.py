@@ -3,18 +3,16 @@
 Figures are functions of stored results only.  Every one names its data, n, m, seeds and rule.
 """
 
-import warnings
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
-import matplotlib as mpl
 import xarray as xr
 from matplotlib.figure import Figure
 
 from inertial import files
 from inertial.view import kernel_figures, run_figures
-from inertial.view.figures import SETTINGS
+from inertial.view.style import house_style
 
 KINDS = ("png", "svg", "pdf")
 
@@ -40,8 +38,7 @@ FIGURES: dict[str, Callable[[xr.Dataset], Figure]] = {
 
 def save(key: str, result: xr.Dataset, folder: Path, stem: str = "figure") -> None:
     """Draw a figure and write it as ``figure.png``, ``.svg`` and ``.pdf`` into a folder."""
-    with mpl.rc_context(SETTINGS), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph", UserWarning)  # names in any script
+    with house_style():
         figure = FIGURES[key](result)
         for kind in KINDS:
             stamp = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})

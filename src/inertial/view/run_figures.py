@@ -16,6 +16,7 @@ from inertial.view.scaffold import (
     MARKERS,
     captioned,
     facts,
+    frame_losses,
     legend_below,
     new_figure,
     outer_labels,
@@ -29,8 +30,6 @@ Seeds = Float[np.ndarray, "seed T"]
 
 _LOSS = r"loss $\frac{1}{2}\,\Sigma\,(f-y)^2$"
 _PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "0.5")
-_TOP = 1e6
-"""Losses above this many times the first are not drawn."""
 
 
 def convergence(result: xr.Dataset) -> Figure:
@@ -45,10 +44,10 @@ def convergence(result: xr.Dataset) -> Figure:
             loss, forecast = _runs(run, "loss"), _runs(run, "forecast_loss")
             if not len(loss):
                 continue
-            loss = np.where(loss <= _TOP * loss[:, :1], loss, np.nan)
             _line_with_band(axes, run.step.values, windowed(loss, count), style)
             _dashed(axes, run.step.values, windowed(forecast, count)[0], style)
         axes.set_yscale("log")
+        frame_losses(axes, result.loss.sel(data=name).isel(width=0).values)
     outer_labels(drawn, "step", _LOSS)
     _dashed(drawn[0][1], np.arange(0), np.zeros(0), MethodStyle("forecast", "0.3", "o"))
     legend_below(figure, drawn[0][1])

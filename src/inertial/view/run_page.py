@@ -9,8 +9,9 @@ from typing import Any
 
 import xarray as xr
 
-from inertial._checks import InvalidInput, one_of, whole
+from inertial._checks import InvalidInput, fraction, one_of, whole
 from inertial.method.conventions import from_sgd, snippet
+from inertial.runs.settings import Settings
 from inertial.theory.audit import AuditEntry
 from inertial.theory.gather import StoredRun
 from inertial.view import panels
@@ -52,8 +53,11 @@ def report_page(
     """
     arrays, manifest = run.arrays, run.manifest
     _check(arrays)
-    rows = panels.rows_of(arrays)
-    best = panels.best_of(rows)
+    target = _target(manifest)
+    rows = panels.rows_of(arrays, target)
+    ranking = panels.ranked(rows, target)
+    by_key = {row.key: row for row in rows}
+    best = by_key[ranking.best.name]
     every = panels.stride([arrays], arrays.sizes.get("mode", 0))
     return render(
         "report.html",
@@ -65,10 +69,11 @@ def report_page(
         data=_mapping(manifest, "data"),
         seeds=arrays.sizes["seed"],
         rows=rows,
-        targets=panels.TARGETS,
+        by_key=by_key,
+        targets=panels.shares_of(target),
+        ranking=ranking,
         best=best,
-        snippet=snippet(from_sgd(best.row.eta, best.row.beta, nesterov=best.row.gamma > 0)),
-        plain=panels.plain_of(rows),
+        snippet=snippet(from_sgd(best.eta, best.beta, nesterov=best.gamma > 0)),
         ends=panels.ends(arrays),
         every=every,
         steps=int(arrays.step.values[-1]),
@@ -109,6 +114,12 @@ def _document(run: StoredRun, every: int) -> dict[str, Any]:
         "spectra": [{"id": "", "file": ""} | one for one in panels.spectrum(arrays)],
         "widths": [],
     }
+
+
+def _target(manifest: Mapping[str, Any]) -> float:
+    """Share of the loss that was asked for; that of the settings' default where none is stored."""
+    given = _mapping(manifest, "settings").get("target", Settings.target)
+    return fraction("target of the run", given)
 
 
 def _mapping(manifest: Mapping[str, Any], key: str) -> Mapping[str, Any]:

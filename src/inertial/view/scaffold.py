@@ -1,7 +1,12 @@
 """Scaffolding of figures: panels with their data sets' names and sizes, legends, and captions."""
 
+import textwrap
+from collections.abc import Iterator
+
 import matplotlib as mpl
+import numpy as np
 import xarray as xr
+from jaxtyping import Float
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -11,6 +16,18 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 _ACROSS = 3
 """Panels in a row."""
+
+_LETTERS = 14
+"""Letters of a caption in an inch."""
+
+_TOP = 1e6
+"""An axis ends at this many times the first loss, however far a loss grows."""
+
+_BOTTOM = 0.1
+"""It ends at this share of the lowest measured loss, below which only forecasts go."""
+
+_ROOM = 1.3
+"""Factor between the outermost loss and the end of the axis."""
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -60,8 +77,56 @@ def legend_below(figure: Figure, axes: Axes, columns: int = 5) -> None:
 
 
 def captioned(figure: Figure, words: str) -> None:
-    """Write a line over the whole figure."""
-    figure.suptitle(words, fontsize=8, color="0.3", x=0.01, ha="left", parse_math=False)
+    """Write a few words over the whole figure, in as many lines as they need."""
+    lines = textwrap.wrap(words, int(_LETTERS * figure.get_figwidth()))
+    figure.suptitle("\n".join(lines), fontsize=8, color="0.3", x=0.01, ha="left", parse_math=False)
+
+
+def frame_losses(axes: Axes, measured: Float[np.ndarray, "..."]) -> None:
+    """Limit an axis of losses, and mark every line that leaves it or ends before the last step.
+
+    What was measured is shown in full up to 1e6 times its first loss, and a forecast as far below
+    the lowest of them as a tenth.  A triangle on the rim says where a line leaves, a cross where it
+    ends because a run diverged: no line is cut in silence.
+
+    Parameters
+    ----------
+    axes
+        Axes with all lines drawn, the losses on a logarithmic scale.
+    measured
+        All measured losses, the steps last; NaN after a divergence.
+
+    """
+    known = measured[np.isfinite(measured) & (measured > 0)]
+    if not known.size:
+        return
+    first = float(np.nanmax(measured[..., 0]))
+    drawn = np.concatenate([np.asarray(line.get_ydata(), float) for line in axes.lines])
+    drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
+    high = min(max(float(known.max()), float(drawn.max())), _TOP * first)
+    low = max(min(float(known.min()), float(drawn.min())), _BOTTOM * float(known.min()))
+    axes.set_ylim(low / _ROOM, high * _ROOM)
+    for line in list(axes.lines):
+        x, y = (np.asarray(part, float) for part in line.get_data())
+        for marker, place in _exits(x, y, low / _ROOM, high * _ROOM):
+            axes.plot(
+                *place, marker=marker, color=line.get_color(), markersize=6, clip_on=False, zorder=5
+            )
+
+
+def _exits(
+    x: Float[np.ndarray, "T"], y: Float[np.ndarray, "T"], low: float, high: float
+) -> Iterator[tuple[str, tuple[float, float]]]:
+    """Yield the markers of a line: where it leaves the axis, and where it ends early."""
+    with np.errstate(invalid="ignore"):
+        inside = (y >= low) & (y <= high)
+    for at in np.flatnonzero(inside[:-1] & ~inside[1:]):
+        if y[at + 1] > high:
+            yield "^", (float(x[at + 1]), high)
+        elif y[at + 1] < low:
+            yield "v", (float(x[at + 1]), low)
+        elif np.isnan(y[at + 1 :]).all():
+            yield "x", (float(x[at]), float(y[at]))
 
 
 def facts(result: xr.Dataset, of_seeds: str, title: str | None = None) -> str:

@@ -6,6 +6,7 @@ refused or is damaged is named, and the statistics are over those that are there
 
 import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -62,14 +63,17 @@ def study_page(
         seconds=arranged.seconds,
         codes=arranged.codes,
         manifest=arranged.panels[0].run.manifest,
-        targets=panels.TARGETS,
-        failed=any(panel.best.steps is None for panel in arranged.panels),
+        failed=any(not panel.ranking.reached for panel in arranged.panels),
         every=every,
         kernel=any(panel.run.probes for panel in arranged.panels),
         measuring=measuring,
         audit=audit,
         counts=counts(audit or ()),
         folder=folder,
+        words={
+            "folder": shlex.quote(folder),
+            "file": shlex.quote(f"{study['name']}.toml"),
+        },
         command=command,
     )
 

@@ -12,8 +12,9 @@ from typing import Any
 
 import xarray as xr
 
-from inertial._checks import InvalidInput, one_of
+from inertial._checks import InvalidInput, fraction, one_of
 from inertial.runs.measures import distinct_names
+from inertial.runs.ranking import Ranking
 from inertial.theory.gather import StoredRun
 from inertial.view import panels
 from inertial.view.figures import STYLES
@@ -30,10 +31,17 @@ class Panel:
     run: StoredRun
     rows: list[panels.Row]
 
+    target: float
+
     @property
-    def best(self) -> panels.Best:
+    def ranking(self) -> Ranking:
+        """The methods, the one to use first."""
+        return panels.ranked(self.rows, self.target)
+
+    @property
+    def best(self) -> panels.Row:
         """The method to use."""
-        return panels.best_of(self.rows)
+        return next(row for row in self.rows if row.key == self.ranking.best.name)
 
     @property
     def plain(self) -> panels.Row | None:
@@ -166,6 +174,7 @@ def _checked(
             one_of("method of the study", str(name), STYLES)
         for part in ("name", "data", "rules", "widths", "seeds", "steps", "target"):
             study[part]
+        fraction("target of the study", study["target"])
         for entry in entries:
             _, rule, _ = _place(entry)
             study["rules"].index(rule)
@@ -248,4 +257,5 @@ def _panel(
 ) -> Panel:
     _, rule, width = _place(entries[0])
     run = joined(f"{name}, {rule}, m = {width:,}", study, entries, records)
-    return Panel(key, rule, width, run, panels.rows_of(run.arrays))
+    target = float(study["target"])
+    return Panel(key, rule, width, run, panels.rows_of(run.arrays, target), target)

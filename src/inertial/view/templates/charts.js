@@ -1,4 +1,4 @@
-/* Line charts in SVG, with their numbers as CSV; nothing is loaded, nothing is sent. */
+/* Line charts in SVG with a readout, saved as SVG and CSV; nothing is loaded, nothing is sent. */
 const charts = (() => {
   const NS = "http://www.w3.org/2000/svg";
   const MARGIN = { top: 26, right: 14, bottom: 40, left: 56 };
@@ -65,7 +65,8 @@ const charts = (() => {
   function line(x, y, sx, sy, log) {
     let path = "", pen = false;
     for (let i = 0; i < x.length; i++) {
-      const value = y[i];
+      let value = y[i];
+      if (value === Infinity && pen) value = Number.MAX_VALUE;
       if (!Number.isFinite(value) || (log && value <= 0)) { pen = false; continue; }
       path += `${pen ? "L" : "M"}${sx(x[i]).toFixed(2)} ${Math.max(-1e4, Math.min(1e4, sy(value))).toFixed(2)}`;
       pen = true;
@@ -107,7 +108,32 @@ const charts = (() => {
     return { svg, sx, sy, axes, margin };
   }
 
-  function domainOf(series, log, floor) {
+  /* Where a line leaves the axis, upwards or downwards, and where it ends before the others do. */
+  function exits({ x, y }, [low, high]) {
+    const inside = (v) => v >= low && v <= high, found = [];
+    for (let i = 0; i + 1 < y.length && found.length < 12; i++) {
+      if (!inside(y[i]) || inside(y[i + 1])) continue;
+      if (y[i + 1] > high) found.push({ kind: "up", x: x[i + 1], y: high });
+      else if (y[i + 1] < low) found.push({ kind: "down", x: x[i + 1], y: low });
+      else if (Array.prototype.every.call(y.slice(i + 1), (v) => !Number.isFinite(v))) found.push({ kind: "end", x: x[i], y: y[i] });
+    }
+    return found;
+  }
+
+  const MARKS = { up: "l-5 9h10z", down: "l-5 -9h10z", end: "m-4 -4l8 8m0 -8l-8 8" };
+  const WORDS = { up: "leaves the figure upwards here", down: "leaves the figure downwards here", end: "a run diverged: its numbers end here" };
+
+  function marks(series, sx, sy) {
+    const group = node("g");
+    for (const one of series) for (const exit of exits(one, sy.domain)) {
+      const mark = node("path", { class: `${exit.kind === "end" ? "cross" : "mark"} c-${one.colour}`, d: `M${sx(exit.x).toFixed(2)} ${sy(exit.y).toFixed(2)}${MARKS[exit.kind]}` });
+      mark.append(node("title", {}, `${one.name || one.title || ""} ${WORDS[exit.kind]}`.trim()));
+      group.append(mark);
+    }
+    return group;
+  }
+
+  function domainOf(series, log, floor, ceiling = Infinity) {
     let low = Infinity, high = -Infinity;
     for (const one of series) {
       for (const values of [one.y, ...(one.band || [])]) {
@@ -119,6 +145,7 @@ const charts = (() => {
       }
     }
     if (!Number.isFinite(low)) return log ? [0.1, 1] : [0, 1];
+    high = Math.min(high, ceiling);
     if (log) {
       low = Math.max(low, high * floor);
       return [low / 1.3, high * 1.3];
@@ -169,7 +196,7 @@ const charts = (() => {
     const height = spec.height || Math.round(Math.min(380, Math.max(240, width * 0.5)));
     const xs = all.flatMap((one) => [one.x[0], one.x[one.x.length - 1]]);
     const x = { domain: [Math.min(...xs), Math.max(...xs)], ...spec.x };
-    const y = { domain: domainOf(spec.series, spec.y.log, spec.floor || 1e-9), ...spec.y };
+    const y = { domain: domainOf(spec.series, spec.y.log, spec.floor || 1e-9, spec.ceiling), ...spec.y };
     const { svg, sx, sy, margin } = frame(width, height, x, y);
     svg.setAttribute("role", "img");
     svg.setAttribute("aria-label", spec.label);
@@ -187,16 +214,111 @@ const charts = (() => {
         inside.append(node("path", { class: `line c-${one.colour}`, d: line(one.x, one.y, sx, sy, y.log), ...(one.dash ? { "stroke-dasharray": one.dash } : {}), ...(one.width ? { "stroke-width": one.width } : {}) }));
       }
     }
-    svg.append(clip, inside);
+    svg.append(clip, inside, marks(spec.series, sx, sy));
     if (y.title) svg.append(node("text", { class: "title", x: 4, y: 13 }, y.title));
     const parts = [], legend = spec.plain ? spec.legend : legendOf(all, spec.toggles);
     if (!spec.plain) parts.push(legend);
     parts.push(svg);
     if (spec.file) parts.push(buttons(svg, spec, legend));
+    const cursor = host.cursor;
+    host.wasFocused = host.querySelector(":scope > svg") === document.activeElement;
     host.replaceChildren(...parts);
+    read(host, svg, { spec, x, sx, sy, margin, height }, cursor);
     return { sx, sy, svg };
   }
 
+  /* ---- the readout: under the pointer, and under the focus with arrow keys ---- */
+
+  const tips = new WeakMap();
+
+  /* A box beside a place of a figure; `lines` are [text] or [colour, name, value]. */
+  function tip(host, left, top, lines) {
+    let box = tips.get(host);
+    if (!box || box.parentElement !== host) {
+      box = html("div", { className: "tip" });
+      box.setAttribute("aria-hidden", "true");
+      tips.set(host, box);
+      host.append(box);
+    }
+    box.hidden = !lines;
+    if (!lines) return;
+    box.replaceChildren(...lines.map(([colour, name, value]) => {
+      if (name === undefined) return html("strong", { textContent: colour });
+      const key = html("i", { className: `c-${colour}` });
+      return html("span", {}, key, html("span", { textContent: name }), html("b", { textContent: value }));
+    }));
+    const room = host.clientWidth - box.offsetWidth;
+    const beside = left + 14 + box.offsetWidth <= host.clientWidth ? left + 14 : left - 14 - box.offsetWidth;
+    box.style.left = `${Math.max(0, Math.min(room, beside))}px`;
+    box.style.top = `${Math.max(0, top)}px`;
+  }
+
+  let voice = null, speaking = 0;
+  function say(text) {
+    if (!voice) {
+      voice = html("p", { className: "visually-hidden" });
+      voice.setAttribute("role", "status");
+      document.body.append(voice);
+    }
+    clearTimeout(speaking);
+    speaking = setTimeout(() => { voice.textContent = text; }, 350);
+  }
+
+  /* The value of a series at a place, if it has one there; both ends of its band. */
+  function valueAt(one, x, sx) {
+    let best = -1;
+    for (let i = 0; i < one.x.length; i++) if (best < 0 || Math.abs(sx(one.x[i]) - sx(x)) < Math.abs(sx(one.x[best]) - sx(x))) best = i;
+    if (best < 0 || Math.abs(sx(one.x[best]) - sx(x)) > 3 || Number.isNaN(one.y[best])) return null;
+    return { y: one.y[best], band: one.band && [one.band[0][best], one.band[1][best]] };
+  }
+
+  function read(host, svg, { spec, x, sx, sy, margin, height }, before) {
+    const drawn = spec.series.filter((one) => one.x.length && (one.name || one.title || spec.plain) && one.silent !== true);
+    const places = [...new Set(drawn.flatMap((one) => Array.from(one.x)))].sort((a, b) => a - b);
+    if (!places.length) return;
+    svg.setAttribute("tabindex", "0");
+    svg.setAttribute("aria-label", `${spec.label}. Arrow keys read the values.`);
+    const layer = node("g", { class: "cursor", "aria-hidden": "true", "data-passing": "" });
+    svg.append(layer);
+    const show = (place, aloud) => {
+      host.cursor = place;
+      const values = drawn.map((one) => [one, valueAt(one, place, sx)]).filter(([, value]) => value);
+      const px = sx(place);
+      layer.replaceChildren(node("path", { class: "axis", d: `M${px.toFixed(2)} ${margin.top - 6}V${height - margin.bottom}` }));
+      const seen = new Set(), lines = [];
+      for (const [one, { y, band }] of values) {
+        const name = one.title || one.name || one.word || spec.y.title || "";
+        if (seen.has(name)) continue;
+        seen.add(name);
+        const py = sy(y);
+        if (Number.isFinite(py) && py >= margin.top - 6 && py <= height - margin.bottom) layer.append(node("circle", { class: `dot c-${one.colour}`, cx: px, cy: py, r: 3.5 }));
+        lines.push([one.colour, name, short(y) + (band && band[0] !== band[1] ? ` (${short(band[0])} to ${short(band[1])})` : "")]);
+      }
+      const head = `${x.title || "x"} ${x.title === "step" ? Math.round(place * 100) / 100 : short(place)}`;
+      tip(host, svg.offsetLeft + px || px, (svg.getBoundingClientRect().top - host.getBoundingClientRect().top) + margin.top, [[head], ...lines]);
+      if (aloud) say(`${head}: ${lines.map(([, name, value]) => `${name} ${value}`).join(", ")}`);
+    };
+    const hide = () => { host.cursor = undefined; layer.replaceChildren(); tip(host, 0, 0, null); };
+    const nearest = (pixel) => places.reduce((a, b) => (Math.abs(sx(b) - pixel) < Math.abs(sx(a) - pixel) ? b : a));
+    const pointed = (event) => show(nearest(event.clientX - svg.getBoundingClientRect().left));
+    svg.addEventListener("pointermove", pointed);
+    svg.addEventListener("pointerdown", pointed);
+    svg.addEventListener("pointerleave", () => { if (document.activeElement !== svg) hide(); });
+    svg.addEventListener("focus", () => { if (svg.matches(":focus-visible")) show(host.cursor ?? places[0], true); });
+    svg.addEventListener("blur", hide);
+    svg.addEventListener("keydown", (event) => {
+      const at = Math.max(0, places.indexOf(host.cursor)), leap = Math.max(1, Math.round(places.length / (event.shiftKey ? 10 : 100)));
+      const to = { ArrowRight: at + leap, ArrowLeft: at - leap, Home: 0, End: places.length - 1 }[event.key];
+      if (event.key === "Escape") hide();
+      if (to === undefined) return;
+      event.preventDefault();
+      show(places[Math.max(0, Math.min(places.length - 1, to))], true);
+    });
+    host.cursor = undefined;
+    if (before !== undefined && document.activeElement === document.body && host.wasFocused) { host.cursor = before; svg.focus(); }
+  }
+
+  /* Buttons that save a figure: its picture, with what canvases lie under it, and its numbers. */
   function buttons(svg, spec, legend) {
     const save = (kind, text, make) => {
       const button = html("button", { type: "button", textContent: text });
@@ -205,7 +327,7 @@ const charts = (() => {
       button.addEventListener("click", () => download(`${spec.file}.${kind}`, make()));
       return button;
     };
-    const row = html("div", { className: "save" }, save("svg", "SVG", () => standalone(svg, legend)));
+    const row = html("div", { className: "save" }, save("svg", "SVG", () => standalone(svg, legend, spec.canvases ? spec.canvases() : [])));
     if (spec.table) row.append(save("csv", "CSV", () => csv(spec.table())));
     return row;
   }
@@ -222,11 +344,12 @@ const charts = (() => {
       if (one.tagName !== "g" && one.tagName !== "svg") for (const name of one.tagName === "text" ? [...WRITTEN, ...DRAWN.slice(1)] : DRAWN) to[i].setAttribute(name, style.getPropertyValue(name));
       to[i].removeAttribute("class");
     });
+    for (const passing of copy.querySelectorAll("[data-passing]")) passing.remove();
     return copy;
   }
 
   /* The picture as a file of its own, on the page's background, its legend below. */
-  function standalone(svg, legend) {
+  function standalone(svg, legend, canvases) {
     const copy = inlined(svg), width = Number(svg.getAttribute("width")), height = Number(svg.getAttribute("height"));
     const entries = legend ? [...legend.querySelectorAll("li")].filter((one) => !one.querySelector('[aria-pressed="false"]')) : [];
     let x = 4, y = height + 10;
@@ -240,6 +363,10 @@ const charts = (() => {
       x += room;
     }
     const tall = entries.length ? y + 22 : height;
+    for (const canvas of canvases) {
+      const [left, top, wide, high] = ["left", "top", "width", "height"].map((side) => parseFloat(canvas.style[side]));
+      copy.prepend(node("image", { x: left, y: top, width: wide, height: high, preserveAspectRatio: "none", href: canvas.toDataURL() }));
+    }
     copy.setAttribute("height", tall);
     copy.setAttribute("viewBox", `0 0 ${width} ${tall}`);
     copy.prepend(node("rect", { width: "100%", height: "100%", fill: getComputedStyle(document.body).backgroundColor }));
@@ -277,10 +404,20 @@ const charts = (() => {
       later();
     }).observe(document.body);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", later);
-    addEventListener("beforeprint", () => { document.documentElement.classList.add("printing"); redraw(); });
-    addEventListener("afterprint", () => { document.documentElement.classList.remove("printing"); redraw(); });
+    let closed = [];
+    addEventListener("beforeprint", () => {
+      document.documentElement.classList.add("printing");
+      closed = [...document.querySelectorAll("details:not([open])")];
+      for (const one of closed) one.open = true;
+      redraw();
+    });
+    addEventListener("afterprint", () => {
+      document.documentElement.classList.remove("printing");
+      for (const one of closed) one.open = false;
+      redraw();
+    });
     redraw();
   }
 
-  return { node, html, frame, draw, domainOf, legendOf, short, live };
+  return { node, html, frame, draw, domainOf, exits, legendOf, short, live, tip, say, buttons };
 })();

@@ -46,12 +46,12 @@
       return methods.map((method, i) => ({ name: labels[method], colour: method, keys: [method], x: steps, ...overSeeds(there(i).map((j) => record(name, i, j))) }));
     }
 
-    function dashed(name, legend) {
+    function dashed(name, legend, dash = "5 4") {
       const lines = methods.map((method, i) => {
         const { y } = overSeeds(there(i).map((j) => record(name, i, j)));
-        return { name: "", colour: method, keys: [method, legend], x: steps, y, dash: "5 4", width: 1.5 };
+        return { name: "", title: `${labels[method]}, ${legend}`, colour: method, keys: [method, legend], x: steps, y, dash, width: 1.5 };
       });
-      return [...lines, { name: legend, colour: "soft", keys: [legend], x: [steps[0]], y: [NaN], dash: "5 4" }];
+      return [...lines, { name: legend, colour: "soft", keys: [legend], x: [steps[0]], y: [NaN], dash }];
     }
 
     function dotted() {
@@ -73,29 +73,28 @@
         ];
         steps.forEach((step, t) => rows.push([method, seeds[j], step, ...values.map((row) => row[t])]));
       }));
-      return { columns: ["method", "seed", "step", ...names, ...withFlows.map((flow) => flow.name)], rows };
+      return { columns: ["optimizer", "seed", "step", ...names, ...withFlows.map((flow) => flow.name)], rows };
     }
 
     const have = (...names) => names.filter((name) => series[name]);
     const first = series.loss ? Math.max(...methods.flatMap((_, i) => there(i).map((j) => record("loss", i, j)[0]))) : 0;
-    const kept = (one) => ({ ...one, y: one.y.map((v) => (v <= 1e6 * first ? v : NaN)) });
     const some = (name, make) => (series[name] ? make() : []);
     const kernel = given.kernel && { ...panelOf({ ...given.kernel, kernel: null }), least: given.kernel.least };
-    return { ...given, series, flows, methods, steps, kernel, have, banded, dashed, dotted, table, kept, some };
+    return { ...given, series, flows, methods, steps, kernel, have, banded, dashed, dotted, table, ceiling: 1e6 * first, some };
   }
 
   /* The figures that every panel has; `file` names what they are saved as. */
   function figuresOf(panel) {
-    const { have, banded, dashed, dotted, table, kept, some } = panel;
+    const { have, banded, dashed, dotted, table, ceiling, some } = panel;
     return {
       convergence: {
-        label: "Loss against step, measured and forecast", x: STEP, y: LOSS, floor: 1e-12,
-        series: [...banded("loss"), ...some("forecast_loss", () => dashed("forecast_loss", "forecast")), ...dotted()].map(kept),
+        label: "Loss against step, measured and forecast", x: STEP, y: LOSS, floor: 1e-12, ceiling,
+        series: [...banded("loss"), ...some("forecast_loss", () => dashed("forecast_loss", "forecast")), ...dotted()],
         table: () => table(have("loss", "forecast_loss"), panel.flows),
       },
       distance: {
         label: "Distance of the neurons from their start", x: STEP, y: { title: "distance |w − w₀|" },
-        series: [...some("max_distance", () => banded("max_distance")), ...some("mean_distance", () => dashed("mean_distance", "mean distance"))],
+        series: [...some("max_distance", () => banded("max_distance")), ...some("mean_distance", () => dashed("mean_distance", "mean distance", "2 3"))],
         table: () => table(have("max_distance", "mean_distance")),
       },
       pattern: {
@@ -172,7 +171,7 @@
         const shown = specs.flatMap((spec) => spec[name]?.series ?? []).filter((one) => !one.keys.some((key) => toggles.hidden.has(key)));
         specs.forEach((spec, i) => {
           if (!spec[name]) return;
-          const y = { ...spec[name].y, domain: domainOf(shown, spec[name].y.log, 1e-12) };
+          const y = { ...spec[name].y, domain: domainOf(shown, spec[name].y.log, 1e-12, Math.max(...specs.map((one) => one[name]?.ceiling ?? Infinity))) };
           add(`${members[i].id}${name}`, { ...spec[name], y, plain: true, legend, height: 230, file: `${members[i].file}${name}` });
         });
       }
@@ -184,11 +183,11 @@
     const methods = [...new Set(rows.map((row) => row.method))], widths = [...new Set(rows.map((row) => row.width))];
     const x = { title: "width m", log: true, domain: [widths[0] / 1.15, widths[widths.length - 1] * 1.15], ticks: widths };
     const names = ["max_distance", "pattern_change", "forecast_error"];
-    const table = () => ({ columns: ["method", "width", ...names], rows: rows.map((row) => [row.method, row.width, ...names.map((name) => row[name])]) });
+    const table = () => ({ columns: ["optimizer", "width", ...names], rows: rows.map((row) => [row.method, row.width, ...names.map((name) => row[name])]) });
     const chart = (place, name, title, extra = []) => {
       const series = methods.flatMap((method) => {
         const own = rows.filter((row) => row.method === method);
-        const line = { name: "", colour: method, keys: [method], x: own.map((row) => row.width), y: own.map((row) => row[name] ?? NaN) };
+        const line = { name: "", word: labels[method], colour: method, keys: [method], x: own.map((row) => row.width), y: own.map((row) => row[name] ?? NaN) };
         return [line, { ...line, dots: 3.2 }];
       });
       add(`${id}${place}`, { label: `${title}, against the width`, x, y: { log: true, title }, series: [...series, ...extra], table, plain: true, height: 230, file: `${file}${place}` });
