@@ -1,7 +1,10 @@
 """The explorer computes what Python computes, in a real browser, and runs nothing from a file."""
 
+import csv
 import dataclasses
+import io
 import re
+import xml.etree.ElementTree as ET
 from itertools import pairwise
 
 import numpy as np
@@ -42,10 +45,9 @@ CLOSE = {"rtol": 1e-9, "atol": 1e-13}
 @pytest.fixture(scope="module")
 def exploration():
     data = load("digits", n=60)
+    found = explore(data, Trials(seeds=2, steps=40, width=100))
     named = dataclasses.replace(data.provenance, name=NAUGHTY, label=LABEL)
-    return explore(
-        dataclasses.replace(data, provenance=named), Trials(seeds=2, steps=40, width=100)
-    )
+    return dataclasses.replace(found, data=named)
 
 
 @pytest.fixture(scope="module")
@@ -414,6 +416,284 @@ def test_the_plane_says_which_end_of_its_colours_is_fast(chromium, file, scheme,
             return [light(0.05, 0.95), light(0.9, 0.6)];
         }""")
         assert (fast > slow) == (faster == "Brighter")
+
+
+@pytest.mark.parametrize(("first", "second"), [(0.4, 0.4), (1.1, 1.1)])
+def test_another_method_keeps_the_share_of_its_limit(chromium, file, exploration, first, second):
+    largest = exploration.measure.largest
+    eta = first * stability_limit(heavy_ball(1.0, 0.9)) / largest
+    with opened(chromium, file, f"#method=heavy_ball&eta={eta}&beta=0.9") as view:
+        for name in ("nesterov", "gradient_descent", "nesterov_varying", "heavy_ball"):
+            view.locator(f"input[name=method][value={name}]").check(force=True)
+            settle(view)
+            shown = view.locator("#limit-share").get_attribute("data-value")
+            np.testing.assert_allclose(float(shown), second, rtol=1e-12)
+            assert view.locator("#why").is_visible() == (first > 1)
+
+
+def test_a_setting_that_diverges_says_why(chromium, file, exploration):
+    nodes, weights = exploration.measure.nodes, exploration.measure.weights
+    with opened(chromium, file, f"#method=nesterov&eta={2 / nodes[-1]}&beta=0.9") as view:
+        text = view.locator("#why").inner_text()
+        method = nesterov(2 / nodes[-1], 0.9)
+        growing = np.abs(roots(method, nodes)).max(axis=0) >= 1
+        assert "2(1+β)/(1+2β) = 1.357" in text  # 3.8 / 2.8
+        assert f"{growing.sum()} steepest" in text or growing.sum() == 1
+        assert f"{100 * weights[growing].sum() / weights.sum():.3g}" in text
+        assert f"{spectral_radius(method, nodes):.4g}" in text
+
+
+def test_the_best_step_leaves_least_of_the_loss(shared, exploration):
+    from scipy.optimize import minimize_scalar
+
+    measure = exploration.measure
+    for make, step in (
+        (gradient_descent, 1),
+        (gradient_descent, 12),
+        (lambda e: heavy_ball(e, 0.6), 9),
+    ):
+        limit = stability_limit(make(1.0)) / measure.largest
+        eta = shared.evaluate(
+            "([m, n, w, t]) => inertial.numerics.bestStep(m, n, w, t)",
+            [as_script(make(0.1)), measure.nodes.tolist(), measure.weights.tolist(), step],
+        )
+
+        def left(eta, make=make, step=step):
+            return float(forecast_loss(make(eta), measure, np.array([step]))[0])
+
+        assert 0 < eta < limit
+        fine = limit * np.linspace(1e-3, 0.999, 4000)
+        best = min(map(left, fine))
+        # The least of a grid ten times as fine; the golden sections then only go below it.
+        assert left(eta) <= best * (1 + 1e-9)
+        if step == 1:
+            # One step of gradient descent: the quadratic's own minimum, in closed form.
+            w, l = measure.weights, measure.nodes
+            np.testing.assert_allclose(eta, (w @ l) / (w @ l**2), rtol=1e-6)
+            assert (
+                minimize_scalar(left, bounds=(0, limit), method="bounded").fun >= left(eta) * 0.999
+            )
+
+
+def test_regimes_are_those_of_the_roots(shared, exploration):
+    nodes = exploration.measure.nodes
+    for method in sampled(nodes):
+        told = shared.evaluate(
+            "([m, nodes]) => nodes.map((l) => inertial.numerics.regime(m, l))",
+            [as_script(method), nodes.tolist()],
+        )
+        for word, pair in zip(told, roots(method, nodes).T, strict=True):
+            far = pair[np.argmax(np.abs(pair))]
+            if abs(abs(far) - 1) < 1e-9 or abs(pair[0] - pair[1]) < 1e-6:
+                continue  # on a border
+            if abs(far) >= 1:
+                assert word == "grows"
+            elif abs(far.imag) > 0:
+                assert word == "swings"
+            else:
+                assert word == ("flips" if far.real < 0 else "glides")
+
+
+def saved_rows(view, name):
+    """Head and rows of a table that a figure saves."""
+    with view.expect_download() as download:
+        view.locator(f'[data-save="{name}"]').click()
+    head, *rows = csv.reader(io.StringIO(download.value.path().read_text(encoding="utf-8")))
+    return head, np.array(rows)
+
+
+def test_path_phase_and_bars_are_those_of_python(chromium, file, exploration):
+    nodes, weights = exploration.measure.nodes, exploration.measure.weights
+    method, mode = heavy_ball(0.7 / nodes[-1], 0.8), len(nodes) - 3
+    address = f"#method=heavy_ball&eta={method.eta}&beta=0.8&steps=30&at=7&mode={mode}"
+    with opened(chromium, file, address) as view:
+        steps = np.arange(31)
+        _, rows = saved_rows(view, "phase.csv")
+        position, velocity = rows.astype(float)[:, 1:].T
+        expected = amplification(method, nodes[[mode]], steps)[:, 0]
+        np.testing.assert_allclose(position, expected, **CLOSE)
+        unit = np.sqrt(method.eta * nodes[mode])
+        np.testing.assert_allclose(velocity[1:], np.diff(expected) / unit, rtol=1e-8, atol=1e-12)
+        _, rows = saved_rows(view, "path.csv")
+        flat, steep = rows.astype(float)[:, 1:].T
+        start = np.sqrt(weights / nodes)
+        np.testing.assert_allclose(
+            steep, start[-1] * amplification(method, nodes[-1:], steps)[:, 0], **CLOSE
+        )
+        (place,) = np.flatnonzero(np.isclose(start, flat[0], rtol=1e-12))
+        assert nodes[place] < nodes[-1] / 3
+        np.testing.assert_allclose(
+            flat, start[place] * amplification(method, nodes[[place]], steps)[:, 0], **CLOSE
+        )
+        _, rows = saved_rows(view, "errors.csv")
+        low, high, count, first, left = rows.astype(float).T
+        assert count.sum() == len(nodes)
+        factor = amplification(method, nodes, np.array([7]))[0]
+        share = weights / weights.sum()
+        np.testing.assert_allclose([first.sum(), left.sum()], [1, share @ factor**2], rtol=1e-9)
+        for i in np.flatnonzero(count):
+            inside = (nodes >= low[i] * (1 - 1e-12)) & (nodes <= high[i] * (1 + 1e-12))
+            if inside.sum() == count[i]:
+                np.testing.assert_allclose(left[i], (share * factor**2)[inside].sum(), rtol=1e-9)
+
+
+FIGURES = ("path", "plane", "errors", "roots", "phase", "modes", "loss", "flow-mode", "flow-loss")
+
+
+def test_every_figure_saves_its_picture_and_its_numbers(chromium, file):
+    for half in (FIGURES[:5], FIGURES[5:]):  # Chromium lets one page save ten files in a row
+        with opened(chromium, file) as view:
+            for name in half:
+                _, rows = saved_rows(view, f"{name}.csv")
+                assert len(rows)
+                with view.expect_download() as download:
+                    view.locator(f'[data-save="{name}.svg"]').click()
+                root = ET.fromstring(download.value.path().read_text("utf-8"))  # noqa: S314 - ours
+                tags = [one.tag.rpartition("}")[2] for one in root.iter()]
+                assert ("image" in tags) == (name in {"plane", "roots", "modes"})
+                assert root.find("{http://www.w3.org/2000/svg}title").text
+                assert not any(one.get("class") for one in root.iter())
+
+
+def test_five_steps_of_the_thread_are_states_of_the_address(chromium, file, exploration):
+    largest = exploration.measure.largest
+    with opened(chromium, file) as view:
+        links = view.locator("#thread a")
+        assert links.count() == 5
+        addresses, states = [], []
+        for i in range(5):
+            links.nth(i).click()
+            settle(view)
+            states.append(assert_page_is_right(view, exploration))
+            addresses.append(view.evaluate("location.hash"))
+            assert links.nth(i).get_attribute("aria-current") == "step"
+            assert links.nth(i).get_attribute("href") == addresses[-1]
+        # Another setting is no step of the thread any more.
+        view.locator("#eta-top").press("ArrowLeft")
+        settle(view)
+        assert numbers_of(view)[0]["thread"] == 0
+        assert view.locator("#thread [aria-current]").count() == 0
+    assert [state["method"] for state in states] == ["gradient_descent"] * 2 + ["heavy_ball"] * 3
+    np.testing.assert_allclose(
+        [s["eta"] * largest for s in states[:4]], [1, 1.98, 1, 1], rtol=1e-12
+    )
+    mode = exploration.measure.nodes[[states[2]["mode"]]]
+    both = roots(heavy_ball(states[2]["eta"], states[2]["beta"]), mode)
+    assert abs(both[0, 0] - both[1, 0]) < 1e-7  # critically damped
+    assert np.abs(roots(heavy_ball(states[3]["eta"], states[3]["beta"]), mode).imag).min() > 0.01
+    tuned = next(
+        p.method
+        for p in exploration.points
+        if p.rule == "forecast" and p.method.name == "heavy_ball"
+    )
+    assert method_of(states[4]) == tuned
+    with opened(chromium, file, addresses[3]) as again:
+        assert numbers_of(again)[0] == states[3]
+
+
+def test_a_figure_reads_out_what_is_under_pointer_and_focus(chromium, file, exploration):
+    with opened(chromium, file, "#steps=40") as view:
+        state, now = numbers_of(view)
+        chart = view.locator("#loss > svg")
+        chart.scroll_into_view_if_needed()
+        box = chart.bounding_box()
+        left, right = box["x"] + 56, box["x"] + box["width"] - 14  # the margins of a chart
+        view.mouse.move(left + (right - left) * 10 / 40, box["y"] + 100)
+        told = view.locator("#loss .tip").inner_text()
+        assert "step 10" in told
+        assert f"{now['loss'][10]:.4g}" in told
+        view.mouse.move(5, 5)
+        assert view.locator("#loss .tip").is_hidden()
+        # The same by keys, and aloud.
+        view.locator('[data-run="gradient_descent"]').focus()
+        chart.focus()
+        for _ in range(3):
+            view.keyboard.press("ArrowRight")
+        assert "step 3" in view.locator("#loss .tip").inner_text()
+        view.wait_for_timeout(450)
+        said = view.locator("body > [role=status]").inner_text()
+        assert f"{now['loss'][3]:.4g}" in said
+
+
+def test_the_plane_shows_the_curve_of_the_setting_under_the_pointer(chromium, file, exploration):
+    with opened(chromium, file) as view:
+        box = view.locator("#plane").bounding_box()
+        x, y = box["x"] + 0.5 * box["width"], box["y"] + 0.4 * box["height"]
+        view.mouse.move(x, y)
+        settle(view)
+        assert "under the pointer" in view.locator("#plane-curve .legend").inner_text()
+        words = view.locator("#plane-setting").inner_text()
+        view.mouse.click(x, y)
+        settle(view)
+        state, _ = numbers_of(view)
+        assert words.startswith(f"η {state['eta']:.4g}".rstrip("0"))
+        steps = steps_to(method_of(state), exploration.measure, exploration.trials.target)
+        told = int(re.search(r": ([\d,]+) steps", words).group(1).replace(",", ""))
+        # The curve is that of the 48 nodes that the plane is coloured from.
+        assert abs(told - steps) <= max(1, 0.1 * steps)
+
+
+def test_roots_and_heat_map_are_moved_by_keys(chromium, file, exploration):
+    last = len(exploration.measure.nodes) - 1
+    with opened(chromium, file, f"#mode={last}&at=5") as view:
+        view.locator("#disc").focus()
+        view.keyboard.press("ArrowDown")
+        view.keyboard.press("ArrowDown")
+        view.locator("#heat").focus()
+        view.keyboard.press("ArrowUp")
+        view.keyboard.press("ArrowRight")
+        settle(view)
+        state, _ = numbers_of(view)
+        assert (state["mode"], state["at"]) == (last - 1, 6)
+        view.locator("#bars").focus()
+        view.keyboard.press("ArrowRight")
+        assert "λ" in view.locator("#bars .tip").inner_text()
+        view.locator("#phase").focus()
+        view.keyboard.press("ArrowRight")
+        assert "step 1" in view.locator("#phase .tip").inner_text()
+
+
+def test_the_first_tab_skips_to_the_figures(chromium, file):
+    with opened(chromium, file) as view:
+        view.keyboard.press("Tab")
+        assert view.evaluate("document.activeElement.className") == "skip"
+        view.keyboard.press("Enter")
+        settle(view)
+        assert view.evaluate("document.activeElement.id") == "main"
+
+
+def test_a_curve_that_leaves_or_ends_is_marked(shared):
+    exits = shared.evaluate("""() => charts.exits(
+        { x: [0, 1, 2, 3, 4, 5, 6, 7], y: [1, 20, 2, 0.01, 3, Infinity, 4, NaN] }, [0.1, 10])""")
+    assert [(one["kind"], one["x"]) for one in exits] == [
+        ("up", 1),
+        ("down", 3),
+        ("up", 5),
+        ("end", 6),
+    ]
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_is_clipped_on_paper(chromium, file, width):
+    with opened(chromium, file, viewport={"width": width, "height": 800}) as view:
+        view.evaluate("dispatchEvent(new Event('beforeprint'))")
+        view.emulate_media(media="print")
+        view.set_viewport_size({"width": 688, "height": 1000})  # A4 within its margins
+        settle(view)
+        assert not scrolls_sideways(view)
+        wide = view.evaluate("""() => [...document.querySelectorAll("svg, canvas")]
+            .filter((one) => one.getBoundingClientRect().right > 689).map((one) => one.outerHTML.slice(0, 80))""")
+        assert wide == []
+        view.evaluate("dispatchEvent(new Event('afterprint'))")
+
+
+def test_modes_are_shown_as_pictures(shared, exploration):
+    assert shared.locator("#meaning canvas").count() == 5
+    assert shared.locator("#meaning-strip button").count() == len(exploration.meanings)
+    shared.locator("#meaning-strip button").first.click()
+    settle(shared)
+    assert numbers_of(shared)[0]["mode"] == len(exploration.measure.nodes) - 1
+    assert "Mode 1 of 60" in shared.locator("#meaning-words").inner_text()
 
 
 def test_names_from_files_stay_text(shared):

@@ -389,7 +389,7 @@ def test_statistics_over_stored_seeds_are_those_without_the_missing_ones(records
 
     both = arranged((3, 5), ["finished", "missing"])
     both.loss[:, 1] = np.nan
-    (torn,), (alone,) = panels.rows_of(both), panels.rows_of(arranged((3,), ["finished"]))
+    (torn,), (alone,) = (panels.rows_of(run, 0.01) for run in (both, arranged((3,), ["finished"])))
     assert (torn.stored, torn.seeds, alone.stored, alone.seeds) == (1, 2, 1, 1)
     assert torn.last == alone.last
     assert torn.steps_to == alone.steps_to
@@ -439,7 +439,8 @@ def test_the_page_prints(chromium, file):
     with opened(chromium, file) as view:
         pdf = view.pdf(format="A4")
         settle(view)
-    assert 2 <= pdf.count(b"/Type /Page\n") <= 8
+    # Every statement of the audit is open on paper.
+    assert 2 <= pdf.count(b"/Type /Page\n") <= 40
 
 
 def test_a_large_study_is_thinned_to_its_size():

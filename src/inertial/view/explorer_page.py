@@ -15,7 +15,17 @@ from inertial.runs.exploration import RULE_OF_RUNS, Exploration
 from inertial.runs.meanings import Meaning
 from inertial.view.page import render
 
-SCRIPTS = ("numerics.js", "charts.js", "explorer.js")
+SCRIPTS = (
+    "numerics.js",
+    "charts.js",
+    "explorer.js",
+    "explorer_plane.js",
+    "explorer_modes.js",
+    "explorer_losses.js",
+    "explorer_lesson.js",
+    "explorer_controls.js",
+)
+"""The state first, then what draws it, then what moves it."""
 
 _FACTS = ("name", "task", "n", "d")
 

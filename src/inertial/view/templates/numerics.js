@@ -244,8 +244,31 @@ const numerics = (() => {
     ];
   }
 
+  /* How a mode moves in the long run: glides, swings, flips from side to side, or grows. */
+  function regime(m, l) {
+    if (radius(m, l) >= 1) return "grows";
+    if (discriminantOf(m, l) < 0) return "swings";
+    return companion(m, l)[0] < 0 ? "flips" : "glides";
+  }
+
+  /* The step size with the lowest forecast loss after `step` steps at this momentum: the best of a
+     grid below the stability limit, then golden sections between its neighbours. */
+  function bestStep(m, nodes, weights, step) {
+    const limit = stabilityLimit(m) / nodes[nodes.length - 1], cells = 120, golden = (Math.sqrt(5) - 1) / 2;
+    const sized = (share) => ({ ...m, eta: share * limit });
+    const left = (share) => forecast(sized(share), nodes, weights, [step])[0];
+    const shares = Array.from({ length: cells }, (_, i) => 0.999 * (i + 1) / cells);
+    const losses = shares.map(left), best = losses.indexOf(Math.min(...losses));
+    let low = best ? shares[best - 1] : shares[0] / 100, high = shares[Math.min(cells - 1, best + 1)];
+    for (let i = 0; i < 40; i++) {
+      const one = high - golden * (high - low), other = low + golden * (high - low);
+      if (left(one) <= left(other)) high = other; else low = one;
+    }
+    return (low + high) / 2 * limit;
+  }
+
   return {
-    method, roots, radius, spectralRadius, stabilityLimit, amplification, history, forecast,
+    method, regime, bestStep, roots, radius, spectralRadius, stabilityLimit, amplification, history, forecast,
     stepsTo, flows, flowTime, flowValue, flowLoss, hypergeometric, coarsen,
   };
 })();

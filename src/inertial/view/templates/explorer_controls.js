@@ -1,0 +1,167 @@
+/* Sliders, fields, buttons and readouts of the explorer, and why a setting diverges. */
+(() => {
+  const { short, say } = charts;
+  const { $, page, nodes, weights, K, LARGEST, MASS, HEAVIEST, STEPS_LIMIT, LABELS, state, clamp, address, switched, update, percent, plural } = explorer;
+  let heard = false;
+
+  /* Which modes grow, past which limit, and how fast. */
+  function why({ method: m, radius }) {
+    const growing = nodes.filter((l) => numerics.radius(m, l) >= 1);
+    const carried = weights.reduce((sum, w, k) => sum + (numerics.radius(m, nodes[k]) >= 1 ? w : 0), 0) / MASS;
+    const formula = m.name === "gradient_descent" ? "2" : m.name === "heavy_ball" ? "2(1+β)" : m.name === "nesterov" ? "2(1+β)/(1+2β)" : "4/3, the limit of 2(1+β)/(1+2β)";
+    return `Diverges: ηλₘₐₓ = ${short(m.eta * LARGEST)} is not below ${formula} = ${short(numerics.stabilityLimit(m))}. `.replace("(1+2β) = 1.333", "(1+2β)")
+      + `${growing.length === 1 ? "The steepest mode grows" : `The ${growing.length} steepest modes grow`}, by a factor of up to ${short(radius)} a step; ${growing.length === 1 ? "it carries" : "they carry"} ${percent(carried)} of the loss.`;
+  }
+
+  function show(id, value, text, bad) {
+    const field = $(id);
+    field.dataset.value = String(value);
+    field.textContent = text;
+    field.classList.toggle("bad", Boolean(bad));
+  }
+
+  function renderControls(now) {
+    const m = now.method, fixed = state.method === "gradient_descent", varying = m.friction !== null;
+    for (const input of document.querySelectorAll("input[name=method]")) input.checked = input.value === state.method;
+    for (const input of document.querySelectorAll("input[name=colour]")) input.checked = input.value === state.colour;
+    for (const input of document.querySelectorAll("input[name=zoom]")) input.checked = input.value === state.zoom;
+    $("beta-knob").hidden = varying;
+    $("friction-knob").hidden = !varying;
+    $("beta-knob").classList.toggle("off", fixed);
+    $("beta").disabled = $("beta-number").disabled = fixed;
+    setRange("eta", Math.log10(state.eta * LARGEST));
+    setRange("beta", fixed ? 0 : -Math.log10(1 - state.beta));
+    setRange("friction", state.friction);
+    setRange("steps", Math.log10(state.steps));
+    setRange("mode", state.mode);
+    $("at").max = state.steps;
+    setRange("at", now.at);
+    $("at-hint").textContent = plural(now.at, "step");
+    for (const [copy, original] of [["eta-top", "eta"], ["beta-top", "beta"]]) {
+      setRange(copy, $(original).valueAsNumber);
+      $(copy).setAttribute("aria-valuetext", $(`${original}-number`).value);
+    }
+    $("beta-top").disabled = fixed || varying;
+    $("eta-top-hint").textContent = short(state.eta);
+    $("beta-top-hint").textContent = fixed ? "none" : varying ? "t/(t+d)" : String(+state.beta.toPrecision(4));
+    $("top-method").textContent = LABELS[state.method];
+    setNumber("eta-number", state.eta);
+    setNumber("beta-number", m.friction === null ? m.beta : state.beta);
+    setNumber("friction-number", state.friction);
+    $("eta-hint").textContent = `ηλₘₐₓ = ${short(state.eta * LARGEST)}; stable below ${short(now.limit * LARGEST)}`;
+    $("beta-hint").textContent = fixed ? "gradient descent has none" : `remembers about ${plural(+(1 / (1 - state.beta)).toPrecision(2), "step")}`;
+    $("friction-hint").textContent = `momentum t/(t + ${short(state.friction)}) grows towards 1`;
+    $("steps-hint").textContent = state.steps.toLocaleString("en");
+    $("mode-hint").textContent = `λ = ${short(nodes[state.mode])}, ${percent(weights[state.mode] / MASS)} of the loss`;
+    for (const [id, text] of [["eta", $("eta-hint").textContent], ["beta", $("beta-hint").textContent], ["mode", $("mode-hint").textContent], ["steps", `${state.steps} steps`], ["friction", $("friction-hint").textContent]]) $(id).setAttribute("aria-valuetext", text);
+    const unstable = now.share >= 1;
+    show("radius", now.radius, !unstable ? `× ${now.radius.toFixed(now.radius > 0.999 ? 6 : 4)}` : "grows", unstable);
+    show("steps-to", now.stepsTo, now.stepsTo === null ? (unstable ? "never" : `> ${STEPS_LIMIT.toLocaleString("en")}`) : now.stepsTo.toLocaleString("en"), unstable && now.stepsTo === null);
+    show("loss-share", now.lossShare, percent(now.lossShare), now.lossShare > 1);
+    show("limit-share", now.share, percent(now.share), unstable);
+    $("why").textContent = unstable ? why(now) : "";
+    $("horizon-word").textContent = $("plane-horizon").textContent = state.steps.toLocaleString("en");
+    const reached = now.stepsTo !== null ? `${plural(now.stepsTo, "step")} to the target` : unstable ? "never at the target" : `more than ${STEPS_LIMIT.toLocaleString("en")} steps to the target`;
+    if (heard) say(`${LABELS[state.method]}: ${reached}, loss after ${state.steps} steps ${$("loss-share").textContent}`);
+  }
+
+  function setRange(id, value) {
+    const input = $(id);
+    if (document.activeElement !== input || Math.abs(input.valueAsNumber - value) > Number(input.step)) input.value = value;
+  }
+
+  function setNumber(id, value, always) {
+    const nines = value < 1 ? Math.floor(-Math.log10(1 - value)) : 0;
+    if (always || document.activeElement !== $(id)) $(id).value = +value.toPrecision(nines + (innerWidth > 760 ? 6 : 3));
+  }
+
+  const PRESETS = {
+    critical() {
+      const eta = 0.25 / LARGEST, l = nodes[HEAVIEST];
+      update({ method: "heavy_ball", eta, beta: (1 - Math.sqrt(eta * l)) ** 2, mode: HEAVIEST },
+        "Just enough memory: the mode that carries most of the loss falls as fast as it can without overshooting. Its two roots meet.");
+    },
+    ripples() {
+      update({ method: "heavy_ball", eta: 0.25 / LARGEST, beta: 0.97, mode: HEAVIEST },
+        "Too much memory: the mode overshoots and swings back, again and again. The rate is that of the circle √β.");
+    },
+    edge() {
+      update({ method: "gradient_descent", eta: 1.98 / LARGEST, mode: K - 1 },
+        "Just below the limit 2/λₘₐₓ, the steepest mode jumps from side to side and hardly shrinks.");
+    },
+    table() {
+      const name = state.method === "nesterov_varying" ? "nesterov" : state.method;
+      const point = page.points.find((p) => p.rule === "paper" && p.method === name);
+      update({ method: name, eta: point.eta, ...(name === "gradient_descent" ? {} : { beta: point.beta }) },
+        `Table 1 for ${LABELS[name]}: chosen from the two ends of the spectrum alone, safe for every mode between them.`);
+    },
+  };
+
+  function connect() {
+    for (const input of document.querySelectorAll("input[name=method]")) input.addEventListener("change", () => update(switched(input.value)));
+    for (const input of document.querySelectorAll("input[name=colour]")) input.addEventListener("change", () => update({ colour: input.value }, null));
+    for (const input of document.querySelectorAll("input[name=zoom]")) input.addEventListener("change", () => update({ zoom: input.value }, null));
+    const slide = (id, change, keep) => $(id).addEventListener("input", () => update(change($(id).valueAsNumber), keep));
+    slide("eta", (v) => ({ eta: 10 ** v / LARGEST }));
+    slide("beta", (v) => ({ beta: clamp("beta", 1 - 10 ** -v) }));
+    slide("friction", (v) => ({ friction: v }));
+    slide("steps", (v) => ({ steps: clamp("steps", Math.round(10 ** v)) }), null);
+    slide("mode", (v) => ({ mode: v }), null);
+    slide("at", (v) => ({ at: v }), null);
+    slide("eta-top", (v) => ({ eta: 10 ** v / LARGEST }));
+    slide("beta-top", (v) => ({ beta: clamp("beta", 1 - 10 ** -v) }));
+    for (const key of ["eta", "beta", "friction"]) {
+      $(`${key}-number`).addEventListener("change", () => {
+        const value = $(`${key}-number`).valueAsNumber;
+        if (Number.isFinite(value)) update({ [key]: clamp(key, value) });
+        setNumber(`${key}-number`, state[key], true);
+      });
+    }
+    for (const button of document.querySelectorAll("[data-preset]")) button.addEventListener("click", () => PRESETS[button.dataset.preset]());
+    for (const button of document.querySelectorAll("[data-run]")) button.addEventListener("click", () => {
+      const run = page.runs.find((one) => one.method === button.dataset.run);
+      plane.goTo(page.points.find((p) => p.method === run.method && p.rule === page.tuned) || run);
+    });
+    document.addEventListener("input", () => { heard = true; });
+    $("copy").addEventListener("click", async () => {
+      history.replaceState(null, "", address());
+      try {
+        await navigator.clipboard.writeText(location.href);
+        $("copy").textContent = "Copied";
+      } catch {
+        $("copy").textContent = "The link is in the address bar";
+      }
+      setTimeout(() => { $("copy").textContent = "Copy a link to this view"; }, 2500);
+    });
+    document.querySelector("form.controls").addEventListener("submit", (event) => event.preventDefault());
+    $("best-step").addEventListener("click", () => {
+      const now = Math.max(1, Math.min(state.at, state.steps));
+      const eta = numerics.bestStep(explorer.current(), nodes, weights, now);
+      update({ eta, at: now, thread: 0 }, `The step size that leaves least of the loss after ${plural(now, "step")} at this momentum.`);
+    });
+    $("play").addEventListener("click", play);
+  }
+
+  /* Walk through the steps, in about six seconds, until the end or another press. */
+  let playing = 0;
+  function play() {
+    const running = playing;
+    clearInterval(playing);
+    playing = 0;
+    $("play").textContent = "Play";
+    if (running) return;
+    if (state.at >= state.steps) update({ at: 0 }, null);
+    $("play").textContent = "Pause";
+    playing = setInterval(() => {
+      const next = Math.min(state.steps, state.at + Math.max(1, Math.round(state.steps / 80)));
+      update({ at: next }, null);
+      if (next >= state.steps) play();
+    }, 75);
+  }
+
+  $("mode").max = K - 1;
+  connect();
+  explorer.view(renderControls);
+  explorer.start();
+  if (!location.hash) $("lesson").textContent = "This setting reaches the target soonest on this spectrum: rule “forecast”.";
+})();

@@ -1,0 +1,42 @@
+"""Methods are ranked by what was asked, and by nothing else."""
+
+import itertools
+
+import numpy as np
+
+from inertial.runs.ranking import Standing, rank
+
+FAST = Standing("fast", 7, 6, 0.003, 0)
+SLOW = Standing("slow", 9, 5, 0.001, 0)
+NEAR = Standing("near", None, 53, 0.02, 0)
+FAR = Standing("far", None, None, 0.4, 0)
+GONE = Standing("gone", 3, 4, 0.001, 1)
+LOST = Standing("lost", None, None, float("nan"), 2)
+
+
+def test_the_order_is_what_was_asked_then_what_is_left_then_divergence():
+    for given in itertools.permutations([FAST, SLOW, NEAR, FAR, GONE, LOST]):
+        found = rank(0.01, given)
+        assert found.order == (FAST, SLOW, NEAR, FAR, GONE, LOST)
+        assert found.best is FAST
+        assert found.reached
+
+
+def test_of_methods_that_take_as_long_the_one_with_less_left_comes_first():
+    assert (
+        rank(0.1, [Standing("one", 7, 7, 0.05, 0), Standing("other", 7, 9, 0.02, 0)]).best.name
+        == "other"
+    )
+
+
+def test_without_one_that_got_there_the_forecast_says_what_was_expected():
+    found = rank(0.01, [FAR, NEAR])
+    assert not found.reached
+    assert found.best is NEAR
+    assert found.foretold is NEAR
+    assert rank(0.01, [FAR]).foretold is None
+
+
+def test_a_method_that_diverged_from_a_start_has_not_reached_anything():
+    assert not rank(0.01, [GONE]).reached
+    assert np.isnan(rank(0.01, [LOST]).best.left)
