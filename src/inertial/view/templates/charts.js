@@ -327,7 +327,7 @@ const charts = (() => {
       button.addEventListener("click", () => download(`${spec.file}.${kind}`, make()));
       return button;
     };
-    const row = html("div", { className: "save" }, save("svg", "SVG", () => standalone(svg, legend, spec.canvases ? spec.canvases() : [])));
+    const row = html("div", { className: "save" }, save("svg", "SVG", () => standalone(svg, legend, spec.canvases ? spec.canvases() : [], spec.label)));
     if (spec.table) row.append(save("csv", "CSV", () => csv(spec.table())));
     return row;
   }
@@ -349,7 +349,7 @@ const charts = (() => {
   }
 
   /* The picture as a file of its own, on the page's background, its legend below. */
-  function standalone(svg, legend, canvases) {
+  function standalone(svg, legend, canvases, label) {
     const copy = inlined(svg), width = Number(svg.getAttribute("width")), height = Number(svg.getAttribute("height"));
     const entries = legend ? [...legend.querySelectorAll("li")].filter((one) => !one.querySelector('[aria-pressed="false"]')) : [];
     let x = 4, y = height + 10;
@@ -370,7 +370,7 @@ const charts = (() => {
     copy.setAttribute("height", tall);
     copy.setAttribute("viewBox", `0 0 ${width} ${tall}`);
     copy.prepend(node("rect", { width: "100%", height: "100%", fill: getComputedStyle(document.body).backgroundColor }));
-    copy.prepend(node("title", {}, svg.getAttribute("aria-label")));
+    copy.prepend(node("title", {}, label));
     copy.setAttribute("xmlns", NS);
     return new Blob(['<?xml version="1.0" encoding="UTF-8"?>\n', new XMLSerializer().serializeToString(copy)], { type: "image/svg+xml" });
   }
