@@ -8,6 +8,7 @@ the step size by n.  Only W is trained; the signs a stay.  ReLU's slope at 0 is 
 """
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,16 @@ import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
 from inertial._checks import whole
+
+
+class Model(Protocol):
+    """What a model of its own needs: a random start, and outputs."""
+
+    def init(self, key: PRNGKeyArray) -> Any:  # noqa: ANN401 - any tree of arrays
+        """Draw parameters: any tree of arrays."""
+
+    def apply(self, params: Any, x: Any) -> Any:  # noqa: ANN401
+        """Return outputs of shape (n,) or (n, k) for inputs with n rows."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,19 @@ class TwoLayerReLU:
             weights = jax.random.normal(jax.random.fold_in(key, 0), (self.width, self.inputs))
             signs = jax.random.rademacher(jax.random.fold_in(key, 1), (self.width,), jnp.float32)
         return weights.astype(dtype), signs.astype(dtype)
+
+    def apply(
+        self,
+        params: tuple[Float[jax.Array, "m d"], Float[jax.Array, "m"]],
+        x: Float[jax.Array, "n d"],
+    ) -> Float[jax.Array, "n"]:
+        """Return the outputs with the parameters that `init` draws."""
+        return outputs(*params, x)
+
+    @staticmethod
+    def trainable(path: str) -> bool:
+        """Say that the hidden weights, the first of the parameters, are trained alone."""
+        return path == "0"
 
 
 def outputs(

@@ -1,0 +1,186 @@
+"""How good `tune` is on real models: ``python -m benchmarks.quality [NAME...]``.
+
+The reference is a grid search on the real model, 20 step sizes by 20 momenta, for heavy ball and
+for Nesterov; its curves are cached, because they take minutes.  A loss has reached its target where
+it stays at or below it for a quarter of the steps, and five at least.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sklearn import datasets
+
+from inertial.linear.tangent import tangent
+from inertial.problem.mlp import MLP
+from inertial.problem.problem import CHUNK, Problem, State, take_steps
+
+CACHE = Path(os.environ.get("INERTIAL_BENCHMARK_CACHE", ".benchmarks/quality"))
+AT_ONCE = 100
+MOST = 400
+
+
+def standard(x: np.ndarray) -> np.ndarray:
+    spread = x.std(axis=0)
+    return (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1)
+
+
+def rows(name: str, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    data = getattr(datasets, f"load_{name}")()
+    chosen = np.random.default_rng(seed).permutation(len(data.data))[:n]
+    return standard(data.data[chosen]), data.target[chosen]
+
+
+def mlp(name: str, n: int, hidden: tuple[int, ...], activation: str, loss: str) -> Problem:
+    x, y = rows(name, n)
+    classes = len(np.unique(y)) if name != "diabetes" else 1
+    if name == "diabetes":
+        y = standard(y)
+    elif loss == "mse":
+        y = standard(y) if classes == 2 else np.eye(classes)[y]
+    outputs = 1 if classes == 2 or name == "diabetes" else classes
+    return Problem(MLP(x.shape[1], hidden, outputs, activation), loss, x, y)
+
+
+class Convolutional:
+    """Two convolutions of 3 x 3, mean pooling, one dense layer; started by He's normal draws."""
+
+    def init(self, key: jax.Array) -> list[jax.Array]:
+        shapes = [(8, 1, 3, 3), (16, 8, 3, 3), (10, 64)]
+        return [
+            jax.random.normal(jax.random.fold_in(key, i), shape) * np.sqrt(2 / np.prod(shape[1:]))
+            for i, shape in enumerate(shapes)
+        ]
+
+    def apply(self, params: list[jax.Array], x: jax.Array) -> jax.Array:
+        hidden = x.reshape(-1, 1, 8, 8)
+        for kernel in params[:2]:
+            hidden = jax.nn.relu(jax.lax.conv(hidden, kernel, (1, 1), "SAME"))
+            hidden = hidden.reshape(*hidden.shape[:2], hidden.shape[2] // 2, 2, -1, 2).mean((3, 5))
+        return hidden.reshape(len(x), -1) @ params[2].T
+
+
+def convolutional() -> Problem:
+    x, y = rows("digits", 250)
+    return Problem(Convolutional(), "cross_entropy", x, y)
+
+
+PROBLEMS: dict[str, tuple[Callable[[], Problem], float]] = {
+    "diabetes, MLP 128-128 ReLU, mse": (
+        partial(mlp, "diabetes", 200, (128, 128), "relu", "mse"),
+        0.1,
+    ),
+    "diabetes, MLP 128 tanh, mse": (partial(mlp, "diabetes", 200, (128,), "tanh", "mse"), 0.4),
+    "breast cancer, MLP 128-128 ReLU, mse": (
+        partial(mlp, "breast_cancer", 150, (128, 128), "relu", "mse"),
+        0.1,
+    ),
+    "breast cancer, MLP 64-64-64 GELU, bce": (
+        partial(mlp, "breast_cancer", 150, (64, 64, 64), "gelu", "binary_cross_entropy"),
+        0.1,
+    ),
+    "wine, MLP 64 tanh, ce": (partial(mlp, "wine", 150, (64,), "tanh", "cross_entropy"), 0.03),
+    "wine, MLP 48-48-48-48 GELU, mse": (partial(mlp, "wine", 150, (48,) * 4, "gelu", "mse"), 0.1),
+    "digits, MLP 100 ReLU, ce": (partial(mlp, "digits", 250, (100,), "relu", "cross_entropy"), 0.1),
+    "digits, MLP 96-96 GELU, mse": (partial(mlp, "digits", 250, (96, 96), "gelu", "mse"), 0.2),
+    "digits, MLP 64-64-64 tanh, ce": (
+        partial(mlp, "digits", 250, (64,) * 3, "tanh", "cross_entropy"),
+        0.05,
+    ),
+    "digits, convolutional ReLU, ce": (convolutional, 0.1),
+}
+
+
+def settled(curve: np.ndarray, level: float) -> int | None:
+    """First step at or below `level` from which on a quarter more steps, and five, are too."""
+    above = np.flatnonzero(~(curve <= level))
+    first = 0 if not above.size else int(above[-1]) + 1
+    if first + max(5, first // 4) < len(curve):
+        return first
+    # Something above the level came later: look for the first run that is long enough.
+    edges = np.concatenate([[-1], above, [len(curve)]])
+    for a, b in zip(edges[:-1], edges[1:], strict=True):
+        start = int(a) + 1
+        if b - start > max(5, start // 4):
+            return start
+    return None
+
+
+def axes(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
+    """Shares of the stability limit, and momenta."""
+    most = 1.5 if problem.loss.squared else 4.0
+    return np.geomspace(0.05, most, 20), 1 - np.geomspace(0.5, 0.005, 20)
+
+
+def grid(name: str) -> dict[str, np.ndarray]:
+    """Loss curves of the whole grid, to 2.5 times the best count; from the cache if it is there."""
+    make, target = PROBLEMS[name]
+    place = CACHE / (name.replace(", ", "_").replace(" ", "-") + ".npz")
+    if place.exists():
+        return dict(np.load(place))
+    problem = make()
+    largest = tangent(problem).lanczos(20).largest[0]
+    shares, momenta = axes(problem)
+    beta = np.tile(momenta, 40)
+    gamma = np.where(np.repeat([0, 1], 400), beta, 0.0)
+    eta = np.tile(np.repeat(shares, 20), 2) * 2 * (1 + beta) / (1 + 2 * gamma) / largest
+    run = jax.jit(
+        jax.vmap(partial(take_steps, problem.objective), in_axes=(0, None, None, 0, None))
+    )
+    begin = problem.begin()
+    pack = lambda v: jnp.broadcast_to(v, (AT_ONCE, *v.shape))  # noqa: E731
+    states: list[State | None] = [
+        jax.tree_util.tree_map(pack, begin) for _ in range(len(eta) // AT_ONCE)
+    ]
+    chunk = 25
+    curves, last, best = np.full((len(eta), 0), np.nan), MOST, None
+    began = time.time()
+    while curves.shape[1] < last:
+        block = np.full((len(eta), chunk), np.nan)
+        for i, state in enumerate(states):
+            part = slice(i * AT_ONCE, (i + 1) * AT_ONCE)
+            if state is None:
+                continue
+            settings = np.stack([eta[part], beta[part], gamma[part]], axis=1)[:, None]
+            settings = np.broadcast_to(settings, (AT_ONCE, CHUNK, 3)).astype(np.float32)
+            states[i], losses = run(state, problem.x, problem._targets, settings, chunk)
+            block[part] = np.asarray(losses)[:, :chunk]
+        curves = np.concatenate([curves, block], axis=1)
+        if best is None:
+            counts = [settled(curve, target * curve[0]) for curve in curves]
+            found = [count for count in counts if count is not None]
+            if found:
+                best = min(found)
+                last = max(50, int(2.5 * best))
+        print(name, curves.shape[1], best, f"{time.time() - began:.0f} s", flush=True, file=sys.stderr)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    out = {"eta": eta, "beta": beta, "gamma": gamma, "curves": curves, "largest": np.array(largest)}
+    np.savez(place, **out)
+    return out
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*")
+    chosen = parser.parse_args().names
+    for name, (_, target) in PROBLEMS.items():
+        if chosen and not any(part in name for part in chosen):
+            continue
+        found = grid(name)
+        counts = [settled(curve, target * curve[0]) for curve in found["curves"]]
+        table = np.array([np.inf if c is None else c for c in counts]).reshape(2, 20, 20)
+        for method, sheet in zip(("heavy ball", "nesterov"), table, strict=True):
+            share, momentum = np.unravel_index(np.argmin(sheet), sheet.shape)
+            print(name, method, sheet.min(), share, momentum, flush=True)
+
+
+if __name__ == "__main__":
+    main()

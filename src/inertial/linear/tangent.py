@@ -1,0 +1,85 @@
+r"""The tangent operator of any model: products with J J', and what follows from some of them.
+
+.. math:: M = B^T J J^T B, \qquad A = B B^T
+
+with J the Jacobian of all N = nk outputs in the parameters and A the Hessian of the loss in the
+outputs: M has the eigenvalues that a step of the user's own loss meets.  A product takes one VJP
+and one JVP; neither an N x N array nor J is formed.  With :math:`\xi_0 = d\ell/df = B z_0`, the
+measure of M from z_0 forecasts the loss of every linear method; it is exact for the linearised
+model under a squared loss, and a local quadratic model of other losses.
+
+Products in single precision resolve nodes down to about 1e-6 of the largest.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from inertial._checks import InvalidInput
+from inertial.linear.lanczos import Lanczos, lanczos
+from inertial.linear.measure import Measure
+from inertial.problem.loss import Curvature, curvature_of
+from inertial.problem.problem import Flat, Linearised, Trainable
+
+
+@dataclass(eq=False)
+class Tangent:
+    """The operator M at the start of a problem, or at a state of its training.
+
+    `products` counts the products taken.
+    """
+
+    linearised: Linearised
+    curvature: Curvature
+    start: Flat
+    loss: float
+    products: int = 0
+    found: Lanczos | None = field(default=None, repr=False)
+
+    def product(self, v: Flat) -> Flat:
+        """Return ``M v``."""
+        self.products += 1
+        shape = self.linearised.outputs.shape
+        weighted = self.curvature.times(v.reshape(shape)).reshape(-1)
+        image = self.linearised.push(self.linearised.pull(weighted))
+        return self.curvature.transposed(image.reshape(shape)).reshape(-1)
+
+    def lanczos(self, steps: int) -> Lanczos:
+        """Take Lanczos steps from the residual, up to `steps` in all; earlier ones are kept."""
+        if self.found is None or self.found.steps < steps:
+            self.found = lanczos(self.product, self.start, steps, resume=self.found)
+        return self.found
+
+    def measure(self, steps: int) -> Measure:
+        """Return the Gauss rule of `steps` products as a measure."""
+        found = self.lanczos(steps)
+        return found.measure(min(steps, found.steps))
+
+    def shares(self, v: Flat) -> dict[str, float]:
+        """Shares of every array of parameters in ``v' M v``."""
+        weighted = self.curvature.times(v.reshape(self.linearised.outputs.shape)).reshape(-1)
+        parts = {k: x**2 for k, x in self.linearised.norms(self.linearised.pull(weighted)).items()}
+        total = sum(parts.values())
+        return {name: part / total for name, part in parts.items()}
+
+
+def tangent(problem: Trainable, state: object = None) -> Tangent:
+    """Linearise a problem at its start, or at a state of training.
+
+    Raises
+    ------
+    InvalidInput
+        If the loss has no curvature in the outputs, or no gradient.
+
+    """
+    linearised = problem.linearise(state)
+    outputs = linearised.outputs
+    gradient = problem.gradient_of(outputs)
+    if not np.abs(gradient).max() > 0:
+        raise InvalidInput(
+            "the loss has no gradient at the start; it is at a minimum already, give another start."
+        )
+    curvature = curvature_of(problem.loss, outputs, gradient, problem.hessian_of(outputs))
+    return Tangent(
+        linearised, curvature, curvature.solve(gradient).reshape(-1), problem.loss_of(outputs)
+    )

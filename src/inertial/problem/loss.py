@@ -1,0 +1,195 @@
+r"""Losses as functions of the outputs: value, gradient and curvature.
+
+With outputs f of shape (n, k), :math:`\xi = d\ell/df` and A the Hessian of the loss in f, block
+diagonal with one k x k block a row.  Any factor B with :math:`A = B B^T` turns the linearised
+dynamics near the start, :math:`\xi_{t+1} = \xi_t - \eta A H \xi_t`, into symmetric ones,
+:math:`z_{t+1} = z_t - \eta B^T H B z_t` with :math:`\xi = B z`.
+
+- mean square and half of the sum of squares: A = s, with s = 2/(nk) and s = 1;
+- cross-entropy: A = (diag(p) - p p')/n and B = diag(sqrt p) (1 - sqrt(p) sqrt(p)')/sqrt(n);
+- binary cross-entropy: A = p(1-p)/(nk);
+- any other: k products with its Hessian.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from inertial._checks import InvalidInput, one_of
+
+Outputs = Float[np.ndarray, "n k"]
+Value = Callable[[jax.Array, jax.Array], jax.Array]
+"""From outputs, shape (n, k), and targets to the loss."""
+
+_FLAT = 1e-12
+"""Curvature below this share of the gradient's size counts as none."""
+
+_SLACK = 1e-6
+"""Relative rounding that is allowed when it is checked that rows are independent."""
+
+
+@dataclass(frozen=True)
+class Curvature:
+    """The Hessian A of a loss in its outputs as a factor B, ``A = B B'``.
+
+    `times` is ``v -> B v``, `transposed` is ``v -> B' v`` and `solve` is ``v -> B^+ v``, each on
+    arrays of the outputs' shape.
+    """
+
+    times: Callable[[Outputs], Outputs]
+    transposed: Callable[[Outputs], Outputs]
+    solve: Callable[[Outputs], Outputs]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss by name or by function, as `loss_of` makes it.
+
+    `classes` says that targets are class numbers; `labels` that they are 0 or 1.
+    """
+
+    name: str
+    value: Value
+    classes: bool = False
+    labels: bool = False
+
+    @property
+    def squared(self) -> bool:
+        """Whether the loss is a multiple of the sum of squares."""
+        return self.name in ("mse", "half_sum")
+
+
+def _mse(f: jax.Array, y: jax.Array) -> jax.Array:
+    return jnp.mean((f - y) ** 2)
+
+
+def _half_sum(f: jax.Array, y: jax.Array) -> jax.Array:
+    return 0.5 * jnp.sum((f - y) ** 2)
+
+
+def _cross_entropy(f: jax.Array, y: jax.Array) -> jax.Array:
+    chosen = jnp.take_along_axis(f, y.reshape(-1, 1), axis=1)[:, 0]
+    return jnp.mean(jax.nn.logsumexp(f, axis=1) - chosen)
+
+
+def _binary(f: jax.Array, y: jax.Array) -> jax.Array:
+    return jnp.mean(jax.nn.softplus(f) - f * y)
+
+
+LOSSES: dict[str, Loss] = {
+    loss.name: loss
+    for loss in (
+        Loss("mse", _mse),
+        Loss("half_sum", _half_sum),
+        Loss("cross_entropy", _cross_entropy, classes=True),
+        Loss("binary_cross_entropy", _binary, labels=True),
+    )
+}
+"""Mean square over all entries, half of the sum of squares, mean cross-entropy over rows with class
+numbers as targets, and mean binary cross-entropy of logits."""
+
+
+def loss_of(loss: str | Callable[..., object]) -> Loss:
+    """Return the loss of that name, or the loss that a function ``loss(outputs, y)`` is.
+
+    Raises
+    ------
+    InvalidInput
+        If no loss has the name.
+
+    """
+    if isinstance(loss, str):
+        return LOSSES[one_of("loss", loss, LOSSES)]
+    if not callable(loss):
+        raise InvalidInput(
+            f"loss is {type(loss).__name__!r}; give a name among {', '.join(LOSSES)}, or a "
+            "function loss(outputs, y)."
+        )
+
+    return Loss(getattr(loss, "__name__", type(loss).__name__), loss)
+
+
+def curvature_of(
+    loss: Loss,
+    outputs: Outputs,
+    gradient: Outputs,
+    hessian_times: Callable[[Outputs], Outputs],
+) -> Curvature:
+    """Return the factor of a loss's Hessian at some outputs.
+
+    Parameters
+    ----------
+    loss
+        The loss; the named ones have closed forms.
+    outputs, gradient
+        Outputs f, shape (n, k), and the gradient of the loss there.
+    hessian_times
+        From an array of the outputs' shape to the product with A; used for other losses.
+
+    Raises
+    ------
+    InvalidInput
+        If the loss has no curvature there, is not convex in the outputs, or couples rows.
+
+    """
+    n, k = outputs.shape
+    if loss.squared:
+        root = np.sqrt(2 / (n * k)) if loss.name == "mse" else 1.0
+        return Curvature(lambda v: root * v, lambda v: root * v, lambda v: v / root)
+    if loss.classes:
+        return _softmax_curvature(outputs)
+    return _by_rows(gradient, hessian_times)
+
+
+def _softmax_curvature(outputs: Outputs) -> Curvature:
+    shifted = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+    root = np.sqrt(np.maximum(shifted / shifted.sum(axis=1, keepdims=True), 1e-300))
+    scale = np.sqrt(len(outputs))
+
+    def centred(v: Outputs) -> Outputs:
+        return v - root * np.sum(root * v, axis=1, keepdims=True)
+
+    return Curvature(
+        lambda v: root * centred(v) / scale,
+        lambda v: centred(root * v) / scale,
+        lambda v: centred(v / root) * scale,
+    )
+
+
+def _by_rows(gradient: Outputs, hessian_times: Callable[[Outputs], Outputs]) -> Curvature:
+    """Take every row's block from k products, and its symmetric square root."""
+    n, k = gradient.shape
+    blocks = np.empty((n, k, k))
+    for j in range(k):
+        unit = np.zeros((n, k))
+        unit[:, j] = 1.0
+        blocks[:, :, j] = hessian_times(unit)
+    probe = np.cos(np.arange(n * k, dtype=float)).reshape(n, k)
+    image, expected = hessian_times(probe), np.einsum("nij,nj->ni", blocks, probe)
+    size = np.abs(blocks).max()
+    if not np.isfinite(size) or size <= _FLAT * np.abs(gradient).max():
+        raise InvalidInput(
+            "the loss has no curvature in the outputs at the start, so no step size follows from "
+            "it; give a loss such as 'mse', or a smooth one instead of an absolute value."
+        )
+    if np.abs(image - expected).max() > _SLACK * max(size, np.abs(image).max()):
+        raise InvalidInput(
+            "the loss couples rows with each other; give a loss that is a sum or mean over rows."
+        )
+    values, vectors = np.linalg.eigh((blocks + blocks.transpose(0, 2, 1)) / 2)
+    if values.min() < -_SLACK * size:
+        raise InvalidInput(
+            "the loss is not convex in the outputs at the start; give a loss such as 'mse' or "
+            "'cross_entropy'."
+        )
+    roots = np.sqrt(np.maximum(values, 0.0))
+    inverse = np.divide(1.0, roots, out=np.zeros_like(roots), where=roots > np.sqrt(_FLAT * size))
+
+    def spread(diagonal: Float[np.ndarray, "n k"]) -> Callable[[Outputs], Outputs]:
+        return lambda v: np.einsum("nij,nj,nlj,nl->ni", vectors, diagonal, vectors, v)
+
+    return Curvature(spread(roots), spread(roots), spread(inverse))

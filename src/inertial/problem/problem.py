@@ -1,0 +1,463 @@
+r"""A problem: model, loss, start and rows; what it takes to linearise it and to train it.
+
+Everything that measures, forecasts and tunes uses `Trainable` alone: outputs at the start, the loss
+as a function of the outputs, products with the Jacobian, and steps of real training.  `Problem` is
+that for JAX models, `inertial.torch.problem` for PyTorch's.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from inertial._checks import InvalidInput, whole
+from inertial.problem.loss import Loss, Outputs, loss_of
+from inertial.problem.model import Model
+
+Params: TypeAlias = Any
+"""A tree of arrays of the model's framework."""
+
+Flat = Float[np.ndarray, "N"]
+"""One number an output: N = n k."""
+
+CHUNK = 64
+"""Steps that are compiled as one loop; any smaller number runs in the same one."""
+
+_SHOWN = 3
+
+
+class Linearised(Protocol):
+    """The model around some parameters: outputs f and products with the Jacobian J, N x p."""
+
+    @property
+    def outputs(self) -> Outputs:
+        """Outputs there, shape (n, k)."""
+
+    def pull(self, v: Flat) -> Params:
+        """Return ``J' v``."""
+
+    def push(self, direction: Params) -> Flat:
+        """Return ``J u`` for a direction u in parameters."""
+
+    def norms(self, direction: Params) -> dict[str, float]:
+        """Length of the direction in every array of parameters, by name."""
+
+
+class Trainable(Protocol):
+    """What is needed of a problem in any framework.
+
+    States are opaque: `begin` returns the start at rest, `advance` takes a state further and leaves
+    the old one as it was.
+    """
+
+    @property
+    def loss(self) -> Loss:
+        """The loss, of which eta is the step."""
+
+    @property
+    def model(self) -> str:
+        """The model in a few words."""
+
+    @property
+    def rows(self) -> int:
+        """Number n of rows."""
+
+    def linearise(self, state: Any = None) -> Linearised:  # noqa: ANN401 - opaque
+        """Linearise at a state of training, or at the start."""
+
+    def loss_of(self, outputs: Outputs) -> float:
+        """Loss at some outputs, in float64."""
+
+    def gradient_of(self, outputs: Outputs) -> Outputs:
+        """Gradient of the loss in the outputs, in float64."""
+
+    def hessian_of(self, outputs: Outputs) -> Callable[[Outputs], Outputs]:
+        """Products with the Hessian of the loss in the outputs, in float64."""
+
+    def begin(self) -> Any:  # noqa: ANN401 - opaque
+        """Return the start, at rest."""
+
+    def advance(
+        self,
+        state: Any,  # noqa: ANN401 - opaque
+        eta: Float[np.ndarray, "count"],
+        beta: Float[np.ndarray, "count"],
+        gamma: Float[np.ndarray, "count"],
+    ) -> tuple[Any, Float[np.ndarray, "count"]]:
+        """Take one step an entry; return the state, and the loss before each step."""
+
+
+class State(NamedTuple):
+    """Parameters w_t, the last step w_t - w_{t-1}, and eta_{t-1} g_{t-1}, as lists of arrays."""
+
+    w: list[jax.Array]
+    step: list[jax.Array]
+    scaled: list[jax.Array]
+
+
+@dataclass(frozen=True, eq=False)
+class _Linearised:
+    """The model linearised in blocks of rows; each holds what its two products need."""
+
+    outputs: Outputs
+    names: tuple[str, ...]
+    start: list[jax.Array]
+    blocks: list[Callable[..., jax.Array]]
+    lengths: list[int]
+
+    def pull(self, v: Flat) -> list[jax.Array]:
+        parts = np.split(v.reshape(self.outputs.shape), np.cumsum(self.lengths)[:-1])
+        total: list[jax.Array] | None = None
+        for block, part in zip(self.blocks, parts, strict=True):
+            found = _pull(block, self.start, part.astype(np.float32))
+            total = found if total is None else [a + b for a, b in zip(total, found, strict=True)]
+        assert total is not None  # noqa: S101 - there is at least one row
+        return total
+
+    def push(self, direction: list[jax.Array]) -> Flat:
+        parts = [np.asarray(_push(block, direction), float) for block in self.blocks]
+        return np.concatenate([part.reshape(-1) for part in parts])
+
+    def norms(self, direction: list[jax.Array]) -> dict[str, float]:
+        lengths = jax.device_get([jnp.linalg.norm(leaf.ravel()) for leaf in direction])
+        return {name: float(v) for name, v in zip(self.names, lengths, strict=True)}
+
+
+@jax.jit
+def _pull(forward: Any, start: list[jax.Array], v: jax.Array) -> list[jax.Array]:  # noqa: ANN401
+    image = jax.eval_shape(forward, start)
+    (found,) = jax.linear_transpose(forward, start)(v.astype(image.dtype))
+    return found  # type: ignore[no-any-return]
+
+
+@jax.jit
+def _push(forward: Any, direction: list[jax.Array]) -> jax.Array:  # noqa: ANN401
+    return forward(direction)  # type: ignore[no-any-return]
+
+
+class Problem:
+    """A JAX model with its loss, its start and the rows it is trained on.
+
+    Parameters
+    ----------
+    model
+        A model with ``init(key) -> params`` and ``apply(params, x)``; for a function and parameters
+        use `Problem.from_apply`.
+    loss
+        `mse`, `half_sum`, `cross_entropy`, `binary_cross_entropy`, or a function
+        ``loss(outputs, y) -> scalar``.  Step sizes are always those of this loss.
+    x, y
+        Inputs, rows first, and targets: numbers of the outputs' shape, or class numbers for
+        `cross_entropy`, or 0 and 1 for `binary_cross_entropy`.
+    seed
+        Seed of the start.
+    trainable
+        Which arrays are trained: from their path, such as ``layers/0/weight``, to True or False.
+        All, if absent.
+
+    Raises
+    ------
+    InvalidInput
+        If shapes do not fit, parameters are not floating point, targets are outside their range,
+        the model gives two outputs for one input, or the loss at the start is not finite.
+
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        loss: str | Callable[..., object],
+        x: Any,  # noqa: ANN401 - any array
+        y: Any,  # noqa: ANN401
+        *,
+        seed: int = 0,
+        trainable: Callable[[str], bool] | None = None,
+    ) -> None:
+        params = model.init(jax.random.key(whole("seed", seed, least=0), impl="threefry2x32"))
+        chosen = trainable or getattr(model, "trainable", None)
+        self._set(model.apply, params, loss, x, y, chosen, type(model).__name__)
+
+    @classmethod
+    def from_apply(
+        cls,
+        apply: Callable[[Params, Any], Any],
+        params: Params,
+        x: Any,  # noqa: ANN401 - any array
+        y: Any,  # noqa: ANN401
+        *,
+        loss: str | Callable[..., object] = "mse",
+        trainable: Callable[[str], bool] | None = None,
+    ) -> "Problem":
+        """Return the problem of a pure function ``apply(params, x) -> (n,) or (n, k)``.
+
+        `params` is any tree of arrays: the start.  The rest is as for `Problem`.
+        """
+        problem = cls.__new__(cls)
+        name = getattr(apply, "__name__", type(apply).__name__)
+        problem._set(apply, params, loss, x, y, trainable, name)
+        return problem
+
+    def _set(
+        self,
+        apply: Callable[[Params, Any], Any],
+        params: Params,
+        loss: str | Callable[..., object],
+        x: Any,  # noqa: ANN401
+        y: Any,  # noqa: ANN401
+        trainable: Callable[[str], bool] | None,
+        name: str,
+    ) -> None:
+        self.loss = loss_of(loss)
+        leaves, names, rebuild = _split(params, trainable)
+        self.x = _inputs(x, leaves)
+        self.names = tuple(names)
+        self.parameters = sum(leaf.size for leaf in leaves)
+        self.model = f"{name}, {self.parameters:,} parameters"
+
+        def forward(w: list[jax.Array], rows: jax.Array) -> jax.Array:
+            out = jnp.asarray(apply(rebuild(w), rows))
+            if out.ndim not in (1, 2) or len(out) != len(rows):
+                raise InvalidInput(
+                    f"the model gives outputs of shape {out.shape} for {len(rows)} rows; give one "
+                    "of shape (n,) or (n, k)."
+                )
+            return out.reshape(len(rows), -1)
+
+        self._start = leaves
+        self._linear = jax.jit(lambda w, rows: jax.linearize(lambda v: forward(v, rows), w))
+        outputs = self._outputs(forward)
+        self.y = check_targets(self.loss, outputs, y)
+        value = self.loss.value
+        self._value = jax.jit(value)
+        self._gradient = jax.jit(jax.grad(value))
+        self._hessian = jax.jit(
+            lambda f, y, v: jax.jvp(lambda g: jax.grad(value)(g, y), (f,), (v,))[1]
+        )
+        self._targets = jnp.asarray(
+            self.y, None if self.loss.classes else jnp.result_type(outputs.dtype)
+        )
+
+        def objective(w: list[jax.Array], rows: jax.Array, y: jax.Array) -> jax.Array:
+            return value(forward(w, rows), y)
+
+        self.objective = objective
+        self._advance = jax.jit(lambda *a: take_steps(objective, *a))
+        first = self.loss_of(np.asarray(outputs, float))
+        if not np.isfinite(first):
+            raise InvalidInput(
+                f"the loss at the start is {first}; check the inputs, the targets and the "
+                "parameters for entries that are not finite or far too large."
+            )
+
+    def _outputs(self, forward: Callable[..., jax.Array]) -> jax.Array:
+        """Return the outputs at the start; raise if asking twice gives two answers."""
+        run = jax.jit(forward)
+        try:
+            outputs = run(self._start, self.x)
+            again = forward(self._start, self.x[:2])
+        except jax.errors.JAXTypeError as error:
+            raise InvalidInput(
+                "the model is no pure function of its parameters and inputs "
+                f"({type(error).__name__}); give one without side effects or Python branches on "
+                "values."
+            ) from error
+        if not jnp.allclose(again, outputs[:2], rtol=1e-3, atol=1e-5 * jnp.abs(outputs).max()):
+            raise InvalidInput(
+                "the model gives two answers for the same input, or mixes rows; give one in "
+                "evaluation mode, without dropout, random numbers or batch statistics."
+            )
+        return outputs
+
+    def __repr__(self) -> str:
+        return f"Problem({self.model}, loss {self.loss.name}, {self.rows} rows)"
+
+    @property
+    def rows(self) -> int:
+        """Number n of rows."""
+        return len(self.x)
+
+    def linearise(self, state: State | None = None) -> Linearised:
+        """Linearise at a state of training, or at the start, in blocks of rows."""
+        w = self._start if state is None else state.w
+        count = -(-self.rows // BLOCK)
+        edges = np.linspace(0, self.rows, count + 1).astype(int)
+        spans = list(zip(edges[:-1], edges[1:], strict=True))
+        parts = [self._linear(w, self.x[a:b]) for a, b in spans]
+        outputs = np.concatenate([np.asarray(part[0], float) for part in parts])
+        return _Linearised(
+            outputs, self.names, w, [part[1] for part in parts], [int(b - a) for a, b in spans]
+        )
+
+    def loss_of(self, outputs: Outputs) -> float:
+        """Loss at some outputs, in float64."""
+        with jax.enable_x64(True):
+            return float(self._value(*self._doubles(outputs)))
+
+    def gradient_of(self, outputs: Outputs) -> Outputs:
+        """Gradient of the loss in the outputs, in float64."""
+        with jax.enable_x64(True):
+            return np.asarray(self._gradient(*self._doubles(outputs)), float)
+
+    def hessian_of(self, outputs: Outputs) -> Callable[[Outputs], Outputs]:
+        """Products with the Hessian of the loss in the outputs, in float64."""
+
+        def times(v: Outputs) -> Outputs:
+            with jax.enable_x64(True):
+                return np.asarray(self._hessian(*self._doubles(outputs), jnp.asarray(v)), float)
+
+        return times
+
+    def _doubles(self, outputs: Outputs) -> tuple[jax.Array, jax.Array]:
+        kind = jnp.int64 if self.loss.classes else jnp.float64
+        return jnp.asarray(outputs, jnp.float64), jnp.asarray(self.y, kind)
+
+    def begin(self) -> State:
+        """Return the start, at rest."""
+        zero = [jnp.zeros_like(leaf) for leaf in self._start]
+        return State(self._start, zero, zero)
+
+    def advance(
+        self,
+        state: State,
+        eta: Float[np.ndarray, "count"],
+        beta: Float[np.ndarray, "count"],
+        gamma: Float[np.ndarray, "count"],
+    ) -> tuple[State, Float[np.ndarray, "count"]]:
+        """Take one step an entry; return the state, and the loss before each step."""
+        losses = []
+        for first in range(0, len(eta), CHUNK):
+            block = slice(first, first + CHUNK)
+            count = len(eta[block])
+            padded = np.zeros((CHUNK, 3), np.float32)
+            padded[:count] = np.stack([eta[block], beta[block], gamma[block]], axis=1)
+            state, found = self._advance(state, self.x, self._targets, padded, count)
+            losses.append(np.asarray(found[:count], float))
+        return state, np.concatenate(losses)
+
+
+BLOCK = 4096
+"""Rows that are linearised at once, at most."""
+
+
+def take_steps(
+    objective: Callable[..., jax.Array],
+    state: State,
+    x: jax.Array,
+    y: jax.Array,
+    coefficients: jax.Array,
+    count: int | jax.Array,
+) -> tuple[State, jax.Array]:
+    """Take `count` of the `CHUNK` steps whose eta, beta, gamma are rows of `coefficients`."""
+
+    def body(i: jax.Array, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
+        (w, step, scaled), losses = carry
+        loss, gradient = jax.value_and_grad(objective)(w, x, y)
+        eta, beta, gamma = coefficients[i]
+        fresh = [(eta * g).astype(g.dtype) for g in gradient]
+        moved = [
+            (beta * d - f - gamma * (f - s)).astype(f.dtype)
+            for d, f, s in zip(step, fresh, scaled, strict=True)
+        ]
+        w = [a + b for a, b in zip(w, moved, strict=True)]
+        return State(w, moved, fresh), losses.at[i].set(loss.astype(losses.dtype))
+
+    start = (state, jnp.zeros(CHUNK))
+    return jax.lax.fori_loop(0, count, body, start)
+
+
+def _split(
+    params: Params, trainable: Callable[[str], bool] | None
+) -> tuple[list[jax.Array], list[str], Callable[[list[jax.Array]], Params]]:
+    """Separate the arrays that are trained; return them, their paths and the way back."""
+    pairs, tree = jax.tree_util.tree_flatten_with_path(params)
+    paths = [jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in pairs]
+    everything = [leaf for _, leaf in pairs]
+    chosen = [i for i, path in enumerate(paths) if trainable is None or trainable(path)]
+    if not chosen:
+        raise InvalidInput(
+            f"no parameter is trained; `trainable` said no to all of {', '.join(paths[:_SHOWN])}"
+            f"{', ...' if len(paths) > _SHOWN else ''}."
+            if paths
+            else "the model has no parameters; give those that it starts from."
+        )
+    for i in chosen:
+        kind = jnp.result_type(everything[i])
+        if not jnp.issubdtype(kind, jnp.floating):
+            raise InvalidInput(
+                f"the parameter {paths[i]!r} is of type {kind}; give floating point, or leave it "
+                "out with trainable=."
+            )
+
+    def rebuild(leaves: list[jax.Array]) -> Params:
+        full = list(everything)
+        for i, leaf in zip(chosen, leaves, strict=True):
+            full[i] = leaf
+        return jax.tree_util.tree_unflatten(tree, full)
+
+    return [jnp.array(everything[i]) for i in chosen], [paths[i] for i in chosen], rebuild
+
+
+def _inputs(x: Any, leaves: list[jax.Array]) -> jax.Array:  # noqa: ANN401 - any array
+    """Return the inputs on the device, floating point in the precision of the parameters."""
+    array = np.asarray(x) if not isinstance(x, jax.Array) else x
+    if array.ndim < 1 or not len(array):
+        raise InvalidInput(f"the inputs have shape {array.shape}; give at least one row.")
+    if np.issubdtype(array.dtype, np.floating):
+        if not np.isfinite(array).all():
+            raise InvalidInput("the inputs have entries that are not finite; remove or fill them.")
+        return jnp.asarray(array, leaves[0].dtype)
+    return jnp.asarray(array)
+
+
+def check_targets(loss: Loss, outputs: Any, y: Any) -> np.ndarray[Any, Any]:  # noqa: ANN401
+    """Return targets in the shape that the loss needs beside outputs of shape (n, k).
+
+    Raises
+    ------
+    InvalidInput
+        If they are of another shape, outside their range, or not finite.
+
+    """
+    n, k = outputs.shape
+    targets = np.asarray(y)
+    if loss.classes:
+        return _classes(targets, n, k)
+    if targets.size == n * k and targets.shape[:1] == (n,):
+        targets = targets.reshape(n, k).astype(float)
+    elif loss.name in ("mse", "half_sum", "binary_cross_entropy"):
+        hint = (
+            "for class numbers give loss='cross_entropy'"
+            if targets.shape in ((n,), (n, 1)) and k > 1
+            else "give one target an output"
+        )
+        raise InvalidInput(
+            f"the outputs have shape {tuple(outputs.shape)} and the targets {targets.shape}; {hint}."
+        )
+    if not np.isfinite(targets).all():
+        raise InvalidInput("the targets have entries that are not finite; remove these rows.")
+    if loss.labels and not ((targets >= 0) & (targets <= 1)).all():
+        raise InvalidInput(
+            f"the targets range from {targets.min():g} to {targets.max():g}; binary_cross_entropy "
+            "needs 0 and 1."
+        )
+    return targets
+
+
+def _classes(targets: np.ndarray[Any, Any], n: int, k: int) -> np.ndarray[Any, Any]:
+    if targets.shape not in ((n,), (n, 1)):
+        raise InvalidInput(
+            f"the targets have shape {targets.shape}; cross_entropy needs one class number a row, "
+            f"shape ({n},)."
+        )
+    numbers = targets.reshape(n)
+    if not np.array_equal(numbers, np.round(numbers)) or numbers.min() < 0 or numbers.max() >= k:
+        raise InvalidInput(
+            f"the targets range from {numbers.min():g} to {numbers.max():g} and the model has {k} "
+            f"outputs; give whole numbers from 0 to {k - 1}, or 'binary_cross_entropy' for one "
+            "output."
+        )
+    return numbers.astype(np.int64)
