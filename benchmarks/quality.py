@@ -6,7 +6,6 @@ it stays at or below it for a quarter of the steps, and five at least.
 """
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -22,6 +21,7 @@ from sklearn import datasets
 from inertial.linear.tangent import tangent
 from inertial.problem.mlp import MLP
 from inertial.problem.problem import CHUNK, Problem, State, take_steps
+from inertial.runs.trials import settled
 
 CACHE = Path(os.environ.get("INERTIAL_BENCHMARK_CACHE", ".benchmarks/quality"))
 AT_ONCE = 100
@@ -69,49 +69,34 @@ class Convolutional:
 
 
 def convolutional() -> Problem:
-    x, y = rows("digits", 250)
+    x, y = rows("digits", 120)
     return Problem(Convolutional(), "cross_entropy", x, y)
 
 
 PROBLEMS: dict[str, tuple[Callable[[], Problem], float]] = {
-    "diabetes, MLP 128-128 ReLU, mse": (
-        partial(mlp, "diabetes", 200, (128, 128), "relu", "mse"),
-        0.1,
-    ),
-    "diabetes, MLP 128 tanh, mse": (partial(mlp, "diabetes", 200, (128,), "tanh", "mse"), 0.4),
-    "breast cancer, MLP 128-128 ReLU, mse": (
-        partial(mlp, "breast_cancer", 150, (128, 128), "relu", "mse"),
-        0.1,
-    ),
-    "breast cancer, MLP 64-64-64 GELU, bce": (
-        partial(mlp, "breast_cancer", 150, (64, 64, 64), "gelu", "binary_cross_entropy"),
-        0.1,
-    ),
-    "wine, MLP 64 tanh, ce": (partial(mlp, "wine", 150, (64,), "tanh", "cross_entropy"), 0.03),
-    "wine, MLP 48-48-48-48 GELU, mse": (partial(mlp, "wine", 150, (48,) * 4, "gelu", "mse"), 0.1),
-    "digits, MLP 100 ReLU, ce": (partial(mlp, "digits", 250, (100,), "relu", "cross_entropy"), 0.1),
-    "digits, MLP 96-96 GELU, mse": (partial(mlp, "digits", 250, (96, 96), "gelu", "mse"), 0.2),
-    "digits, MLP 64-64-64 tanh, ce": (
-        partial(mlp, "digits", 250, (64,) * 3, "tanh", "cross_entropy"),
+    "diabetes, MLP 64-64 ReLU, mse": (
+        partial(mlp, "diabetes", 100, (64, 64), "relu", "mse"),
         0.05,
+    ),
+    "diabetes, MLP 64 tanh, mse": (partial(mlp, "diabetes", 100, (64,), "tanh", "mse"), 0.3),
+    "breast cancer, MLP 64-64 ReLU, mse": (
+        partial(mlp, "breast_cancer", 100, (64, 64), "relu", "mse"),
+        0.03,
+    ),
+    "breast cancer, MLP 48-48-48 GELU, bce": (
+        partial(mlp, "breast_cancer", 100, (48, 48, 48), "gelu", "binary_cross_entropy"),
+        0.01,
+    ),
+    "wine, MLP 64 tanh, ce": (partial(mlp, "wine", 100, (64,), "tanh", "cross_entropy"), 0.003),
+    "wine, MLP 32-32-32-32 GELU, mse": (partial(mlp, "wine", 100, (32,) * 4, "gelu", "mse"), 0.1),
+    "digits, MLP 64 ReLU, ce": (partial(mlp, "digits", 120, (64,), "relu", "cross_entropy"), 0.01),
+    "digits, MLP 64-64 GELU, mse": (partial(mlp, "digits", 120, (64, 64), "gelu", "mse"), 0.05),
+    "digits, MLP 48-48-48 tanh, ce": (
+        partial(mlp, "digits", 120, (48,) * 3, "tanh", "cross_entropy"),
+        0.01,
     ),
     "digits, convolutional ReLU, ce": (convolutional, 0.1),
 }
-
-
-def settled(curve: np.ndarray, level: float) -> int | None:
-    """First step at or below `level` from which on a quarter more steps, and five, are too."""
-    above = np.flatnonzero(~(curve <= level))
-    first = 0 if not above.size else int(above[-1]) + 1
-    if first + max(5, first // 4) < len(curve):
-        return first
-    # Something above the level came later: look for the first run that is long enough.
-    edges = np.concatenate([[-1], above, [len(curve)]])
-    for a, b in zip(edges[:-1], edges[1:], strict=True):
-        start = int(a) + 1
-        if b - start > max(5, start // 4):
-            return start
-    return None
 
 
 def axes(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
@@ -151,7 +136,7 @@ def grid(name: str) -> dict[str, np.ndarray]:
                 continue
             settings = np.stack([eta[part], beta[part], gamma[part]], axis=1)[:, None]
             settings = np.broadcast_to(settings, (AT_ONCE, CHUNK, 3)).astype(np.float32)
-            states[i], losses = run(state, problem.x, problem._targets, settings, chunk)
+            states[i], losses = run(state, problem.x, problem.targets, settings, chunk)
             block[part] = np.asarray(losses)[:, :chunk]
         curves = np.concatenate([curves, block], axis=1)
         if best is None:
@@ -159,8 +144,10 @@ def grid(name: str) -> dict[str, np.ndarray]:
             found = [count for count in counts if count is not None]
             if found:
                 best = min(found)
-                last = max(50, int(2.5 * best))
-        print(name, curves.shape[1], best, f"{time.time() - began:.0f} s", flush=True, file=sys.stderr)
+                last = max(50, int(2 * best))
+        print(
+            name, curves.shape[1], best, f"{time.time() - began:.0f} s", flush=True, file=sys.stderr
+        )
     place.parent.mkdir(parents=True, exist_ok=True)
     out = {"eta": eta, "beta": beta, "gamma": gamma, "curves": curves, "largest": np.array(largest)}
     np.savez(place, **out)

@@ -13,6 +13,7 @@ dynamics near the start, :math:`\xi_{t+1} = \xi_t - \eta A H \xi_t`, into symmet
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -93,7 +94,7 @@ LOSSES: dict[str, Loss] = {
 numbers as targets, and mean binary cross-entropy of logits."""
 
 
-def loss_of(loss: str | Callable[..., object]) -> Loss:
+def loss_of(loss: str | Callable[..., Any]) -> Loss:
     """Return the loss of that name, or the loss that a function ``loss(outputs, y)`` is.
 
     Raises
@@ -151,7 +152,8 @@ def _softmax_curvature(outputs: Outputs) -> Curvature:
     scale = np.sqrt(len(outputs))
 
     def centred(v: Outputs) -> Outputs:
-        return v - root * np.sum(root * v, axis=1, keepdims=True)
+        along: Outputs = np.sum(root * v, axis=1, keepdims=True)
+        return v - root * along
 
     return Curvature(
         lambda v: root * centred(v) / scale,

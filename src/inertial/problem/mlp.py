@@ -6,6 +6,7 @@ Every entry of :math:`W_l, b_l` is uniform in :math:`\pm 1/\sqrt{\text{inputs of
 (``torch.nn.Linear.reset_parameters``).
 """
 
+import itertools
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ class MLP:
         """Draw weights, shape (out, in), and biases of every layer."""
         sizes = (self.inputs, *self.hidden, self.outputs)
         layers = []
-        for i, (before, after) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        for i, (before, after) in enumerate(itertools.pairwise(sizes)):
             draws = [jax.random.fold_in(key, 2 * i + part) for part in (0, 1)]
             bound = 1 / np.sqrt(before)
             shapes = ((after, before), (after,))

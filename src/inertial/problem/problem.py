@@ -7,6 +7,7 @@ that for JAX models, `inertial.torch.problem` for PyTorch's.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import jax
@@ -139,6 +140,23 @@ def _push(forward: Any, direction: list[jax.Array]) -> jax.Array:  # noqa: ANN40
     return forward(direction)  # type: ignore[no-any-return]
 
 
+@dataclass(frozen=True, eq=False)
+class _Given:
+    """A function and the parameters that it starts from, as a model."""
+
+    apply: Callable[[Params, Any], Any]
+    params: Params
+
+    def init(self, _key: object) -> Params:
+        return self.params
+
+
+def _name(model: Model) -> str:
+    if isinstance(model, _Given):
+        return getattr(model.apply, "__name__", type(model.apply).__name__)
+    return type(model).__name__
+
+
 class Problem:
     """A JAX model with its loss, its start and the rows it is trained on.
 
@@ -178,45 +196,13 @@ class Problem:
         trainable: Callable[[str], bool] | None = None,
     ) -> None:
         params = model.init(jax.random.key(whole("seed", seed, least=0), impl="threefry2x32"))
-        chosen = trainable or getattr(model, "trainable", None)
-        self._set(model.apply, params, loss, x, y, chosen, type(model).__name__)
-
-    @classmethod
-    def from_apply(
-        cls,
-        apply: Callable[[Params, Any], Any],
-        params: Params,
-        x: Any,  # noqa: ANN401 - any array
-        y: Any,  # noqa: ANN401
-        *,
-        loss: str | Callable[..., object] = "mse",
-        trainable: Callable[[str], bool] | None = None,
-    ) -> "Problem":
-        """Return the problem of a pure function ``apply(params, x) -> (n,) or (n, k)``.
-
-        `params` is any tree of arrays: the start.  The rest is as for `Problem`.
-        """
-        problem = cls.__new__(cls)
-        name = getattr(apply, "__name__", type(apply).__name__)
-        problem._set(apply, params, loss, x, y, trainable, name)
-        return problem
-
-    def _set(
-        self,
-        apply: Callable[[Params, Any], Any],
-        params: Params,
-        loss: str | Callable[..., object],
-        x: Any,  # noqa: ANN401
-        y: Any,  # noqa: ANN401
-        trainable: Callable[[str], bool] | None,
-        name: str,
-    ) -> None:
+        apply = model.apply
         self.loss = loss_of(loss)
-        leaves, names, rebuild = _split(params, trainable)
+        leaves, names, rebuild = _split(params, trainable or getattr(model, "trainable", None))
         self.x = _inputs(x, leaves)
         self.names = tuple(names)
         self.parameters = sum(leaf.size for leaf in leaves)
-        self.model = f"{name}, {self.parameters:,} parameters"
+        self.model = f"{_name(model)}, {self.parameters:,} parameters"
 
         def forward(w: list[jax.Array], rows: jax.Array) -> jax.Array:
             out = jnp.asarray(apply(rebuild(w), rows))
@@ -237,7 +223,7 @@ class Problem:
         self._hessian = jax.jit(
             lambda f, y, v: jax.jvp(lambda g: jax.grad(value)(g, y), (f,), (v,))[1]
         )
-        self._targets = jnp.asarray(
+        self.targets = jnp.asarray(
             self.y, None if self.loss.classes else jnp.result_type(outputs.dtype)
         )
 
@@ -245,7 +231,7 @@ class Problem:
             return value(forward(w, rows), y)
 
         self.objective = objective
-        self._advance = jax.jit(lambda *a: take_steps(objective, *a))
+        self._advance = jax.jit(partial(take_steps, objective))
         first = self.loss_of(np.asarray(outputs, float))
         if not np.isfinite(first):
             raise InvalidInput(
@@ -253,11 +239,27 @@ class Problem:
                 "parameters for entries that are not finite or far too large."
             )
 
+    @classmethod
+    def from_apply(
+        cls,
+        apply: Callable[[Params, Any], Any],
+        params: Params,
+        x: Any,  # noqa: ANN401 - any array
+        y: Any,  # noqa: ANN401
+        *,
+        loss: str | Callable[..., object] = "mse",
+        trainable: Callable[[str], bool] | None = None,
+    ) -> "Problem":
+        """Return the problem of a pure function ``apply(params, x) -> (n,) or (n, k)``.
+
+        `params` is any tree of arrays: the start.  The rest is as for `Problem`.
+        """
+        return cls(_Given(apply, params), loss, x, y, trainable=trainable)
+
     def _outputs(self, forward: Callable[..., jax.Array]) -> jax.Array:
         """Return the outputs at the start; raise if asking twice gives two answers."""
-        run = jax.jit(forward)
         try:
-            outputs = run(self._start, self.x)
+            outputs: jax.Array = jax.jit(forward)(self._start, self.x)
             again = forward(self._start, self.x[:2])
         except jax.errors.JAXTypeError as error:
             raise InvalidInput(
@@ -334,7 +336,7 @@ class Problem:
             count = len(eta[block])
             padded = np.zeros((CHUNK, 3), np.float32)
             padded[:count] = np.stack([eta[block], beta[block], gamma[block]], axis=1)
-            state, found = self._advance(state, self.x, self._targets, padded, count)
+            state, found = self._advance(state, self.x, self.targets, padded, count)
             losses.append(np.asarray(found[:count], float))
         return state, np.concatenate(losses)
 
@@ -365,8 +367,8 @@ def take_steps(
         w = [a + b for a, b in zip(w, moved, strict=True)]
         return State(w, moved, fresh), losses.at[i].set(loss.astype(losses.dtype))
 
-    start = (state, jnp.zeros(CHUNK))
-    return jax.lax.fori_loop(0, count, body, start)
+    finished: tuple[State, jax.Array] = jax.lax.fori_loop(0, count, body, (state, jnp.zeros(CHUNK)))
+    return finished
 
 
 def _split(
