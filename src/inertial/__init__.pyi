@@ -11,6 +11,8 @@ from .linear.spectrum import Extremes as Extremes
 from .linear.spectrum import Spectrum as Spectrum
 from .linear.spectrum import decompose as decompose
 from .linear.spectrum import extremes as extremes
+from .linear.tangent import Tangent as Tangent
+from .linear.tangent import tangent as tangent
 from .method.batch import BatchForecast as BatchForecast
 from .method.batch import BatchSizes as BatchSizes
 from .method.batch import batch_sizes as batch_sizes
@@ -47,7 +49,9 @@ from .method.schedule import to_optax_schedules as to_optax_schedules
 from .method.trust import Trust as Trust
 from .method.trust import movement as movement
 from .method.trust import trust as trust
+from .problem.mlp import MLP as MLP
 from .problem.model import TwoLayerReLU as TwoLayerReLU
+from .problem.problem import Problem as Problem
 from .runs.advice import Advice as Advice
 from .runs.advice import tune as tune
 from .runs.comparison import Comparison as Comparison
@@ -55,6 +59,7 @@ from .runs.comparison import StabilityWarning as StabilityWarning
 from .runs.comparison import compare as compare
 from .runs.settings import Settings as Settings
 from .runs.store import read_run as read_run
+from .runs.tuning import ModelAdvice as ModelAdvice
 from .simulate.forecast import forecast as forecast
 from .simulate.train import initial_residual as initial_residual
 from .simulate.train import train as train

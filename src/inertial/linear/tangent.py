@@ -18,7 +18,7 @@ import numpy as np
 from inertial._checks import InvalidInput
 from inertial.linear.lanczos import Lanczos, lanczos
 from inertial.linear.measure import Measure
-from inertial.problem.loss import Curvature, curvature_of
+from inertial.problem.loss import Curvature, Outputs, curvature_of
 from inertial.problem.problem import Flat, Linearised, Trainable
 
 
@@ -38,11 +38,13 @@ class Tangent:
 
     def product(self, v: Flat) -> Flat:
         """Return ``M v``."""
+        weighted = self.curvature.times(v.reshape(self.linearised.outputs.shape))
+        return self.curvature.transposed(self.plain(weighted)).reshape(-1)
+
+    def plain(self, v: Outputs) -> Outputs:
+        """Return ``J J' v`` for an array of the outputs' shape."""
         self.products += 1
-        shape = self.linearised.outputs.shape
-        weighted = self.curvature.times(v.reshape(shape)).reshape(-1)
-        image = self.linearised.push(self.linearised.pull(weighted))
-        return self.curvature.transposed(image.reshape(shape)).reshape(-1)
+        return self.linearised.push(self.linearised.pull(v.reshape(-1))).reshape(v.shape)
 
     def lanczos(self, steps: int) -> Lanczos:
         """Take Lanczos steps from the residual, up to `steps` in all; earlier ones are kept."""

@@ -152,8 +152,7 @@ def _softmax_curvature(outputs: Outputs) -> Curvature:
     scale = np.sqrt(len(outputs))
 
     def centred(v: Outputs) -> Outputs:
-        along: Outputs = np.sum(root * v, axis=1, keepdims=True)
-        return v - root * along
+        return np.asarray(v - root * np.sum(root * v, axis=1, keepdims=True))
 
     return Curvature(
         lambda v: root * centred(v) / scale,

@@ -8,7 +8,7 @@ the step size by n.  Only W is trained; the signs a stay.  ReLU's slope at 0 is 
 """
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,7 @@ from jaxtyping import Float, PRNGKeyArray
 from inertial._checks import whole
 
 
+@runtime_checkable
 class Model(Protocol):
     """What a model of its own needs: a random start, and outputs."""
 

@@ -5,15 +5,16 @@ as a function of the outputs, products with the Jacobian, and steps of real trai
 that for JAX models, `inertial.torch.problem` for PyTorch's.
 """
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from inertial._checks import InvalidInput, whole
 from inertial.problem.loss import Loss, Outputs, loss_of
@@ -31,6 +32,7 @@ CHUNK = 64
 _SHOWN = 3
 
 
+@runtime_checkable
 class Linearised(Protocol):
     """The model around some parameters: outputs f and products with the Jacobian J, N x p."""
 
@@ -48,6 +50,7 @@ class Linearised(Protocol):
         """Length of the direction in every array of parameters, by name."""
 
 
+@runtime_checkable
 class Trainable(Protocol):
     """What is needed of a problem in any framework.
 
@@ -287,7 +290,7 @@ class Problem:
         w = self._start if state is None else state.w
         count = -(-self.rows // BLOCK)
         edges = np.linspace(0, self.rows, count + 1).astype(int)
-        spans = list(zip(edges[:-1], edges[1:], strict=True))
+        spans = list(itertools.pairwise(edges))
         parts = [self._linear(w, self.x[a:b]) for a, b in spans]
         outputs = np.concatenate([np.asarray(part[0], float) for part in parts])
         return _Linearised(
@@ -415,7 +418,7 @@ def _inputs(x: Any, leaves: list[jax.Array]) -> jax.Array:  # noqa: ANN401 - any
     return jnp.asarray(array)
 
 
-def check_targets(loss: Loss, outputs: Any, y: Any) -> np.ndarray[Any, Any]:  # noqa: ANN401
+def check_targets(loss: Loss, outputs: Any, y: Any) -> Shaped[np.ndarray, "..."]:  # noqa: ANN401
     """Return targets in the shape that the loss needs beside outputs of shape (n, k).
 
     Raises
@@ -437,7 +440,7 @@ def check_targets(loss: Loss, outputs: Any, y: Any) -> np.ndarray[Any, Any]:  # 
             else "give one target an output"
         )
         raise InvalidInput(
-            f"the outputs have shape {tuple(outputs.shape)} and the targets {targets.shape}; {hint}."
+            f"the outputs have shape {(n, k)} and the targets {targets.shape}; {hint}."
         )
     if not np.isfinite(targets).all():
         raise InvalidInput("the targets have entries that are not finite; remove these rows.")
@@ -449,7 +452,7 @@ def check_targets(loss: Loss, outputs: Any, y: Any) -> np.ndarray[Any, Any]:  # 
     return targets
 
 
-def _classes(targets: np.ndarray[Any, Any], n: int, k: int) -> np.ndarray[Any, Any]:
+def _classes(targets: Shaped[np.ndarray, "..."], n: int, k: int) -> Shaped[np.ndarray, "..."]:
     if targets.shape not in ((n,), (n, 1)):
         raise InvalidInput(
             f"the targets have shape {targets.shape}; cross_entropy needs one class number a row, "

@@ -1,9 +1,11 @@
 """Advice for a data set: step size and momentum of every method, and how long training takes."""
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, overload
 
-from inertial._checks import fraction, one_of
+from inertial._checks import InvalidInput, fraction, one_of
 from inertial._types import Eigenvalues
 from inertial.data import Data, Provenance
 from inertial.linear.expected import measure_of
@@ -12,6 +14,8 @@ from inertial.method.curve import steps_to
 from inertial.method.modes import spectral_radius, stability_limit
 from inertial.method.recursion import Recursion
 from inertial.method.rules import DEFAULT_RULE, RULES, choose
+from inertial.problem.problem import Trainable
+from inertial.runs.tuning import ModelAdvice, tune_problem
 
 
 @dataclass(frozen=True)
@@ -61,17 +65,42 @@ class Advice:
         return entries[one_of("method", name, entries)]
 
 
-def tune(data: Data, rule: str = DEFAULT_RULE, *, target: float = 0.01) -> Advice:
-    """Tune every method that `rule` defines and forecast its steps to `target`.
+@overload
+def tune(
+    data: Trainable,
+    /,
+    *,
+    target: float = 0.1,
+    trials: int = ...,
+    against: Recursion | Mapping[str, Any] | None = None,
+    seed: int = 0,
+    progress: Callable[[str], None] | None = None,
+) -> ModelAdvice: ...
+
+
+@overload
+def tune(data: Data, rule: str = DEFAULT_RULE, *, target: float = 0.01) -> Advice: ...
+
+
+def tune(
+    data: Any,
+    rule: str = DEFAULT_RULE,
+    **options: Any,
+) -> Advice | ModelAdvice:
+    """Recommend step size and momentum: for a problem, or for data with the papers' network.
 
     Parameters
     ----------
     data
-        What `load` returned.
+        A problem (`Problem`, or what `inertial.torch.problem` returns), which is tuned by
+        `inertial.runs.tuning.tune_problem`; or what `load` returned, for the two-layer network of
+        infinite width.
     rule
-        Key of the rule: `forecast`, `paper`, `quadratic` or `wang2020`.
-    target
-        Share of the expected initial loss to reach, in (0, 1).
+        For data, key of the rule: `forecast`, `paper`, `quadratic` or `wang2020`.
+    options
+        `target`, the share of the loss at the start to reach, in (0, 1): 0.1 unless given, and 0.01
+        for data.  For a problem also `trials`, the settings that are trained at most (0 for the
+        forecast alone), `against`, a setting to compare with, `seed` and `progress`.
 
     Raises
     ------
@@ -79,6 +108,18 @@ def tune(data: Data, rule: str = DEFAULT_RULE, *, target: float = 0.01) -> Advic
         If the rule or target makes no sense, or the kernel is singular.
 
     """
+    if isinstance(data, Data):
+        return _tune_data(data, rule, **options)
+    if not hasattr(data, "linearise"):
+        raise InvalidInput(
+            f"there is nothing to tune in a {type(data).__name__!r}; give a Problem, or data that "
+            "load() returned."
+        )
+    return tune_problem(data, **options)
+
+
+def _tune_data(data: Data, rule: str = DEFAULT_RULE, *, target: float = 0.01) -> Advice:
+    """Tune every method that `rule` defines and forecast its steps to `target`."""
     names = RULES[one_of("rule", rule, RULES)].methods
     fraction("target", target)
     measure = measure_of(data)

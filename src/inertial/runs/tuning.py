@@ -1,0 +1,462 @@
+r"""Step size and momentum for any model, checked by real training.
+
+The tangent operator at the start gives the stability limit, a forecast and, with it, an idea of how
+far the linearised model is to be trusted.  What is recommended was trained: `Search` tries settings
+on the real model, and the number of steps in the advice is the one that was counted there.
+"""
+
+import html
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float
+
+from inertial._checks import InvalidInput, fraction, whole
+from inertial.linear.measure import Measure
+from inertial.linear.tangent import Tangent, tangent
+from inertial.method.bound import fewest_steps
+from inertial.method.conventions import from_sgd, snippet, to_torch
+from inertial.method.curve import forecast_loss, steps_to
+from inertial.method.modes import stability_limit
+from inertial.method.recursion import Recursion
+from inertial.method.rules import fastest
+from inertial.problem.problem import Trainable
+from inertial.runs.trials import LONGEST, Search, Setting, Trial, setting, settled
+from inertial.simulate.linearised import linearised_loss
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+TRIALS = 60
+"""Trials that are made at most, unless their passes end the search before."""
+
+PRODUCT = 1.5
+"""Passes that a product with the tangent operator counts as."""
+
+_FIRST, _MOST = 12, 96
+"""Products to begin with, and at most."""
+
+_AGREE = (0.15, 1)
+"""A forecast holds within this share of the measured steps, or this many."""
+
+_AGAINST = 20
+"""A setting to compare with is trained for this many times the best one's steps, at most."""
+
+_RESOLUTION = 1e-6
+"""Share of the largest node up to which nodes from products in single precision are known."""
+
+_NAMES = {
+    "gradient_descent": "gradient descent",
+    "heavy_ball": "heavy ball",
+    "nesterov": "Nesterov",
+    "momentum": "momentum",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class TunedMethod:
+    """A setting with what is forecast of it and what was measured.
+
+    Parameters
+    ----------
+    name
+        `heavy_ball`, `nesterov` or `gradient_descent`.
+    method
+        Step size, momentum and correction, for the loss of the problem.
+    share
+        Step size as a share of the stability limit at the start.
+    steps_to
+        Steps that the linearised model takes to the target; None if it was not found.
+    measured_steps
+        Steps that the real model took until its loss settled at the target; None without a trial,
+        or if it did not get there.
+    trust
+        `holds` if both agree within 15 % or a step, `departs` if not, `unchecked` without a trial.
+    losses, forecast
+        Loss of the real and of the linearised model at steps 0, 1, ...; empty where there is none.
+
+    """
+
+    name: str
+    method: Recursion
+    share: float
+    steps_to: int | None
+    measured_steps: int | None
+    trust: str
+    losses: Float[np.ndarray, "t"]
+    forecast: Float[np.ndarray, "s"]
+
+
+@dataclass(frozen=True, eq=False)
+class ModelAdvice:
+    """What `tune` returns for a problem; printed, it is a table with lines to copy.
+
+    `passes` is the cost of the search: losses and gradients of all rows, a product counted as 1.5.
+    `bound` is the number of steps that no gradient method can undercut on the linearised model,
+    None for other losses than squares, or where the products do not reach that far.
+    """
+
+    model: str
+    loss: str
+    rows: int
+    target: float
+    start: float
+    measure: Measure
+    largest: tuple[float, float]
+    best: TunedMethod
+    methods: tuple[TunedMethod, ...]
+    trials: tuple[Trial, ...]
+    against: TunedMethod | None
+    bound: int | None
+    passes: float
+
+    @property
+    def checked(self) -> bool:
+        """Whether real training stands behind the recommendation."""
+        return bool(self.trials)
+
+    @property
+    def trust(self) -> str:
+        """Whether forecast and real run of the recommendation agree: `TunedMethod.trust`."""
+        return self.best.trust
+
+    @property
+    def suggestion(self) -> dict[str, Any]:
+        """Keywords of ``torch.optim.SGD``."""
+        return dict(to_torch(self.best.method))
+
+    @property
+    def lines(self) -> str:
+        """Lines to copy for optax, PyTorch and Keras: for this model and this loss."""
+        return snippet(self.best.method)
+
+    @property
+    def recommendation(self) -> str:
+        """The advice in one sentence."""
+        best, share = self.best, f"{100 * self.target:g} %"
+        eta, beta, _ = best.method.constant
+        words = f"{_NAMES[best.name]} with step size {eta:.4g}" + (
+            f" and momentum {beta:.4g}" if beta else ""
+        )
+        if not self.checked:
+            forecast = "not found" if best.steps_to is None else f"{best.steps_to:,}"
+            return (
+                f"Use {words}: steps to {share} of the loss at the start by the linearised model: "
+                f"{forecast}; not checked by a real run."
+            )
+        if best.measured_steps is None:
+            return (
+                f"No setting reached {share} of the loss at the start; {words} got the lowest. "
+                "Give a larger target or more trials."
+            )
+        return (
+            f"Use {words}: {best.measured_steps:,} steps to {share} of the loss at the start, "
+            "measured on the model itself."
+        )
+
+    @property
+    def table(self) -> str:
+        """The recommendation, the lines to copy, and the best setting of every family."""
+        headings = [_NAMES.get(entry.name, entry.name) for entry in self.methods]
+        rows = [["", *headings, *(["compared with"] if self.against is not None else [])]]
+        rows += [[title, *(cell(m) for m in self._shown)] for title, cell in _CELLS]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+        lines = [
+            "  ".join(
+                cell.ljust(width) if not i else cell.rjust(width)
+                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in rows
+        ]
+        notes = [
+            f"{self.model}; loss {self.loss} over {self.rows:,} rows, {self.start:.4g} at the start"
+        ]
+        if self.bound is not None:
+            notes.append(f"no gradient method takes fewer steps than {self.bound:,} (linearised)")
+        settled_ = sum(trial.outcome == "settled" for trial in self.trials)
+        notes.append(
+            f"{len(self.trials)} trials, {settled_} reached the target, {self.passes:,.0f} passes"
+            if self.checked
+            else f"forecast alone, not checked by a real run; {self.passes:,.0f} passes"
+        )
+        return "\n".join([self.recommendation, "", self.lines, "", *lines, "", *notes])
+
+    @property
+    def _shown(self) -> tuple[TunedMethod, ...]:
+        return self.methods + ((self.against,) if self.against is not None else ())
+
+    def __str__(self) -> str:
+        return self.table
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.table)}</pre>"
+
+    def of(self, name: str) -> TunedMethod:
+        """Return the best setting of a family by name.
+
+        Raises
+        ------
+        InvalidInput
+            If no setting of that family was tried.
+
+        """
+        for entry in self.methods:
+            if entry.name == name:
+                return entry
+        known = ", ".join(entry.name for entry in self.methods)
+        raise InvalidInput(f"method is {name!r}; choose one of {known}.")
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """Return one row a trial: setting, outcome, steps to the target, length of the run."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {
+                    "method": trial.setting.family,
+                    "lr": trial.method.constant[0],
+                    "momentum": trial.method.constant[1],
+                    "share": trial.setting.share,
+                    "outcome": trial.outcome,
+                    "steps": trial.steps,
+                    "passes": len(trial.losses),
+                }
+                for trial in self.trials
+            ],
+            columns=["method", "lr", "momentum", "share", "outcome", "steps", "passes"],
+        ).astype({"steps": "Int64"})
+
+    def plot(self) -> "Figure":
+        """Draw the losses of the trials, of the recommendation, and its forecast."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(7, 4.2), layout="constrained")
+        axes = figure.add_subplot()
+        for i, trial in enumerate(self.trials):
+            label = "other trials" if not i else None
+            axes.semilogy(trial.losses / self.start, color="0.8", lw=0.8, label=label)
+        best = self.best
+        if best.forecast.size:
+            forecast = best.forecast / self.start
+            axes.semilogy(forecast, "k--", lw=1, label="recommended, linearised model")
+        if best.losses.size:
+            axes.semilogy(best.losses / self.start, lw=2, color="C0", label="recommended, trained")
+        if self.against is not None:
+            axes.semilogy(self.against.losses / self.start, color="C1", label="compared with")
+        axes.axhline(self.target, color="0.4", lw=0.8, ls=":")
+        length = max(len(best.losses), len(best.forecast), 2)
+        axes.set(
+            xlabel="step",
+            ylabel="loss / loss at the start",
+            xlim=(0, 1.6 * length),
+            ylim=(self.target / 10, 10),
+        )
+        axes.legend(frameon=False, loc="upper right")
+        axes.spines[["top", "right"]].set_visible(False)
+        return figure
+
+
+def _or_dash(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"
+
+
+_CELLS: tuple[tuple[str, Callable[[TunedMethod], str]], ...] = (
+    ("step size", lambda m: f"{m.method.constant[0]:.4g}"),
+    ("momentum", lambda m: f"{m.method.constant[1]:.4g}"),
+    ("share of the limit at the start", lambda m: f"{m.share:.2f}"),
+    ("steps, measured", lambda m: _or_dash(m.measured_steps)),
+    ("steps, linearised model", lambda m: _or_dash(m.steps_to)),
+    ("the linearised model", lambda m: m.trust),
+)
+
+
+def tune_problem(
+    problem: Trainable,
+    *,
+    target: float = 0.1,
+    trials: int = TRIALS,
+    against: Recursion | Mapping[str, Any] | None = None,
+    seed: int = 0,
+    progress: Callable[[str], None] | None = None,
+) -> ModelAdvice:
+    """Find the step size and momentum with which a model reaches a target loss in fewest steps.
+
+    Parameters
+    ----------
+    problem
+        Model, loss, start and rows: `Problem`, or what `inertial.torch.problem` returns.
+    target
+        Share of the loss at the start to reach and stay at, in (0, 1).
+    trials
+        Settings that are trained, at most; 0 gives the forecast alone.
+    against
+        A setting to compare with: a method, or ``dict(lr=0.01, momentum=0.9, nesterov=True)``.
+    seed
+        Seed of the settings that are drawn at the end of the search.
+    progress
+        Called with a few words whenever a trial has ended.
+
+    Raises
+    ------
+    InvalidInput
+        If the target or the number of trials makes no sense, or the problem cannot be linearised.
+
+    """
+    fraction("target", target)
+    whole("trials", trials, least=0)
+    rival = None if against is None else _method(against)
+    operator = tangent(problem)
+    largest = operator.lanczos(_FIRST).largest
+    forecast = _Forecast(problem, operator, target)
+    search = Search(
+        problem,
+        largest[0],
+        target,
+        trials=trials,
+        seed=seed,
+        spent=PRODUCT * operator.products,
+        progress=progress,
+    )
+    if trials:
+        search.run()
+        chosen = [_winner(search.trials, family) for family in ("heavy_ball", "nesterov")]
+        measured = [trial for trial in chosen if trial is not None]
+    else:
+        measured = [Trial(one, one.method(largest[0])) for one in forecast.settings()]
+    methods = [
+        _entry(problem, trial.setting.family, trial.method, trial, forecast, largest[0])
+        for trial in measured
+    ]
+    best = min(methods, key=_order) if trials else min(methods, key=_forecast_order)
+    compared = None
+    if rival is not None:
+        longest = min(LONGEST, _AGAINST * (best.measured_steps or best.steps_to or 100))
+        trial = search.alone(setting("heavy_ball", 1.0, 0.5), rival, longest)
+        compared = _entry(problem, rival.name, rival, trial, None, largest[0])
+    squared = problem.loss.squared
+    return ModelAdvice(
+        model=problem.model,
+        loss=problem.loss.name,
+        rows=problem.rows,
+        target=target,
+        start=search.start,
+        measure=forecast.measure,
+        largest=operator.lanczos(_FIRST).largest,
+        best=best,
+        methods=tuple(methods),
+        trials=tuple(search.trials) if trials else (),
+        against=compared,
+        bound=_bound(forecast.measure, target) if squared else None,
+        passes=search.passes + PRODUCT * (operator.products - forecast.counted),
+    )
+
+
+class _Forecast:
+    """Forecasts of the linearised model, from as many products as their answers need."""
+
+    def __init__(self, problem: Trainable, operator: Tangent, target: float) -> None:
+        self.problem, self.operator, self.target = problem, operator, target
+        self.counted = operator.products
+        self.measure = operator.measure(_FIRST)
+
+    def settings(self) -> list[Setting]:
+        """Return the settings that the measure ranks first, at 0.6 of the limit."""
+        self._raise(fastest("heavy_ball", self.measure, self.target, margin=0.6))
+        found = []
+        for family in ("heavy_ball", "nesterov"):
+            method = fastest(family, self.measure, self.target, margin=0.6)
+            eta, beta, _ = method.constant
+            share = eta * self.measure.largest / stability_limit(method)
+            found.append(setting(family, share, min(beta, 0.999)))
+        return found
+
+    def of(self, method: Recursion, length: int) -> tuple[int | None, Float[np.ndarray, "t"]]:
+        """Return the steps to the target, and the losses of some steps."""
+        if self.problem.loss.squared:
+            count = self._raise(method)
+            return count, forecast_loss(method, self.measure, np.arange(length))
+        losses = linearised_loss(self.problem, self.operator, method, length - 1)
+        return settled(losses, self.target * losses[0]), losses
+
+    def _raise(self, method: Recursion) -> int | None:
+        """Take more products until the step count of a method stands."""
+        while True:
+            steps = self.operator.lanczos(_FIRST).steps
+            self.measure = self.operator.measure(steps)
+            count = self._count(method, self.measure)
+            fewer = self._count(method, self.operator.measure(max(1, 3 * steps // 4)))
+            stands = self.measure.proven is None or (count is not None and count < steps)
+            if stands or (count == fewer and steps > _FIRST) or steps >= _MOST:
+                return count
+            self.operator.lanczos(2 * steps)
+
+    def _count(self, method: Recursion, measure: Measure) -> int | None:
+        first = steps_to(method, measure, self.target, limit=LONGEST)
+        if first is None:
+            return None
+        losses = forecast_loss(method, measure, np.arange(4 * first + 20))
+        return settled(losses, self.target * losses[0])
+
+
+def _entry(
+    problem: Trainable,
+    name: str,
+    method: Recursion,
+    trial: Trial,
+    forecast: _Forecast | None,
+    largest: float,
+) -> TunedMethod:
+    """Set the forecast of a method beside its real run."""
+    steps, losses = None, np.empty(0)
+    if forecast is not None:
+        length = len(trial.losses) if trial.losses.size else 100
+        if problem.loss.squared or trial.outcome in ("settled", "running"):
+            steps, losses = forecast.of(method, length)
+    share, least = _AGREE
+    trust = "unchecked"
+    if trial.steps is not None and steps is not None:
+        near = abs(steps - trial.steps) <= max(share * trial.steps, least)
+        trust = "holds" if near else "departs"
+    elif trial.losses.size and losses.size:
+        trust = "departs"
+    at = method.constant[0] * largest / stability_limit(method)
+    return TunedMethod(name, method, at, steps, trial.steps, trust, trial.losses, losses)
+
+
+def _winner(trials: list[Trial], family: str) -> Trial | None:
+    """Return the trial of a family with the fewest steps, or else with the lowest loss."""
+    own = [trial for trial in trials if trial.setting.family == family]
+    if not own:
+        return None
+    return min(own, key=lambda t: (t.steps or math.inf, float(np.nanmin(t.losses))))
+
+
+def _order(entry: TunedMethod) -> tuple[float, float]:
+    return (entry.measured_steps or math.inf, float(np.nanmin(entry.losses)))
+
+
+def _forecast_order(entry: TunedMethod) -> float:
+    return entry.steps_to or math.inf
+
+
+def _bound(measure: Measure, target: float) -> int | None:
+    found = fewest_steps(measure, target, resolution=_RESOLUTION)
+    known = measure.proven is None or (found is not None and found <= measure.proven)
+    return found if known else None
+
+
+def _method(against: Recursion | Mapping[str, Any]) -> Recursion:
+    if isinstance(against, Recursion):
+        return against
+    words = dict(against)
+    step = words.pop("lr", words.pop("learning_rate", None))
+    momentum, nesterov = words.pop("momentum", 0.0), words.pop("nesterov", False)
+    if step is None or words:
+        raise InvalidInput(
+            f"against is {dict(against)}; give lr, and momentum and nesterov if you like."
+        )
+    return from_sgd(step, momentum, nesterov=bool(nesterov))

@@ -1,0 +1,226 @@
+"""Problems of any model: products, losses, real steps, and what is refused."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from helpers import unit_inputs
+from inertial import MLP, InvalidInput, Problem, TwoLayerReLU, finite_gram, heavy_ball, nesterov
+from inertial import tangent as tangent_of
+from inertial.linear import tangent as tangent_module
+from inertial.problem import problem as problem_module
+from inertial.problem.loss import LOSSES, Loss, curvature_of
+from inertial.simulate.linearised import linearised_loss
+
+KEY = jax.random.key(0, impl="threefry2x32")
+
+
+def affine(params, x):
+    return x @ params["w"] + params["b"]
+
+
+def linear_problem(rng, loss="mse", k=3, n=12):
+    x = rng.standard_normal((n, 4))
+    y = rng.integers(0, k, n) if loss == "cross_entropy" else rng.standard_normal((n, k))
+    if loss == "binary_cross_entropy":
+        y = (y > 0).astype(float)
+    params = {"w": jnp.array(rng.standard_normal((4, k)), jnp.float32), "b": jnp.zeros(k)}
+    return Problem.from_apply(affine, params, x, y, loss=loss)
+
+
+def dense(problem):
+    """The Jacobian of all outputs, by brute force."""
+    leaves = problem.begin().w
+    found = problem.linearise()
+    columns = []
+    for i, leaf in enumerate(leaves):
+        for j in range(leaf.size):
+            direction = [jnp.zeros_like(other) for other in leaves]
+            direction[i] = direction[i].ravel().at[j].set(1.0).reshape(leaf.shape)
+            columns.append(found.push(direction))
+    return np.stack(columns, axis=1)
+
+
+def test_the_product_on_the_papers_network_is_its_gram_matrix(rng):
+    x = unit_inputs(rng, 20, 5)
+    model = TwoLayerReLU(64, 5)
+    operator = tangent_of(Problem(model, "half_sum", x, np.ones(20)))
+    weights, _ = model.init(KEY)
+    v = rng.standard_normal(20)
+    expected = finite_gram(x, np.asarray(weights, float)) @ v
+    # Products are in single precision: 6e-8 a term, 64 neurons.
+    np.testing.assert_allclose(operator.product(v), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("loss", list(LOSSES))
+def test_the_operator_is_the_curvature_that_a_step_meets(rng, loss):
+    problem = linear_problem(rng, loss)
+    operator = tangent_of(problem)
+    jacobian = dense(problem)
+    outputs = operator.linearised.outputs
+    n, k = outputs.shape
+    hessian = problem.hessian_of(outputs)
+    a = np.stack([hessian(e.reshape(n, k)).ravel() for e in np.eye(n * k)], axis=1)
+    ours = np.stack([operator.product(e) for e in np.eye(n * k)], axis=1)
+    expected = np.sort(np.linalg.eigvals(a @ jacobian @ jacobian.T).real)
+    # Independent: eigenvalues of A H, with A from automatic differentiation and J from unit steps.
+    np.testing.assert_allclose(np.linalg.eigvalsh((ours + ours.T) / 2), expected, atol=2e-5)
+    np.testing.assert_allclose(ours, ours.T, atol=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "binary_cross_entropy"])
+def test_closed_forms_of_the_curvature_are_those_of_any_loss(rng, loss):
+    problem = linear_problem(rng, loss)
+    outputs = problem.linearise().outputs
+    gradient, hessian = problem.gradient_of(outputs), problem.hessian_of(outputs)
+    named = curvature_of(problem.loss, outputs, gradient, hessian)
+    other = curvature_of(Loss("own", problem.loss.value), outputs, gradient, hessian)
+    for factor in (named, other):
+        v = rng.standard_normal(outputs.shape)
+        np.testing.assert_allclose(factor.times(factor.transposed(v)), hessian(v), atol=1e-12)
+        np.testing.assert_allclose(factor.times(factor.solve(gradient)), gradient, atol=1e-12)
+
+
+def test_weights_of_the_measure_are_twice_the_loss(rng):
+    for loss in ("mse", "half_sum"):
+        operator = tangent_of(linear_problem(rng, loss))
+        assert operator.measure(8).total == pytest.approx(2 * operator.loss, rel=1e-12)
+
+
+def test_the_largest_eigenvalue_is_within_its_bound(rng):
+    problem = linear_problem(rng)
+    operator = tangent_of(problem)
+    value, bound = operator.lanczos(4).largest
+    jacobian = dense(problem) * np.sqrt(2 / 36)
+    exact = np.linalg.eigvalsh(jacobian @ jacobian.T)
+    assert np.abs(exact - value).min() <= bound + 1e-5 * exact[-1]
+
+
+@pytest.mark.parametrize("method", [heavy_ball(0.05, 0.8), nesterov(0.05, 0.9)])
+@pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
+def test_on_a_linear_model_training_is_the_linearised_recursion(rng, method, loss):
+    problem = linear_problem(rng, loss)
+    expected = linearised_loss(problem, tangent_of(problem), method, 40)
+    _, losses = problem.advance(problem.begin(), *method.coefficients(0, 41))
+    np.testing.assert_allclose(losses, expected, rtol=2e-5)  # single precision, 40 steps
+
+
+@pytest.mark.parametrize("method", [heavy_ball(0.05, 0.8), nesterov(0.03, 0.8)])
+def test_steps_are_those_of_optax(rng, method):
+    x, y = rng.standard_normal((30, 4)), rng.standard_normal(30)
+    model = MLP(4, (16, 16), 1, "tanh")
+    problem = Problem(model, "mse", x, y)
+    _, losses = problem.advance(problem.begin(), *method.coefficients(0, 70))
+    eta, beta, gamma = method.constant
+    optimiser = optax.sgd(eta, beta, nesterov=gamma > 0)
+    params = model.init(KEY)
+
+    def loss(params):
+        return jnp.mean((model.apply(params, problem.x)[:, 0] - jnp.asarray(y, jnp.float32)) ** 2)
+
+    state, expected = optimiser.init(params), []
+    for _ in range(70):
+        value, gradient = jax.value_and_grad(loss)(params)
+        updates, state = optimiser.update(gradient, state)
+        params = optax.apply_updates(params, updates)
+        expected.append(float(value))
+    np.testing.assert_allclose(losses, expected, rtol=1e-3)  # rounding grows over 70 steps
+
+
+def test_advancing_in_parts_gives_the_same_bits(rng):
+    problem = linear_problem(rng)
+    method = nesterov(0.05, 0.9)
+    _, once = problem.advance(problem.begin(), *method.coefficients(0, 100))
+    state, first = problem.advance(problem.begin(), *method.coefficients(0, 37))
+    _, second = problem.advance(state, *method.coefficients(37, 63))
+    np.testing.assert_array_equal(np.concatenate([first, second]), once)
+
+
+def test_blocks_of_rows_change_nothing(rng, monkeypatch):
+    x, y = rng.standard_normal((21, 4)), rng.standard_normal(21)
+    problem = Problem(MLP(4, (8,), 1, "gelu"), "mse", x, y)
+    v = rng.standard_normal(21)
+    whole = tangent_of(problem).product(v)
+    monkeypatch.setattr(problem_module, "BLOCK", 5)
+    np.testing.assert_allclose(tangent_of(problem).product(v), whole, rtol=1e-4, atol=1e-6)
+
+
+def test_one_compilation_a_shape(rng):
+    problem = linear_problem(rng)
+    operator = tangent_of(problem)
+    operator.product(operator.start)
+    before = problem_module._pull._cache_size(), problem_module._push._cache_size()
+    operator.measure(8)
+    tangent_module.tangent(problem).measure(4)
+    assert (problem_module._pull._cache_size(), problem_module._push._cache_size()) == before
+
+
+def test_only_what_is_chosen_is_trained(rng):
+    x, y = rng.standard_normal((9, 4)), rng.standard_normal((9, 3))
+    params = {"w": jnp.ones((4, 3)), "b": jnp.zeros(3), "steps": jnp.array(3)}
+
+    def apply(params, x):
+        return x @ params["w"] + params["b"]
+
+    problem = Problem.from_apply(apply, params, x, y, trainable=lambda path: path == "w")
+    assert problem.names == ("w",)
+    assert problem.parameters == 12
+    shares = tangent_of(problem).shares(np.ones(27))
+    assert shares == {"w": pytest.approx(1.0)}
+    with pytest.raises(InvalidInput, match="'steps' is of type int32; give floating point"):
+        Problem.from_apply(apply, params, x, y)
+    with pytest.raises(InvalidInput, match="no parameter is trained"):
+        Problem.from_apply(apply, params, x, y, trainable=lambda _: False)
+
+
+CALLS = [0]
+
+
+def drawing(params, x):
+    CALLS[0] += 1
+    return x @ params * CALLS[0]
+
+
+def branching(params, x):
+    return x @ params if float(x.sum()) > 0 else x @ -params
+
+
+@pytest.mark.parametrize(
+    ("apply", "loss", "y", "words"),
+    [
+        (drawing, "mse", np.ones((6, 3)), "two answers for the same input"),
+        (branching, "mse", np.ones((6, 3)), "no pure function"),
+        (lambda p, x: x @ p, "mse", np.ones(6), "for class numbers give loss='cross_entropy'"),
+        (lambda p, x: x @ p, "mse", np.ones((6, 2)), "give one target an output"),
+        (lambda p, x: (x @ p)[:, :, None], "mse", np.ones((6, 3)), r"of shape \(n,\) or \(n, k\)"),
+        (lambda p, x: x @ p, "cross_entropy", np.full(6, 3), "whole numbers from 0 to 2"),
+        (lambda p, x: x @ p, "cross_entropy", np.ones((6, 3)), "one class number a row"),
+        (lambda p, x: x @ p, "binary_cross_entropy", np.full((6, 3), 2.0), "needs 0 and 1"),
+        (lambda p, x: x @ p * jnp.inf, "mse", np.ones((6, 3)), "loss at the start is"),
+        (lambda p, x: x @ p, "mse", np.full((6, 3), np.nan), "targets have entries"),
+        (lambda p, x: x @ p, "mae", np.ones((6, 3)), "did you mean 'mse'"),
+    ],
+)
+def test_a_mistake_is_one_sentence(apply, loss, y, words):
+    x = np.arange(24.0).reshape(6, 4) / 10
+    params = jnp.ones((4, 3))
+    with pytest.raises(InvalidInput, match=words):
+        Problem.from_apply(apply, params, x, y, loss=loss)
+
+
+@pytest.mark.parametrize(
+    ("loss", "words"),
+    [
+        (lambda f, y: jnp.mean(jnp.abs(f - y)), "no curvature"),
+        (lambda f, y: jnp.mean(f - y) ** 2, "couples rows"),
+        (lambda f, y: -jnp.mean((f - y) ** 2) / 2, "not convex"),
+        (lambda f, y: jnp.mean((f - y) ** 2) * 0, "no gradient"),
+    ],
+)
+def test_a_loss_that_cannot_be_linearised_is_one_sentence(rng, loss, words):
+    x, y = rng.standard_normal((6, 4)), rng.standard_normal((6, 3))
+    problem = Problem.from_apply(lambda p, x: x @ p, jnp.ones((4, 3)), x, y, loss=loss)
+    with pytest.raises(InvalidInput, match=words):
+        tangent_of(problem)

@@ -1,0 +1,188 @@
+"""Tuning that is checked by real runs."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from sklearn.datasets import load_breast_cancer, load_wine
+
+from inertial import MLP, InvalidInput, Problem, TwoLayerReLU, heavy_ball, load, tangent, tune
+from inertial.runs.trials import Search, setting, settled
+
+
+def cancer(activation="relu", loss="mse"):
+    x, y = load_breast_cancer(return_X_y=True)
+    x, y = x[:100], y[:100].astype(float)
+    x = (x - x.mean(0)) / x.std(0)
+    y = (y - y.mean()) / y.std() if loss == "mse" else y
+    return Problem(MLP(30, (32, 32), 1, activation), loss, x, y)
+
+
+def wine():
+    x, y = load_wine(return_X_y=True)
+    return Problem(MLP(13, (32,), 3, "tanh"), "cross_entropy", (x - x.mean(0)) / x.std(0), y)
+
+
+@pytest.mark.parametrize(
+    ("losses", "steps"),
+    [
+        ([2.0, *[1.0] * 6], 1),
+        ([2.0, *[1.0] * 5], None),  # five more are asked for after the first
+        ([2.0, 1.0, 2.0, *[1.0] * 6], 3),
+        ([*[2.0] * 40, *[1.0] * 11], 40),
+        ([*[2.0] * 40, *[1.0] * 10], None),  # a quarter of forty
+        ([2.0, 1.0, math.nan, *[0.5] * 6], 3),
+    ],
+)
+def test_settled_means_there_and_staying_for_a_quarter_of_the_steps(losses, steps):
+    assert settled(np.array(losses), 1.0) == steps
+
+
+def test_a_setting_is_a_share_of_the_stability_limit():
+    for family, limit in (("heavy_ball", 2 * 1.8), ("nesterov", 2 * 1.8 / 2.6)):
+        eta, beta, gamma = setting(family, 0.5, 0.8).method(4.0).constant
+        assert beta == 0.8
+        assert gamma == (0.8 if family == "nesterov" else 0.0)
+        assert eta == pytest.approx(0.5 * limit / 4, rel=5e-4)  # four digits are kept
+
+
+@pytest.fixture(scope="module")
+def advised():
+    problem = cancer()
+    return problem, tune(problem, target=0.1, against={"lr": 0.01, "momentum": 0.9})
+
+
+def test_the_promised_steps_are_those_of_a_run_with_the_copied_line(advised):
+    problem, advice = advised
+    line = advice.lines.splitlines()[0]
+    optimiser = eval(line, {"optax": optax})  # noqa: S307 - our own line
+    model = MLP(30, (32, 32), 1)
+    params = model.init(jax.random.key(0, impl="threefry2x32"))
+    x, y = problem.x, problem.targets
+
+    @jax.jit
+    def step(params, state):
+        value, gradient = jax.value_and_grad(lambda p: jnp.mean((model.apply(p, x) - y) ** 2))(
+            params
+        )
+        updates, state = optimiser.update(gradient, state)
+        return optax.apply_updates(params, updates), state, value
+
+    state, losses = optimiser.init(params), []
+    for _ in range(2 * advice.best.measured_steps + 10):
+        params, state, value = step(params, state)
+        losses.append(float(value))
+    losses = np.array(losses)
+    assert settled(losses, 0.1 * losses[0]) == advice.best.measured_steps
+
+
+def test_the_advice_is_not_beaten_by_much_on_a_grid(advised):
+    problem, advice = advised
+    counts = []
+    for family in ("heavy_ball", "nesterov"):
+        for share in (0.2, 0.4):
+            for beta in (0.6, 0.8, 0.92):
+                method = setting(family, share, beta).method(advice.largest[0])
+                _, losses = problem.advance(problem.begin(), *method.coefficients(0, 80))
+                counts.append(settled(losses, 0.1 * losses[0]) or 1000)
+    assert advice.best.measured_steps <= 1.35 * min(counts)  # the worst that is promised
+
+
+def test_the_search_is_paid_within_its_budget(advised):
+    _, advice = advised
+    # The last trial and the forecast of what is shown come on top.
+    assert advice.passes <= max(300, 20 * advice.best.measured_steps) + 8 * 40
+    assert sum(len(trial.losses) for trial in advice.trials) < advice.passes
+
+
+def test_what_is_compared_with_is_trained_as_it_is(advised):
+    problem, advice = advised
+    method = heavy_ball(0.01, 0.9)
+    _, losses = problem.advance(problem.begin(), *method.coefficients(0, 400))
+    assert advice.against.method == method
+    assert advice.against.measured_steps == settled(losses, 0.1 * losses[0])
+    assert advice.against.measured_steps > advice.best.measured_steps
+
+
+def test_trust_compares_the_forecast_with_the_run(advised):
+    _, advice = advised
+    for entry in advice.methods:
+        if entry.measured_steps is not None and entry.steps_to is not None:
+            near = abs(entry.steps_to - entry.measured_steps) <= max(0.15 * entry.measured_steps, 1)
+            assert entry.trust == ("holds" if near else "departs")
+
+
+def test_printing_gives_the_table_and_the_lines(advised):
+    _, advice = advised
+    text = str(advice)
+    assert advice.recommendation in text
+    assert "torch.optim.SGD(model.parameters(), lr=" in text
+    assert "compared with" in text
+    assert text.replace("<", "&lt;").replace(">", "&gt;") in advice._repr_html_()
+    assert len(advice.to_dataframe()) == len(advice.trials)
+    assert advice.suggestion["lr"] == advice.best.method.constant[0]
+    axes = advice.plot().axes[0]
+    assert len(axes.lines) == len(advice.trials) + 4
+
+
+def test_twice_gives_the_same_bits():
+    first, second = (tune(wine(), target=0.05, seed=3, trials=12) for _ in range(2))
+    assert str(first) == str(second)
+    np.testing.assert_array_equal(first.best.losses, second.best.losses)
+
+
+def test_forecast_alone_says_that_it_is_unchecked():
+    advice = tune(cancer(), target=0.1, trials=0)
+    assert advice.best.trust == "unchecked"
+    assert advice.best.measured_steps is None
+    assert advice.best.steps_to > 0
+    assert "not checked by a real run" in str(advice)
+
+
+def test_on_the_wide_network_of_the_papers_the_forecast_holds():
+    data = load("diabetes", n=60, standardize=True)
+    problem = Problem(TwoLayerReLU(4000, data.x.shape[1]), "half_sum", data.x, data.y)
+    advice = tune(problem, target=0.3, trials=8)
+    assert advice.trust == "holds"
+    assert advice.bound <= advice.best.measured_steps
+
+
+def test_a_search_that_finds_nothing_says_so():
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((40, 2)), rng.standard_normal(40)
+    advice = tune(Problem(MLP(2, (2,), 1), "mse", x, y), target=0.01, trials=5)
+    assert advice.best.measured_steps is None
+    assert "No setting reached 1 %" in str(advice)
+
+
+def test_trials_end_where_they_cannot_win():
+    problem = cancer()
+    search = Search(problem, tangent(problem).lanczos(12).largest[0], 0.1, trials=3)
+    best = search.try_out(setting("heavy_ball", 0.12, 0.8))
+    assert best.outcome == "settled"
+    slow = search.try_out(setting("heavy_ball", 0.003, 0.5))
+    assert slow.outcome == "stopped"
+    assert len(slow.losses) <= math.ceil(best.steps / 2)
+    assert search.passes == len(best.losses) + len(slow.losses)
+
+
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [
+        ("target is 1.5", {"target": 1.5}),
+        ("trials is -1", {"trials": -1}),
+        ("give lr", {"against": {"momentum": 0.9}}),
+        ("give lr", {"against": {"lr": 0.1, "weight_decay": 0.1}}),
+    ],
+)
+def test_a_mistake_is_one_sentence(words, options):
+    with pytest.raises(InvalidInput, match=words):
+        tune(cancer(), **options)
+
+
+def test_nothing_else_is_tuned():
+    with pytest.raises(InvalidInput, match="nothing to tune in a 'MLP'; give a Problem"):
+        tune(MLP(2, (3,)))
