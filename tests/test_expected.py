@@ -8,14 +8,19 @@ from inertial import (
     InvalidInput,
     TwoLayerReLU,
     decompose,
+    forecast_loss,
     infinite_gram,
     initial_residual,
     load,
     measure_of,
     spectrum_of,
+    steps_to,
 )
-from inertial.linear.expected import expected_weights, singular_reason
+from inertial.linear import expected
+from inertial.linear import spectrum as spectrum_module
+from inertial.linear.expected import expected_weights, need_of, singular_reason
 from inertial.linear.kernel import output_covariance
+from inertial.method.rules import choose
 
 
 def test_expected_weights_are_means_over_random_starts(rng):
@@ -48,3 +53,47 @@ def test_other_reasons_are_told_apart(rng):
     cross = np.array([[1.0, 0], [0, 1], [np.sqrt(0.5), np.sqrt(0.5)]])
     assert "antiparallel rows 1 and 4" in singular_reason(np.vstack([cross, -cross]))
     assert "nearly parallel" in singular_reason(unit_inputs(rng, 10, 3))
+
+
+@pytest.fixture
+def blocks(monkeypatch):
+    """Let small data take the route of large ones."""
+    monkeypatch.setattr(expected, "_FULL_BELOW", 50)
+    monkeypatch.setattr(spectrum_module, "DENSE_BELOW", 50)
+    monkeypatch.setattr(expected, "_STEPS", 4)
+
+
+@pytest.mark.usefixtures("blocks")
+@pytest.mark.parametrize("name", ["digits", "diabetes"])
+@pytest.mark.parametrize("route", ["held", "tiled"])
+def test_blocks_give_the_measure_of_the_full_decomposition(monkeypatch, name, route):
+    """Losses of all three methods within a percent while the loss falls to one percent."""
+    data = load(name, n=350)
+    if route == "tiled":
+        monkeypatch.setattr(expected, "_SHARE", 0.0)
+    assert need_of(data.x).route == route
+    ours, (_, full) = measure_of(data), spectrum_of(data)
+    assert len(ours.nodes) < len(full.nodes)
+    assert ours.total == pytest.approx(full.total, rel=1e-6)
+    assert ours.largest == pytest.approx(full.largest, rel=1e-8 if route == "held" else 1e-5)
+    assert ours.ends.proven == (route == "held")
+    if route == "held":
+        assert ours.smallest == pytest.approx(full.smallest, rel=1e-6)
+    for method in ("gradient_descent", "heavy_ball", "nesterov"):
+        tuned = choose("forecast", method, full)
+        steps = np.arange(steps_to(tuned, full, 0.01) + 1)
+        if len(steps) < 5000:
+            gap = forecast_loss(tuned, ours, steps) / forecast_loss(tuned, full, steps) - 1
+            assert np.abs(gap).max() < 0.02
+        again = choose("forecast", method, ours)
+        assert steps_to(again, full, 0.01) <= 1.02 * steps_to(tuned, full, 0.01) + 1
+
+
+@pytest.mark.usefixtures("blocks")
+def test_a_measure_that_has_no_room_is_refused_with_the_rows_that_have(monkeypatch):
+    data = load("digits", n=200)
+    pages = {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": 8 * 120 * (4 * 32 * 4 + 2 * 64)}
+    monkeypatch.setattr(expected.os, "sysconf", pages.__getitem__)
+    with pytest.raises(InvalidInput, match=r"take at most 120 rows with --n"):
+        measure_of(data)
+    assert need_of(load("digits", n=120).x).route == "tiled"

@@ -15,7 +15,7 @@ from inertial.linear import spectrum
 def route(request):
     """Every test runs on both routes to the ends."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(spectrum, "_DENSE_BELOW", request.param)
+        patch.setattr(spectrum, "DENSE_BELOW", request.param)
         yield request.param
 
 
@@ -120,6 +120,16 @@ def test_a_matrix_that_is_not_positive_is_decomposed(rng, values):
     gram = with_spectrum(rng, np.concatenate([values, np.full(60, values[-1])]))
     full, ends = scipy.linalg.eigvalsh(gram), extremes(gram)
     assert (ends.smallest, ends.largest) == (full[0], full[-1])
+
+
+@pytest.mark.parametrize("smallest", [1e-3, 0.0, -1.0])
+def test_work_inside_the_matrix_leaves_it_as_it_was(rng, smallest):
+    """Also where it is singular, or not positive and decomposed in the end."""
+    gram = with_spectrum(rng, np.linspace(smallest, 2.0, 60))
+    before = gram.copy()
+    outside, inside = extremes(gram), extremes(gram, inside=True)
+    np.testing.assert_array_equal(gram, before)
+    assert outside == inside
 
 
 @pytest.mark.parametrize(("ratio", "expected"), [(0.99, True), (1.01, False)])

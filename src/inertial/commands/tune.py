@@ -11,6 +11,9 @@ from inertial.commands.terminal import NAMES, console, count, table, write
 if TYPE_CHECKING:
     from inertial.runs.advice import Advice
 
+_WORTH_SAYING = 10.0
+"""Seconds from which what a command will take is said beforehand."""
+
 _ANOTHER = "give another path with --spectrum."
 
 
@@ -40,14 +43,20 @@ def tune(
     """
     import numpy as np
 
+    from inertial.linear.expected import eigenvalues_of, need_of
     from inertial.runs import advice
 
     if spectrum is not None:
         files.check_writable(spectrum, remedy=_ANOTHER)
-    advised = advice.tune(options.load(data), rule, target=target)
+    loaded = options.load(data)
+    need = need_of(loaded.x)
+    if need.seconds > _WORTH_SAYING:
+        sys.stderr.write(f"this takes {need}\n")
+    advised = advice.tune(loaded, rule, target=target)
     if spectrum is not None:
         with files.writing(spectrum, remedy=_ANOTHER) as file:
-            np.save(file, advised.eigenvalues)
+            whole = advised.measure.proven is None
+            np.save(file, advised.measure.nodes if whole else eigenvalues_of(loaded))
     if json:
         write(_json.dumps(_document(advised)))
     else:

@@ -15,8 +15,9 @@ from scipy.linalg.blas import dtrsv
 
 from inertial._checks import InvalidInput
 from inertial._types import Eigenvalues, Gram
+from inertial.linear.kernel import tiles
 
-_DENSE_BELOW = 1500
+DENSE_BELOW = 1500
 """Below this n all eigenvalues are cheaper than a factorisation and Lanczos."""
 
 _TOLERANCE = 1e-8
@@ -47,6 +48,9 @@ class Extremes:
     positive definite up to a rounding that the errors include (Rump 2006, "Verification of positive
     definiteness").  After a full decomposition they are its backward error instead.  What rounding
     of the matrix's entries adds is included where it was given.
+
+    Where `proven` is false, an eigenvalue lies within each error of its end, but others may lie
+    beyond: they come from products with the matrix alone.
     """
 
     smallest: float
@@ -54,6 +58,7 @@ class Extremes:
     smallest_error: float
     largest_error: float
     size: int
+    proven: bool = True
 
     @property
     def condition_number(self) -> float:
@@ -124,25 +129,72 @@ def decompose(gram: Gram, *, overwrite: bool = False) -> Spectrum:
     return Spectrum(eigenvalues, basis)
 
 
-def extremes(gram: Gram) -> Extremes:
+def extremes(gram: Gram, *, inside: bool = False) -> Extremes:
     """Smallest and largest eigenvalue without a full decomposition.
 
     Lanczos for the largest; for the smallest Lanczos on the inverse of ``H - s I`` with a shift s
-    that moves up to it; Cholesky factorisations prove both.  One matrix of the size of `gram` is
-    held besides it.  A matrix that has no factorisation, but has one when a few roundings are added
-    to its diagonal, is singular to rounding: its smallest eigenvalue is returned as 0, with these
-    roundings as error.  A matrix that is not positive to rounding is decomposed in full.
+    that moves up to it; Cholesky factorisations prove both.  A factor takes one triangle of a
+    symmetric matrix, and the other one keeps the matrix: so one array is all that is held.  A
+    matrix that has no factorisation, but has one when a few roundings are added to its diagonal, is
+    singular to rounding: its smallest eigenvalue is returned as 0, with these roundings as error.
+    A matrix that is not positive to rounding is decomposed in full.
+
+    Parameters
+    ----------
+    gram
+        Symmetric matrix, shape (n, n).
+    inside
+        Work inside `gram`, which is as before afterwards, instead of in a copy.
+
     """
-    size = gram.shape[0]
-    if size < _DENSE_BELOW:
-        return ends_of(scipy.linalg.eigvalsh(_finite(gram), check_finite=False))
-    memory = np.empty_like(_finite(gram))
-    try:
-        largest, largest_error = _largest(gram, memory)
-        smallest, smallest_error = _smallest(gram, memory)
-    except (scipy.sparse.linalg.ArpackError, _NotPositiveError):
+    size = _finite(gram).shape[0]
+    if size < DENSE_BELOW:
         return ends_of(scipy.linalg.eigvalsh(gram, check_finite=False))
+    matrix = _Triangles(gram if inside else np.array(gram))
+    try:
+        largest, largest_error = _largest(matrix)
+        smallest, smallest_error = _smallest(matrix)
+    except (scipy.sparse.linalg.ArpackError, _NotPositiveError):
+        matrix.restore()
+        return ends_of(scipy.linalg.eigvalsh(matrix.array, check_finite=False))
+    finally:
+        matrix.restore()
     return Extremes(min(smallest, largest), largest, smallest_error, largest_error, size)
+
+
+class _Triangles:
+    """A symmetric matrix below the diagonal of an array, and factors above it."""
+
+    def __init__(self, array: Gram) -> None:
+        self.array = array
+        self.diagonal = np.diag(array).copy()
+
+    def restore(self) -> None:
+        """Mirror the matrix back over a factor."""
+        for rows in tiles(len(self.array)):
+            for columns in tiles(len(self.array)):
+                if columns.start > rows.start:
+                    self.array[rows, columns] = self.array[columns, rows].T
+            corner = self.array[rows, rows]
+            corner[...] = np.tril(corner, -1) + np.tril(corner, -1).T
+        self.array.flat[:: len(self.array) + 1] = self.diagonal
+
+    def factorise(self, shift: float, sign: int = 1) -> Gram | None:
+        """Cholesky factor of ``sign (H - shift I)``, above the diagonal; none if not positive."""
+        self.restore()
+        n = len(self.array)
+        if sign < 0:
+            for row in range(n):
+                np.negative(self.array[row, row:], out=self.array[row, row:])
+        self.array.flat[:: n + 1] = sign * (self.diagonal - shift)
+        try:
+            # Above the diagonal in this order is below it in LAPACK's: nothing is copied.
+            factor, _ = scipy.linalg.cho_factor(
+                self.array.T, lower=True, overwrite_a=True, check_finite=False
+            )
+        except scipy.linalg.LinAlgError:
+            return None
+        return np.asarray(factor)
 
 
 def known(value: float, error: float, most: int = 6) -> str:
@@ -171,29 +223,30 @@ def ends_of(eigenvalues: Eigenvalues) -> Extremes:
     return Extremes(smallest, largest, error, error, len(eigenvalues))
 
 
-def _largest(gram: Gram, memory: Gram) -> tuple[float, float]:
+def _largest(matrix: _Triangles) -> tuple[float, float]:
     """Return the largest eigenvalue and a proven bound on its error."""
-    value, residual = _lanczos(gram, _TOLERANCE)
+    value, residual = _lanczos(matrix.array, _TOLERANCE)
     if value <= 0:
         raise _NotPositiveError
-    rounding = _rounding(len(gram) * value, len(gram))
+    size = len(matrix.diagonal)
+    rounding = _rounding(size * value, size)
     margin = _CLUSTER * residual + rounding
-    while _factorise(gram, value + margin, memory, sign=-1) is None:
+    while matrix.factorise(value + margin, sign=-1) is None:
         margin *= 10
     return value, margin + rounding
 
 
-def _smallest(gram: Gram, memory: Gram) -> tuple[float, float]:
+def _smallest(matrix: _Triangles) -> tuple[float, float]:
     """Return the smallest eigenvalue and a proven bound on its error.
 
     Lanczos separates eigenvalues by their distance from the shift, so a cluster falls apart once
     the shift is as close to it as the cluster is wide.  Each pass takes the distance down by a
     factor of 0.03 or far more, and its factorisation proves that nothing lies below.
     """
-    rounding, proven = _rounding(float(np.trace(gram)), len(gram)), 0.0
-    factor = _factorise(gram, proven, memory)
+    rounding, proven = _rounding(float(matrix.diagonal.sum()), len(matrix.diagonal)), 0.0
+    factor = matrix.factorise(proven)
     if factor is None:
-        if _factorise(gram, -2 * rounding, memory) is None:
+        if matrix.factorise(-2 * rounding) is None:
             raise _NotPositiveError
         return 0.0, 3 * rounding
     while True:
@@ -203,7 +256,7 @@ def _smallest(gram: Gram, memory: Gram) -> tuple[float, float]:
         factor = None
         while factor is None and value - margin > proven:
             shift = value - margin
-            factor = _factorise(gram, shift, memory)
+            factor = matrix.factorise(shift)
             margin *= 10
         if factor is not None:
             proven = shift
@@ -219,20 +272,6 @@ def _rounding(trace: float, size: int) -> float:
     is above the norm of the matrix and of its modulus.
     """
     return size * float(np.finfo(np.float64).eps) * trace
-
-
-def _factorise(gram: Gram, shift: float, memory: Gram, sign: int = 1) -> Gram | None:
-    """Cholesky factor of ``sign (gram - shift I)``, in `memory`; none if it is not positive."""
-    np.multiply(gram, sign, out=memory)
-    memory.flat[:: len(gram) + 1] -= sign * shift
-    try:
-        # The transpose is in LAPACK's order, so that nothing is copied.
-        factor, _ = scipy.linalg.cho_factor(
-            memory.T, lower=True, overwrite_a=True, check_finite=False
-        )
-    except scipy.linalg.LinAlgError:
-        return None
-    return np.asarray(factor)
 
 
 def _inverse(factor: Gram) -> scipy.sparse.linalg.LinearOperator:

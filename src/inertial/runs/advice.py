@@ -5,10 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, overload
 
+import numpy as np
+
 from inertial._checks import InvalidInput, fraction, one_of
-from inertial._types import Eigenvalues
 from inertial.data import Data, Provenance
 from inertial.linear.expected import measure_of
+from inertial.linear.measure import Measure
 from inertial.linear.spectrum import Extremes
 from inertial.method.curve import steps_to
 from inertial.method.modes import spectral_radius, stability_limit
@@ -36,13 +38,17 @@ class MethodAdvice:
 
 @dataclass(frozen=True)
 class Advice:
-    """What `tune` returns: the data, both ends of the spectrum, and one entry a method."""
+    """What `tune` returns: the data, its expected measure, and one entry a method."""
 
     data: Provenance
-    eigenvalues: Eigenvalues
-    extremes: Extremes
+    measure: Measure
     target: float
     methods: tuple[MethodAdvice, ...]
+
+    @property
+    def extremes(self) -> Extremes:
+        """Both ends of the kernel's spectrum."""
+        return self.measure.ends
 
     @property
     def best(self) -> MethodAdvice:
@@ -123,6 +129,7 @@ def _tune_data(data: Data, rule: str = DEFAULT_RULE, *, target: float = 0.01) ->
     names = RULES[one_of("rule", rule, RULES)].methods
     fraction("target", target)
     measure = measure_of(data)
+    spectrum = np.array([measure.smallest, *measure.nodes, measure.largest])
     entries = []
     for name in names:
         method = choose(rule, name, measure, target=target)
@@ -131,9 +138,9 @@ def _tune_data(data: Data, rule: str = DEFAULT_RULE, *, target: float = 0.01) ->
                 name,
                 method,
                 rule,
-                spectral_radius(method, measure.nodes),
+                spectral_radius(method, spectrum),
                 stability_limit(method) / measure.largest,
                 steps_to(method, measure, target),
             )
         )
-    return Advice(data.provenance, measure.nodes, measure.ends, target, tuple(entries))
+    return Advice(data.provenance, measure, target, tuple(entries))

@@ -1,0 +1,93 @@
+r"""Approximate eigenpairs from the block Krylov space of several vectors at once.
+
+From a block B of k orthonormal columns, q products with H span
+:math:`\{B, HB, \ldots, H^{q-1}B\}`; the eigenpairs of H in that space are its Ritz pairs (Golub and
+Van Loan 2013, 10.3.6).  An eigenvalue of H lies within the residual norm of every Ritz value; those
+at the top end have converged to rounding after few products.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.linalg
+from jaxtyping import Float
+
+Block = Float[np.ndarray, "n k"]
+Product = Callable[[Block], Block]
+"""From a block of columns to their products with H."""
+
+
+@dataclass(frozen=True, eq=False)
+class RitzPairs:
+    """Ritz values, ascending, vectors as columns, and norms of ``H u - theta u``."""
+
+    values: Float[np.ndarray, "m"]
+    vectors: Float[np.ndarray, "n m"]
+    residuals: Float[np.ndarray, "m"]
+
+    def outside(self, block: Block) -> Block:
+        """Return the part of a block that is orthogonal to all vectors."""
+        for _ in range(2):
+            block = block - self.vectors @ (self.vectors.T @ block)
+        return block
+
+
+def ritz_pairs(product: Product, start: Block, steps: int) -> RitzPairs:
+    """Return the Ritz pairs of the block Krylov space of `steps` products.
+
+    Parameters
+    ----------
+    product
+        From a block of columns to their products with a symmetric H.
+    start
+        Columns that are linearly independent, shape (n, k), with ``k steps <= n``.
+    steps
+        Number q of products with a block.
+
+    """
+    (n, k), m = start.shape, start.shape[1] * steps
+    basis, small = np.empty((n, m)), np.zeros((m, m))
+    block = np.linalg.qr(start)[0]
+    coupling = np.zeros((k, k))
+    for step in range(steps):
+        here = slice(step * k, (step + 1) * k)
+        basis[:, here] = block
+        image = product(block)
+        small[here, here] = block.T @ image
+        known = basis[:, : here.stop]
+        for _ in range(2):  # once leaves what rounding makes of directions that have converged
+            image = image - known @ (known.T @ image)
+        block, coupling = np.linalg.qr(image)
+        block = np.linalg.qr(block - known @ (known.T @ block))[0]
+        if step + 1 < steps:
+            beyond = slice(here.stop, here.stop + k)
+            small[beyond, here], small[here, beyond] = coupling, coupling.T
+    values, rotation = scipy.linalg.eigh((small + small.T) / 2, check_finite=False)
+    residuals = np.linalg.norm(coupling @ rotation[m - k :], axis=0)
+    return RitzPairs(values, basis @ rotation, residuals)
+
+
+def gauss_rules(
+    product: Product, starts: Block, steps: int
+) -> tuple[Float[np.ndarray, "j"], Float[np.ndarray, "j"]]:
+    """Nodes and weights of the Gauss rules of all columns together, each from its own Lanczos.
+
+    The weights add up to the sum of the columns' squared norms.
+    """
+    squares = np.sum(starts**2, axis=0)
+    count = starts.shape[1]
+    diagonal, beyond = np.zeros((steps, count)), np.zeros((steps, count))
+    vectors = [starts / np.sqrt(squares)]
+    for step in range(steps):
+        image = product(vectors[-1])
+        diagonal[step] = np.sum(vectors[-1] * image, axis=0)
+        for _ in range(2):
+            for earlier in vectors:
+                image = image - earlier * np.sum(earlier * image, axis=0)
+        beyond[step] = np.linalg.norm(image, axis=0)
+        vectors.append(image / beyond[step])
+    rules = [scipy.linalg.eigh_tridiagonal(diagonal[:, j], beyond[:-1, j]) for j in range(count)]
+    nodes = np.concatenate([values for values, _ in rules])
+    weights = [square * first[0] ** 2 for square, (_, first) in zip(squares, rules, strict=True)]
+    return nodes, np.concatenate(weights)
