@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from inertial import _json, files
 from inertial.commands.options import DATA, DataOptions
-from inertial.commands.terminal import NAMES, console, count, table, write
+from inertial.commands.terminal import NAMES, console, count, say, table, write
 
 if TYPE_CHECKING:
     from inertial.runs.advice import Advice
@@ -51,7 +51,7 @@ def tune(
     loaded = options.load(data)
     need = need_of(loaded.x)
     if need.seconds > _WORTH_SAYING:
-        sys.stderr.write(f"this takes {need}\n")
+        say("note", f"this takes {need}")
     advised = advice.tune(loaded, rule, target=target)
     if spectrum is not None:
         with files.writing(spectrum, remedy=_ANOTHER) as file:
