@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo reproduce test lint types docs bench lock clean
+.PHONY: demo reproduce test lint types docs bench dist lock clean
 
 demo: .venv/ready
 	$(BIN)/inertial compare digits --seeds 3 --steps 100
@@ -26,6 +26,17 @@ docs: .venv/ready
 
 bench: .venv/ready
 	$(BIN)/python -m benchmarks
+
+# A wheel made from the sdist alone, installed into a bare environment, does the main job there.
+dist: .venv/ready
+	rm -rf dist
+	$(BIN)/python -m hatchling build -t sdist
+	cd dist && tar xzf *.tar.gz && cd inertial-*/ && $(CURDIR)/$(BIN)/python -m hatchling build -t wheel -d ..
+	rm -r dist/inertial-*/
+	$(PYTHON) -m venv dist/bare
+	dist/bare/bin/pip install --quiet --find-links dist inertial
+	cd dist && bare/bin/inertial tune digits --n 100
+	rm -r dist/bare
 
 .venv/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv

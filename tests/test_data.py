@@ -339,3 +339,12 @@ def test_ten_thousand_rows_are_taken_unless_told_otherwise(tmp_path, arguments, 
     np.savez(path, x=x, y=x[:, 0])
     data = load(path, **arguments)
     assert (data.provenance.n, data.provenance.rows) == (taken, 10_002)
+
+
+def test_digits_are_the_zeros_and_ones_of_scikit_learn():
+    from sklearn.datasets import load_digits
+
+    pixels, digit = load_digits(n_class=2, return_X_y=True)
+    loaded = load("digits", normalize=False)
+    np.testing.assert_array_equal(loaded.x, pixels / 16)
+    np.testing.assert_array_equal(loaded.y, np.where(digit == 0, 1, -1))

@@ -5,9 +5,11 @@ where, and what to do.  The command line turns that exception into exit code 2.
 """
 
 import difflib
+import importlib
 import math
 import re
 from collections.abc import Iterable
+from types import ModuleType
 from typing import TypeVar
 
 _Choice = TypeVar("_Choice", bound=str)
@@ -36,6 +38,25 @@ def printable(text: object, most: int | None = 60) -> str:
     if most is not None and len(line) > most:
         line = line[: most - 3] + "..."
     return plain(line)
+
+
+def needed(module: str, extra: str) -> ModuleType:
+    """Return a library that is installed with the extra of that name.
+
+    Raises
+    ------
+    InvalidInput
+        If it is not installed, with the command that installs it.
+
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        raise InvalidInput(
+            f"{module} is not installed; add it with: pip install 'inertial[{extra}]'."
+        ) from None
 
 
 def listed(names: Iterable[object], most: int = 20) -> str:

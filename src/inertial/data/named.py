@@ -1,11 +1,14 @@
 """The named sets: those that need no files, and the six of Liu, Pan and Tao (2022, section 5.1)."""
 
 import warnings
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 
-from inertial._checks import Notice, whole
+from inertial._checks import InvalidInput, Notice, whole
 from inertial.data.images import read_cifar, read_idx
 from inertial.data.lookup import obtain
 from inertial.data.parallel import unit_rows
@@ -50,16 +53,26 @@ def _whole_table(source: Source, path: Path) -> Raw:
 
 
 def _embedded(source: Source) -> tuple[Raw, str]:
-    import sklearn
-    from sklearn import datasets
-
     if source.reader == "diabetes":
-        x, y = datasets.load_diabetes(return_X_y=True)
+        from sklearn.datasets import load_diabetes
+
+        x, y = load_diabetes(return_X_y=True)
     else:
-        pixels, digit = datasets.load_digits(n_class=2, return_X_y=True)
+        pixels, digit = _digits()
         x, y = pixels / 16.0, np.where(digit == 0, 1.0, -1.0)
-    columns = numbered(x.shape[1])
-    return Raw(x, y, columns), f"embedded in scikit-learn {sklearn.__version__}"
+    words = f"embedded in scikit-learn {version('scikit-learn')}"
+    return Raw(x, y, numbered(x.shape[1])), words
+
+
+def _digits() -> tuple[Float[np.ndarray, "n 64"], Float[np.ndarray, " n"]]:
+    """Zeros and ones of scikit-learn's digits, from its file: importing it takes a second."""
+    package = find_spec("sklearn")
+    if package is None or not package.submodule_search_locations:
+        raise InvalidInput("scikit-learn is not installed; pip install inertial brings it.")
+    folder = Path(package.submodule_search_locations[0])
+    rows = np.loadtxt(folder / "datasets" / "data" / "digits.csv.gz", delimiter=",")
+    rows = rows[rows[:, -1] < 2]
+    return rows[:, :-1], rows[:, -1]
 
 
 def _sphere(n: int, dim: int, seed: int) -> Raw:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from inertial._checks import InvalidInput
+from inertial._checks import InvalidInput, needed
 from inertial.runs.cost import Prediction, predict
 from inertial.runs.execution import SAVE_SECONDS, execute
 from inertial.runs.job import Run
@@ -55,6 +55,7 @@ _TOPIC = "inertial-steps"
 @contextmanager
 def local_cluster(workers: int | None) -> Iterator["Client"]:
     """Start fresh processes on this machine, by default one per core."""
+    needed("distributed", "cluster")
     from distributed import Client, LocalCluster
 
     count = workers or len(os.sched_getaffinity(0))
@@ -82,6 +83,7 @@ def connected(address: str) -> Iterator["Client"]:
         If none answers, or it has no worker.
 
     """
+    needed("distributed", "cluster")
     from distributed import Client
 
     try:

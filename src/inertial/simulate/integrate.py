@@ -20,14 +20,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
-import diffrax
 import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.special
 from jaxtyping import Array, Bool, Float
 
-from inertial._checks import InvalidInput
+from inertial._checks import InvalidInput, needed
 from inertial._types import Eigenvalues
 from inertial.method.flow import Flow
 from inertial.method.modes import amplification
@@ -277,6 +276,7 @@ def _run(
         change = flow.acceleration(time, velocity, modes * value, modes * velocity)
         return jnp.stack([velocity, change])
 
+    diffrax = needed("diffrax", "ode")
     displacement, velocity = flow.start(first, modes, modes**2)
     solution = diffrax.diffeqsolve(
         diffrax.ODETerm(lambda time, state, _: field(jnp.asarray(time), state)),
