@@ -7,15 +7,12 @@ import numpy as np
 import pytest
 
 from inertial import load
-from inertial.runs import cost, space, spectra
+from inertial.runs import cost, execution
 from inertial.runs.config import DataSet, Study
-from inertial.runs.cost import Shape, Timing, predict
-from inertial.runs.execution import prepare
-from inertial.runs.job import load_data, runs
-from inertial.runs.records import Folder
-from inertial.runs.runner import run_study
-from inertial.runs.space import memory_of
-from inertial.runs.spectra import surveyed
+from inertial.runs.cost import Shape, Timing, memory_of, predict
+from inertial.runs.execution import kept_spectrum, prepare
+from inertial.runs.spec import load_data, runs
+from inertial.runs.study import Folder, run_study
 from inertial.simulate.step import layout
 
 STUDY = Study(
@@ -106,11 +103,11 @@ def test_a_decomposition_is_carried_on_by_its_powers(monkeypatch, d):
 def test_a_kept_spectrum_is_not_charged(tmp_path, monkeypatch):
     # A decomposition that would take longer than any test: an hour.
     monkeypatch.setattr(cost, "decomposing", lambda *_, **__: 3600.0)
-    monkeypatch.setattr(spectra, "_LEAST_ROWS", 20)
+    monkeypatch.setattr(execution, "_KEPT_ROWS", 20)
     study = replace(STUDY, data=(DataSet("sphere", rows=24, dim=4, seed=5),))
     cost._setup.cache_clear()
     assert predict(runs(study), spectra=tmp_path).seconds > 3600
-    surveyed(load_data(study.data[0]), tmp_path)
+    kept_spectrum(load_data(study.data[0]), tmp_path)
     assert predict(runs(study), spectra=tmp_path).seconds < 3600
     assert predict(runs(study)).seconds > 3600
     cost._setup.cache_clear()
@@ -123,7 +120,7 @@ def test_a_singular_data_set_stops_neither_plan_nor_study(tmp_path):
     report = run_study(study, Folder(tmp_path))
     assert report.computed == 1
     (failure,) = report.failures
-    assert failure.run.job.data == sets[0]
+    assert failure.run.data == sets[0]
     assert "smallest eigenvalue is zero" in failure.reason
 
 
@@ -151,11 +148,11 @@ def test_timing_follows_the_number_of_tiles(monkeypatch):
 @pytest.mark.parametrize("decomposed", [True, False])
 @pytest.mark.parametrize("dim", [4, 24, 26, 40])  # 24 rows span 4, 24, 24 (not worth it) and 24
 def test_time_is_that_of_the_coordinates_a_run_has(monkeypatch, dim, decomposed):
-    monkeypatch.setattr(space, "_SPAN_ROWS", 1000 if decomposed else 0)
-    space.dimensions.cache_clear()
+    monkeypatch.setattr(cost, "_SPAN_ROWS", 1000 if decomposed else 0)
+    cost.dimensions.cache_clear()
     data = DataSet("sphere", rows=24, dim=dim)
-    assert space.dimensions(data) == (24, dim, prepare(data).within.x.shape[1])
-    space.dimensions.cache_clear()
+    assert cost.dimensions(data) == (24, dim, prepare(data).within.x.shape[1])
+    cost.dimensions.cache_clear()
 
 
 @pytest.mark.usefixtures("known")
@@ -178,7 +175,7 @@ def test_memory_grows_with_rows_width_and_precision():
 
 def test_a_forecast_is_timed_on_some_steps_and_carried_on(monkeypatch):
     looked, clock = [], iter([10.0, 13.0])
-    monkeypatch.setattr(cost, "forecast_loss", lambda *given: looked.extend(given[3]))
+    monkeypatch.setattr(cost, "forecast_loss", lambda *given: looked.extend(given[2]))
     monkeypatch.setattr(cost.time, "perf_counter", lambda: next(clock))
     cost._forecast.cache_clear()
     assert cost._forecast(5, 1009) == pytest.approx(3 * 1010 / len(looked))
@@ -188,7 +185,7 @@ def test_a_forecast_is_timed_on_some_steps_and_carried_on(monkeypatch):
 
 def test_disk_holds_the_checkpoints_on_their_way_and_the_spectra(monkeypatch):
     some = runs(replace(STUDY, widths=(50, 90, 70), seeds=(0,)))
-    long = space.SAVE_SECONDS + 1
+    long = cost.SAVE_SECONDS + 1
     sphere = STUDY.data[0]
     # Displacement and momentum of the widest that are on their way together, in float32.
     for seconds, workers, widths in (
@@ -198,10 +195,10 @@ def test_disk_holds_the_checkpoints_on_their_way_and_the_spectra(monkeypatch):
         ([1, 1, 1], 3, []),
     ):
         expected = sum(2 * 4 * 4 * width for width in widths)
-        assert space.checkpoint_bytes(some, seconds, workers) == expected
-    assert space.spectra_bytes([sphere]) == 0  # too few rows to be kept
-    monkeypatch.setattr(space, "kept", lambda _: True)
-    assert space.spectra_bytes([sphere, sphere]) == 2 * 24 * 24 * 8
+        assert cost.checkpoint_bytes(some, seconds, workers) == expected
+    assert cost.spectra_bytes([sphere]) == 0  # too few rows to be kept
+    monkeypatch.setattr(cost, "kept", lambda _: True)
+    assert cost.spectra_bytes([sphere, sphere]) == 2 * 24 * 24 * 8
 
 
 def test_real_steps_are_timed():

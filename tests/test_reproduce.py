@@ -21,7 +21,7 @@ from inertial.reproduce.run import make, redraw
 from inertial.runs import execution
 from inertial.runs.config import DataSet
 from inertial.runs.cost import Prediction
-from inertial.runs.job import load_data
+from inertial.runs.spec import load_data
 
 TINY = replace(QUICK, rows=30, spectrum_rows=30, width=60, widths=(30, 60), seeds=(0, 1), steps=15)
 NAN = float("nan")

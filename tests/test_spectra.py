@@ -5,18 +5,16 @@ import pytest
 
 from helpers import DAMAGES, flip_in_directory
 from inertial import InvalidInput, load
-from inertial.runs import execution, spectra
+from inertial.runs import execution
 from inertial.runs.config import DataSet, Study
 from inertial.runs.cost import Prediction
-from inertial.runs.execution import _prepared, tuned
-from inertial.runs.records import Folder
-from inertial.runs.runner import run_study
-from inertial.runs.spectra import kept_spectrum
+from inertial.runs.execution import _prepared, kept_spectrum, tuned
+from inertial.runs.study import Folder, run_study
 
 
 @pytest.fixture(autouse=True)
 def every_size_is_kept(monkeypatch):
-    monkeypatch.setattr(spectra, "_LEAST_ROWS", 20)
+    monkeypatch.setattr(execution, "_KEPT_ROWS", 20)
     _prepared.cache_clear()
     tuned.cache_clear()
     yield
@@ -31,8 +29,10 @@ def data():
 
 def counted(monkeypatch):
     calls = []
-    decompose = spectra.spectrum_of
-    monkeypatch.setattr(spectra, "spectrum_of", lambda data: calls.append(data) or decompose(data))
+    decompose = execution.spectrum_of
+    monkeypatch.setattr(
+        execution, "spectrum_of", lambda data: calls.append(data) or decompose(data)
+    )
     return calls
 
 
@@ -79,7 +79,7 @@ def test_a_damaged_directory_is_no_answer(data, tmp_path, monkeypatch, at, bits)
 
 def test_small_ones_and_those_without_a_folder_leave_no_file(data, tmp_path, monkeypatch):
     kept_spectrum(data, None)
-    monkeypatch.setattr(spectra, "_LEAST_ROWS", 31)
+    monkeypatch.setattr(execution, "_KEPT_ROWS", 31)
     kept_spectrum(data, tmp_path)
     assert not list(tmp_path.iterdir())
 

@@ -18,17 +18,15 @@ import xarray as xr
 
 from helpers import DAMAGES, flip_in_directory, full_disk
 from inertial import InvalidInput
+from inertial.files import lock
 from inertial.linear.expected import measure_of
-from inertial.runs import execution, runner
-from inertial.runs.checkpoints import read_checkpoint, write_checkpoint
+from inertial.runs import execution
+from inertial.runs import study as studies
 from inertial.runs.config import TEMPLATE, DataSet, Study, parse_study, read_study
 from inertial.runs.cost import Prediction
-from inertial.runs.execution import execute
-from inertial.runs.job import Run, jobs, load_data, runs
-from inertial.runs.ledger import Ledger
-from inertial.runs.locks import acquire
-from inertial.runs.records import Folder
-from inertial.runs.runner import run_study
+from inertial.runs.execution import compute, read_checkpoint, write_checkpoint
+from inertial.runs.spec import Run, load_data, runs
+from inertial.runs.study import Folder, Ledger, run_study
 
 SMALL = Study(
     "small",
@@ -52,7 +50,7 @@ quickly = partial(run_study, predictor=free)
 def test_the_template_is_a_study_of_every_combination():
     study = parse_study(TEMPLATE, "template")
     expected = len(study.data) * len(study.methods) * len(study.widths) * len(study.seeds)
-    assert len(list(jobs(study))) == expected == len(set(jobs(study)))
+    assert len(runs(study)) == expected == len({run.key for run in runs(study)})
     assert study.data[1] == DataSet("diabetes", rows=200, standardize=True, dedupe=True)
 
 
@@ -120,14 +118,14 @@ def test_a_missing_file_is_one_sentence(tmp_path):
         read_study(tmp_path / "none.toml")
 
 
-def test_identity_depends_on_configuration_data_and_code():
+def test_identity_depends_on_configuration_data_and_result_version():
     (first, *_) = runs(SMALL)
-    assert Run(first.job, first.data_sha256, first.code).key == first.key
+    assert Run(first.spec, first.data, first.data_sha256, first.version).key == first.key
     others = [
         replace(first, data_sha256="0" * 64),
-        replace(first, code="other"),
+        replace(first, version=first.version + 1),
         *(
-            replace(first, job=replace(first.job, **{name: value}))
+            replace(first, spec=replace(first.spec, **{name: value}))
             for name, value in {
                 "method": "heavy_ball",
                 "rule": "quadratic",
@@ -135,24 +133,25 @@ def test_identity_depends_on_configuration_data_and_code():
                 "seed": 5,
                 "steps": 21,
                 "precision": "float64",
+                "kernel": "finite",
+                "flows": ("gradient_flow",),
             }.items()
         ),
     ]
     assert len({first.key, *(other.key for other in others)}) == 1 + len(others)
     # Only the rule `forecast` reads the target, and only the arrays' hash counts for the data.
-    assert replace(first, job=replace(first.job, target=0.5)).key == first.key
-    assert replace(first, job=replace(first.job, data=DataSet("elsewhere.csv"))).key == first.key
-    aimed = replace(first, job=replace(first.job, rule="forecast"))
-    assert replace(aimed, job=replace(aimed.job, target=0.5)).key != aimed.key
+    assert replace(first, spec=replace(first.spec, target=0.5)).key == first.key
+    assert replace(first, data=DataSet("elsewhere.csv")).key == first.key
+    aimed = replace(first, spec=replace(first.spec, rule="forecast"))
+    assert replace(aimed, spec=replace(aimed.spec, target=0.5)).key != aimed.key
 
 
 def test_a_run_says_what_it_was_computed_on_and_with():
-    arrays = execute(runs(SMALL)[0])
+    arrays, manifest = compute(runs(SMALL)[0])
     data = load_data(SMALL.data[0])
-    assert json.loads(arrays.attrs["provenance"]) == asdict(data.provenance)
-    environment = json.loads(arrays.attrs["environment"])
-    assert environment["packages"]["jax"] == jax.__version__
-    assert {"python", "commit", "machine"} <= set(environment)
+    assert manifest["data"] == asdict(data.provenance)
+    assert manifest["packages"]["jax"] == jax.__version__
+    assert {"python", "commit", "machine", "result_version"} <= set(manifest)
     measure = measure_of(data)
     np.testing.assert_array_equal(arrays.eigenvalue, measure.nodes)
     np.testing.assert_array_equal(arrays.weight, measure.weights)
@@ -166,7 +165,7 @@ class Killed(Exception):  # noqa: N818
 def test_an_interrupted_run_goes_on_with_the_same_bits(tmp_path, monkeypatch, precision):
     monkeypatch.setattr("inertial.simulate.step._TILE_NEURONS", (1, 4))  # eight tiles, padded
     run = runs(replace(SMALL, steps=60, methods=("nesterov",), precision=precision))[0]
-    whole = execute(run)
+    whole = compute(run).arrays
     path, counts = tmp_path / "state.npz", []
 
     def die(count):
@@ -175,17 +174,17 @@ def test_an_interrupted_run_goes_on_with_the_same_bits(tmp_path, monkeypatch, pr
             raise Killed
 
     with pytest.raises(Killed):
-        execute(run, checkpoint=path, advance=die, save_seconds=0.0)
+        compute(run, checkpoint=path, advance=die, save_seconds=0.0)
     resumed_at = []
-    again = execute(run, checkpoint=path, advance=resumed_at.append, save_seconds=0.0)
+    again = compute(run, checkpoint=path, advance=resumed_at.append, save_seconds=0.0).arrays
     assert 0 < resumed_at[0] <= 20
     assert sum(resumed_at) == 61
-    xr.testing.assert_identical(again.drop_attrs(), whole.drop_attrs())
+    xr.testing.assert_identical(again, whole)
 
 
 def test_a_checkpoint_of_another_run_or_a_damaged_one_is_not_used(tmp_path):
-    path, run = tmp_path / "state.npz", runs(replace(SMALL, steps=40))[0]
-    execute(run, checkpoint=path, save_seconds=0.0)
+    path, run = tmp_path / "made" / "state.npz", runs(replace(SMALL, steps=40))[0]
+    compute(run, checkpoint=path, save_seconds=0.0)
     state = None
     with np.load(path) as stored:
         fingerprint = str(stored["fingerprint"])
@@ -201,16 +200,16 @@ def test_a_checkpoint_of_another_run_or_a_damaged_one_is_not_used(tmp_path):
 
 @pytest.mark.parametrize(("at", "bits"), DAMAGES)
 def test_a_checkpoint_with_a_damaged_directory_is_not_used(tmp_path, at, bits):
-    path, run = tmp_path / "state.npz", runs(replace(SMALL, steps=40))[0]
-    execute(run, checkpoint=path, save_seconds=0.0)
+    path, run = tmp_path / "made" / "state.npz", runs(replace(SMALL, steps=40))[0]
+    compute(run, checkpoint=path, save_seconds=0.0)
     flip_in_directory(path, at, bits)
-    assert execute(run, checkpoint=path).attrs["resumed_at"] == 0
+    assert compute(run, checkpoint=path).manifest["cost"]["resumed_at"] == 0
 
 
 def test_a_checkpoint_of_another_step_size_is_not_used(tmp_path, monkeypatch):
-    path, run = tmp_path / "state.npz", runs(replace(SMALL, steps=40))[0]
-    execute(run, checkpoint=path, save_seconds=0.0)
-    assert execute(run, checkpoint=path).attrs["resumed_at"] > 0
+    path, run = tmp_path / "made" / "state.npz", runs(replace(SMALL, steps=40))[0]
+    compute(run, checkpoint=path, save_seconds=0.0)
+    assert compute(run, checkpoint=path).manifest["cost"]["resumed_at"] > 0
 
     def rounded_otherwise(*key):
         method = tuned(*key)
@@ -218,7 +217,7 @@ def test_a_checkpoint_of_another_step_size_is_not_used(tmp_path, monkeypatch):
 
     tuned = execution.tuned
     monkeypatch.setattr(execution, "tuned", rounded_otherwise)
-    assert execute(run, checkpoint=path).attrs["resumed_at"] == 0
+    assert compute(run, checkpoint=path).manifest["cost"]["resumed_at"] == 0
 
 
 def test_steps_may_arrive_while_progress_is_drawn_and_of_runs_it_does_not_know(tmp_path):
@@ -237,20 +236,20 @@ def test_steps_may_arrive_while_progress_is_drawn_and_of_runs_it_does_not_know(t
     ledger = Ledger(SMALL, Folder(tmp_path), (one, other))
     ledger.runs = Arriving(ledger.runs)
     shown = []
-    bar = runner.Bar(ledger, lambda *what: shown.append(what), free((one, other)))
+    bar = studies.Bar(ledger, lambda *what: shown.append(what), free((one, other)))
     bar.advance(one)(1)
-    assert [label for label, *_ in shown] == [other.job.label, one.job.label]
+    assert [label for label, *_ in shown] == [other.label, one.label]
     ledger.outcomes[other.key] = "stored before"
-    late = runner.Bar(ledger, lambda *what: shown.append(what), free((one,)))
+    late = studies.Bar(ledger, lambda *what: shown.append(what), free((one,)))
     late.advance(other)(1)
-    assert shown[-1] == (other.job.label, 0, 1000)
+    assert shown[-1] == (other.label, 0, 1000)
 
 
 def test_a_second_time_nothing_is_computed(tmp_path):
     first = quickly(SMALL, Folder(tmp_path))
     assert (first.computed, first.stored_before, first.failures) == (4, 0, ())
     stamps = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").iterdir()}
-    assert len(stamps) == 4
+    assert len(stamps) == 2 * 4  # arrays and manifest
     second = quickly(replace(SMALL, name="other-name"), Folder(tmp_path))
     assert (second.computed, second.stored_before) == (0, 4)
     assert stamps == {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").iterdir()}
@@ -267,10 +266,11 @@ def test_a_second_time_nothing_is_computed(tmp_path):
 def test_a_stored_run_describes_itself(tmp_path):
     report = quickly(SMALL, Folder(tmp_path))
     run = report.runs[-1]
-    arrays = report.folder.read(run)
+    arrays, manifest = report.folder.read(run)
+    assert manifest["key"] == run.key
     assert arrays.attrs["data_sha256"] == run.data_sha256
     assert {k: arrays.attrs[k] for k in ("optimizer", "rule", "width", "seed")} == {
-        k: asdict(run.job)[k.replace("optimizer", "method")]
+        k: asdict(run.spec)[k.replace("optimizer", "method")]
         for k in ("optimizer", "rule", "width", "seed")
     }
     assert arrays.sizes["step"] == 21
@@ -287,14 +287,16 @@ def test_runs_and_index_say_what_was_predicted_and_what_it_took(tmp_path):
     entries = json.loads((tmp_path / "studies" / "small.json").read_text())["runs"]
     assert [entry["cost"]["predicted_seconds"] for entry in entries] == [1.0, 2.0, 3.0, 4.0]
     for run, entry in zip(report.runs, entries, strict=True):
-        facts = report.folder.read(run).attrs
+        facts = report.folder.read(run).manifest["cost"]
         assert entry["cost"] == {name: facts[name] for name in entry["cost"]}
         assert (facts["predicted_memory_bytes"], facts["resumed_at"]) == (123, 0)
         assert 0 < facts["setup_seconds"] < facts["seconds"]
         assert facts["peak_memory_bytes"] > 1e7  # any Python with JAX in it
 
 
-@pytest.mark.parametrize("damage", ["truncated", "numbers", "attributes", "another run"])
+@pytest.mark.parametrize(
+    "damage", ["truncated", "numbers", "attributes", "manifest", "another run"]
+)
 def test_a_damaged_run_is_computed_again_and_the_others_stay(tmp_path, damage):
     folder = Folder(tmp_path)
     report = quickly(SMALL, folder)
@@ -305,18 +307,20 @@ def test_a_damaged_run_is_computed_again_and_the_others_stay(tmp_path, damage):
     if damage == "truncated":
         path.write_bytes(content[: len(content) // 2])
     elif damage == "another run":
-        path.write_bytes(folder.run_file(others[0]).read_bytes())
+        for one in (path, path.with_suffix(".json")):
+            one.write_bytes(folder.run_file(others[0]).with_suffix(one.suffix).read_bytes())
+    elif damage == "manifest":
+        path.with_suffix(".json").write_text("{}")
     else:
-        part = (
-            before.loss.values.tobytes() if damage == "numbers" else before.attrs["code"].encode()
-        )
+        values, facts = before.arrays.loss.values, before.arrays.attrs
+        part = values.tobytes() if damage == "numbers" else facts["data_sha256"].encode()
         content[content.index(part) + 3] ^= 1
         path.write_bytes(content)
     stamps = {other: folder.run_file(other).stat().st_mtime_ns for other in others}
     again = quickly(SMALL, folder)
     assert (again.computed, again.damaged) == (1, 1)
     assert stamps == {other: folder.run_file(other).stat().st_mtime_ns for other in others}
-    xr.testing.assert_identical(folder.read(victim).drop_attrs(), before.drop_attrs())
+    xr.testing.assert_identical(folder.read(victim).arrays, before.arrays)
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(tmp_path, monkeypatch):
@@ -327,7 +331,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(tmp_path, m
     with pytest.raises(InvalidInput, match=r"No space left.*what is stored stays"):
         quickly(SMALL, folder)
     monkeypatch.undo()
-    assert len(list((tmp_path / "runs").iterdir())) == 2
+    assert len(list((tmp_path / "runs").glob("*.json"))) == 2
     assert not list((tmp_path / "locks").iterdir())
     assert quickly(SMALL, folder).computed == 2
 
@@ -340,24 +344,24 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
 
 def test_a_run_that_cannot_be_computed_is_reported_and_the_others_go_on(tmp_path, monkeypatch):
     def refuse(run, **options):
-        if run.job.seed == 0:
+        if run.spec.seed == 0:
             raise InvalidInput("the data set is gone")
-        return execute(run, **options)
+        return compute(run, **options)
 
-    monkeypatch.setattr(runner, "execute", refuse)
+    monkeypatch.setattr(studies, "compute", refuse)
     report = quickly(SMALL, Folder(tmp_path))
     assert report.computed == 2
-    assert [failure.run.job.seed for failure in report.failures] == [0, 0]
+    assert [failure.run.spec.seed for failure in report.failures] == [0, 0]
     assert report.failures[0].reason == "the data set is gone"
 
 
 def test_a_run_without_memory_costs_the_others_nothing(tmp_path, monkeypatch):
     def exhaust(run, **options):
-        if run.job.seed == 0:
+        if run.spec.seed == 0:
             raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory\nallocating")
-        return execute(run, **options)
+        return compute(run, **options)
 
-    monkeypatch.setattr(runner, "execute", exhaust)
+    monkeypatch.setattr(studies, "compute", exhaust)
     report = quickly(SMALL, Folder(tmp_path))
     assert report.computed == 2
     assert {failure.reason for failure in report.failures} == {
@@ -373,23 +377,23 @@ def test_a_file_that_changes_is_read_and_tuned_again(tmp_path, rng):
     def both():
         np.savez(path, x=rng.standard_normal((12, 3)), y=rng.standard_normal(12))
         own, *_, sphere = runs(study)
-        first = execute(own)
-        execute(sphere)
+        first = compute(own)
+        compute(sphere)
         return own, first
 
     both()
     own, second = both()
     execution._prepared.cache_clear()
     execution.tuned.cache_clear()
-    assert second.attrs["eta"] == execute(own).attrs["eta"]
+    assert second.arrays.attrs["eta"] == compute(own).arrays.attrs["eta"]
 
 
 def test_other_data_than_the_study_s_are_refused():
     run = replace(runs(SMALL)[0], data_sha256="0" * 64)
     with pytest.raises(InvalidInput, match="differs from the study's"):
-        execute(run)
-    with pytest.raises(InvalidInput, match="another version of inertial"):
-        execute(replace(runs(SMALL)[0], code="old"))
+        compute(run)
+    with pytest.raises(InvalidInput, match="has result version 0 and inertial"):
+        compute(replace(runs(SMALL)[0], version=0))
 
 
 def python(code, **environment):
@@ -411,23 +415,23 @@ def wait_for(condition, seconds=90.0):
 
 
 def test_a_lock_is_another_process_s_until_that_dies(tmp_path):
-    path = tmp_path / "locks" / "key"
+    path = tmp_path / "key"
     holder = python(f"""
         import time
         from pathlib import Path
-        from inertial.runs.locks import acquire
-        assert acquire(Path({str(path)!r})) is not None
+        from inertial.files import lock
+        assert lock(Path({str(path)!r})) is not None
         print("held", flush=True)
         time.sleep(600)
     """)
     assert holder.stdout.readline() == "held\n"
-    assert acquire(path) is None
+    assert lock(path) is None
     assert str(holder.pid) in path.read_text()
     holder.send_signal(signal.SIGKILL)
     holder.communicate()
-    lock = acquire(path)
-    assert lock is not None
-    lock.release()
+    held = lock(path)
+    assert held is not None
+    held.release()
     assert not path.exists()
 
 
@@ -435,8 +439,8 @@ STUDY = """
     from pathlib import Path
     from inertial.runs.config import DataSet, Study
     from inertial.runs.cost import Prediction
-    from inertial.runs.records import Folder
-    from inertial.runs.runner import in_process, run_study
+    from inertial.runs.study import Folder
+    from inertial.runs.study import in_process, run_study
     from functools import partial
     free = lambda missing, **_: Prediction(1.0, (1.0,) * len(missing), 1, 1, 1)
     study = Study(**{study!r})
@@ -480,18 +484,14 @@ def test_killed_at_any_moment_the_rest_is_computed_with_the_same_bits(tmp_path):
         process.communicate()
     begun = len(list(tmp_path.glob("killed/runs/*.nc")))
     assert begun < 2
-    (tmp_path / "killed" / "runs").mkdir(exist_ok=True)
-    (key, *_) = (run.key for run in runs(study))
-    (tmp_path / "killed" / "runs" / f".{key}.nc.partial-1").write_bytes(b"half")
     went_on = quickly(study, Folder(tmp_path / "killed"))
     assert (went_on.computed, went_on.stored_before) == (2 - begun, begun)
     quickly(study, Folder(tmp_path / "straight"))
     for path in tmp_path.glob("straight/runs/*.nc"):
-        expected = xr.load_dataset(path, engine="h5netcdf").drop_attrs()
-        found = xr.load_dataset(tmp_path / "killed" / "runs" / path.name, engine="h5netcdf")
-        xr.testing.assert_identical(found.drop_attrs(), expected)
+        expected = path.read_bytes()
+        assert (tmp_path / "killed" / "runs" / path.name).read_bytes() == expected
     assert not list(tmp_path.glob("killed/checkpoints/*"))
-    assert begun or not list(tmp_path.glob("killed/runs/.*"))
+    assert not list(tmp_path.glob("killed/*/.*"))
 
 
 def test_two_processes_share_a_study(tmp_path):
@@ -500,15 +500,15 @@ def test_two_processes_share_a_study(tmp_path):
     counts = [tuple(map(int, process.communicate()[0].split())) for process in both]
     assert sum(computed for computed, _ in counts) == 12
     assert all(sum(pair) == 12 for pair in counts)
-    assert len(list((tmp_path / "runs").iterdir())) == 12
+    assert len(list((tmp_path / "runs").glob("*.nc"))) == 12
 
 
 def test_the_spectrum_of_a_data_set_is_computed_once(tmp_path, monkeypatch):
     calls = []
     execution._prepared.cache_clear()
-    surveyed = execution.surveyed
+    surveyed = execution.kept_spectrum
     monkeypatch.setattr(
-        execution, "surveyed", lambda data, to: calls.append(data) or surveyed(data, to)
+        execution, "kept_spectrum", lambda data, to: calls.append(data) or surveyed(data, to)
     )
     quickly(SMALL, Folder(tmp_path))
     assert len(calls) == 1

@@ -12,7 +12,7 @@ from helpers import full_disk, run
 from inertial.commands.main import main
 from inertial.reproduce import catalog, item
 from inertial.runs.config import TEMPLATE
-from inertial.runs.results import VARIABLES, Stored, join
+from inertial.runs.study import VARIABLES, Stored, join
 from inertial.view import drawing
 
 SMALL = """\
@@ -171,7 +171,7 @@ def _far_from(name):
     from contextlib import contextmanager
     from pathlib import Path
 
-    from inertial.runs.runner import in_process
+    from inertial.runs.study import in_process
 
     @contextmanager
     def computing(_options):

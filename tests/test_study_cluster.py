@@ -16,10 +16,8 @@ from inertial.runs import cluster
 from inertial.runs.cluster import connected, engine, local_cluster, predictor
 from inertial.runs.config import DataSet, Study
 from inertial.runs.cost import Prediction
-from inertial.runs.job import runs
-from inertial.runs.ledger import Ledger
-from inertial.runs.records import Folder
-from inertial.runs.runner import run_study
+from inertial.runs.spec import runs
+from inertial.runs.study import Folder, Ledger, run_study
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of the cluster's own shutdown
 

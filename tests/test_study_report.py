@@ -15,9 +15,8 @@ from inertial import InvalidInput, Settings, compare, load
 from inertial.commands.main import main
 from inertial.runs.config import Study, parse_study
 from inertial.runs.cost import Prediction
-from inertial.runs.job import runs
-from inertial.runs.records import Folder
-from inertial.runs.runner import run_study
+from inertial.runs.spec import runs
+from inertial.runs.study import Folder, run_study
 from inertial.view import panels
 from inertial.view.auditing import audit_folders, measured
 from inertial.view.reporting import report

@@ -18,8 +18,7 @@ from inertial.runs import cluster, execution
 from inertial.runs.cluster import connected, engine
 from inertial.runs.config import DataSet, Study
 from inertial.runs.cost import Prediction
-from inertial.runs.records import Folder
-from inertial.runs.runner import run_study
+from inertial.runs.study import Folder, run_study
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of distributed's own shutdown
 

@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Iterable
 from types import ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 _Choice = TypeVar("_Choice", bound=str)
 
@@ -75,6 +75,14 @@ class InvalidInput(ValueError):  # noqa: N818 - reads as what it is: the input, 
 
 class Notice(UserWarning):
     """A warning of this package: one sentence on what the user may want to change."""
+
+
+def number(name: str, value: Any) -> float:  # noqa: ANN401 - whatever can be converted
+    """Return `value` as a plain number, if it is one."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise InvalidInput(f"{name} is {value!r}; give a number.") from None
 
 
 def positive(name: str, value: float) -> float:

@@ -13,9 +13,11 @@ import fcntl
 import json
 import os
 import secrets
+import socket
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -166,6 +168,14 @@ def read_json(path: Path, *, follow: bool = True) -> Any:  # noqa: ANN401 - any 
     return document
 
 
+def is_regular(path: Path) -> bool:
+    """Whether there is a regular file at a path, which is no link."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
 def cannot_write(path: Path, error: Exception, remedy: str = STAYS) -> InvalidInput:
     """Say that a file cannot be written, why, and what to do."""
     return InvalidInput(f"{path} cannot be written ({_reason(error)}); {remedy}")
@@ -213,9 +223,8 @@ def _temporary(path: Path) -> tuple[Path, int]:
         descriptor = os.open(partial, flags, 0o666)
         with suppress(OSError):  # a file system without locks: then nobody sweeps either
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-        with suppress(FileNotFoundError):
-            if os.path.samestat(partial.stat(), os.fstat(descriptor)):
-                return partial, descriptor
+        if _leads_to(partial, descriptor):
+            return partial, descriptor
         os.close(descriptor)  # swept before it was locked
 
 
@@ -258,3 +267,67 @@ def _deep(document: object, levels: int) -> bool:
         if not layer:
             return False
     return True
+
+
+@dataclass
+class Lock:
+    """An exclusive lock on a file; `release` removes the file."""
+
+    path: Path
+    descriptor: int
+
+    def release(self) -> None:
+        """Remove the file while the lock is held, then give the lock up."""
+        self.path.unlink(missing_ok=True)
+        os.close(self.descriptor)
+
+
+def lock(path: Path) -> Lock | None:
+    """Lock `path`, creating it, or return None if another process holds it.
+
+    The operating system holds the lock for its owner: it vanishes with the process, however that
+    ends, so there is nothing to time out and no stale owner to detect, on this machine or, over
+    NFS, on another one.  The file's text, host and process, is for people.
+
+    The lock counts only if the path still leads to the locked file: the last owner may have removed
+    it between opening and locking.
+
+    Raises
+    ------
+    InvalidInput
+        If the folder cannot be written or its file system has no locks.
+
+    """
+    while True:
+        try:
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(path, flags, 0o644)
+        except OSError as error:
+            raise InvalidInput(
+                f"{path.parent} cannot be written ({error.strerror}); give another folder with "
+                "--out."
+            ) from None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        except OSError as error:
+            os.close(descriptor)
+            raise InvalidInput(
+                f"the file system of {path.parent} has no locks ({error.strerror}); give a folder "
+                "on another one with --out."
+            ) from None
+        if _leads_to(path, descriptor):
+            break
+        os.close(descriptor)
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{socket.gethostname()} {os.getpid()}\n".encode(), 0)
+    return Lock(path, descriptor)
+
+
+def _leads_to(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False

@@ -20,7 +20,7 @@ from inertial.commands.terminal import NAMES, console, count, progress, table, w
 
 if TYPE_CHECKING:
     from inertial.runs.comparison import Comparison
-    from inertial.runs.summary import Summary
+    from inertial.runs.measures import Summary
 
 
 def compare(

@@ -20,7 +20,7 @@ def figures(folder: Path, *, json: bool = False) -> None:
     """
     from inertial.reproduce.page import write_page
     from inertial.reproduce.run import redraw
-    from inertial.runs.results import read_studies
+    from inertial.runs.study import read_studies
     from inertial.view.drawing import draw
 
     if not folder.is_dir():

@@ -31,9 +31,8 @@ def plan(
     """
     from inertial.runs.config import read_study
     from inertial.runs.cost import predict
-    from inertial.runs.job import runs
-    from inertial.runs.ledger import Ledger
-    from inertial.runs.records import Folder
+    from inertial.runs.spec import runs
+    from inertial.runs.study import Folder, Ledger
 
     asked = read_study(file)
     folder = Folder(out or Path("runs") / asked.name)

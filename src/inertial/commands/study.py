@@ -10,7 +10,7 @@ from inertial.commands.options import THIS_PROCESS, WorkerOptions, computing
 from inertial.commands.terminal import announce, console, duration, progress_or_lines, say, write
 
 if TYPE_CHECKING:
-    from inertial.runs.runner import Report
+    from inertial.runs.study import Report
 
 
 def study(
@@ -35,8 +35,7 @@ def study(
         Print one JSON document at the end.
     """
     from inertial.runs.config import TEMPLATE, read_study
-    from inertial.runs.records import Folder
-    from inertial.runs.runner import run_study
+    from inertial.runs.study import Folder, run_study
 
     if template:
         write(TEMPLATE)
@@ -69,7 +68,7 @@ def _document(report: "Report") -> dict[str, object]:
         "stored_before": report.stored_before,
         "computed_elsewhere": report.computed_elsewhere,
         "damaged": report.damaged,
-        "failed": [{"run": f.run.job.label, "reason": f.reason} for f in report.failures],
+        "failed": [{"run": f.run.label, "reason": f.reason} for f in report.failures],
         "predicted_seconds": report.predicted.seconds,
         "seconds": report.seconds,
     }
@@ -85,7 +84,7 @@ def _show(report: "Report") -> None:
     if report.damaged:
         out.print(f"damaged run files, computed again: {report.damaged}")
     for failure in report.failures:
-        out.print(f"failed  {failure.run.job.label}: {failure.reason}")
+        out.print(f"failed  {failure.run.label}: {failure.reason}")
     if report.computed:
         out.print(
             f"time    {duration(report.seconds)} of computing, "

@@ -17,6 +17,9 @@ from jaxtyping import Float, PRNGKeyArray
 
 from inertial._checks import whole
 
+GENERATOR = "threefry2x32"
+"""Generator of every random start: the name by which `jax.random.key` knows it."""
+
 
 @runtime_checkable
 class Model(Protocol):
@@ -54,7 +57,7 @@ class TwoLayerReLU:
 
         The draw is made in float32 and converted, so that both precisions start at one point.
         """
-        with jax.enable_x64(False):
+        with jax.enable_x64(False), jax.threefry_partitionable(True):
             weights = jax.random.normal(jax.random.fold_in(key, 0), (self.width, self.inputs))
             signs = jax.random.rademacher(jax.random.fold_in(key, 1), (self.width,), jnp.float32)
         return weights.astype(dtype), signs.astype(dtype)
@@ -71,6 +74,15 @@ class TwoLayerReLU:
     def trainable(path: str) -> bool:
         """Say that the hidden weights, the first of the parameters, are trained alone."""
         return path == "0"
+
+
+def start_key(seed: int) -> PRNGKeyArray:
+    """Return the key of a random start.
+
+    Its generator is named here, so that a seed means the same start whatever ``JAX_DEFAULT_PRNG_
+    IMPL`` says; `TwoLayerReLU.init` fixes the one flag of the generator that changes its numbers.
+    """
+    return jax.random.key(seed, impl=GENERATOR)
 
 
 def outputs(

@@ -13,10 +13,9 @@ import numpy as np
 from inertial._checks import InvalidInput
 from inertial.reproduce.item import Compute, Item, Scale
 from inertial.runs.config import DataSet
-from inertial.runs.cost import Prediction, decomposing
+from inertial.runs.cost import Prediction, decomposing, kernel_memory
 from inertial.runs.execution import prepare
-from inertial.runs.job import load_data
-from inertial.runs.space import kernel_memory
+from inertial.runs.spec import load_data
 
 _GROWTH = (0.0, 3.0)
 """Range of the power: from what looks at the ends of the spectrum to a decomposition."""

@@ -1,8 +1,8 @@
 """Make an item: compute what is missing, store the result, check the claims, draw the figure.
 
-OUT/runs/KEY.nc                one run, shared by all items
-OUT/ITEM/result.nc             what figure and claims are functions of
-OUT/ITEM/claims.json           checked statements, cost predicted and measured
+OUT/runs/KEY.{nc,json}         one run, shared by all items
+OUT/ITEM/result.{nc,json}      what figure and claims are functions of, and what it cost
+OUT/ITEM/claims.json           checked statements
 OUT/ITEM/figure.{png,svg,pdf}
 OUT/index.html                 every item with its verdict
 """
@@ -16,15 +16,15 @@ from pathlib import Path
 
 import xarray as xr
 
+from inertial import files
 from inertial._checks import InvalidInput
+from inertial.files import STAYS
 from inertial.reproduce.catalog import data_sets, find
 from inertial.reproduce.item import Claim, Item, Scale
 from inertial.reproduce.pilot import predict_item
 from inertial.runs.cost import Prediction
-from inertial.runs.ledger import Progress
-from inertial.runs.records import Folder, read_record, write_json, write_record
-from inertial.runs.results import join
-from inertial.runs.runner import Engine, Report, run_study
+from inertial.runs.store import Record, environment, read_record, write_record
+from inertial.runs.study import Engine, Folder, Progress, Report, join_all, run_study
 from inertial.view.paper_figures import save
 
 
@@ -71,7 +71,7 @@ def make(
     out
         Folder of all items; runs that are stored there are not computed again.
     progress, announce, engine, predictor
-        As in `inertial.runs.runner.run_study`; nothing is trained if the number announced is None.
+        As in `inertial.runs.study.run_study`; nothing is trained if the number announced is None.
 
     Raises
     ------
@@ -112,9 +112,16 @@ def make(
         item=item.key, title=item.title, source=item.source, scale=scale.name
     )
     seconds = time.perf_counter() - began
-    folder = item_folder(out, item.key)
-    write_record(folder / "result.nc", result)
-    return _judge(item, result, folder, predicted, seconds)
+    folder = files.folder_in(out, item_folder(out, item.key).name)
+    taken = {"seconds": seconds} | ({} if predicted is None else {"predicted_seconds": predicted})
+    record = Record(result, {"cost": taken, **environment()})
+    write_record(*_files(folder), record)
+    return _judge(item, record, folder)
+
+
+def _files(folder: Path) -> tuple[Path, Path]:
+    """Where arrays and manifest of an item's result are."""
+    return files.below(folder, "result.nc"), files.below(folder, "result.json")
 
 
 def redraw(out: Path) -> list[Made]:
@@ -127,12 +134,14 @@ def redraw(out: Path) -> list[Made]:
 
     """
     made, damaged = [], []
-    for path in sorted(out.glob("*/result.nc")):
-        result, cost = read_record(path), _cost(path.parent / "claims.json")
-        if result is None or cost is None:
-            damaged.append(str(path.parent))
-        else:
-            made.append(_judge(find(str(result.attrs["item"])), result, path.parent, *cost))
+    for place in sorted(out.glob("*/result.json")):
+        try:
+            folder = files.below(out, place.parent.name)
+            record = read_record(*_files(folder))
+            item = find(str(record.arrays.attrs.get("item")))
+            made.append(_judge(item, record, folder))
+        except InvalidInput as error:
+            damaged.append(f"{place.parent} ({error})")
     if damaged:
         raise InvalidInput(
             f"{', '.join(damaged)}: the stored result is damaged; make the item again with "
@@ -141,29 +150,21 @@ def redraw(out: Path) -> list[Made]:
     return made
 
 
-def _cost(claims: Path) -> tuple[float | None, float] | None:
-    """Return seconds predicted and measured from an item's claims, or None if they are damaged."""
-    try:
-        earlier = json.loads(claims.read_text(encoding="utf-8"))
-        return earlier["predicted_seconds"], float(earlier["seconds"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
 def gather(report: Report) -> xr.Dataset:
     """Join the runs of a study over (data, method, width, seed, step)."""
-    stored = [run for run in map(report.folder.read, report.runs) if run is not None]
+    found = map(report.folder.read, report.runs)
+    stored = [record.arrays for record in found if record is not None]
     if not stored:
         reason = report.failures[0].reason if report.failures else "no run is stored"
         raise InvalidInput(f"nothing was computed: {reason}")
-    return join(stored).assign_attrs(missing=len(report.runs) - len(stored))
+    return join_all(stored).assign_attrs(missing=len(report.runs) - len(stored))
 
 
-def _judge(
-    item: Item, result: xr.Dataset, folder: Path, predicted: float | None, seconds: float
-) -> Made:
+def _judge(item: Item, record: Record, folder: Path) -> Made:
     """Check the claims of a stored result, and draw it."""
+    result, cost = record.arrays, record.manifest.get("cost") or {}
     claims = tuple(item.claims(result))
+    predicted, seconds = cost.get("predicted_seconds"), float(cost.get("seconds", 0.0))
     document = {
         "item": item.key,
         "title": item.title,
@@ -174,7 +175,9 @@ def _judge(
         "claims": [asdict(claim) for claim in claims],
     }
     save(item.figure, result, folder)
-    write_json(folder / "claims.json", document)
+    files.write(
+        files.below(folder, "claims.json"), json.dumps(document, indent=1) + "\n", remedy=STAYS
+    )
     return Made(item, folder, claims, predicted, seconds)
 
 

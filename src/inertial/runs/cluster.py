@@ -15,15 +15,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import xarray as xr
-
 from inertial._checks import InvalidInput, needed
 from inertial.runs.cost import Prediction, predict
-from inertial.runs.execution import SAVE_SECONDS, execute
-from inertial.runs.job import Run
-from inertial.runs.ledger import Ledger, Progress
-from inertial.runs.records import Folder
-from inertial.runs.runner import WAIT_SECONDS, Bar
+from inertial.runs.execution import SAVE_SECONDS, compute
+from inertial.runs.spec import Run
+from inertial.runs.store import Record
+from inertial.runs.study import WAIT_SECONDS, Bar, Folder, Ledger, Progress
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -120,7 +117,7 @@ def predictor(client: "Client") -> Callable[..., Prediction]:
 def engine(client: "Client", save_seconds: float = SAVE_SECONDS) -> Callable[..., None]:
     """Return a function that computes a ledger's missing runs on a cluster."""
 
-    def compute(ledger: Ledger, show: Progress, predicted: Prediction) -> None:
+    def compute_all(ledger: Ledger, show: Progress, predicted: Prediction) -> None:
         pool = _Pool(client, ledger, save_seconds)
         bar = Bar(ledger, show, predicted)
 
@@ -141,7 +138,7 @@ def engine(client: "Client", save_seconds: float = SAVE_SECONDS) -> Callable[...
             client.unsubscribe_topic(_TOPIC)  # type: ignore[no-untyped-call]
             client.cancel(list(pool.futures), force=True)  # type: ignore[no-untyped-call]
 
-    return compute
+    return compute_all
 
 
 @dataclass(frozen=True)
@@ -149,7 +146,7 @@ class _Answer:
     """What came back: the worker that gave it, and the run or the reason why there is none."""
 
     worker: str
-    arrays: xr.Dataset | None
+    record: Record | None
     reason: str = ""
 
 
@@ -208,8 +205,8 @@ class _Pool:
         if answer is None:
             self._ledger.fail(sent.run, _in_words(error))
             return sent.run
-        if answer.arrays is not None:
-            self._ledger.store(sent.run, answer.arrays)
+        if answer.record is not None:
+            self._ledger.store(sent.run, answer.record)
             return sent.run
         refused = sent.refused | {answer.worker}
         if set(_workers(self._client)) <= refused:
@@ -267,7 +264,7 @@ def _compute(run: Run, folder: Folder, save_seconds: float) -> _Answer:
 
     seen = folder.path.is_dir()
     try:
-        arrays = execute(
+        record = compute(
             run,
             checkpoint=folder.checkpoint_file(run) if seen else None,
             spectra=folder.spectra if seen else None,
@@ -276,7 +273,7 @@ def _compute(run: Run, folder: Folder, save_seconds: float) -> _Answer:
         )
     except InvalidInput as error:
         return _Answer(worker.address, None, str(error))
-    return _Answer(worker.address, arrays)
+    return _Answer(worker.address, record)
 
 
 def _in_words(error: BaseException) -> str:

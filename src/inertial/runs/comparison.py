@@ -4,44 +4,36 @@ data -> kernel -> spectrum -> tuned methods -> runs and forecasts -> a folder.
 """
 
 import dataclasses
-import os
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-import jax
-import numpy as np
 import xarray as xr
-from jaxtyping import Float
 
 from inertial._checks import InvalidInput, Notice
+from inertial._memory import check_memory
 from inertial.data import Data
-from inertial.linear.expected import spectrum_of
-from inertial.linear.kernel import finite_gram
-from inertial.linear.measure import Measure, dense
-from inertial.linear.spectrum import Spectrum, decompose
-from inertial.method.curve import steps_to
 from inertial.method.modes import stability_limit
-from inertial.method.recursion import FAMILIES, Recursion
-from inertial.method.rules import choose
-from inertial.problem.model import TwoLayerReLU
+from inertial.method.recursion import Recursion
 from inertial.runs import store
-from inertial.runs.arrays import Pair, dataset
-from inertial.runs.settings import COMPANIONS, Kernel, Settings
-from inertial.runs.summary import Summary, summarize
-from inertial.simulate.forecast import forecast
-from inertial.simulate.integrate import flow_loss
-from inertial.simulate.span import span
-from inertial.simulate.train import initial_residual, train
+from inertial.runs.execution import Prepared, execute, method_of, start_of
+from inertial.runs.measures import Summary, summarize
+from inertial.runs.observables import join
+from inertial.runs.settings import Settings
+from inertial.runs.spec import RESULT_VERSION, Spec, specs
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, steps done and steps in all."""
 
-_FORECAST_STEPS = 20_000
-"""How far ahead step counts are forecast, whatever the length of the run."""
+_STORED = (
+    *("loss", "max_distance", "mean_distance", "pattern_change", "forecast_loss"),
+    *("residual", "forecast_steps", "flow_loss", "flow_method"),
+    *("status", "diverged_at", "eigenvalue", "weight", "eta", "beta", "gamma"),
+)
 
 
 class StabilityWarning(Notice):
@@ -88,18 +80,21 @@ def compare(
 
     """
     settings = settings or Settings()
-    _check_memory(data, settings)
+    check_memory(_needed(data, settings), "take fewer rows, neurons, steps or seeds")
     began, started = time.perf_counter(), datetime.now(UTC)
     path = Path(out) if out else _default_folder(data.provenance.name, started)
     with store.new_folder(path) as folder:
-        spectrum, measure = spectrum_of(data)
-        methods = {name: _method(name, measure, settings) for name in settings.methods}
-        report = progress or (lambda *_: None)
-        runs = _run_all(data, spectrum, methods, settings, report)
-        arrays = dataset(runs, data.provenance, measure, methods, settings)
+        prepared = Prepared.of(data)
+        wanted = list(specs(settings))
+        methods = {spec.method: method_of(spec, prepared.measure) for spec in wanted}
+        if settings.eta is not None:
+            _warn_above_limit(methods, prepared.measure.largest)
+        runs = _run_all(wanted, prepared, methods, progress or (lambda *_: None))
+        arrays = _joined(runs, settings)
         summaries = tuple(summarize(arrays, name) for name in methods)
         seconds = time.perf_counter() - began
         manifest = {
+            "result_version": RESULT_VERSION,
             "command": command,
             "started": started.isoformat(timespec="seconds"),
             "wall_seconds": seconds,
@@ -108,23 +103,27 @@ def compare(
             "methods": [{"name": name, **dataclasses.asdict(m)} for name, m in methods.items()],
             **store.environment(),
         }
-        store.write_run(folder, arrays, manifest)
+        _write(folder, path, arrays, manifest)
     return Comparison(path, seconds, arrays, summaries)
 
 
-def _check_memory(data: Data, settings: Settings) -> None:
-    """Refuse what cannot fit: weights, sign bits, kernel and records against the memory."""
-    n, d, m = data.x.shape[0], data.x.shape[1], settings.width
+def _needed(data: Data, settings: Settings) -> int:
+    """Bytes of weights, sign bits, kernel and records."""
+    (n, d), m = map(int, data.x.shape), settings.width
     bytes_each = 4 if settings.precision == "float32" else 8
     records = len(settings.methods) * len(settings.seeds) * (settings.steps + 1)
     vectors = n if settings.record_residuals else 0
-    needed = 6 * bytes_each * m * d + n * m // 8 + 24 * n**2 + 8 * records * (6 + vectors)
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > memory:
-        raise InvalidInput(
-            f"this needs about {needed / 2**30:.3g} GiB of memory and the machine has "
-            f"{memory / 2**30:.3g}; take fewer rows, neurons, steps or seeds."
-        )
+    return 6 * bytes_each * m * d + n * m // 8 + 24 * n**2 + 8 * records * (6 + vectors)
+
+
+def _write(folder: Path, path: Path, arrays: xr.Dataset, manifest: dict[str, Any]) -> None:
+    """Write the results; where that fails, keep them elsewhere and say so."""
+    try:
+        store.write_run(folder, arrays, manifest)
+    except InvalidInput as error:
+        kept = store.keep_run(arrays, manifest)
+        where = f"the results lie in {kept}" if kept else "the results are lost"
+        raise InvalidInput(f"{path} could not be written; {where} ({error})") from None
 
 
 def _default_folder(name: str, started: datetime) -> Path:
@@ -132,96 +131,44 @@ def _default_folder(name: str, started: datetime) -> Path:
     return Path("runs") / f"compare-{safe[:80]}-{started:%Y%m%d-%H%M%S-%f}"[:-3]
 
 
-def _method(name: str, measure: Measure, settings: Settings) -> Recursion:
-    """Choose by the rule, or take what was given by hand; warn above the stability limit."""
-    if settings.eta is None:
-        return choose(settings.rule, name, measure, target=settings.target)
-    method = FAMILIES[name](settings.eta, settings.beta or 0.0)
-    limit = stability_limit(method) / measure.largest
-    if settings.eta >= limit:
-        warnings.warn(
-            f"eta = {settings.eta:g} is not below the stability limit {limit:.4g} of {name} on "
-            "this kernel: the forecast grows, and the network may diverge.",
-            StabilityWarning,
-            stacklevel=3,
-        )
-    return method
+def _warn_above_limit(methods: dict[str, Recursion], largest: float) -> None:
+    for name, method in methods.items():
+        eta, limit = method.constant[0], stability_limit(method) / largest
+        if eta >= limit:
+            warnings.warn(
+                f"eta = {eta:g} is not below the stability limit {limit:.4g} of {name} on this "
+                "kernel: the forecast grows, and the network may diverge.",
+                StabilityWarning,
+                stacklevel=3,
+            )
 
 
 def _run_all(
-    data: Data,
-    expected: Spectrum,
-    methods: Mapping[str, Recursion],
-    settings: Settings,
-    report: Progress,
-) -> list[list[Pair]]:
-    """Pairs indexed by method, then seed."""
-    within = span(data.x)
-    mu = expected.extremes.smallest / 2
-    total = len(methods) * len(settings.seeds) * (settings.steps + 1)
-    done = 0
-    runs: list[list[Pair]] = [[] for _ in methods]
-    for seed in settings.seeds:
-        network = TwoLayerReLU(settings.width, data.x.shape[1])
-        spectrum = _forecast_spectrum(data, expected, network, seed, settings.kernel)
-        residual = initial_residual(network, data.x, data.y, seed=seed, within=within)
-        for row, (name, method) in zip(runs, methods.items(), strict=True):
-            label = f"{name}, seed {seed}"
+    wanted: list[Spec], prepared: Prepared, methods: dict[str, Recursion], report: Progress
+) -> list[xr.Dataset]:
+    """Compute the runs; those of a seed share its start."""
+    total = sum(spec.steps + 1 for spec in wanted)
+    runs: list[xr.Dataset] = []
+    done, seed = 0, None
+    for spec in wanted:
+        if spec.seed != seed:
+            seed, start = spec.seed, start_of(spec, prepared)
 
-            def advance(count: int, label: str = label) -> None:
-                nonlocal done
-                done += count
-                report(label, done, total)
+        def advance(count: int, label: str = f"{spec.method}, seed {spec.seed}") -> None:
+            nonlocal done
+            done += count
+            report(label, done, total)
 
-            measured = train(
-                network,
-                data.x,
-                data.y,
-                method,
-                seed=seed,
-                steps=settings.steps,
-                precision=settings.precision,
-                record_residual=settings.record_residuals,
-                within=within,
-                progress=advance,
-            )
-            predicted = forecast(method, spectrum, residual, np.arange(settings.steps + 1))
-            weights = spectrum.modes(residual) ** 2
-            counts = tuple(
-                steps_to(method, dense(spectrum, weights), share, limit=_FORECAST_STEPS)
-                for share in settings.shares
-            )
-            flows = _flow_losses(name, method, spectrum, weights, settings, mu)
-            row.append(Pair(measured, predicted, counts, flows))
-            done += settings.steps + 1 - len(measured.steps)
+        runs.append(execute(spec, prepared, methods[spec.method], start=start, advance=advance))
+        done = sum(before.sizes["step"] for before in runs)
     return runs
 
 
-def _flow_losses(
-    name: str,
-    method: Recursion,
-    spectrum: Spectrum,
-    weights: Float[np.ndarray, "n"],
-    settings: Settings,
-    mu: float,
-) -> dict[str, Float[np.ndarray, "T"]]:
-    """Losses of the method's flows at the times of its steps, by key."""
-    steps = np.arange(settings.steps + 1)
-    losses = {}
-    for key in settings.flows:
-        if COMPANIONS[key].method == name:
-            eta, _, _ = method.constant
-            flow = COMPANIONS[key].build(mu, eta)
-            times = flow.time(steps, eta)
-            losses[key] = flow_loss(flow, spectrum.eigenvalues, weights, times)
-    return losses
-
-
-def _forecast_spectrum(
-    data: Data, expected: Spectrum, network: TwoLayerReLU, seed: int, kernel: Kernel
-) -> Spectrum:
-    """Spectrum that the forecast of this seed uses."""
-    if kernel == "infinite":
-        return expected
-    w, _ = network.init(jax.random.key(seed))
-    return decompose(finite_gram(data.x, np.asarray(w)), overwrite=True)
+def _joined(runs: list[xr.Dataset], settings: Settings) -> xr.Dataset:
+    """Join the runs over method and seed, in the order of the settings."""
+    axes = {"optimizer": settings.methods, "seed": settings.seeds}
+    joined, facts = join(runs, axes=axes), runs[0].attrs
+    kept = {name: facts[name] for name in ("data", "n", "d", "data_sha256", "width", "rule")}
+    return joined[[name for name in _STORED if name in joined]].assign_attrs(
+        title=f"inertial compare {facts['data']}", **kept, kernel=settings.kernel
+    )

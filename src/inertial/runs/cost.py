@@ -1,4 +1,4 @@
-r"""What a study will take, from a few steps timed on this machine; `space` adds memory and disk.
+r"""What a study will take, from a few steps timed on this machine.
 
 Neurons pass in tiles of equal shape, so a step takes :math:`a + b k` for k tiles, and a and b
 follow from timing the real trainer on one and on three tiles; between the narrowest and the widest
@@ -6,15 +6,15 @@ network of a study they are interpolated.  Setting up a data set is timed on its
 carried on to all of them.
 """
 
+import resource
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import xarray as xr
@@ -28,20 +28,12 @@ from inertial.method.curve import forecast_loss
 from inertial.method.recursion import nesterov
 from inertial.problem.model import TwoLayerReLU
 from inertial.runs.config import DataSet
-from inertial.runs.job import Run, load_data
-from inertial.runs.records import write_record
-from inertial.runs.space import (
-    Shape,
-    checkpoint_bytes,
-    dimensions,
-    file_bytes,
-    memory_of,
-    spectra_bytes,
-)
-from inertial.runs.spectra import spectrum_file
-from inertial.simulate.span import Span, span
+from inertial.runs.execution import SAVE_SECONDS, kept, spectrum_file
+from inertial.runs.spec import Run, load_data
+from inertial.runs.store import netcdf
+from inertial.simulate.span import Span, saves, span
 from inertial.simulate.step import layout
-from inertial.simulate.train import initial_residual, train
+from inertial.simulate.train import Precision, initial_residual, train
 
 _TIMED_SECONDS = 0.3
 """How long steps of one shape are timed."""
@@ -57,6 +49,37 @@ _STORED = 7
 
 _SETUP_LOOKS = 4
 """How often that is done at most: once to compile, then to be timed."""
+
+_SPAN_ROWS = 1000
+"""Above as many rows and columns, inputs are taken to have full rank."""
+
+_FILE_BYTES = 20_000
+"""Files of a run without its arrays: attributes, coordinates and the tables of HDF5."""
+
+_ARRAYS = 6
+"""Arrays over the steps in a run file, of 8 bytes an entry."""
+
+_KERNEL_COPIES = 4
+"""n x n float64 arrays alive at once while the kernel is decomposed: basis and workspace."""
+
+_STATE_COPIES = 8
+"""m x r arrays alive at once in training: start, state, their updates, and the draw."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the time of a step depends on; `inputs` is the dimension that training runs in."""
+
+    n: int
+    d: int
+    inputs: int
+    width: int
+    precision: Precision
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of a number in training."""
+        return 4 if self.precision == "float32" else 8
 
 
 @dataclass(frozen=True)
@@ -112,30 +135,30 @@ def predict(
     seconds, memory, disk = [], [0], 0
     setups: Counter[DataSet] = Counter()
     compiled: Counter[Shape] = Counter()
-    sizes = {run.job.data: _widths(run.job.data, runs) for run in runs}
+    sizes = {run.data: _widths(run.data, runs) for run in runs}
     for run in runs:
-        job = run.job
-        say(f"timing {job.data.name}")
-        shape = Shape(*dimensions(job.data), job.width, job.precision)
-        timing = _interpolated(shape, sizes[job.data])
-        total = timing.step * (job.steps + 1) + timing.around + _forecast(shape.n, job.steps)
+        spec = run.spec
+        say(f"timing {run.data.name}")
+        shape = Shape(*dimensions(run.data), spec.width, spec.precision)
+        timing = _interpolated(shape, sizes[run.data])
+        total = timing.step * (spec.steps + 1) + timing.around + _forecast(shape.n, spec.steps)
         total += _storing()
-        if setups[job.data] < workers:
+        if setups[run.data] < workers:
             known = spectra is not None and spectrum_file(spectra, run.data_sha256).exists()
-            total += _setup(job.data, known, warm)
-        if compiled[shape] < workers and not (warm and job.width in sizes[job.data]):
+            total += _setup(run.data, known, warm)
+        if compiled[shape] < workers and not (warm and spec.width in sizes[run.data]):
             total += timing.compilation
-        setups[job.data] += 1
+        setups[run.data] += 1
         compiled[shape] += 1
         seconds.append(total)
         memory.append(memory_of(shape))
-        disk += file_bytes(shape.n, job.steps)
+        disk += file_bytes(shape.n, spec.steps)
     extra = checkpoint_bytes(runs, seconds, workers) + spectra_bytes(setups)
     return Prediction(_wall(seconds, workers), tuple(seconds), max(memory), disk + extra, workers)
 
 
 def _widths(data: DataSet, runs: Sequence[Run]) -> tuple[int, int]:
-    widths = [run.job.width for run in runs if run.job.data == data]
+    widths = [run.spec.width for run in runs if run.data == data]
     return min(widths), max(widths)
 
 
@@ -274,14 +297,13 @@ def _forecast(n: int, steps: int) -> float:
 
 @cache
 def _storing() -> float:
-    """Seconds to write a run's file, nearly all of them for its parts and not for its length."""
+    """Seconds to make a run's file, nearly all of them for its parts and not for its length."""
     arrays = xr.Dataset({f"array {i}": ("step", np.zeros(100)) for i in range(_STORED)})
     taken = []
-    with TemporaryDirectory() as folder:
-        for _ in range(3):  # the first imports what writes
-            began = time.perf_counter()
-            write_record(Path(folder) / "run.nc", arrays)
-            taken.append(time.perf_counter() - began)
+    for _ in range(3):  # the first imports what writes
+        began = time.perf_counter()
+        netcdf(arrays)
+        taken.append(time.perf_counter() - began)
     return min(taken)
 
 
@@ -291,3 +313,59 @@ def _wall(seconds: Sequence[float], workers: int) -> float:
     for taken in seconds:
         free[free.argmin()] += taken
     return float(free.max())
+
+
+@lru_cache(maxsize=64)
+def dimensions(data: DataSet) -> tuple[int, int, int]:
+    """Rows, inputs and the dimension that training runs in, of a data set."""
+    x = load_data(data).x
+    n, d = x.shape
+    if min(n, d) <= _SPAN_ROWS:
+        return n, d, span(x).x.shape[1]
+    return n, d, n if saves(n, d) else d
+
+
+def memory_of(shape: Shape) -> int:
+    """Peak of a process: what it holds by now, and the larger of kernel and training besides."""
+    _, neurons = layout(shape.n, shape.width)
+    data = 8 * shape.n * (2 * shape.d + shape.inputs)
+    kernel = 8 * shape.n**2 * _KERNEL_COPIES
+    state = shape.itemsize * (_STATE_COPIES * shape.width * shape.inputs + 3 * shape.n * neurons)
+    state += 2 * shape.n * shape.width // 8
+    return _held_now() + data + max(kernel, 8 * shape.n**2 + state)
+
+
+def kernel_memory(sets: Sequence[DataSet]) -> int:
+    """Peak of a process that decomposes kernels and trains nothing, one data set after another."""
+    held = [0]
+    for data in sets:
+        n, d, _ = dimensions(data)
+        held.append(16 * n * d + 8 * n**2 * _KERNEL_COPIES)
+    return _held_now() + max(held)
+
+
+def file_bytes(n: int, steps: int) -> int:
+    """Return the size of a run's file: arrays over the steps, eigenvalues and weights."""
+    return _FILE_BYTES + 8 * (_ARRAYS * (steps + 1) + 2 * n)
+
+
+def checkpoint_bytes(runs: Sequence[Run], seconds: Sequence[float], workers: int) -> int:
+    """Bytes of the checkpoints of runs that are on their way together."""
+    sizes = [0]
+    for run, taken in zip(runs, seconds, strict=True):
+        _, _, inputs = dimensions(run.data)
+        itemsize = 4 if run.spec.precision == "float32" else 8
+        if taken > SAVE_SECONDS:
+            sizes.append(2 * itemsize * inputs * run.spec.width)
+    return sum(sorted(sizes)[-workers:])
+
+
+def spectra_bytes(sets: Iterable[DataSet]) -> int:
+    """Bytes of the spectra that are kept in files."""
+    rows = [dimensions(data)[0] for data in sets]
+    return sum(8 * n * n for n in rows if kept(n))
+
+
+def _held_now() -> int:
+    """Bytes this process has held at most by now."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -1,46 +1,66 @@
 """Compute one run: the same numbers wherever and however often it is started.
 
-A process keeps the spectrum of the last data set, because the runs of a study on one data set
-follow each other; a study's folder keeps those of large ones.
+`execute` is the one way from a `Spec` and a prepared data set to a run's records: the network is
+trained, its linearised forecast and its flows are set beside it.  `compute` does it for a study,
+with checkpoints and kept spectra.  A process keeps the spectrum of the last data set, because the
+runs of a study on one data set follow each other; a study's folder keeps those of large ones.
 """
 
 import hashlib
-import json
 import resource
 import time
+import warnings
+import zipfile
+import zlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from functools import cache, lru_cache
+from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from inertial._checks import InvalidInput
+from inertial import files
+from inertial._checks import InvalidInput, Notice
+from inertial._types import Targets
 from inertial.data import Data
-from inertial.linear.measure import Measure
-from inertial.linear.spectrum import Spectrum
+from inertial.linear.expected import checked_ends, spectrum_of
+from inertial.linear.kernel import finite_gram
+from inertial.linear.measure import Measure, dense
+from inertial.linear.spectrum import Spectrum, decompose
+from inertial.method.curve import steps_to
 from inertial.method.modes import spectral_radius, stability_limit
-from inertial.method.recursion import Recursion
+from inertial.method.recursion import FAMILIES, Recursion
 from inertial.method.rules import choose
-from inertial.problem.model import TwoLayerReLU
-from inertial.runs import store
-from inertial.runs.checkpoints import read_checkpoint, write_checkpoint
+from inertial.problem.model import TwoLayerReLU, start_key
 from inertial.runs.config import DataSet
-from inertial.runs.job import Job, Run, code_version, load_data
-from inertial.runs.spectra import kept_spectrum
+from inertial.runs.observables import OBSERVABLES, coefficients_of
+from inertial.runs.settings import COMPANIONS
+from inertial.runs.spec import RESULT_VERSION, Run, Spec, load_data
+from inertial.runs.store import Record, environment
 from inertial.simulate.forecast import forecast
+from inertial.simulate.integrate import flow_loss
 from inertial.simulate.span import Span, span
 from inertial.simulate.train import Checkpoint, initial_residual, train
-from inertial.simulate.trajectory import Trajectory
 
 SAVE_SECONDS = 30.0
 """Seconds between two checkpoints of a run; shorter runs leave none."""
 
 Advance = Callable[[int], None]
 """Called with the number of steps just done."""
+
+_FORECAST_STEPS = 20_000
+"""How far ahead step counts are forecast, whatever the length of the run."""
+
+_KEPT_ROWS = 2000
+"""Spectra of fewer rows are computed again: that takes seconds."""
+
+_DAMAGE = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What reading a damaged archive of arrays raises."""
 
 
 @dataclass(frozen=True)
@@ -52,21 +72,140 @@ class Prepared:
     measure: Measure
     within: Span
 
+    @classmethod
+    def of(cls, data: Data, spectra: Path | None = None) -> "Prepared":
+        """Decompose the kernel of `data`, or take it from a folder; find the inputs' span."""
+        return cls(data, *kept_spectrum(data, spectra), span(data.x))
+
+
+@dataclass(frozen=True)
+class Start:
+    """A random start: the network's residual there, and the spectrum that its forecast uses."""
+
+    residual: Targets
+    spectrum: Spectrum
+
+
+def start_of(spec: Spec, prepared: Prepared) -> Start:
+    """Return the random start of a spec, which all methods share."""
+    data, network = prepared.data, TwoLayerReLU(spec.width, prepared.data.x.shape[1])
+    residual = initial_residual(network, data.x, data.y, seed=spec.seed, within=prepared.within)
+    if spec.kernel == "infinite":
+        return Start(residual, prepared.spectrum)
+    w, _ = network.init(start_key(spec.seed))
+    return Start(residual, decompose(finite_gram(data.x, np.asarray(w)), overwrite=True))
+
+
+def method_of(spec: Spec, measure: Measure) -> Recursion:
+    """Choose the method of a spec by its rule, or take what was given by hand."""
+    if spec.eta is None:
+        return choose(spec.rule, spec.method, measure, target=spec.target)
+    return FAMILIES[spec.method](spec.eta, spec.beta or 0.0)
+
 
 def execute(
+    spec: Spec,
+    prepared: Prepared,
+    method: Recursion | None = None,
+    *,
+    start: Start | None = None,
+    advance: Advance | None = None,
+    resume: Checkpoint | None = None,
+    save: Callable[[Checkpoint], None] | None = None,
+    save_seconds: float = SAVE_SECONDS,
+) -> xr.Dataset:
+    """Train one network, and set the forecast of the linearised one and the flows beside it.
+
+    Parameters
+    ----------
+    spec
+        How.
+    prepared
+        On what.
+    method, start
+        What `method_of` and `start_of` return, to share them among runs; computed if absent.
+    advance
+        Called with the number of steps just done, every half second or so.
+    resume, save, save_seconds
+        As in `inertial.simulate.train.train`.
+
+    Returns
+    -------
+    xr.Dataset
+        The `OBSERVABLES` of one run over `step`, NaN after a divergence, with what it is as
+        attributes.
+
+    """
+    data, measure = prepared.data, prepared.measure
+    method = method or method_of(spec, measure)
+    measured = train(
+        TwoLayerReLU(spec.width, data.x.shape[1]),
+        data.x,
+        data.y,
+        method,
+        seed=spec.seed,
+        steps=spec.steps,
+        precision=spec.precision,
+        record_residual=spec.record_residuals,
+        within=prepared.within,
+        progress=advance,
+        resume=resume,
+        save=save,
+        save_seconds=save_seconds,
+    )
+    start = start or start_of(spec, prepared)
+    steps = np.arange(spec.steps + 1)
+    weights = start.spectrum.modes(start.residual) ** 2
+    found = {
+        "loss": measured.loss,
+        "max_distance": measured.max_distance,
+        "mean_distance": measured.mean_distance,
+        "pattern_change": measured.pattern_change,
+        "forecast_loss": forecast(method, start.spectrum, start.residual, steps).loss,
+        "eigenvalue": measure.nodes,
+        "weight": measure.weights,
+    }
+    if spec.record_residuals:
+        found["residual"] = measured.residual
+    if spec.shares:
+        own = dense(start.spectrum, weights)
+        counts = [steps_to(method, own, share, limit=_FORECAST_STEPS) for share in spec.shares]
+        found["forecast_steps"] = np.array(counts, dtype=float)
+    if spec.flows:
+        found["flow_loss"] = _flow_losses(spec, method, start.spectrum, weights, measure)
+    variables = {
+        name: (OBSERVABLES[name].dims, _padded(name, values, spec.steps + 1))
+        for name, values in found.items()
+    }
+    coords: dict[str, Any] = {"step": steps}
+    coords |= {"share": list(spec.shares)} if spec.shares else {}
+    coords |= {"flow": list(spec.flows)} if spec.flows else {}
+    diverged = measured.diverged_at
+    return xr.Dataset(
+        variables,
+        coords=coords,
+        attrs={
+            **_facts(spec, prepared, method),
+            "status": measured.status,
+            "diverged_at": -1 if diverged is None else diverged,
+        },
+    )
+
+
+def compute(
     run: Run,
     *,
     checkpoint: Path | None = None,
     spectra: Path | None = None,
     advance: Advance | None = None,
     save_seconds: float = SAVE_SECONDS,
-) -> xr.Dataset:
-    """Compute one run.
+) -> Record:
+    """Compute one run of a study.
 
     Parameters
     ----------
     run
-        What to run, on which data and with which code.
+        What to run, on which data and in which version.
     checkpoint
         File to go on from if it is there and fits, and to keep the state in along the way.
     spectra
@@ -78,11 +217,9 @@ def execute(
 
     Returns
     -------
-    xr.Dataset
-        `loss`, `max_distance`, `mean_distance`, `pattern_change` and `forecast_loss` over `step`,
-        NaN after a divergence; `eigenvalue` and `weight` of the expected start over `mode`;
-        configuration, step size and so on as attributes, the data's provenance and the versions as
-        JSON, with the seconds since the run began here, at the step `resumed_at`.
+    Record
+        What `execute` returns, and a manifest with settings, data and versions, and the seconds
+        since the run began here, at the step `resumed_at`.
 
     Raises
     ------
@@ -90,42 +227,49 @@ def execute(
         If data or code are missing here or not the ones meant, or the kernel is singular.
 
     """
-    job, began = run.job, time.perf_counter()
-    _check_code(run)
-    prepared = prepare(job.data, spectra, run.data_sha256)
-    data = prepared.data
-    method = tuned(job.data, job.rule, job.method, job.target, spectra, run.data_sha256)
-    network = TwoLayerReLU(job.width, data.x.shape[1])
+    spec, began = run.spec, time.perf_counter()
+    if run.version != RESULT_VERSION:
+        raise InvalidInput(
+            f"the study has result version {run.version} and inertial on this machine "
+            f"{RESULT_VERSION}; install the same one."
+        )
+    prepared = prepare(run.data, spectra, run.data_sha256)
+    method = tuned(run.data, spec.rule, spec.method, spec.target, spectra, run.data_sha256)
     fingerprint = _fingerprint(run, method, prepared.within)
     setup = time.perf_counter() - began
-    saved = _resume(checkpoint, fingerprint, advance)
-    measured = train(
-        network,
-        data.x,
-        data.y,
+    saved = None if checkpoint is None else read_checkpoint(checkpoint, fingerprint)
+    if saved is not None and advance is not None:
+        advance(saved.step)
+
+    def save(state: Checkpoint) -> None:
+        if checkpoint is not None:
+            write_checkpoint(checkpoint, state, fingerprint)
+
+    arrays = execute(
+        spec,
+        prepared,
         method,
-        seed=job.seed,
-        steps=job.steps,
-        precision=job.precision,
-        within=prepared.within,
-        progress=advance,
+        advance=advance,
         resume=saved,
-        save=_saver(checkpoint, fingerprint),
+        save=None if checkpoint is None else save,
         save_seconds=save_seconds,
     )
-    residual = initial_residual(network, data.x, data.y, seed=job.seed, within=prepared.within)
-    steps = np.arange(job.steps + 1)
-    predicted = forecast(method, prepared.spectrum, residual, steps)
-    arrays = _arrays(measured, predicted, prepared.measure, job.steps)
-    return arrays.assign_attrs(
-        _facts(run, prepared, method),
-        status=measured.status,
-        diverged_at=-1 if measured.diverged_at is None else measured.diverged_at,
-        resumed_at=0 if saved is None else saved.step,
-        setup_seconds=setup,
-        seconds=time.perf_counter() - began,
-        peak_memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-    )
+    cost = {
+        "resumed_at": 0 if saved is None else saved.step,
+        "setup_seconds": setup,
+        "seconds": time.perf_counter() - began,
+        "peak_memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
+    manifest = {
+        "key": run.key,
+        "result_version": run.version,
+        "settings": asdict(spec) | {"methods": [spec.method], "seeds": [spec.seed]},
+        "data": asdict(prepared.data.provenance),
+        "methods": [{"name": spec.method, **asdict(method)}],
+        "cost": cost,
+        **environment(),
+    }
+    return Record(arrays, manifest)
 
 
 def prepare(data: DataSet, spectra: Path | None = None, sha256: str | None = None) -> Prepared:
@@ -146,7 +290,7 @@ def _prepared(data: DataSet, spectra: Path | None, sha256: str | None) -> Prepar
             f"the data set {found.name} on this machine ({found.source}) differs from the study's; "
             "put the same files there."
         )
-    return Prepared(loaded, *kept_spectrum(loaded, spectra), span(loaded.x))
+    return Prepared.of(loaded, spectra)
 
 
 @lru_cache(maxsize=32)
@@ -162,83 +306,157 @@ def tuned(
     return choose(rule, method, prepare(data, spectra, sha256).measure, target=target)
 
 
-def _check_code(run: Run) -> None:
-    if code_version() != run.code:
-        raise InvalidInput(
-            "this machine has another version of inertial or its libraries than the study; "
-            "install the same one."
-        )
+def kept_spectrum(data: Data, folder: Path | None) -> tuple[Spectrum, Measure]:
+    """Return `spectrum_of` a data set from `folder`, or compute and keep it there.
+
+    A decomposition takes a time that grows with the cube of n, reading it back one with the
+    square; so that of a large kernel is kept.  A zip archive's checksums show damage.
+
+    Raises
+    ------
+    InvalidInput
+        If the kernel is singular to rounding.
+
+    """
+    if folder is None or not kept(len(data.y)):
+        return spectrum_of(data)
+    path = spectrum_file(folder, data.provenance.sha256)
+    arrays = _read_arrays(path)
+    if arrays is not None:
+        try:
+            spectrum = Spectrum(arrays["eigenvalues"], arrays["basis"])
+            ends = checked_ends(spectrum.extremes, data.x)
+            return spectrum, Measure(spectrum.eigenvalues, arrays["weights"], ends)
+        except _DAMAGE:
+            pass
+    spectrum, measure = spectrum_of(data)
+    _write_arrays(
+        path,
+        {
+            "eigenvalues": spectrum.eigenvalues,
+            "basis": spectrum.basis,
+            "weights": measure.weights,
+        },
+        "the spectrum could not be kept ({}); the next process computes it again.",
+    )
+    return spectrum, measure
+
+
+def spectrum_file(folder: Path, data_sha256: str) -> Path:
+    """Where the spectrum of a data set is kept, by the hash of its arrays and the version."""
+    return folder / f"{data_sha256[:24]}-{RESULT_VERSION}.npz"
+
+
+def kept(n: int) -> bool:
+    """Whether the spectrum of n rows is kept in a file."""
+    return n >= _KEPT_ROWS
+
+
+def write_checkpoint(path: Path, state: Checkpoint, fingerprint: str) -> None:
+    """Replace the checkpoint at `path`; a failure is a warning, for the run can do without.
+
+    A checkpoint belongs to a fingerprint of everything its coordinates mean: a run on another
+    machine, whose basis of the inputs' span may differ, starts again instead of going on from it.
+    """
+    _write_arrays(
+        path,
+        {item.name: getattr(state, item.name) for item in fields(Checkpoint)}
+        | {"fingerprint": fingerprint},
+        "no checkpoint could be written ({}); the run goes on, but starts again if interrupted.",
+    )
+
+
+def read_checkpoint(path: Path, fingerprint: str) -> Checkpoint | None:
+    """Return the checkpoint at `path`, or None if there is none, or a damaged or foreign one."""
+    arrays = _read_arrays(path)
+    names = [item.name for item in fields(Checkpoint)]
+    if arrays is None or not {*names, "fingerprint"} <= set(arrays):
+        return None
+    if str(arrays["fingerprint"]) != fingerprint:
+        return None
+    return Checkpoint(**{name: arrays[name] for name in names} | {"step": int(arrays["step"])})
+
+
+def _write_arrays(path: Path, arrays: dict[str, Any], failure: str) -> None:
+    """Write arrays to an archive in its folder, or warn."""
+    try:
+        files.folder_in(path.parents[1], path.parent.name)
+        with files.writing(path, remedy="see to the disk") as file:
+            np.savez(file, **arrays)
+    except InvalidInput as error:
+        warnings.warn(failure.format(str(error)), Notice, stacklevel=3)
+
+
+def _read_arrays(path: Path) -> dict[str, Any] | None:
+    """Return the arrays of an archive, or None if there is none or it is damaged."""
+    try:
+        if not files.is_regular(path):
+            return None
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except _DAMAGE:
+        return None
 
 
 def _fingerprint(run: Run, method: Recursion, within: Span) -> str:
     """Hash of a run, of its method's numbers and of the coordinates its state is in.
 
-    The numbers follow from the run, up to rounding that another machine does otherwise.
+    The numbers follow from the run, up to rounding, which another machine or version of JAX does
+    otherwise.
     """
-    digest = hashlib.sha256(f"{run.key} {method!r} {jax.default_backend()}".encode())
+    words = (run.key, repr(method), jax.default_backend(), version("jax"), version("jaxlib"))
+    digest = hashlib.sha256(" ".join(words).encode())
     for part in (within.x, within.basis):
         digest.update(b"" if part is None else np.ascontiguousarray(part).data)
     return digest.hexdigest()
 
 
-def _resume(path: Path | None, fingerprint: str, advance: Advance | None) -> Checkpoint | None:
-    saved = None if path is None else read_checkpoint(path, fingerprint)
-    if saved is not None and advance is not None:
-        advance(saved.step)
-    return saved
+def _flow_losses(
+    spec: Spec,
+    method: Recursion,
+    spectrum: Spectrum,
+    weights: Float[np.ndarray, "n"],
+    measure: Measure,
+) -> Float[np.ndarray, "flow T"]:
+    """Losses of the method's flows at the times of its steps."""
+    steps = np.arange(spec.steps + 1)
+    eta, _, _ = method.constant
+    losses = []
+    for key in spec.flows:
+        flow = COMPANIONS[key].build(measure.smallest / 2, eta)
+        losses.append(flow_loss(flow, spectrum.eigenvalues, weights, flow.time(steps, eta)))
+    return np.array(losses)
 
 
-def _saver(path: Path | None, fingerprint: str) -> Callable[[Checkpoint], None] | None:
-    return None if path is None else lambda state: write_checkpoint(path, state, fingerprint)
+def _padded(name: str, values: Any, length: int) -> Float[np.ndarray, "..."]:  # noqa: ANN401
+    """Fill up with NaN what ends with a divergence."""
+    if values is None:
+        raise ValueError(f"the record of {name} is missing")
+    if OBSERVABLES[name].dims[:1] != ("step",):
+        return np.asarray(values)
+    padded = np.full((length, *values.shape[1:]), np.nan)
+    padded[: len(values)] = values
+    return padded
 
 
-def _arrays(
-    measured: Trajectory, predicted: Trajectory, measure: Measure, steps: int
-) -> xr.Dataset:
-    """Join the records over all steps, NaN where a run or its forecast has ended, and the modes."""
-
-    def padded(values: Float[np.ndarray, "t"] | None) -> Float[np.ndarray, "T"]:
-        whole = np.full(steps + 1, np.nan)
-        if values is not None:
-            whole[: len(values)] = values
-        return whole
-
-    names = ("loss", "max_distance", "mean_distance", "pattern_change")
-    variables = {name: ("step", padded(getattr(measured, name))) for name in names}
-    variables["forecast_loss"] = ("step", padded(predicted.loss))
-    variables["eigenvalue"] = ("mode", measure.nodes)
-    variables["weight"] = ("mode", measure.weights)
-    return xr.Dataset(variables, coords={"step": np.arange(steps + 1)})
-
-
-def _facts(run: Run, prepared: Prepared, method: Recursion) -> dict[str, str | int | float]:
-    """Everything a figure or a reader needs to know about a run."""
-    job: Job = run.job
+def _facts(spec: Spec, prepared: Prepared, method: Recursion) -> dict[str, str | int | float]:
+    """Collect what a figure or a reader needs to know about a run."""
     ends, provenance = prepared.measure.ends, prepared.data.provenance
     return {
-        "key": run.key,
         "data": provenance.name,
         "data_sha256": provenance.sha256,
-        "provenance": json.dumps(asdict(provenance)),
-        "environment": _environment(),
-        "code": run.code,
         "n": provenance.n,
         "d": provenance.d,
-        "optimizer": job.method,
-        "rule": job.rule,
-        "width": job.width,
-        "seed": job.seed,
-        "precision": job.precision,
-        "target": job.target,
-        **dict(zip(("eta", "beta", "gamma"), method.constant, strict=True)),
+        "optimizer": spec.method,
+        "rule": spec.rule,
+        "width": spec.width,
+        "seed": spec.seed,
+        "precision": spec.precision,
+        "kernel": spec.kernel,
+        "target": spec.target,
+        **coefficients_of(method),
         "lambda_min": ends.smallest,
         "lambda_max": ends.largest,
         "spectral_radius": spectral_radius(method, prepared.measure.nodes),
         "stability_limit": stability_limit(method) / ends.largest,
     }
-
-
-@cache
-def _environment() -> str:
-    """Versions, commit and machine, as JSON."""
-    return json.dumps(store.environment())

@@ -1,10 +1,10 @@
 """What decides the numbers of a comparison, besides the data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from inertial._checks import SEEDS, InvalidInput, fraction, one_of, whole
+from inertial._checks import SEEDS, InvalidInput, fraction, number, one_of, whole
 from inertial.method.flow import (
     Flow,
     gradient_flow,
@@ -90,14 +90,11 @@ class Settings:
     flows: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        whole("width", self.width)
-        whole("steps", self.steps)
+        self._convert()
         fraction("target", self.target)
         one_of("kernel", self.kernel, ("infinite", "finite"))
         one_of("precision", self.precision, ("float32", "float64"))
         defined(self.rule, self.methods)
-        for seed in self.seeds:
-            whole("seed", seed, least=0, below=SEEDS)
         for what, values in (("methods", self.methods), ("seeds", self.seeds)):
             if not values or len(set(values)) < len(values):
                 raise InvalidInput(
@@ -122,7 +119,41 @@ class Settings:
         if self.beta is not None and self.methods == ("gradient_descent",):
             raise InvalidInput("beta is given, but gradient descent has none; leave it out.")
 
+    def _convert(self) -> None:
+        """Turn NumPy's numbers, ranges, sets and lists into the plain values that are stored."""
+        plain = {
+            "width": whole("width", self.width),
+            "steps": whole("steps", self.steps),
+            "methods": _words("methods", self.methods),
+            "flows": _words("flows", self.flows),
+            "seeds": tuple(
+                whole("seed", seed, least=0, below=SEEDS) for seed in _listed("seeds", self.seeds)
+            ),
+            "record_residuals": bool(self.record_residuals),
+            **{
+                name: None if getattr(self, name) is None else number(name, getattr(self, name))
+                for name in ("eta", "beta", "target")
+            },
+        }
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
+
+    def flows_of(self, method: str) -> tuple[str, ...]:
+        """Flows that are limits of a method."""
+        return tuple(key for key in self.flows if COMPANIONS[key].method == method)
+
     @property
     def shares(self) -> tuple[float, ...]:
         """Shares of the initial loss whose step counts are reported, the target among them."""
         return tuple(sorted({*_SHARES, self.target}, reverse=True))
+
+
+def _listed(what: str, values: object) -> list[Any]:
+    """List what can be iterated over, a set in ascending order."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise InvalidInput(f"{what} is {values!r}; give a list of them.")
+    return sorted(values) if isinstance(values, set | frozenset) else list(values)
+
+
+def _words(what: str, values: object) -> tuple[str, ...]:
+    return tuple(str(word) for word in _listed(what, values))

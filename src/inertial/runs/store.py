@@ -1,32 +1,139 @@
-"""A run's folder: arrays in one netCDF file, everything else in one JSON manifest.
+"""One format for everything that is stored: arrays in a netCDF file, the rest in a JSON manifest.
 
-The folder is written under a temporary name beside its own and renamed when it is complete, so that
-it exists whole or not at all.
+``run.nc`` and ``manifest.json`` of `inertial compare`, ``KEY.nc`` and ``KEY.json`` of a study's run
+and ``result.nc`` and ``result.json`` of a reproduced figure are written and read here.  The
+manifest holds the SHA-256 of the arrays' file, which is compared before HDF5 opens it, for a
+damaged file can keep HDF5 from ever coming back.  A reader takes nothing on trust: what is there is
+checked once, here, against one schema, and a file that refers to others is refused.
 """
 
 import hashlib
+import io
 import json
 import os
 import platform
+import secrets
 import shutil
 import subprocess
+import tempfile
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 import dask
+import h5py
+import msgspec
+import numpy as np
 import xarray as xr
 
-from inertial._checks import InvalidInput
+from inertial import files
+from inertial._checks import InvalidInput, Notice
+from inertial.runs.observables import OBSERVABLES
+from inertial.runs.spec import RESULT_VERSION
 
 ARRAYS = "run.nc"
 MANIFEST = "manifest.json"
 
 _SEAL = "arrays_sha256"
 
+_MOST_BYTES = 2**36
+"""Largest file of arrays that is read."""
+
 _PACKAGES = ("inertial", "jax", "jaxlib", "numpy", "scipy", "xarray")
+
+_AGAIN = "make the run again"
+
+_ROOM = 2**20
+"""Bytes that names and tables may take beside a file's arrays."""
+
+
+class Record(NamedTuple):
+    """Arrays and manifest, as they are stored together."""
+
+    arrays: xr.Dataset
+    manifest: dict[str, Any]
+
+
+class _Part(msgspec.Struct):
+    """A part of a manifest: what is there must fit; what is not there, its readers name."""
+
+
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+_Coefficient = float | list[float]
+
+
+class _Settings(_Part):
+    width: Annotated[int, msgspec.Meta(ge=1, le=2**31)] | None = None
+    steps: Annotated[int, msgspec.Meta(ge=1, le=2**31)] | None = None
+    seeds: list[_Count] | None = None
+    methods: list[str] | None = None
+    rule: str | None = None
+    precision: str | None = None
+    kernel: str | None = None
+    target: float | None = None
+    flows: list[str] | None = None
+
+
+class _Method(_Part):
+    name: str
+    eta: _Coefficient
+    beta: _Coefficient = 0.0
+    gamma: _Coefficient = 0.0
+    start: Literal["zero", "copy"] = "zero"
+
+
+class _Data(_Part):
+    name: str
+    source: str
+    sha256: str
+    n: _Count
+    d: _Count
+    task: str | None = None
+    rows: _Count | None = None
+    dropped: _Count | None = None
+    label: str | None = None
+    seed: _Count | None = None
+    normalize: bool | None = None
+    standardize: bool | None = None
+    dedupe: bool | None = None
+
+
+class Manifest(_Part):
+    """What a manifest may say; unknown entries are ignored."""
+
+    result_version: int | None = None
+    key: str | None = None
+    settings: _Settings | None = None
+    methods: list[_Method] | None = None
+    data: _Data | None = None
+    packages: dict[str, str] | None = None
+    commit: str | None = None
+    command: str | None = None
+    started: str | None = None
+    wall_seconds: float | None = None
+    cost: dict[str, float] | None = None
+
+
+_Kind = TypeVar("_Kind")
+
+
+def validated(document: object, kind: type[_Kind], name: str, remedy: str = _AGAIN) -> _Kind:
+    """Return a document as what it should be.
+
+    Raises
+    ------
+    InvalidInput
+        If it does not fit; the message says where.
+
+    """
+    try:
+        return msgspec.convert(document, kind)
+    except msgspec.ValidationError as error:
+        raise InvalidInput(f"{name} is damaged or edited: {error}; {remedy}.") from None
 
 
 @contextmanager
@@ -42,11 +149,12 @@ def new_folder(path: Path) -> Iterator[Path]:
     """
     if path.exists() or path.is_symlink():
         raise InvalidInput(f"the output folder {path} exists already; give another one with --out.")
-    partial = path.with_name(f".{path.name}.partial-{os.getpid()}")
     try:
-        partial.mkdir(parents=True)
-    except OSError as error:
-        reason = error.strerror or str(error)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name[:200]}.{secrets.token_hex(8)}.partial")
+        partial.mkdir()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
         raise InvalidInput(
             f"the output folder {path} cannot be created ({reason}); give another one with --out."
         ) from None
@@ -64,18 +172,17 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def write_run(folder: Path, arrays: xr.Dataset, manifest: dict[str, Any]) -> None:
-    """Write arrays and manifest of a run, with the arrays' SHA-256, into an existing folder."""
-    (folder / ARRAYS).write_bytes(netcdf(arrays))
-    sealed = {**manifest, _SEAL: _sha256(folder / ARRAYS)}
-    text = json.dumps(sealed, indent=2, sort_keys=True, allow_nan=False)
-    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+    """Write arrays and manifest of a run into an existing folder."""
+    write_record(folder / ARRAYS, folder / MANIFEST, Record(arrays, manifest))
 
 
-def netcdf(arrays: xr.Dataset) -> bytes:
-    """Return the content of a netCDF file, made in memory: HDF5 does not survive a full disk."""
-    # Where a cluster's client lives, xarray would take a distributed lock, which needs a name.
-    with dask.config.set(scheduler="synchronous"):
-        return bytes(arrays.to_netcdf(engine="h5netcdf"))
+def keep_run(arrays: xr.Dataset, manifest: dict[str, Any]) -> Path | None:
+    """Write a run into a new folder for temporary files, or return None if that fails too."""
+    with suppress(OSError, InvalidInput):
+        folder = Path(tempfile.mkdtemp(prefix="inertial-"))
+        write_run(folder, arrays, manifest)
+        return folder
+    return None
 
 
 def read_run(folder: str | Path) -> tuple[xr.Dataset, dict[str, Any]]:
@@ -84,31 +191,148 @@ def read_run(folder: str | Path) -> tuple[xr.Dataset, dict[str, Any]]:
     Raises
     ------
     InvalidInput
-        If the folder is not a run, or one of its files is missing, damaged or edited.
+        If the folder is not a run, or one of its files is missing, damaged or edited, or the run is
+        of another result version.
 
     """
     folder = Path(folder)
     for name in (ARRAYS, MANIFEST):
-        if not (folder / name).is_file():
+        if not (folder / name).exists():
             raise InvalidInput(f"{folder} is not a run: it holds no {name}; give a run's folder.")
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        arrays = xr.load_dataset(folder / ARRAYS, engine="h5netcdf")
-    except (OSError, ValueError, KeyError) as error:
+    record = read_record(folder / ARRAYS, folder / MANIFEST)
+    check_arrays(record.arrays, folder)
+    found = record.manifest.get("result_version", RESULT_VERSION)
+    if found != RESULT_VERSION:
         raise InvalidInput(
-            f"the run in {folder} is damaged ({error}); make it again with the command in "
-            f"its {MANIFEST}."
-        ) from None
-    if not isinstance(manifest, dict):
-        raise InvalidInput(f"{folder / MANIFEST} is no JSON object; make the run again.")
-    if manifest.get(_SEAL) != _sha256(folder / ARRAYS):
-        raise InvalidInput(
-            f"{folder / ARRAYS} is not the file that its manifest was written for (its SHA-256 "
-            "differs); make the run again."
+            f"the run in {folder} has result version {found} and this is {RESULT_VERSION}; make "
+            f"it again with the command in its {MANIFEST}, or install the version that made it."
         )
-    return arrays, manifest
+    return record.arrays, record.manifest
 
 
+def write_record(arrays_file: Path, manifest_file: Path, record: Record) -> None:
+    """Write arrays, then the manifest that makes them count, each whole or not at all.
+
+    Raises
+    ------
+    InvalidInput
+        If a file cannot be written.
+
+    """
+    content = netcdf(record.arrays)
+    files.write(arrays_file, content, remedy=files.STAYS)
+    sealed = {**record.manifest, _SEAL: hashlib.sha256(content).hexdigest()}
+    text = json.dumps(sealed, indent=2, sort_keys=True, allow_nan=False)
+    files.write(manifest_file, text + "\n", remedy=files.STAYS)
+
+
+def read_record(arrays_file: Path, manifest_file: Path) -> Record:
+    """Read back what `write_record` wrote.
+
+    Raises
+    ------
+    InvalidInput
+        If a file is missing, damaged, edited, or not what it should be.
+
+    """
+    manifest = files.read_json(manifest_file, follow=False)
+    if not isinstance(manifest, dict):
+        raise InvalidInput(f"{manifest_file} is no JSON object; {_AGAIN}.")
+    validated(manifest, Manifest, str(manifest_file))
+    content = files.read(arrays_file, _MOST_BYTES, follow=False)
+    if manifest.get(_SEAL) != hashlib.sha256(content).hexdigest():
+        raise InvalidInput(
+            f"{arrays_file} is not the file that its manifest was written for (its SHA-256 "
+            f"differs); {_AGAIN}."
+        )
+    return Record(_opened(content, arrays_file), manifest)
+
+
+def netcdf(arrays: xr.Dataset) -> bytes:
+    """Return the content of a netCDF file, made in memory: HDF5 does not survive a full disk."""
+    # Where a cluster's client lives, xarray would take a distributed lock, which needs a name.
+    with dask.config.set(scheduler="synchronous"):
+        return bytes(_encodable(arrays).to_netcdf(engine="h5netcdf"))
+
+
+def _encodable(arrays: xr.Dataset) -> xr.Dataset:
+    """Replace what UTF-8 cannot say in attributes, such as the name of a file in another code."""
+    words = {name: value for name, value in arrays.attrs.items() if isinstance(value, str)}
+    return arrays.assign_attrs(
+        {name: word.encode("utf-8", "backslashreplace").decode() for name, word in words.items()}
+    )
+
+
+def _opened(content: bytes, path: Path) -> xr.Dataset:
+    """Return the arrays in a file's content, which were sealed but may be a stranger's."""
+    try:
+        _refuse_references(content, path)
+        arrays = xr.load_dataset(io.BytesIO(content), engine="h5netcdf")
+    except InvalidInput:
+        raise
+    except Exception as error:  # noqa: BLE001 - HDF5 and its readers raise anything
+        raise InvalidInput(
+            f"{path} is damaged ({type(error).__name__}: {error}); {_AGAIN}."
+        ) from None
+    if "method" in arrays.dims:
+        warnings.warn(
+            f"{path} is of an older version: its dimension 'method' is read as 'optimizer'.",
+            Notice,
+            stacklevel=2,
+        )
+        arrays = arrays.rename({"method": "optimizer"})
+    return arrays
+
+
+def _refuse_references(content: bytes, path: Path) -> None:
+    """Refuse what no file of ours has: links, data in other files, packed data or too many."""
+    with h5py.File(io.BytesIO(content), "r") as file:
+        size = 0
+        stack = [file]
+        while stack:
+            group = stack.pop()
+            for name in group:
+                link = group.get(name, getlink=True)
+                part = group[name] if isinstance(link, h5py.HardLink) else None
+                if isinstance(part, h5py.Group):
+                    stack.append(part)
+                    continue
+                if (
+                    not isinstance(part, h5py.Dataset)
+                    or part.external
+                    or part.is_virtual
+                    or part.id.get_create_plist().get_nfilters()
+                ):
+                    raise InvalidInput(
+                        f"{path} is not as it was written: {name} refers to elsewhere or is "
+                        f"packed; {_AGAIN}."
+                    )
+                size += part.size * part.dtype.itemsize
+                if size > len(content) + _ROOM:
+                    raise InvalidInput(
+                        f"{path} is not as it was written: its arrays are larger than the file; "
+                        f"{_AGAIN}."
+                    )
+
+
+def check_arrays(arrays: xr.Dataset, path: Path) -> None:
+    """Refuse a recorded quantity of other dimensions, or that is no number."""
+    for name, observable in OBSERVABLES.items():
+        if name not in arrays:
+            continue
+        found = arrays[name]
+        if not np.issubdtype(found.dtype, np.floating):
+            raise InvalidInput(f"{path}: {name} are no numbers; {_AGAIN}.")
+        own = observable.dims if name != "flow_loss" else ("step",)
+        if tuple(found.dims)[-len(own) :] != own:
+            raise InvalidInput(
+                f"{path}: {name} has the dimensions {', '.join(map(str, found.dims))}; {_AGAIN}."
+            )
+    if "step" in arrays.dims and not np.issubdtype(arrays["step"].dtype, np.integer):
+        raise InvalidInput(f"{path}: step is no whole number; {_AGAIN}.")
+
+
+@cache
 def environment() -> dict[str, Any]:
     """Versions, commit and machine: what a result depends on besides its configuration."""
     return {
@@ -123,14 +347,9 @@ def environment() -> dict[str, Any]:
     }
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _commit() -> str | None:
     """Commit of the checkout this package runs from, with `+` if it was changed; None elsewhere."""
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     if not (root / ".git").exists():
         return None
 

@@ -46,7 +46,7 @@ from jaxtyping import Array, Float, Int
 from inertial._checks import InvalidInput, whole
 from inertial._types import Inputs, Targets
 from inertial.method.recursion import Coefficients, Recursion
-from inertial.problem.model import TwoLayerReLU
+from inertial.problem.model import TwoLayerReLU, start_key
 from inertial.simulate.kernel_products import Block, Products, lay_out, measure
 from inertial.simulate.span import span
 from inertial.simulate.train import train
@@ -147,7 +147,7 @@ def decompose_residual(
         )
         radius = _largest_distance(run)
     with jax.enable_x64(True):
-        w, signs = network.init(jax.random.key(seed), jnp.float64)
+        w, signs = network.init(start_key(seed), jnp.float64)
         start = w if within.basis is None else w @ jnp.asarray(within.basis)
         blocks = lay_out(within.x, y, start, radius)
         record = _run(blocks, signs / np.sqrt(network.width), start, method, steps)

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from inertial._checks import one_of, whole
 from inertial._types import Inputs, Targets
 from inertial.method.recursion import Recursion
-from inertial.problem.model import TwoLayerReLU
+from inertial.problem.model import TwoLayerReLU, start_key
 from inertial.simulate import step
 from inertial.simulate.span import Span, span
 from inertial.simulate.trajectory import Trajectory
@@ -168,7 +168,7 @@ def _draw(
 ) -> step.Problem:
     """Draw the start and lay the problem out."""
     dtype = jnp.dtype(precision)
-    w, a = network.init(jax.random.key(seed), dtype)
+    w, a = network.init(start_key(seed), dtype)
     if within.basis is not None:
         w = w @ jnp.asarray(within.basis, dtype)
     return step.prepare(within.x, y, w, a / np.sqrt(network.width).astype(dtype))

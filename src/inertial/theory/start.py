@@ -19,7 +19,7 @@ from inertial.linear.kernel import finite_gram, infinite_gram
 from inertial.linear.spectrum import Spectrum, decompose
 from inertial.method.flow import Flow
 from inertial.problem.flips import Flips, survey_flips
-from inertial.problem.model import TwoLayerReLU
+from inertial.problem.model import TwoLayerReLU, start_key
 from inertial.simulate.integrate import ModalSolution
 
 Series: TypeAlias = Float[np.ndarray, "T"]
@@ -47,7 +47,7 @@ class Start:
         """Hidden weights and output signs."""
         with jax.enable_x64(True):
             network = TwoLayerReLU(self.width, self.x.shape[1])
-            w, a = network.init(jax.random.key(self.seed), jnp.float64)
+            w, a = network.init(start_key(self.seed), jnp.float64)
             return np.asarray(w), np.asarray(a)
 
     @cached_property

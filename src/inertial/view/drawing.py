@@ -9,7 +9,7 @@ from pathlib import Path
 import xarray as xr
 
 from inertial.files import folder_in
-from inertial.runs.results import Stored
+from inertial.runs.study import Stored
 from inertial.view.figures import STYLES
 from inertial.view.paper_figures import save
 

@@ -3,14 +3,11 @@
 A study is a folder with ``studies/NAME.json``, or that file itself where the folder holds several.
 """
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from inertial._checks import InvalidInput
 from inertial.runs import store
-from inertial.runs.records import read_record
+from inertial.runs.study import Folder, read_index
 from inertial.theory.gather import StoredRun
 from inertial.view.study_panels import StudyPanels, arrange
 
@@ -24,14 +21,14 @@ def read(source: Path) -> StoredRun | StudyPanels:
         If there is neither, or what is there is damaged.
 
     """
-    index = _index(source)
-    if index is None:
+    path = _index(source)
+    if path is None:
         return StoredRun(str(source), *store.read_run(source))
-    document = _read_index(index)
-    files = {str(entry["key"]): index.parents[1] / str(entry["file"]) for entry in document["runs"]}
-    found = {key: read_record(path, key) for key, path in files.items() if path.exists()}
+    index, folder = read_index(path), Folder(path.parents[1])
+    keys = [str(entry["key"]) for entry in index["runs"] if folder.holds(entry["key"])]
+    found = {key: folder.read_key(key) for key in keys}
     return arrange(
-        document,
+        index,
         {key: record for key, record in found.items() if record is not None},
         damaged=[key for key, record in found.items() if record is None],
     )
@@ -53,15 +50,3 @@ def _index(source: Path) -> Path | None:
             f"{', '.join(str(path) for path in found)}."
         )
     return found[0] if found else None
-
-
-def _read_index(index: Path) -> Mapping[str, Any]:
-    try:
-        document: dict[str, Any] = json.loads(index.read_text(encoding="utf-8"))
-        for entry in document["runs"]:
-            entry["key"], entry["file"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise InvalidInput(
-            f"{index} is not the index of a study; give the folder of a run or of a study."
-        ) from None
-    return document

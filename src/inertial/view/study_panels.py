@@ -15,6 +15,7 @@ import xarray as xr
 from inertial._checks import InvalidInput, fraction, one_of
 from inertial.runs.measures import distinct_names
 from inertial.runs.ranking import Ranking
+from inertial.runs.store import Record
 from inertial.theory.gather import StoredRun
 from inertial.view import panels
 from inertial.view.figures import STYLES
@@ -130,7 +131,7 @@ class StudyPanels:
 
 
 def arrange(
-    index: Mapping[str, Any], records: Mapping[str, xr.Dataset], damaged: Sequence[str] = ()
+    index: Mapping[str, Any], records: Mapping[str, Record], damaged: Sequence[str] = ()
 ) -> StudyPanels:
     """Arrange the runs of a study.
 
@@ -159,13 +160,13 @@ def arrange(
         _groups(study, entries, records),
         _lacking(entries, records, damaged),
         len(entries),
-        sum(float(record.attrs["seconds"]) for record in records.values()),
-        tuple(sorted({str(entry.get("code")) for entry in entries})),
+        sum(float(record.manifest["cost"]["seconds"]) for record in records.values()),
+        tuple(sorted({str(entry.get("result_version")) for entry in entries})),
     )
 
 
 def _checked(
-    index: Mapping[str, Any], records: Mapping[str, xr.Dataset]
+    index: Mapping[str, Any], records: Mapping[str, Record]
 ) -> tuple[Mapping[str, Any], list[Mapping[str, Any]]]:
     """Refuse what is no index of a study, or runs that are not those of one."""
     try:
@@ -194,10 +195,10 @@ def _checked(
 def _groups(
     study: Mapping[str, Any],
     entries: Sequence[Mapping[str, Any]],
-    records: Mapping[str, xr.Dataset],
+    records: Mapping[str, Record],
 ) -> tuple[Group, ...]:
     """Return the data sets with at least one stored run, in the order of the study."""
-    names = distinct_names([record.attrs for record in records.values()])
+    names = distinct_names([record.arrays.attrs for record in records.values()])
     found: dict[str, dict[tuple[str, int], list[Mapping[str, Any]]]] = {}
     for entry in entries:
         if entry["key"] in records:
@@ -206,7 +207,7 @@ def _groups(
     groups: list[Group] = []
     for places in found.values():
         first = records[next(iter(places.values()))[0]["key"]]
-        name = names[str(first.attrs["data_sha256"])]
+        name = names[str(first.arrays.attrs["data_sha256"])]
         made = tuple(
             _panel(f"g{len(groups)}p{i}", name, study, stored, records)
             for i, (_, stored) in enumerate(
@@ -218,7 +219,7 @@ def _groups(
 
 
 def _lacking(
-    entries: Sequence[Mapping[str, Any]], records: Mapping[str, xr.Dataset], damaged: Sequence[str]
+    entries: Sequence[Mapping[str, Any]], records: Mapping[str, Record], damaged: Sequence[str]
 ) -> tuple[Lacking, ...]:
     """List the runs that are not there."""
     return tuple(
@@ -253,7 +254,7 @@ def _panel(
     name: str,
     study: Mapping[str, Any],
     entries: Sequence[Mapping[str, Any]],
-    records: Mapping[str, xr.Dataset],
+    records: Mapping[str, Record],
 ) -> Panel:
     _, rule, width = _place(entries[0])
     run = joined(f"{name}, {rule}, m = {width:,}", study, entries, records)

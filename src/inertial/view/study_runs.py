@@ -3,32 +3,31 @@
 What follows, pages and audits, then need not know which of the two commands a run comes from.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import xarray as xr
-
 from inertial._checks import InvalidInput
+from inertial.runs.observables import join
+from inertial.runs.store import Record
 from inertial.theory.gather import StoredRun
 from inertial.view import panels
 
-_RECORDS = ("loss", "forecast_loss", *panels.DISTANCES, "pattern_change")
-_MODES = ("eigenvalue", "weight")
-_COEFFICIENTS = ("eta", "beta", "gamma")
-_TEXTS = ("provenance", "environment")
+_RECORDS = ("loss", "forecast_loss", *panels.DISTANCES, "pattern_change", "eigenvalue", "weight")
 _FACTS = (
-    *("data", "data_sha256", "n", "d", "precision", "status", "diverged_at", "seconds"),
-    *(*_COEFFICIENTS, *_TEXTS),
+    *("data", "data_sha256", "n", "d", "rule", "optimizer", "width", "seed", "precision"),
+    *("status", "diverged_at", "eta", "beta", "gamma"),
 )
+_PARTS = ("settings", "data", "methods", "cost")
 
 
-def check_record(key: str, record: xr.Dataset, steps: int) -> None:
+def check_record(key: str, record: Record, steps: int) -> None:
     """Refuse what is no run of a study with so many steps."""
-    missing = [name for name in _FACTS if name not in record.attrs]
-    missing += [name for name in (*_RECORDS, *_MODES) if name not in record]
-    if missing or record.sizes["step"] != steps + 1:
+    arrays, manifest = record
+    missing = [name for name in _FACTS if name not in arrays.attrs]
+    missing += [name for name in _RECORDS if name not in arrays]
+    missing += [name for name in _PARTS if not manifest.get(name)]
+    missing += [] if "seconds" in (manifest.get("cost") or {}) else ["seconds"]
+    if missing or arrays.sizes.get("step") != steps + 1:
         lacks = f"lacks {', '.join(missing)}" if missing else "has another number of steps"
         raise InvalidInput(f"the run {key} of the study {lacks}; delete it and make it again.")
 
@@ -37,7 +36,7 @@ def joined(
     name: str,
     study: Mapping[str, Any],
     entries: Sequence[Mapping[str, Any]],
-    records: Mapping[str, xr.Dataset],
+    records: Mapping[str, Record],
 ) -> StoredRun:
     """Join stored runs of one data set, rule and width.
 
@@ -52,75 +51,16 @@ def joined(
     records
         The stored runs, by key.
 
-    Raises
-    ------
-    InvalidInput
-        If what a run says of its data or versions is damaged.
-
     """
-    there = {entry["method"]: records[entry["key"]] for entry in entries}
-    methods = {method: there[method] for method in study["methods"] if method in there}
-    key = entries[0]["key"]
-    first = records[key].attrs
-    data, environment = (_read(first, part, key) for part in _TEXTS)
-    manifest = {
-        "settings": {
-            "width": int(entries[0]["width"]),
-            "rule": str(entries[0]["rule"]),
-            "precision": str(first["precision"]),
-            "seeds": list(study["seeds"]),
-            "steps": int(study["steps"]),
-        },
-        "methods": [
-            {"name": method, "start": "zero"}
-            | {part: float(one.attrs[part]) for part in _COEFFICIENTS}
-            for method, one in methods.items()
-        ],
-        "data": data,
-        **environment,
-    }
-    return StoredRun(name, _arrays(study, list(methods), entries, records), manifest)
-
-
-def _arrays(
-    study: Mapping[str, Any],
-    methods: Sequence[str],
-    entries: Sequence[Mapping[str, Any]],
-    records: Mapping[str, xr.Dataset],
-) -> xr.Dataset:
-    """All records over (method, seed, step); NaN, and the status `missing`, where there is none."""
+    found = [records[entry["key"]] for entry in entries]
+    by_method = {record.arrays.attrs["optimizer"]: record for record in found}
+    methods = [method for method in study["methods"] if method in by_method]
     seeds = list(study["seeds"])
-    shape = (len(methods), len(seeds), study["steps"] + 1)
-    values = {name: np.full(shape, np.nan) for name in _RECORDS}
-    status = np.full(shape[:2], "missing", dtype=object)
-    diverged_at = np.full(shape[:2], -1)
-    coefficients = {name: np.full(len(methods), np.nan) for name in _COEFFICIENTS}
-    for entry in entries:
-        record = records[entry["key"]]
-        i, j = methods.index(entry["method"]), seeds.index(entry["seed"])
-        status[i, j], diverged_at[i, j] = record.attrs["status"], record.attrs["diverged_at"]
-        for name in _RECORDS:
-            values[name][i, j] = record[name].values
-        for name, array in coefficients.items():
-            array[i] = record.attrs[name]
-    along = ("optimizer", "seed", "step")
-    return xr.Dataset(
-        {name: (along, array) for name, array in values.items()}
-        | {"status": (along[:2], status), "diverged_at": (along[:2], diverged_at)}
-        | {name: (along[:1], array) for name, array in coefficients.items()}
-        | {name: ("mode", records[entries[0]["key"]][name].values) for name in _MODES},
-        coords={"optimizer": list(methods), "seed": seeds, "step": np.arange(shape[2])},
-    )
-
-
-def _read(attributes: Mapping[str, Any], part: str, key: str) -> dict[str, Any]:
-    """Read a mapping from an attribute."""
-    try:
-        document = json.loads(attributes[part])
-    except (TypeError, ValueError):
-        document = None
-    if not isinstance(document, dict):
-        raise InvalidInput(
-            f"the {part} of the run {key} of the study is damaged; delete it and make it again."
-        )
-    return document
+    arrays = join([record.arrays for record in found], axes={"optimizer": methods, "seed": seeds})
+    first = found[0].manifest
+    manifest = {
+        **first,
+        "settings": {**first["settings"], "methods": methods, "seeds": seeds},
+        "methods": [by_method[method].manifest["methods"][0] for method in methods],
+    }
+    return StoredRun(name, arrays, manifest)
