@@ -12,7 +12,7 @@ from helpers import full_disk, run
 from inertial.commands.main import main
 from inertial.reproduce import catalog, item
 from inertial.runs.config import TEMPLATE
-from inertial.runs.study import VARIABLES, Stored, join
+from inertial.runs.study import Stored, in_process, join_all
 from inertial.view import drawing
 
 SMALL = """\
@@ -24,6 +24,9 @@ widths = [20, 30]
 seeds = [0]
 steps = 12
 """
+
+
+RECORDS = ("loss", "max_distance", "pattern_change", "forecast_loss")
 
 
 def mistake(capsys, *arguments):
@@ -171,8 +174,6 @@ def _far_from(name):
     from contextlib import contextmanager
     from pathlib import Path
 
-    from inertial.runs.study import in_process
-
     @contextmanager
     def computing(_options):
         def compute(*arguments):
@@ -205,13 +206,14 @@ def test_figures_of_a_study_are_drawn_without_computing(capsys, done):
 def stored_run(**facts):
     """A stored run whose loss is its width."""
     known = {"data": "digits", "data_sha256": "ab12cd", "n": 5, "d": 2, "rule": "paper", "seed": 0}
-    arrays = {name: ("step", np.full(3, float(facts["width"]))) for name in VARIABLES}
+    known |= {"status": "finished", "diverged_at": -1, "eta": 0.1, "beta": 0.0, "gamma": 0.0}
+    arrays = {name: ("step", np.full(3, float(facts["width"]))) for name in RECORDS}
     return xr.Dataset(arrays, coords={"step": range(3)}, attrs=known | facts)
 
 
 def test_runs_join_in_their_order_and_gaps_stay_empty():
     runs = [stored_run(optimizer=m, width=w) for m in ("nesterov", "heavy_ball") for w in (30, 20)]
-    joined = join(runs[:-1])
+    joined = join_all(runs[:-1])
     assert joined.optimizer.values.tolist() == ["nesterov", "heavy_ball"]
     assert joined.width.values.tolist() == [30, 20]
     assert (
@@ -220,7 +222,7 @@ def test_runs_join_in_their_order_and_gaps_stay_empty():
     assert np.isnan(joined.loss.sel({"optimizer": "heavy_ball", "width": 20})).all()
     assert (int(joined.n[0]), joined.attrs["rule"]) == (5, "paper")
     other = stored_run(optimizer="nesterov", width=30, data_sha256="ffff00", n=9)
-    both = join([runs[0], other])
+    both = join_all([runs[0], other])
     assert both.data.values.tolist() == ["digits ab12", "digits ffff"]
     assert both.n.values.tolist() == [5, 9]
 
@@ -229,7 +231,7 @@ def test_every_rule_width_and_method_has_its_figures(tmp_path, monkeypatch):
     drawn = []
     monkeypatch.setattr(drawing, "save", lambda key, *_: drawn.append(key))
     runs = [stored_run(optimizer=m, width=w) for m in ("nesterov", "heavy_ball") for w in (30, 20)]
-    two = tuple(join(runs).assign_attrs(rule=rule) for rule in ("paper", "quadratic"))
+    two = tuple(join_all(runs).assign_attrs(rule=rule) for rule in ("paper", "quadratic"))
     paths = drawing.draw(Stored("mine", two, 0), tmp_path)
     assert len(paths) == len(set(paths)) == len(drawn) == 2 * (2 * 3 + 2 * 3)
     assert drawn.count("convergence") == drawn.count("forecast_error") == 4
@@ -240,7 +242,7 @@ def test_figures_of_nothing_or_damage_is_one_sentence(capsys, tmp_path, done):
     (tmp_path / "empty").mkdir()
     assert "holds no finished runs" in mistake(capsys, "figures", "empty")
     (done / "studies" / "small.json").write_text("{")
-    assert "small.json is damaged" in mistake(capsys, "figures", done)
+    assert "small.json is not the index of a study" in mistake(capsys, "figures", done)
 
 
 def test_reproduce_lists_makes_and_redraws(capsys):

@@ -83,7 +83,7 @@ def saved(view, name):
 def of(index, records, data, width):
     """Stored runs of one panel, by (method, seed)."""
     return {
-        (entry["method"], entry["seed"]): records[entry["key"]]
+        (entry["method"], entry["seed"]): records[entry["key"]].arrays
         for entry in index["runs"]
         if entry["data"]["name"] == data and entry["width"] == width and entry["key"] in records
     }
@@ -244,8 +244,14 @@ def test_the_tables_are_the_statistics_of_the_files(shared, index, records):
 
 def test_settings_that_failed_are_not_advised(index, records):
     """Where none is quick enough, or all diverged, the table names no method to use."""
-    slow = {key: run.assign(loss=xr.ones_like(run.loss)) for key, run in records.items()}
-    diverged = {key: run.assign_attrs(status="diverged") for key, run in slow.items()}
+    slow = {
+        key: run._replace(arrays=run.arrays.assign(loss=xr.ones_like(run.arrays.loss)))
+        for key, run in records.items()
+    }
+    diverged = {
+        key: run._replace(arrays=run.arrays.assign_attrs(status="diverged"))
+        for key, run in slow.items()
+    }
     for stored, words in ((slow, "none reached it"), (diverged, "every method diverged")):
         text = study_page(arrange(index, stored), folder="it")
         advice = text.partition('<table id="advice"')[2].partition("</table>")[0]
@@ -326,6 +332,8 @@ def torn(folder, index, tmp_path_factory):
     for entry in entries:
         if entry not in (gone, refused):
             content = (folder.path / entry["file"]).read_bytes()
+            manifest = (folder.path / entry["file"]).with_suffix(".json").read_bytes()
+            (place / entry["file"]).with_suffix(".json").write_bytes(manifest)
             half = content[: len(content) // 2]
             (place / entry["file"]).write_bytes(half if entry is hurt else content)
     refused |= {"state": "failed", "reason": f"no data, says {NAUGHTY}"}
@@ -406,7 +414,10 @@ def renamed(index, records):
     texts = {"data": NAUGHTY, "data_source": NAUGHTY, "data_sha256": NAUGHTY, "rule": NAUGHTY}
     return (
         {"study": study, "runs": entries},
-        {key: record.assign_attrs(texts) for key, record in records.items()},
+        {
+            key: record._replace(arrays=record.arrays.assign_attrs(texts))
+            for key, record in records.items()
+        },
     )
 
 
@@ -496,8 +507,8 @@ def test_a_damaged_index_is_refused(index, records, lost):
 def test_a_run_of_something_else_is_refused(index, records):
     key, record = next(iter(records.items()))
     for other, message in (
-        (record.drop_vars("loss"), "lacks loss"),
-        (record.isel(step=slice(5)), "another number of steps"),
+        (record.arrays.drop_vars("loss"), "lacks loss"),
+        (record.arrays.isel(step=slice(5)), "another number of steps"),
     ):
         with pytest.raises(InvalidInput, match=message):
-            arrange(index, {**records, key: other})
+            arrange(index, {**records, key: record._replace(arrays=other)})

@@ -157,8 +157,11 @@ def read_index(path: Path) -> dict[str, Any]:
 
     """
     again = "repeat inertial study, which writes it again"
-    document = files.read_json(path)
-    index = validated(document, _Index, f"the index {path}", again)
+    try:
+        document = files.read_json(path)
+        index = validated(document, _Index, "it", again)
+    except InvalidInput as error:
+        raise InvalidInput(f"{path} is not the index of a study: {error}") from None
     study = index.study
     for run in index.runs:
         if (
