@@ -197,6 +197,31 @@ def test_the_note_on_repeats_has_the_counts_after_the_step():
     assert any("2 of 5 rows repeat" in note and "--dedupe" in note for note in kept.notes)
 
 
+def test_targets_of_rows_with_the_same_inputs_are_averaged_in_a_regression():
+    x, y = [[1, 2], [3, 4], [1, 2], [1, 2], [2, 4]], [1.0, 5, 3, -1, 7]
+    done = run(x, y, dedupe=True, constant=True)
+    np.testing.assert_array_equal(done.y, [1, 5, 7])
+    assert any("dropped after averaging their targets, 3 are left" in note for note in done.notes)
+    # Multiples of one another are not the same inputs.
+    np.testing.assert_array_equal(run(x, y, dedupe=True).y, [1, 5])
+
+
+@pytest.mark.parametrize(
+    ("y", "kept"), [([-1, 1, 1, 1, -1], 1), ([-1, 1, 1, -1, -1], -1), ([-1, 1, -1, 1, -1], -1)]
+)
+def test_rows_with_the_same_inputs_get_their_most_frequent_class(y, kept):
+    x = [[1, 2], [3, 4], [1, 2], [1, 2], [2, 4]]
+    done = run(x, y, dedupe=True, constant=True, task="classification")
+    np.testing.assert_array_equal(done.y, [kept, 1, -1])
+    assert any("dropped after counting their classes" in note for note in done.notes)
+
+
+def test_of_classes_as_frequent_the_first_rows_own_is_taken():
+    x = [[1, 2], [1, 2], [3, 4], [3, 4]]
+    done = run(x, [-1, 1, 1, -1], dedupe=True, constant=True, task="classification")
+    np.testing.assert_array_equal(done.y, [-1, 1])
+
+
 @pytest.mark.parametrize(("rows", "noted"), [(19, True), (20, False)])
 def test_few_rows_get_a_note(rows, noted):
     x = np.random.default_rng(0).normal(size=(rows, 3))

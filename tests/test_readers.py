@@ -61,6 +61,16 @@ def test_table_names_what_is_wrong(tmp_path, text, message):
         ),
         ("# c\na,b\n1,2\n3,4\n5,6,7\n", "b", r"line 5 of .*own.csv has 3 cells"),
         ("a,b,c\n1,2\n3,4\n", "b", r"header of .*own.csv names 3 columns where the rows have 2"),
+        (
+            "a b\nmade in 3 4\nmade in 4 4\n",
+            "b",
+            r"header of .* names 2 columns where .* 4 cells; make",
+        ),
+        (
+            "a b\nred 3 4\nred 4 4\n",
+            "b",
+            r"header of .* names 2 columns where .* 3 cells; .* quotes",
+        ),
         ("<html><body>no</body></html>", "b", r"own.csv holds a web page or XML, not a table"),
         ('[{"a": 1}]', "b", r"own.csv holds JSON, not a table; save it as CSV"),
         ('a,b\n1,"2\n3,4\n', "b", r"own.csv is no table \(.*\); correct it"),

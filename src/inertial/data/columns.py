@@ -10,6 +10,7 @@
 Texts, and whole numbers of few values, are classes as targets.
 """
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -39,11 +40,11 @@ _MOST_CLASSES = 1000
 _EXACT = 2.0**53
 """From here on, float64 does not hold every whole number."""
 
-_INDEX_NAMES = frozenset(
-    (
-        *("index", "id", "row", "rows", "rowid", "row_id", "rownames", "no", "no.", "nr", "#"),
-        *("number", "obs", "obs.", "observation", "case", "x"),
-    )
+_ID_NAMES = frozenset(["index", "id", "rowid", "row_id", "rownames", "row names"])
+"""Names, in lower case, of columns that hold one number for each row."""
+
+_COUNT_NAMES = frozenset(
+    ["row", "rows", "no", "no.", "nr", "#", "number", "obs", "obs.", "observation", "case", "x"]
 )
 """Names, in lower case, that columns have which count the rows."""
 
@@ -94,6 +95,7 @@ class _Columns:
     names: list[str] = field(default_factory=list)
     encoded: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
+    dated: list[str] = field(default_factory=list)
     filled: list[str] = field(default_factory=list)
     strange: list[str] = field(default_factory=list)
     constant: list[str] = field(default_factory=list)
@@ -105,6 +107,7 @@ class _Columns:
         said = {
             "encoded as one column a value: {}; --drop NAME leaves one out.": self.encoded,
             f"left out as texts or dates {few}: {{}}; --keep NAME encodes one.": self.texts,
+            "dates read as days since the first: {}; --drop NAME leaves one out.": self.dated,
             "cells that are no numbers count as missing: {}; correct them.": self.strange,
             "missing cells filled with the median: {}; --drop NAME leaves one out.": self.filled,
             "left out as they do not vary: {}; --raw keeps them.": self.constant,
@@ -259,18 +262,23 @@ def _indexes(frame: "pd.DataFrame", known: Sequence[str], choices: Choices) -> l
     for k, name in enumerate(frame.columns):
         if name in choices.keep or name in choices.drop:
             continue
-        called = name.lower() in _INDEX_NAMES
-        if name in known or ((k == 0 or called) and _counts(frame[name], anywhere=called)):
+        if name in known or _numbers_rows(frame[name], name.lower(), first=k == 0):
             found.append(name)
     return found if len(found) < len(frame.columns) - len(choices.drop) else []
 
 
-def _counts(column: "pd.Series", *, anywhere: bool) -> bool:
-    """Say whether a column is 0, 1, 2 and so on or 1, 2, 3, or with `anywhere` from any number."""
+def _numbers_rows(column: "pd.Series", name: str, *, first: bool) -> bool:
+    """Say whether whole numbers only tell rows apart: by their name, or by counting up.
+
+    A first column counts from 0 or 1, one that is called so from anywhere.
+    """
     if column.dtype.kind not in "iu" or len(column) < 3:
         return False
+    if name in _ID_NAMES:
+        return bool(column.is_unique)
     values = column.to_numpy()
-    return bool((np.diff(values) == 1).all()) and (anywhere or values[0] in (0, 1))
+    counts = bool((np.diff(values) == 1).all())
+    return counts and (name in _COUNT_NAMES or (first and values[0] in (0, 1)))
 
 
 def _inputs(frame: "pd.DataFrame", decimal: str, choices: Choices) -> _Columns:
@@ -368,6 +376,11 @@ def _encode(column: "pd.Series", name: str, done: _Columns, *, keep: bool) -> No
     if count < 2:
         done.constant.append(name)
         return
+    if keep and (days := _days(column)) is not None:
+        done.blocks.append(days[:, None])
+        done.names.append(name)
+        done.dated.append(name)
+        return
     dated = column.dtype.kind in "mM"
     if not keep and (dated or count > FEW or 2 * count > max(4, len(texts))):
         done.texts.append(name)
@@ -383,6 +396,18 @@ def _encode(column: "pd.Series", name: str, done: _Columns, *, keep: bool) -> No
     done.blocks.append(np.asarray(block, np.float64))
     done.names += [str(made) for made in encoder.get_feature_names_out([name])]
     done.encoded.append(f"{printable(name, 30)} ({count} values)")
+
+
+def _days(column: "pd.Series") -> Float[np.ndarray, "n"] | None:
+    """Return dates as days since the first one, None if the column does not hold dates."""
+    import pandas as pd
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        dates = pd.to_datetime(column.astype(object), errors="coerce", format="mixed", utc=True)
+    if dates.isna().any():
+        return None
+    return ((dates - dates.min()) / pd.Timedelta(days=1)).to_numpy(np.float64)
 
 
 def _no_inputs(columns: _Columns, indexes: Sequence[str], label: str, title: str) -> InvalidInput:

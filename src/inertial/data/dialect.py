@@ -22,7 +22,9 @@ MISSING = frozenset(
 
 _SAMPLE = 1 << 18
 _RECORDS = 200
-_SEPARATORS = ("\t", ";", "|", ",", " ")
+_SEPARATORS = ("\t", ";", "|", ",", " ", "  ")
+"""Separators in the order of preference; the last is two blanks or more, as in aligned texts."""
+
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -66,6 +68,7 @@ def detect(content: bytes, path: Path, label: str | None, header: bool | None) -
     records, ends = _records(text, separator)
     if not records:
         raise InvalidInput(f"{path} is empty; give a table with a header and rows.")
+    records[0] = [_unquoted(cell) for cell in records[0]]
     decimal = _decimal(records, separator)
     if decimal == ",":
         notes.append("commas are read as decimal points; write points if they are not.")
@@ -161,6 +164,8 @@ def _refuse_other_kinds(text: str, path: Path) -> None:
 
 
 def _cells(line: str, separator: str) -> list[str]:
+    if separator == "  ":
+        return re.split(r"\s{2,}", line.strip())
     if separator == " ":
         line = " ".join(line.split())
     rows = csv.reader([line.strip(" \n")], delimiter=separator, skipinitialspace=True)
@@ -170,11 +175,21 @@ def _cells(line: str, separator: str) -> list[str]:
         return []
 
 
+def _unquoted(cell: str) -> str:
+    """Return a name without the single quotes that some programs write around it."""
+    quoted = len(cell) > 2 and cell[0] == cell[-1] == "'"
+    return cell[1:-1].strip() if quoted else cell
+
+
 def _records(text: str, separator: str) -> tuple[list[list[str]], list[int]]:
     """Return the first records, and for each the number of the line that ends it."""
     lines = [line + "\n" for line in text[:_SAMPLE].split("\n")]
     if len(text) > _SAMPLE and len(lines) > 1:
         lines.pop()
+    if separator == "  ":
+        split = [(_cells(line, separator), k) for k, line in enumerate(lines[:_RECORDS], start=1)]
+        filled = [(cells, k) for cells, k in split if any(cells)]
+        return [cells for cells, _ in filled], [k for _, k in filled]
     if separator == " ":
         lines = [" ".join(line.split()) + "\n" for line in lines]
     reader = csv.reader(lines, delimiter=separator, skipinitialspace=True)
@@ -201,19 +216,18 @@ def _separator(text: str) -> str:
 
     shares = {separator: share(separator) for separator in _SEPARATORS}
     # Blanks separate words too, so they count only where nothing else separates.
-    if max(shares[separator] for separator in _SEPARATORS[:-1]) > 0.5:
-        shares[" "] = 0.0
+    if max(shares[separator] for separator in _SEPARATORS[:4]) > 0.5:
+        shares[" "] = shares["  "] = 0.0
     best = max(_SEPARATORS, key=lambda separator: shares[separator])
     return best if shares[best] > 0 else ","
 
 
 def _without_titles(text: str, separator: str) -> tuple[str, int]:
-    """Leave out lines of one cell above a table that has at least three cells a row."""
+    """Leave out lines above a table that have less than half as many cells as most rows."""
     records, ends = _records(text, separator)
     counts = [len(record) for record in records]
-    if not counts or Counter(counts).most_common(1)[0][0] < 3:
-        return text, 0
-    titles = next((k for k, count in enumerate(counts) if count > 1), 0)
+    width = Counter(counts).most_common(1)[0][0] if counts else 0
+    titles = next((k for k, count in enumerate(counts) if 2 * count >= width), 0)
     if not titles:
         return text, 0
     last = ends[titles - 1]

@@ -5,7 +5,9 @@
 1. with `standardize`, every input column to mean 0 and variance 1 over the rows taken, and so the
    targets of a regression; columns that do not vary are left out;
 2. with `constant`, a column of ones is added, so that inputs are told apart by more than direction;
-3. with `dedupe`, rows that are now positive multiples of an earlier row are dropped;
+3. with `dedupe`, rows that are now positive multiples of an earlier row are dropped; with a
+   constant column these have the same inputs, and the mean of their targets is taken, or their most
+   frequent class;
 4. with `normalize`, every input to norm 1.
 
 Tables have all four by default, arrays and the named sets the last alone: so do Liu, Pan and Tao
@@ -16,7 +18,7 @@ the first n (`cut`).
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from inertial._checks import InvalidInput, listed, printable
 from inertial._types import Inputs, Targets
@@ -85,12 +87,16 @@ def prepare(raw: Raw, steps: Preparation, *, task: Task, title: str) -> Prepared
         ones = np.ones((len(taken.y), 1))
         taken = replace(taken, x=np.hstack([taken.x, ones]), columns=(*taken.columns, "constant"))
     _check_norms(taken.x, title)
-    repeated = np.zeros(len(taken.y), bool)
-    repeated[[j for _, j in parallel_rows(taken.x)]] = True
+    first = np.arange(len(taken.y))
+    for i, j in parallel_rows(taken.x):
+        first[j] = i
+    repeated = first < np.arange(len(first))
     if (steps.normalize or steps.dedupe) and repeated.sum() == len(taken.y) - 1:
         raise _one_direction(taken, steps, title)
     if repeated.any() and (steps.normalize or steps.dedupe):
-        notes.append(_repeats(taken, repeated, steps))
+        notes.append(_repeats(taken.y, first, steps, task))
+    if steps.dedupe and steps.constant:
+        taken = _merged(taken, first, task)
     left = _rows(taken, ~repeated) if steps.dedupe else taken
     _check_targets(left.y, task, title)
     notes += _doubts(left.y, task)
@@ -112,6 +118,23 @@ def infer_task(y: Targets, task: Task | None, title: str) -> Task:
 def _rows(raw: Raw, kept: Bool[np.ndarray, "n"]) -> Raw:
     labels = None if raw.labels is None else raw.labels[kept]
     return replace(raw, x=raw.x[kept], y=raw.y[kept], labels=labels)
+
+
+def _merged(raw: Raw, first: Int[np.ndarray, "n"], task: Task) -> Raw:
+    """Give every first row the mean target, or the most frequent class, of all with its inputs."""
+    n = len(first)
+    if task == "regression":
+        counts = np.maximum(np.bincount(first, minlength=n), 1)
+        return replace(raw, y=np.bincount(first, raw.y, n) / counts)
+    _, example, labels = np.unique(
+        raw.y if raw.labels is None else raw.labels, return_index=True, return_inverse=True
+    )
+    votes = np.zeros((n, len(example)))
+    np.add.at(votes, (first, labels), 1.0)
+    # Of classes that are as frequent, the first row's own is taken.
+    votes[np.arange(n), labels] += 0.5
+    chosen = example[votes.argmax(axis=1)]
+    return replace(raw, y=raw.y[chosen], labels=None if raw.labels is None else raw.labels[chosen])
 
 
 def _standardized(raw: Raw, task: Task, title: str, notes: list[str]) -> Raw:
@@ -168,21 +191,23 @@ def _one_direction(raw: Raw, steps: Preparation, title: str) -> InvalidInput:
     )
 
 
-def _repeats(raw: Raw, repeated: Bool[np.ndarray, "n"], steps: Preparation) -> str:
+def _repeats(y: Targets, first: Int[np.ndarray, "n"], steps: Preparation, task: Task) -> str:
     """Say how many rows repeat earlier ones, and how many of these have another target."""
-    count, rows = int(repeated.sum()), len(repeated)
+    rows = len(first)
+    count = int((first < np.arange(rows)).sum())
     what = "inputs" if steps.constant else "direction"
     if not steps.dedupe:
         return (
             f"{count:,} of {rows:,} rows repeat the {what} of an earlier one, so the kernel is "
             f"singular; --dedupe drops them."
         )
-    first = {j: i for i, j in parallel_rows(raw.x)}
-    other = sum(raw.y[i] != raw.y[j] for j, i in first.items())
+    other = int((y != y[first]).sum())
     known = f" ({other:,} with another target)" if other else ""
+    merged = "averaging their targets" if task == "regression" else "counting their classes"
+    how = f" after {merged}" if steps.constant else ""
     return (
-        f"{count:,} of {rows:,} rows repeat the {what} of an earlier one{known} and are dropped, "
-        f"{rows - count:,} are left; --no-dedupe keeps them."
+        f"{count:,} of {rows:,} rows repeat the {what} of an earlier one{known} and are "
+        f"dropped{how}, {rows - count:,} are left; --no-dedupe keeps them."
     )
 
 

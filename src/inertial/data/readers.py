@@ -180,18 +180,21 @@ def _parsed(dialect: Dialect, path: Path) -> "pd.DataFrame":
     """Let pandas read the rows; a line with more cells than the first one is named."""
     import pandas as pd
 
+    aligned = dialect.separator == "  "
+    body = re.sub(r"^\s+|\s+$", "", dialect.body, flags=re.MULTILINE) if aligned else dialect.body
     known = [*MISSING, *(word.upper() for word in MISSING), *(word.title() for word in MISSING)]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return pd.read_csv(
-                io.StringIO(dialect.body),
-                sep=r"\s+" if dialect.separator == " " else dialect.separator,
+                io.StringIO(body),
+                sep={" ": r"\s+", "  ": r" {2,}"}.get(dialect.separator, dialect.separator),
                 header=None,
                 decimal=dialect.decimal,
                 na_values=sorted(set(known)),
                 skipinitialspace=True,
-                low_memory=False,
+                engine="python" if aligned else "c",
+                **({} if aligned else {"low_memory": False}),
             )
     except pd.errors.EmptyDataError:
         raise InvalidInput(f"{path} has no rows; give a table with at least 2.") from None
@@ -223,15 +226,18 @@ def _names(
     indexes: tuple[str, ...] = ()
     while len(names) > width and not names[-1]:
         names.pop()
-    if len(names) > width:
-        raise InvalidInput(
-            f"the header of {path} names {len(names)} columns where the rows have {width} cells; "
-            f"make them equal."
-        )
-    if len(names) == width - 1 and not _blank(frame, width - 1):
+    while width > len(names) + 1 and _blank(frame, width - 1):
+        width -= 1
+    if len(names) == width - 1 and not _blank(frame, width - 1) and frame.iloc[:, 0].is_unique:
         # R writes the names of rows without a name of their own.
         names = ["row names", *names]
         indexes = ("row names",)
+    if len(names) > width or (len(names) < width and not _blank(frame, width - 1)):
+        raise InvalidInput(
+            f"the header of {path} names {len(names)} columns where the rows have {width} cells; "
+            f"make them equal, with quotes around texts that hold separators."
+        )
+    width = frame.shape[1]
     names += [""] * (width - len(names))
     if not names[0] or re.fullmatch(r"Unnamed: 0(\.\d+)?|\.\.\.1", names[0]):
         # What pandas and R write for the index has no name and repeats nothing.
