@@ -43,6 +43,8 @@ def audit(
 
     with progress() as show:
         judged = audit_folders(runs, measure=measure, data_dir=data_dir, progress=show)
+    for note in judged.notes:
+        sys.stderr.write(f"note: {note}\n")
     if json:
         write(_json.dumps([asdict(entry) for entry in judged.entries]))
     elif tex:
@@ -52,16 +54,18 @@ def audit(
 
 
 def _show(judged: "Audit") -> None:
-    """Print verdicts with margins and reasons."""
-    from inertial.view.verdicts import VERDICTS, finding, headline
+    """Print the answer, then every entry with its margin and reason."""
+    from inertial.view.verdicts import KINDS, VERDICTS, finding, headline, summary
 
     out = console()
-    for verdict, meaning in VERDICTS.items():
-        entries = [entry for entry in judged.entries if entry.verdict == verdict]
-        if not entries:
-            continue
-        out.print(f"\n{verdict} ({len(entries)}): {meaning}", style="bold")
-        for entry in entries:
-            out.print(f"  {headline(entry)}\n      {entry.statement}\n      {finding(entry)}")
-    for note in judged.notes:
-        out.print(f"note: {note}")
+    short = summary(judged.entries)
+    out.print("Does the theory hold on these data?", style="bold")
+    out.print(f"{short.answer} {short.reason}")
+    for kind, title in KINDS.items():
+        out.print(f"\n{title} ({sum(short.counts[kind].values())})", style="bold")
+        for verdict, number in short.counts[kind].items():
+            out.print(f"\n{verdict} ({number}): {VERDICTS[verdict]}", style="bold")
+            for entry in judged.entries:
+                if (entry.kind, entry.verdict) == (kind, verdict):
+                    lines = (headline(entry), f"    {entry.statement}", f"    {finding(entry)}")
+                    out.print("\n".join(f"  {line}" for line in lines))

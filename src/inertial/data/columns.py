@@ -407,7 +407,7 @@ def _days(column: "pd.Series") -> Float[np.ndarray, "n"] | None:
         dates = pd.to_datetime(column.astype(object), errors="coerce", format="mixed", utc=True)
     if dates.isna().any():
         return None
-    return ((dates - dates.min()) / pd.Timedelta(days=1)).to_numpy(np.float64)
+    return np.asarray((dates - dates.min()) / pd.Timedelta(days=1), np.float64)
 
 
 def _no_inputs(columns: _Columns, indexes: Sequence[str], label: str, title: str) -> InvalidInput:

@@ -14,10 +14,11 @@ from inertial.method.conventions import from_sgd, snippet
 from inertial.runs.settings import Settings
 from inertial.theory.audit import AuditEntry
 from inertial.theory.gather import StoredRun
+from inertial.theory.sources import SOURCES
 from inertial.view import panels
 from inertial.view.figures import STYLES
 from inertial.view.page import render
-from inertial.view.verdicts import counts
+from inertial.view.verdicts import KINDS, VERDICTS, summary
 
 SCRIPTS = ("charts.js", "report.js")
 
@@ -83,7 +84,10 @@ def report_page(
         kernel=bool(run.probes),
         measuring=measuring,
         audit=audit,
-        counts=counts(audit or ()),
+        summary=summary(audit or ()),
+        kinds=KINDS,
+        meanings=VERDICTS,
+        papers=SOURCES,
         command=command,
     )
 

@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inertial.theory.audit import AuditEntry
+from inertial.theory.sources import SOURCES
 from inertial.view import panels
 from inertial.view.figures import STYLES
 from inertial.view.page import render
 from inertial.view.study_panels import Group, Panel, StudyPanels
-from inertial.view.verdicts import counts
+from inertial.view.verdicts import KINDS, VERDICTS, summary
 
 SCRIPTS = ("charts.js", "report.js")
 
@@ -68,7 +69,10 @@ def study_page(
         kernel=any(panel.run.probes for panel in arranged.panels),
         measuring=measuring,
         audit=audit,
-        counts=counts(audit or ()),
+        summary=summary(audit or ()),
+        kinds=KINDS,
+        meanings=VERDICTS,
+        papers=SOURCES,
         folder=folder,
         words={
             "folder": shlex.quote(folder),

@@ -1,8 +1,12 @@
-r"""Audit entries in words: one line each, and a LaTeX table of all."""
+"""Audit entries in words: the answer to whether the theory holds, one line each, a LaTeX table."""
 
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from inertial.theory.audit import AuditEntry
+from inertial.theory.sources import SOURCES
+from inertial.theory.theorem import Kind
 
 VERDICTS = {
     "violated": "the claim fails beyond rounding",
@@ -13,6 +17,119 @@ VERDICTS = {
     "unverifiable": "a constant is left open, or the run lacks what is needed",
 }
 """Verdicts, in the order in which they are shown, and what they mean."""
+
+KINDS: dict[Kind, str] = {
+    "run": "Statements that depend on the run",
+    "algebra": "Algebra, which a proof settles for every run",
+    "misprint": "Misprints, as printed; their corrections are in the other two lists",
+}
+"""Kinds of statements, in the order in which they are shown, and their headings."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """An audit in short: the answer, and the number of entries by kind and verdict."""
+
+    answer: str
+    reason: str
+    counts: dict[Kind, dict[str, int]]
+
+
+def summary(entries: Sequence[AuditEntry]) -> Summary:
+    """Answer whether the theory holds on what was judged.
+
+    Only statements that depend on the run count: algebra holds on any run, and misprints fail.
+    """
+    counts: dict[Kind, dict[str, int]] = {kind: {} for kind in KINDS}
+    for kind in KINDS:
+        found = [entry.verdict for entry in entries if entry.kind == kind]
+        counts[kind] = {verdict: found.count(verdict) for verdict in VERDICTS if verdict in found}
+    run = counts["run"]
+    total, failed = sum(run.values()), run.get("violated", 0)
+    held = run.get("holds", 0)
+    if failed:
+        answer = f"No: {failed} of {total} statements about the run fail though they apply."
+    elif held:
+        answer = f"Yes, as far as it applies: {held} of {total} statements about the run hold."
+    else:
+        answer = f"It cannot be said: none of {total} statements about the run applies."
+    parts = [f"{number} {verdict}" for verdict, number in run.items()]
+    claims = [entry.finding for entry in entries if entry.kind == "run"]
+    kept, missed = (sum(claim in words for claim in claims) for words in (_KEPT, ("violated",)))
+    reason = f"Of these, {_listed(parts)}." if parts else ""
+    if kept + missed:
+        reason += (
+            f" Whatever their assumptions say, {kept} of {kept + missed} claims that can be "
+            "compared with the run are true of it."
+        )
+    return Summary(answer, reason.strip(), counts)
+
+
+def headline(entry: AuditEntry) -> str:
+    """Source of an entry, with its form where it has two."""
+    form = {"printed": ", as printed", "corrected": ", corrected", "only": ""}[entry.form]
+    return f"{entry.source}{form}"
+
+
+def finding(entry: AuditEntry) -> str:
+    """Margin, first violation, missed assumptions and reason of an entry, in one line."""
+    parts = []
+    if len(entry.counts) > 1:
+        ordered = [(verdict, entry.counts.get(verdict)) for verdict in VERDICTS]
+        parts.append(_listed([f"{verdict} in {number}" for verdict, number in ordered if number]))
+    if entry.margin is not None:
+        parts.append(f"margin {entry.margin:.3g}")
+    if entry.first_violation is not None:
+        parts.append(f"first violated at {entry.axis} {entry.first_violation:g}")
+    missed = [a for a in entry.assumptions if a.margin is not None and a.margin < 0]
+    parts += [f"misses {a.name!r} by {-a.margin:.3g}" for a in missed if a.margin is not None]
+    if entry.frequency is not None:
+        seen = entry.frequency
+        parts.append(
+            f"on {seen.held} of {seen.seeds} seeds (95 %: {seen.low:.2f} to {seen.high:.2f})"
+        )
+    if entry.reason and entry.first_violation is None and not missed:
+        parts.append(entry.reason)
+    if entry.looked_at:
+        parts.append(f"looked at {entry.looked_at}")
+    return "; ".join(parts)
+
+
+def audit_table(entries: Sequence[AuditEntry]) -> str:
+    r"""Return a LaTeX ``longtable`` of source, statement, verdict and margin, by kind.
+
+    The comment at its top names the packages to load.
+    """
+    lines = [
+        r"% In the preamble: \usepackage{booktabs,longtable}",
+        r"\begin{longtable}{p{0.24\linewidth}p{0.44\linewidth}lr}",
+        rf"\caption{{{_text(summary(entries).answer)}}}\\",
+        r"\toprule",
+        _HEAD,
+        r"\midrule",
+        r"\endfirsthead",
+        r"\toprule",
+        _HEAD,
+        r"\midrule",
+        r"\endhead",
+        r"\bottomrule",
+        r"\endlastfoot",
+    ]
+    for kind, title in KINDS.items():
+        chosen = [entry for entry in entries if entry.kind == kind]
+        if chosen:
+            lines.append(rf"\multicolumn{{4}}{{l}}{{\textit{{{_text(title)}}}}}\\")
+        lines += [_row(entry) for entry in chosen]
+    lines.append(r"\end{longtable}")
+    named = [f"{s.label}: {s.title}, {s.url}" for s in SOURCES if _cited(s.label, entries)]
+    if named:
+        lines += [r"\begin{description}", *(_key(text) for text in named), r"\end{description}"]
+    return "\n".join(lines) + "\n"
+
+
+_KEPT = ("holds", "vacuous")
+
+_HEAD = r"source & statement & verdict & margin \\"
 
 _TEX = {
     "\\": r"\textbackslash{}",
@@ -27,58 +144,151 @@ _TEX = {
     "^": r"\textasciicircum{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
+    "|": r"\textbar{}",
 }
 
-
-def headline(entry: AuditEntry) -> str:
-    """Source of an entry, with the erratum and form where it has two forms."""
-    form = "" if entry.erratum is None else f", {entry.form} ({entry.erratum})"
-    return f"{entry.source}{form}"
-
-
-def finding(entry: AuditEntry) -> str:
-    """Margin, first violation, missed assumptions and reason of an entry, in one line."""
-    parts = []
-    if entry.margin is not None:
-        parts.append(f"margin {entry.margin:.3g}")
-    if entry.first_violation is not None:
-        parts.append(f"first violated at {entry.axis} {entry.first_violation:g}")
-    missed = [a for a in entry.assumptions if a.margin is not None and a.margin < 0]
-    parts += [f"misses {a.name!r} by {-a.margin:.3g}" for a in missed if a.margin is not None]
-    if entry.frequency is not None:
-        seen = entry.frequency
-        parts.append(
-            f"on {seen.held} of {seen.seeds} seeds (95 %: {seen.low:.2f} to {seen.high:.2f})"
-        )
-    if entry.reason and entry.first_violation is None and not missed:
-        parts.append(entry.reason)
-    return "; ".join(parts)
-
-
-def counts(entries: Sequence[AuditEntry]) -> list[tuple[str, int, str]]:
-    """Count the verdicts, with their meaning, without the known slips as printed."""
-    found = [entry.verdict for entry in entries if entry.form != "printed"]
-    return [(key, found.count(key), meaning) for key, meaning in VERDICTS.items() if key in found]
+_GREEK = {
+    name: rf"\{name} " for name in ("lambda", "kappa", "gamma", "alpha", "delta", "theta", "beta")
+} | {
+    "eta": r"\eta ",
+    "rho": r"\rho ",
+    "phi": r"\varphi ",
+    "psi": r"\psi ",
+    "epsilon": r"\varepsilon ",
+    "mu": r"\mu ",
+    "xi": r"\xi ",
+}
+_NAMES = _GREEK | {
+    "Lhat": r"\hat L",
+    "exp": r"\exp ",
+    "log": r"\log ",
+    "int": r"\int ",
+    "sum": r"\sum ",
+    "max": r"\max ",
+    "min": r"\min ",
+    "inf": r"\infty ",
+}
+_TOKEN = re.compile(r"(<=|>=|->|sqrt|[A-Za-z]+|\d+(?:\.\d+)?(?:e-?\d+)?|\s+|.)")
+_SYMBOLS = set("<>=^_|+*/")
 
 
-def audit_table(entries: Sequence[AuditEntry]) -> str:
-    """Return a LaTeX ``longtable`` of source, statement, verdict and margin."""
-    rows = [
-        " & ".join(
-            (
-                _escape(headline(entry)),
-                _escape(entry.statement),
-                entry.verdict,
-                "--" if entry.margin is None else f"${entry.margin:.3g}$",
-            )
-        )
-        + r" \\"
-        for entry in entries
-    ]
-    head = r"source & statement & verdict & margin \\ \hline"
-    begin = r"\begin{longtable}{p{0.2\linewidth}p{0.5\linewidth}ll}"
-    return "\n".join([begin, head, *rows, r"\end{longtable}"]) + "\n"
+def _row(entry: AuditEntry) -> str:
+    margin = "--" if entry.margin is None else f"${_number(f'{entry.margin:.3g}')}$"
+    cells = (_text(headline(entry)), _sentence(entry.statement), entry.verdict, margin)
+    return " & ".join(cells) + r" \\"
 
 
-def _escape(text: str) -> str:
+def _key(text: str) -> str:
+    label, rest = text.split(": ", 1)
+    return rf"\item[{_text(label)}] {_text(rest)}"
+
+
+def _cited(label: str, entries: Sequence[AuditEntry]) -> bool:
+    return any(label in entry.source for entry in entries)
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return ", ".join(parts)
+
+
+def _text(text: str) -> str:
+    """Escape everything that LaTeX would read as markup."""
     return "".join(_TEX.get(character, character) for character in text)
+
+
+def _number(text: str) -> str:
+    """Write 1e-09 as a power of ten."""
+    mantissa, _, power = text.partition("e")
+    return rf"{mantissa}\cdot 10^{{{int(power)}}}" if power else mantissa
+
+
+def _sentence(statement: str) -> str:
+    """Set the formulas of a sentence as formulas, and the rest as text.
+
+    A run of words counts as a formula if it holds a sign such as ``<=``, ``_`` or ``^``, or a name
+    of ours for a Greek letter.
+    """
+    words = statement.split(" ")
+    marked = [_is_formula(word) for word in words]
+    for k in range(1, len(words) - 1):
+        # A single letter, number or bracket between two parts of a formula belongs to it.
+        if marked[k - 1] and marked[k + 1] and re.fullmatch(r"[A-Za-z0-9().]{1,2}", words[k]):
+            marked[k] = True
+    out: list[str] = []
+    group: list[str] = []
+    for word, formula in [*zip(words, marked, strict=True), ("", False)]:
+        if formula:
+            group.append(word)
+            if word[-1] in ",;:" or (word[-1] == "." and word is words[-1]):
+                out.append(_formula(" ".join(group)))
+                group = []
+            continue
+        if group:
+            out.append(_formula(" ".join(group)))
+            group = []
+        out.append(_text(word))
+    return " ".join(part for part in out if part)
+
+
+def _is_formula(word: str) -> bool:
+    bare = word.strip(".,;:()")
+    if bare in _GREEK or bare in ("sqrt", "Lhat", "H", "V'", "|M^k|"):
+        return True
+    if word in ("+", "-", "=", "<", ">", "<=", ">=", "->"):
+        return True
+    if re.search(r"[A-Za-z]{4,}-[A-Za-z]", word):
+        return False
+    return bool(set(bare) & _SYMBOLS) or bool(re.search(r"\b(sqrt|exp|log|#S)", bare))
+
+
+def _formula(text: str) -> str:
+    """Set one formula; closing punctuation stays outside."""
+    body = text.rstrip(".,;:")
+    return f"${''.join(_tokens(body))}${text[len(body) :]}"
+
+
+def _tokens(body: str) -> list[str]:
+    """Translate a formula word by word: roots, Greek letters, subscripts, powers, relations."""
+    parts = _TOKEN.findall(body)
+    out: list[str] = []
+    k = 0
+    while k < len(parts):
+        part = parts[k]
+        if part in ("_", "^") and k + 1 < len(parts):
+            inner, k = _argument(parts, k + 1)
+            out.append(f"{part}{{{''.join(_tokens(inner))}}}")
+            continue
+        if part == "sqrt" and k + 1 < len(parts):
+            inner, k = _argument(parts, k + 1)
+            out.append(rf"\sqrt{{{''.join(_tokens(inner))}}}")
+            continue
+        out.append(_symbol(part))
+        k += 1
+    return out
+
+
+def _argument(parts: Sequence[str], k: int) -> tuple[str, int]:
+    """Return what a root, power or subscript applies to, without its brackets."""
+    if parts[k] != "(":
+        last = k + 2 if parts[k] == "-" and k + 1 < len(parts) else k + 1
+        return "".join(parts[k:last]), last
+    depth = 0
+    for end in range(k, len(parts)):
+        depth += {"(": 1, ")": -1}.get(parts[end], 0)
+        if depth == 0:
+            return "".join(parts[k + 1 : end]), end + 1
+    return "".join(parts[k + 1 :]), len(parts)
+
+
+def _symbol(part: str) -> str:
+    """Translate one name, number or sign."""
+    signs = {"<=": r"\le ", ">=": r"\ge ", "->": r"\to ", "|": r"\vert ", "*": r"\,", "#": r"\#"}
+    if part in signs:
+        return signs[part]
+    if part in _NAMES:
+        return _NAMES[part]
+    if part[0].isdigit():
+        return _number(part)
+    if len(part) > 1 and part.isalpha():
+        return rf"\mathrm{{{part}}}"
+    return part if part in "<>" else _TEX.get(part, part)

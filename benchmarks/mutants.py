@@ -1,0 +1,156 @@
+"""Change every constant of the catalogue, one at a time, and ask the tests to notice.
+
+``.venv/bin/python benchmarks/mutants.py`` prints a table for docs/theorems-tested.md.  A number is
+doubled and halved, an exponent is moved to both neighbours half a unit apart, and a square root is
+left out.  Every changed catalogue is held against the values of tests/catalog_values.py, in this
+process, until the first statement differs.
+"""
+
+import ast
+import contextlib
+import io
+import sys
+import types
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+PACKAGE = "inertial.theory.catalog"
+MODULES = (
+    "quantities",
+    "kernels",
+    "residual",
+    "gradient_descent",
+    "heavy_ball",
+    "nesterov",
+    "friction",
+    "vanishing",
+    "decay_rates",
+    "high_resolution",
+    "lyapunov",
+)
+"""In an order in which each imports only earlier ones."""
+
+SHAPES = {"axis", "initial", "width", "k"}
+"""Keywords whose numbers are about arrays, not about theorems."""
+
+
+def main() -> None:
+    """Run every mutant, and print the table and the survivors."""
+    survivors, counts = [], Counter()
+    for module in MODULES:
+        source = (ROOT / "src/inertial/theory/catalog" / f"{module}.py").read_text("utf-8")
+        for line, before, after, tree in mutants(source):
+            killed = killer(module, tree)
+            counts[module, killed is not None] += 1
+            if killed is None:
+                survivors.append((module, line, before, after))
+        sys.stderr.write(f"{module}: {counts[module, True]} caught, {counts[module, False]} not\n")
+    sys.stdout.write("| module | mutants | caught |\n|---|--:|--:|\n")
+    for module in MODULES:
+        caught, missed = counts[module, True], counts[module, False]
+        sys.stdout.write(f"| {module} | {caught + missed} | {caught} |\n")
+    caught = sum(number for (_, killed), number in counts.items() if killed)
+    total = sum(counts.values())
+    sys.stdout.write(f"| all | {total} | {caught} ({caught / total:.1%}) |\n\n")
+    for module, line, before, after in survivors:
+        sys.stdout.write(f"- {module}, line {line}: `{before}` to `{after}`\n")
+
+
+def mutants(source: str) -> Iterator[tuple[int, str, str, ast.Module]]:
+    """Yield line, old text, new text and the changed tree of every mutant."""
+    count = len(list(places(ast.parse(source))))
+    for place in range(count):
+        _, options = list(places(ast.parse(source)))[place]
+        for option in range(len(options)):
+            tree = ast.parse(source)
+            node, choices = list(places(tree))[place]
+            before, line = ast.unparse(node), node.lineno
+            replaced = choices[option]
+            after = ast.unparse(replaced)
+            changed = Replace(node, replaced).visit(tree)
+            yield line, before, after, ast.fix_missing_locations(changed)
+
+
+class Replace(ast.NodeTransformer):
+    """Put one node in the place of another."""
+
+    def __init__(self, old: ast.expr, new: ast.expr) -> None:
+        self.old, self.new = old, new
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        """Return the new node where the old one stands."""
+        return self.new if node is self.old else super().visit(node)
+
+
+def places(tree: ast.Module) -> Iterator[tuple[ast.expr, list[ast.expr]]]:
+    """Yield every node to be changed, with what to put there."""
+    skipped = set()
+    exponents = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript):
+            skipped.update(id(inner) for inner in ast.walk(node.slice))
+        if isinstance(node, ast.keyword) and node.arg in SHAPES:
+            skipped.update(id(inner) for inner in ast.walk(node.value))
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+            exponents.add(id(node.right))
+    for node in ast.walk(tree):
+        if id(node) in skipped:
+            continue
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float) and node.value:
+            value = node.value
+            new = [value + 0.5, value - 0.5] if id(node) in exponents else [2 * value, value / 2]
+            yield node, [ast.Constant(v) for v in new]
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("np.sqrt", "math.sqrt"):
+            yield node, [node.args[0]]
+
+
+def killer(module: str, tree: ast.Module) -> str | None:
+    """Return the first statement that differs in the changed catalogue, or what it raises."""
+    from catalog_values import check
+
+    first = MODULES.index(module)
+    originals = {name: import_module(f"{PACKAGE}.{name}") for name in MODULES}
+    changed = {module}
+    for name in MODULES[first + 1 :]:
+        text = Path(str(originals[name].__file__)).read_text("utf-8")
+        if any(f"catalog.{other} import" in text for other in changed):
+            changed.add(name)
+    try:
+        made = {}
+        for name in MODULES[first:]:
+            if name not in changed:
+                continue
+            code = (
+                tree
+                if name == module
+                else ast.parse(Path(str(originals[name].__file__)).read_text("utf-8"))
+            )
+            made[name] = types.ModuleType(f"{PACKAGE}.{name}")
+            sys.modules[f"{PACKAGE}.{name}"] = made[name]
+            with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                exec(compile(code, name, "exec"), made[name].__dict__)  # noqa: S102
+        for name in made:
+            for theorem in getattr(made[name], "THEOREMS", ()):
+                if theorem.open:
+                    continue
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    if check(theorem) is not None:
+                        return str(theorem.key)
+    except Exception as error:  # noqa: BLE001 - a mutant that cannot run is caught
+        return repr(error)
+    finally:
+        for name, original in originals.items():
+            sys.modules[f"{PACKAGE}.{name}"] = original
+    return None
+
+
+if __name__ == "__main__":
+    main()
