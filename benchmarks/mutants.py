@@ -7,8 +7,6 @@ process, until the first statement differs.
 """
 
 import ast
-import contextlib
-import io
 import sys
 import types
 import warnings
@@ -20,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
+CATALOG = ROOT / "src/inertial/theory/catalog"
 PACKAGE = "inertial.theory.catalog"
 MODULES = (
     "quantities",
@@ -42,9 +41,10 @@ SHAPES = {"axis", "initial", "width", "k"}
 
 def main() -> None:
     """Run every mutant, and print the table and the survivors."""
+    warnings.simplefilter("ignore")
     survivors, counts = [], Counter()
     for module in MODULES:
-        source = (ROOT / "src/inertial/theory/catalog" / f"{module}.py").read_text("utf-8")
+        source = (CATALOG / f"{module}.py").read_text("utf-8")
         for line, before, after, tree in mutants(source):
             killed = killer(module, tree)
             counts[module, killed is not None] += 1
@@ -114,42 +114,33 @@ def killer(module: str, tree: ast.Module) -> str | None:
     """Return the first statement that differs in the changed catalogue, or what it raises."""
     from catalog_values import check
 
-    first = MODULES.index(module)
     originals = {name: import_module(f"{PACKAGE}.{name}") for name in MODULES}
-    changed = {module}
-    for name in MODULES[first + 1 :]:
-        text = Path(str(originals[name].__file__)).read_text("utf-8")
-        if any(f"catalog.{other} import" in text for other in changed):
-            changed.add(name)
     try:
-        made = {}
-        for name in MODULES[first:]:
-            if name not in changed:
-                continue
-            code = (
-                tree
-                if name == module
-                else ast.parse(Path(str(originals[name].__file__)).read_text("utf-8"))
-            )
-            made[name] = types.ModuleType(f"{PACKAGE}.{name}")
-            sys.modules[f"{PACKAGE}.{name}"] = made[name]
-            with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                exec(compile(code, name, "exec"), made[name].__dict__)  # noqa: S102
-        for name in made:
-            for theorem in getattr(made[name], "THEOREMS", ()):
-                if theorem.open:
-                    continue
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")
-                    if check(theorem) is not None:
-                        return str(theorem.key)
+        for changed in rebuilt(module, tree):
+            for theorem in getattr(changed, "THEOREMS", ()):
+                if not theorem.open and check(theorem) is not None:
+                    return str(theorem.key)
     except Exception as error:  # noqa: BLE001 - a mutant that cannot run is caught
         return repr(error)
     finally:
         for name, original in originals.items():
             sys.modules[f"{PACKAGE}.{name}"] = original
     return None
+
+
+def rebuilt(module: str, tree: ast.Module) -> Iterator[types.ModuleType]:
+    """Yield the changed module, and anew those that import from it."""
+    changed = {module}
+    for name in MODULES[MODULES.index(module) :]:
+        text = (CATALOG / f"{name}.py").read_text("utf-8")
+        if name != module and not any(f"catalog.{other} import" in text for other in changed):
+            continue
+        changed.add(name)
+        made = types.ModuleType(f"{PACKAGE}.{name}")
+        sys.modules[f"{PACKAGE}.{name}"] = made
+        code = tree if name == module else ast.parse(text)
+        exec(compile(code, name, "exec"), made.__dict__)  # noqa: S102
+        yield made
 
 
 if __name__ == "__main__":

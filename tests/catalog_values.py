@@ -113,7 +113,9 @@ def kernel() -> Evidence:
 
 @cache
 def descent() -> Evidence:
-    return on_run(gradient_descent(0.3))
+    """Gradient descent, in float32."""
+    evidence = on_run(gradient_descent(0.3))
+    return replace(evidence, along_run=replace(evidence.run, precision="float32"))
 
 
 @cache
@@ -139,14 +141,15 @@ Number = Any
 """A float or an mpmath number."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Values:
-    """What a statement's parts are; `grid` is count, first and last of the coordinates."""
+    """What a statement's parts are; `grid` is count, first and last of the coordinates,
+    then the second and third where they are fixed apart."""
 
     evidence: Callable[[], Evidence]
     left: Callable[[float], Number]
     right: Callable[[float], Number]
-    grid: tuple[int, Number, Number] | None = None
+    grid: tuple[Number, ...] | None = None
     margins: tuple[Number | None, ...] = ()
     noise: Callable[[int], Number] | None = None
     trivial: Number | None = None
@@ -158,6 +161,7 @@ class Values:
 PD = 1 - N * mpf(2) ** -52 * LM / L0
 SHORT = mpf("1e-9")
 ROUND = 32 * 2.0**-52 * 2.0
+ROUND_32 = 32 * 2.0**-23 * 2.0
 
 
 def scalar(evidence, left, right, *margins, **more):
@@ -193,10 +197,10 @@ def bessel(d, l, time):
     return mp.hyp0f1(nu + 1, z), slope * mp.hyp0f1(nu + 2, z)
 
 
-TIMES = (121, 0, 20 / mp.sqrt(MU))
 FIRST_TIME = mpf("0.1") / mp.sqrt(LM)
+TIMES = (121, 0, 20 / mp.sqrt(MU), FIRST_TIME)
 AFTER = (120, FIRST_TIME, TIMES[2])
-DISTANCES = (401, 0, 10 / mp.sqrt(MU))
+DISTANCES = (401, 0, 10 / mp.sqrt(MU), 1 / (10 * mp.sqrt(MU)))
 FRICTION = mp.sqrt(2 * L0)
 
 
@@ -333,12 +337,6 @@ def lemma_9(chain):
     return lambda scaled: sides(scaled)[chain]
 
 
-def three_chains(pair, grid):
-    """Values of three inequalities stacked over one grid, by position."""
-    count = grid[0]
-    return count, pair
-
-
 # --- the start, through the network itself --------------------------------------------------------
 
 PRE = WEIGHTS @ INPUTS.T
@@ -392,10 +390,10 @@ def block_hessian():
 # --- along a run ----------------------------------------------------------------------------------
 
 PAIR = np.hypot(NORM, np.concatenate([NORM[:1], NORM[:-1]]))
-R = float(max(DISTANCE) * (1 + 1e-9))
+R = float(max(DISTANCE) * (1 + 1e-4))
 START_ABOVE, START_BELOW = ENDS[0] / LOW - 1, 1 - ENDS[1] / UP
 AGREE = mpf("1e-6")
-RULE = (SHORT, AGREE, AGREE, START_ABOVE, START_BELOW)
+RULE = (SHORT, AGREE * ETA_N, AGREE * BETA_N, START_ABOVE, START_BELOW)
 RADIUS_4 = L0 / (64 * N**2)
 C_T = c_t(RATE_H, 6)
 FLOOR_4 = 16 * math.sqrt(2) * ETA_H * N * RADIUS_4 * C_T * 2 / (1 - RATE_H)
@@ -405,7 +403,7 @@ SMALL_RADIUS = 1 - mpf("1e-4") / (LOW / (360 * N * GAMMA))
 LOSS_BOUND = [24 * ROOT * CLAIMED**t * PAIR[0] for t in range(7)]
 DECAYS_E = min(1 - PAIR[t] / LOSS_BOUND[t] for t in range(7))
 PROOF = (*RULE, SMALL_RADIUS, DECAYS_E)
-WIDTH_E = M / (48 * 360 * 12 * mp.sqrt(2) * mpf(N) ** 1.5 * KAPPA * 2 / LOW**2) ** 2 - 1
+WIDTH_E = 1 - (48 * 360 * 12 * mp.sqrt(2) * mpf(N) ** 1.5 * KAPPA * 2 / LOW**2) ** 2 / M
 NOISE_2 = lambda _: 2 * ROUND  # noqa: E731
 
 
@@ -511,7 +509,7 @@ def bessel_peak():
     return max(size(best + mpf(k) / 1000) for k in range(-20, 21))
 
 
-def slide_gap(s, grid=None):
+def slide_gap(s):
     modes = spread(MU, LM)
     times = [0, *spread(FIRST_TIME, TIMES[2], 120)]
     p = float(FRICTION)
@@ -640,12 +638,7 @@ def exact_c(k):
     return (12 * k**1.5 - 3 * mp.sqrt(k) + 2) / mp.sqrt(k * (2 * k - 1))
 
 
-def stacked(parts):
-    """Chains over one grid, one after the other: a list of functions, told apart by position."""
-    return parts
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Chains:
     """Several inequalities stacked over one grid of `count` coordinates."""
 
@@ -798,7 +791,7 @@ VALUES: dict[str, Values | Chains] = {
         lambda t: NORM[int(t)] ** 2,
         lambda t: (1 - mpf(0.3) * L0 / 2) ** int(t) * 4,
         1 - mpf(0.3) * L0 / 2 - max(abs(1 - mpf(0.3) * ENDS[0]), abs(1 - mpf(0.3) * ENDS[1])),
-        noise=lambda t: 2 * NORM[t] * ROUND + ROUND**2,
+        noise=lambda t: 2 * NORM[t] * ROUND_32 + ROUND_32**2,
         trivial=4,
     ),
     "gradient-size": scalar(start, GRADIENTS.max(), np.sqrt(N / M) * np.linalg.norm(XI), SHORT),
@@ -855,7 +848,7 @@ VALUES: dict[str, Values | Chains] = {
         lambda t: PAIR[int(t)],
         lambda t: RATE_H ** int(t) * PAIR[0] + 2 / (2 * mp.sqrt(2)),
         mpf("0.5") - mpf(0.2) * L0,
-        AGREE,
+        AGREE * RATE_H**2,
         None,
         noise=NOISE_2,
         trivial=PAIR[0],
@@ -870,7 +863,7 @@ VALUES: dict[str, Values | Chains] = {
             * (2 / (ETA_H * L0) + 32 * N * RADIUS_4 * C_T * int(t) / L0)
         ),
         SHORT,
-        AGREE,
+        AGREE * RATE_H**2,
         DECAYS_4,
         noise=drift_noise,
     ),
@@ -1093,7 +1086,7 @@ VALUES: dict[str, Values | Chains] = {
     },
     "vanishing-distance-printed": at(
         kernel,
-        (4, 50, 400),
+        (4, 50, 400, 100, 200),
         lambda t: (
             abs(1 - bessel(9, L0, t / mp.sqrt(L0))[0]) / abs(1 - bessel(9, L0, 50 / mp.sqrt(L0))[0])
         ),
@@ -1102,7 +1095,7 @@ VALUES: dict[str, Values | Chains] = {
     ),
     "vanishing-distance-corrected": at(
         kernel,
-        (4, 50, 400),
+        (4, 50, 400, 100, 200),
         lambda t: abs(bessel(9, L0, t / mp.sqrt(L0))[0]),
         lambda t: mp.sqrt(bessel_peak()) * mpf(t) ** -3,
         PD,
@@ -1274,6 +1267,56 @@ VALUES: dict[str, Values | Chains] = {
     ),
 }
 
+MORE = {
+    # A slow mode, so that the steps are spread out.
+    "double-root": at(
+        lambda: Evidence(Kernel(np.array([1e-4, 4.7]))),
+        decay_steps(1 - mp.sqrt(mpf(1e-4) / (mpf(4.7) + mpf(1e-4) / 4))),
+        lambda t: ball_power(
+            1 / (mpf(4.7) + mpf(1e-4) / 4), 1 - mp.sqrt(mpf(1e-4) / (mpf(4.7) + mpf(1e-4) / 4)), t
+        )(mpf(1e-4), 0),
+        lambda _: 1,
+        1 - 2 * mpf(2) ** -52 * mpf(4.7) / mpf(1e-4),
+        relative=1e-7,
+    ),
+    # A mode with 1 + beta < eta l, so that the trace is negative.
+    "companion-printed": scalar(
+        lambda: Evidence(Kernel(np.array([1.5, 5.0]))),
+        worst(
+            lambda l, _: norm_2(
+                matrix_power(
+                    1 + (1 - mp.sqrt(mpf(1.5) ** 2 / 8)) ** 2 - mpf(1.5) / 4 * l,
+                    (1 - mp.sqrt(mpf(1.5) ** 2 / 8)) ** 2,
+                    1,
+                )
+            ),
+            mpf("0.75"),
+            mpf(5),
+        )(0),
+        1 - mp.sqrt(mpf(1.5) ** 2 / 8),
+        1 - 2 * mpf(2) ** -52 * 5 / mpf("1.5"),
+        mpf("0.5") - mpf(1.5) ** 2 / 4,
+    ),
+}
+"""Further evidence for a statement, on the other side of a branch."""
+
+SAMPLES = (
+    gradient_descent(0.1),
+    heavy_ball(0.1, 0.5),
+    nesterov(0.1, 0.5),
+    nesterov(0.1, 0.5, start="copy"),
+    Recursion(0.1, 0.5, 0.25),
+    Recursion(0.1, (0.5, 0.4), (0.5, 0.4)),
+)
+METHODS = {
+    "gradient descent (": (0, -0.5, -0.5, -0.5, -0.5, -1),
+    "gradient descent or": (0, 0, -0.5, -0.5, -0.25, -1),
+    "heavy ball": (-1, 0, -0.5, -0.5, -0.25, -1),
+    "Nesterov's method (": (-1, -0.5, 0, 0, -0.25, -1),
+    "Nesterov's method as": (-1, -0.5, 0, -1, -0.25, -1),
+}
+"""Margins of the conditions on coefficients, by the beginning of their names, on `SAMPLES`."""
+
 
 # --- the comparison -------------------------------------------------------------------------------
 
@@ -1284,82 +1327,84 @@ def picks(count):
 
 
 @cache
-def expected(key, coordinates):
+def expected(values, coordinates):
     """Both sides of a statement at some coordinates, as floats."""
-    values = VALUES[key]
-    parts = (
-        values.parts
-        if isinstance(values, Chains)
-        else ((lambda t: (values.left(t), values.right(t))),)
-    )
+    parts = (lambda t: (values.left(t), values.right(t)),)
+    if isinstance(values, Chains):
+        parts = values.parts
     return [tuple(float(side) for side in part(t)) for part in parts for t in coordinates]
 
 
 def check(theorem):
-    """Return what differs from `VALUES` in a theorem; nothing if all is as it should be."""
-    values = VALUES[theorem.key]
+    """Return what differs from `VALUES` in a theorem; None if all is as it should be."""
+    found = _compare(theorem, VALUES[theorem.key])
+    if found is None and theorem.key in MORE:
+        found = _compare(theorem, MORE[theorem.key])
+    if found is None and theorem.methods is not None:
+        wanted = next(v for k, v in METHODS.items() if theorem.methods.name.startswith(k))
+        margins = [theorem.methods.margin(method) for method in SAMPLES]
+        found = None if margins == list(wanted) else f"margins of the methods {margins}"
+    return found
+
+
+def _compare(theorem, values):
+    """Compare both sides at some coordinates, then the rest."""
     evidence = values.evidence()
     with np.errstate(all="ignore"):
-        left, right = (
-            np.atleast_1d(np.asarray(side(evidence), float))
-            for side in (theorem.left, theorem.right)
-        )
-    left, right = np.broadcast_arrays(left, right)
-    at = np.arange(len(left)) if theorem.at is None else np.atleast_1d(theorem.at(evidence))
+        sides = [np.atleast_1d(side(evidence)) for side in (theorem.left, theorem.right)]
+    left, right = np.broadcast_arrays(*sides)
     count = len(left)
-    if values.grid is None:
-        if count != 1:
-            return f"{count} pairs of numbers"
-        coordinates, places = (0.0,), [0]
-    else:
-        parts = len(values.parts) if isinstance(values, Chains) else 1
-        if count != values.grid[0] * parts or len(at) != count:
-            return f"{count} coordinates"
-        if not close([at.min(), at.max()], [float(v) for v in values.grid[1:]], 1e-9):
+    at = np.arange(count) if theorem.at is None else np.atleast_1d(theorem.at(evidence))
+    parts = len(values.parts) if isinstance(values, Chains) else 1
+    size = values.grid[0] if values.grid else 1
+    if count != size * parts or len(at) != count:
+        return f"{count} coordinates"
+    inner = picks(size)
+    if values.grid is not None:
+        ends = [float(v) for v in values.grid[1:]]
+        if not close([at.min(), at.max(), *at[1 : len(ends) - 1]], ends, 1e-9):
             return f"coordinates from {at.min()} to {at.max()}"
-        inner = picks(values.grid[0])
-        coordinates = tuple(float(at[k]) for k in inner)
-        places = [k + part * values.grid[0] for part in range(parts) for k in inner]
-    for place, (one, other) in zip(places, expected(theorem.key, coordinates), strict=True):
-        if not close([left[place]], [one], values.relative):
-            return f"left is {left[place]} at {at[place]}, not {one}"
-        if not close([right[place]], [other], values.relative):
-            return f"right is {right[place]} at {at[place]}, not {other}"
+    coordinates = tuple(float(at[k]) for k in inner)
+    places = [k + part * size for part in range(parts) for k in inner]
+    wanted = np.array(expected(values, coordinates))
+    for name, side, numbers in (("left", left, wanted[:, 0]), ("right", right, wanted[:, 1])):
+        if not close(side[places], numbers, values.relative):
+            return f"{name} is {side[places]} at {at[places]}, not {numbers}"
     return _details(theorem, values, evidence, places)
 
 
 def close(actual, wanted, relative):
-    return np.allclose(actual, wanted, rtol=relative, atol=3e-15)
+    """Whether numbers agree relatively; where 0 is wanted, to the rounding of numbers near 1."""
+    gap = np.abs(np.subtract(actual, wanted))
+    return bool((gap <= np.where(np.equal(wanted, 0), 3e-15, relative * np.abs(wanted))).all())
 
 
 def _details(theorem, values, evidence, places):
-    """Compare margins and roundings."""
+    """Compare margins and roundings; return the first that differs."""
     margins = [margin(assumption, evidence) for assumption in theorem.assumptions]
-    if len(margins) != len(values.margins):
-        return f"{len(margins)} assumptions"
-    for found, wanted in zip(margins, values.margins, strict=True):
-        if (found is None) != (wanted is None):
-            return f"margin {found}, not {wanted}"
-        if found is not None and not close([found], [float(wanted)], 1e-6):
-            return f"margin {found}, not {float(wanted)}"
+    if not _same(margins, values.margins, 1e-6):
+        return f"margins {margins}, not {values.margins}"
     if theorem.tolerance != values.tolerance:
         return f"tolerance {theorem.tolerance}"
     if isinstance(values, Chains):
         return None
-    if (theorem.noise is None) != (values.noise is None):
-        return "noise"
+    noise = wanted = ()
     if theorem.noise is not None:
-        noise = np.broadcast_to(theorem.noise(evidence), (max(places) + 1,))
-        if not close(noise[places], [float(values.noise(k)) for k in places], 1e-9):
-            return f"noise {noise}"
-    for name in ("trivial", "chance"):
-        side, wanted = getattr(theorem, name), getattr(values, name)
-        found = None if side is None else side(evidence)
-        if (found is None) != (wanted is None) or (
-            found is not None and not close([np.max(found)], [float(wanted)], 1e-9)
-        ):
-            return f"{name} {found}"
-    return None
+        noise = np.broadcast_to(theorem.noise(evidence), (max(places) + 1,))[places]
+    if values.noise is not None:
+        wanted = [values.noise(k) for k in places]
+    sides = [None if s is None else s(evidence) for s in (theorem.trivial, theorem.chance)]
+    found = [*noise, *(None if side is None else np.max(side) for side in sides)]
+    same = _same(found, [*wanted, values.trivial, values.chance], 1e-9)
+    return None if same else f"noise, trivial bound or chance: {found}"
+
+
+def _same(found, wanted, relative):
+    """Whether numbers are the same, and None where None is wanted."""
+    if [one is None for one in found] != [one is None for one in wanted]:
+        return False
+    pairs = zip(found, wanted, strict=True)
+    return all(close([a], [float(b)], relative) for a, b in pairs if a is not None)
 
 
 def margin(assumption, evidence):

@@ -11,14 +11,20 @@ import scipy.stats
 from catalog_cases import of_inputs
 from inertial import Settings, compare, load, read_run
 from inertial._checks import InvalidInput
+from inertial.method.recursion import Recursion, nesterov, nesterov_varying
 from inertial.problem.model import TwoLayerReLU
 from inertial.simulate.decomposition import decompose_residual
 from inertial.simulate.probe import probe
+from inertial.simulate.train import train
 from inertial.theory import audit as auditing
 from inertial.theory.audit import audit
 from inertial.theory.catalog import CATALOG
 from inertial.theory.catalog.quantities import NESTEROV
+from inertial.theory.evidence import Records
 from inertial.theory.gather import StoredRun, at_seed, gather, recursion_of
+from inertial.theory.start import Start
+from inertial.theory.theorem import evaluate
+from inertial.view.verdicts import finding
 
 WIDTH, STEPS = 256, 20
 RUN_SCOPE = {theorem.key for theorem in CATALOG if theorem.scope == "run" and not theorem.open}
@@ -280,6 +286,66 @@ def test_diverged_run_is_never_counted_as_holding(stored):
     assert result.of("flip-sets-corrected").reason == "the run diverged at step 5"
     # What the steps before the divergence refute stays refuted.
     assert result.of("kernel-constant-printed").verdict == "violated"
+
+
+# --- methods that are only called Nesterov --------------------------------------------------------
+
+
+def test_other_methods_are_not_judged_as_nesterov(data):
+    """A copied start, a varying momentum, a half correction: no verdict that speaks of another."""
+    methods = {
+        "nesterov_copy": nesterov(0.2, 0.6, start="copy"),
+        "nesterov_varying": nesterov_varying(0.2, 3.0, steps=STEPS + 1),
+        "momentum": Recursion(0.2, 0.6, 0.3),
+    }
+    entries = {}
+    for name, method in methods.items():
+        split = decompose_residual(
+            TwoLayerReLU(WIDTH, data.x.shape[1]), data.x, data.y, method, seed=0, steps=5
+        )
+        start = Start(data.x, data.y, WIDTH, 0)
+        run = train(
+            TwoLayerReLU(WIDTH, data.x.shape[1]), data.x, data.y, method, seed=0, steps=STEPS
+        )
+        records = Records(
+            method, WIDTH, "float32", run.steps, run.loss, 1.0, run.max_distance, run.pattern_change
+        )
+        evidence = replace(
+            of_inputs(data.x, WIDTH), at_start=start, along_run=records, decomposed=split
+        )
+        entries[name] = {t.key: evaluate(t, evidence) for t in CATALOG if t.scope == "run"}
+    for name, found in entries.items():
+        # Algorithm 1's first step is not theirs, in either form.
+        for form in ("printed", "corrected"):
+            assert found[f"first-step-{form}"].verdict == "not applicable", name
+        assert found["weight-steps"].verdict == "not applicable"
+        # What is an identity holds for them too, where it is about them.
+        assert found["unrolled"].verdict == "holds"
+        corrected = [e.verdict for e in found.values() if e.form != "printed"]
+        assert "violated" not in corrected
+    lemma = {name: found["nesterov-recursion"].verdict for name, found in entries.items()}
+    assert lemma == {
+        "nesterov_copy": "holds",
+        "nesterov_varying": "not applicable",
+        "momentum": "not applicable",
+    }
+
+
+def test_only_runs_that_counted_give_margins():
+    """A run outside the assumptions lends its margin to no verdict."""
+    theorem = next(t for t in CATALOG if t.key == "gradient-size")
+    made = evaluate(theorem, of_inputs(np.eye(3)))
+    long = evaluate(theorem, of_inputs(40 * np.eye(3)))
+    assert (made.verdict, long.verdict) == ("holds", "not applicable")
+    units = [auditing._Judgement(e, n, n, n, None) for e, n in ((made, "a"), (long, "b"))]
+    joined = auditing._combine(theorem, units)
+    assert (joined.verdict, joined.margin, joined.ratio) == ("holds", made.margin, made.ratio)
+    assert [a.margin for a in joined.assumptions] == [a.margin for a in made.assumptions]
+    assert joined.counts == {"holds": 1, "not applicable": 1}
+    assert "holds in 1, not applicable in 1" in finding(joined)
+    # Where no run counted, the margins say how far they were from it.
+    alone = auditing._combine(theorem, units[1:])
+    assert alone.assumptions[0].margin < 0
 
 
 # --- over seeds -----------------------------------------------------------------------------------

@@ -1,14 +1,28 @@
 """Audits of stored folders: what is measured again, what JSON and LaTeX say."""
 
 import json
+import re
+import shutil
+import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from helpers import run
 from inertial import InvalidInput, Settings, compare, load, read_run
-from inertial.view.auditing import audit_folders
-from inertial.view.verdicts import VERDICTS, audit_table, finding, headline
+from inertial.theory.audit import audit
+from inertial.theory.gather import StoredRun
+from inertial.view.auditing import audit_folders, measured
+from inertial.view.verdicts import (
+    KINDS,
+    VERDICTS,
+    _sentence,
+    audit_table,
+    finding,
+    headline,
+    summary,
+)
 
 
 @pytest.fixture(scope="module")
@@ -75,14 +89,132 @@ def test_the_table_and_the_listing_name_every_entry(capsys, folder, bare):
     for entry in bare.entries:
         assert headline(entry) in out
         assert finding(entry) in out
+    assert summary(bare.entries).answer in " ".join(out.split())
+
+
+def test_the_latex_table_is_whole_and_escaped(bare, tmp_path):
+    """Every entry a row, packages named, formulas set; compiled where LaTeX is installed."""
     tex = audit_table(bare.entries)
-    assert tex.count(r" \\") == len(bare.entries) + 1
-    body = tex.split("\n")[2:-2]
-    assert len(body) == len(bare.entries)
-    for line in body:
-        stripped = line.replace(r"\_", "").replace(r"\&", "").replace(r"\%", "")
-        assert stripped.count("&") == 3
-        assert "_" not in stripped
+    assert tex.startswith(r"% In the preamble: \usepackage{booktabs,longtable}")
+    for word in (r"\caption{", r"\toprule", r"\endhead", r"\endlastfoot", "arxiv.org"):
+        assert word in tex
+    rows = [line for line in tex.split("\n") if line.count(" & ") == 3]
+    assert len(rows) == len(bare.entries) + 2
+    for line in rows:
+        assert unescaped(line).count("{") == unescaped(line).count("}")
+        assert line.count("$") % 2 == 0
+        text = "".join(unescaped(line).split("$")[::2])
+        assert not set("_^<>|#") & set(text), line
+    if (compiler := shutil.which("pdflatex")) is None:
+        return
+    page = tmp_path / "table.tex"
+    head = r"\documentclass{article}\usepackage{booktabs,longtable}\begin{document}"
+    page.write_text(f"{head}\n{tex}\n\\end{{document}}\n", encoding="utf-8")
+    command = [compiler, "-interaction=nonstopmode", "-halt-on-error", page.name]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+def unescaped(line):
+    return re.sub(r"\\[_&%#$^{}]", "", line)
+
+
+@pytest.mark.parametrize(
+    ("statement", "formula"),
+    [
+        ("|x| is small.", r"$\vert x\vert $"),
+        ("It is <= lambda_0/4.", r"$\le \lambda _{0}/4$"),
+        ("At most sqrt(n/m) |xi|.", r"$\sqrt{n/m} \vert \xi \vert $"),
+        ("exp(-sqrt(lambda_0/2) t)", r"\exp (-\sqrt{\lambda _{0}/2} t)"),
+        ("Within 1e-9 of it, 100 % & more.", r"1e-9 of it, 100 \% \& more"),
+    ],
+)
+def test_formulas_are_set_as_formulas(statement, formula):
+    assert formula in _sentence(statement)
+
+
+def test_the_answer_counts_only_what_depends_on_the_run(bare):
+    short = summary(bare.entries)
+    assert sum(sum(part.values()) for part in short.counts.values()) == len(bare.entries)
+    for kind in KINDS:
+        verdicts = [e.verdict for e in bare.entries if e.kind == kind]
+        assert short.counts[kind] == {v: verdicts.count(v) for v in VERDICTS if v in verdicts}
+    # Algebra holds on any run, and misprints are not held against the theory.
+    assert short.counts["algebra"].get("violated", 0) == 0
+    assert short.counts["misprint"]["violated"] > 20
+    only = [replace(e, verdict="not applicable") if e.kind == "run" else e for e in bare.entries]
+    assert summary(only).answer.startswith("It cannot be said")
+    run = next(k for k, e in enumerate(bare.entries) if e.kind == "run")
+    for verdict, answer in (("holds", "Yes, as far as"), ("violated", "No: 1 of")):
+        only[run] = replace(only[run], verdict=verdict)
+        assert summary(only).answer.startswith(answer)
+
+
+def test_rows_name_authors_and_years(bare):
+    for entry in bare.entries:
+        assert re.match(r"derived|[A-Z][a-z]+.* \(20\d\d\), ", headline(entry)), headline(entry)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("loss", lambda v: np.where(np.arange(13) > 5, 0.5 * v, v), "norm of the residual"),
+        ("max_distance", lambda v: 0.5 * v, "largest distance"),
+        ("pattern_change", lambda v: 0 * v, "share of changed activations"),
+        ("loss", lambda v: v[:, ::-1] if v.shape[1] > 1 else v[::-1], "norm of the residual"),
+    ],
+    ids=["losses", "distances", "zeroed flips", "swapped"],
+)
+def test_falsified_records_part_from_a_second_run(folder, name, change, words):
+    """Nothing says so without a second run; with it no statement counts on such records."""
+    run = measured(StoredRun(str(folder), *read_run(folder)))
+    clean = audit([run])
+    assert not any("second run" in note for note in clean.notes)
+    arrays = run.arrays.copy(deep=True).drop_vars("residual")
+    arrays[name].values[...] = change(arrays[name].values)
+    judged = audit([replace(run, arrays=arrays)])
+    assert any("part from a second run" in n and words in n for n in judged.notes), judged.notes
+    assert judged.of("kernel-constant-printed").counts.get("holds", 0) == 0
+    assert judged.of("flip-sets-corrected").counts.get("unverifiable", 0) > 0
+
+
+def test_a_difference_within_a_thousandth_is_told_and_judged(folder):
+    run = measured(StoredRun(str(folder), *read_run(folder)))
+    arrays = run.arrays.copy(deep=True).drop_vars("residual")
+    arrays["loss"].values[..., 8] += 1e-4 * arrays["loss"].values[..., 0]
+    judged = audit([replace(run, arrays=arrays)])
+    assert any("at step 8" in note for note in judged.notes)
+    assert judged.of("flip-sets-corrected").counts == {"holds": 3}
+
+
+@pytest.mark.parametrize("place", ["beside", "given"])
+def test_a_relative_file_is_found_from_another_folder(tmp_path, monkeypatch, capsys, place):
+    """Recorded relative to where it was run: near the run, or in --data-dir."""
+    rng = np.random.default_rng(0)
+    home, away = tmp_path / "home", tmp_path / "away"
+    home.mkdir()
+    away.mkdir()
+    rows = np.round(rng.standard_normal((12, 4)), 3)
+    table = "a,b,c,y\n" + "\n".join(",".join(map(str, row)) for row in rows) + "\n"
+    (home / "own.csv").write_text(table, encoding="utf-8")
+    monkeypatch.chdir(home)
+    settings = Settings(width=50, seeds=(0,), steps=4)
+    compare(load("own.csv", label="y"), settings, out=home / "run")
+    monkeypatch.chdir(away)
+    where, options = home / "run", []
+    if place == "given":
+        where, options = (home / "run").rename(away / "run"), ["--data-dir", str(home)]
+    code, out, err = run(capsys, "audit", where, "--json", *options)
+    assert code == 0
+    assert "cannot be loaded" not in err
+    entry = next(e for e in json.loads(out) if e["theorem"] == "gradient-size")
+    assert entry["verdict"] != "unverifiable"
+    (home / "own.csv").unlink()
+    for form in ("--json", "--tex"):
+        code, _, err = run(capsys, "audit", where, form, *options)
+        assert code == 0
+        assert "note: " in err
+        assert "cannot be loaded" in err
 
 
 @pytest.mark.parametrize(

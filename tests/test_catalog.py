@@ -5,10 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_breast_cancer
 
-from catalog_cases import CASES, NOTHING, healthy, probed, run, spread
+from catalog_cases import CASES, NOTHING, healthy, kernel, of_inputs, probed, run, spread
 from inertial.method.recursion import gradient_descent
+from inertial.simulate.integrate import solve
 from inertial.theory.catalog import CATALOG
+from inertial.theory.catalog.quantities import friction_flow
 from inertial.theory.sources import SLIPS, SOURCES, STATEMENTS
 from inertial.theory.theorem import evaluate
 
@@ -140,3 +143,83 @@ def test_what_is_missing_is_never_counted_as_true(theorem):
     entry = evaluate(theorem, healthy())
     assert entry.verdict == "unverifiable", entry
     assert entry.reason
+
+
+# --- verdicts that were false ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def raw_table():
+    """Breast cancer as it is, rows of unit norm: n = 569, smallest eigenvalue 4e-4."""
+    x = load_breast_cancer().data
+    return of_inputs(x / np.linalg.norm(x, axis=1, keepdims=True))
+
+
+def test_a_decay_is_looked_at_until_it_has_happened(raw_table):
+    """The printed bound fails from step 992 on, by 1.413; 300 steps do not see it."""
+    entry = evaluate(BY_KEY["decay-printed"], raw_table)
+    assert entry.verdict == "violated"
+    assert entry.ratio == pytest.approx(1.413, abs=1e-3)
+    assert 992 <= entry.first_violation <= 1000
+    # Twenty decay times, after which the rate's power is e^-20.
+    rate = 1 - raw_table.kernel.smallest / raw_table.kernel.size / np.sqrt(2)
+    last = float(entry.looked_at.split("to ")[1])
+    assert last == pytest.approx(20 / (1 - rate), rel=1e-3)
+
+
+@pytest.mark.parametrize("condition", [10.0, 1e4, 1e8, 1e11])
+def test_a_true_limit_holds_whatever_the_condition_number(condition):
+    """At a step fixed beforehand a large condition number is not in the limit yet."""
+    entry = evaluate(
+        BY_KEY["slide-same-dynamics-corrected"], kernel(*np.geomspace(1 / condition, 1, 20))
+    )
+    assert entry.verdict == "holds"
+    assert entry.ratio == pytest.approx(0.5 / 0.6, rel=1e-2)
+
+
+@pytest.mark.parametrize("condition", [1e6, 1e9, 1e11])
+def test_slow_modes_leave_prefactors_finite_and_bounds_true(condition):
+    """Powers and prefactors come from differences that do not cancel."""
+    evidence = kernel(*np.geomspace(1 / condition, 1, 20))
+    for key in ("decay-corrected", "heavy-ball-powers", "nesterov-powers"):
+        entry = evaluate(BY_KEY[key], evidence)
+        assert entry.verdict == "holds", entry
+        assert 0.1 < entry.ratio <= 1
+
+
+@pytest.mark.parametrize("scale", [1.0, 30.0, 4000.0])
+def test_tables_without_unit_norm_are_judged_without_a_crash(scale):
+    """Their step size is outside the lemmas' range, which are true and not violated."""
+    x = scale * np.random.default_rng(3).uniform(0.1, 1, (60, 5))
+    evidence = of_inputs(x, width=50)
+    for theorem in JUDGED:
+        entry = evaluate(theorem, evidence)
+        if not theorem.false and theorem.form != "printed":
+            assert entry.verdict != "violated", entry
+    lemma = evaluate(BY_KEY["complex-roots"], evidence).verdict
+    assert lemma == ("holds" if scale == 1 else "not applicable")
+
+
+def test_distances_along_flows_are_looked_at_densely():
+    """The largest over 400 times of some neurons is that over 4,000 times of all, to a tenth %."""
+    evidence = spread()
+    times = np.concatenate(
+        [[0.0], np.geomspace(0.1, 10, 4000) / np.sqrt(evidence.kernel.smallest / 2)]
+    )
+    start = evidence.start
+    modes = start.spectrum.modes(start.residual)
+    value = solve(friction_flow(evidence), start.spectrum.eigenvalues, times).amplitude
+    moves = start.spectrum.residual(modes * (value - 1) / start.spectrum.eigenvalues)
+    dense = max(np.linalg.norm(start.backward(c), axis=1).max() for c in moves)
+    theorem = BY_KEY["friction-distance-printed"]
+    assert theorem.left(evidence).max() == pytest.approx(dense, rel=1e-3)
+
+
+def test_a_run_may_outgrow_the_bound_on_its_largest_eigenvalue():
+    """Lemma 2.3's third part, from both sides, as printed and with two quarters."""
+    low, high = spread().kernel.smallest, spread().kernel.largest
+    for quarters, key in ((1, "drift-largest-printed"), (2, "drift-largest-corrected")):
+        for factor, finding in ((0.99, "holds"), (1.01, "violated")):
+            value = high + factor * quarters * low / 4
+            entry = evaluate(BY_KEY[key], probed(largest=np.full(5, value)))
+            assert entry.finding == finding

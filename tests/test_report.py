@@ -33,6 +33,7 @@ def judged(theorem, verdict, **changes):
         statement=f"the loss falls, says {NAUGHTY}",
         form="only",
         erratum=None,
+        kind="run",
         verdict=verdict,
         reason="",
         finding=verdict,
@@ -40,6 +41,7 @@ def judged(theorem, verdict, **changes):
         ratio=None,
         first_violation=None,
         axis="step",
+        looked_at="",
         where="",
         assumptions=(),
         counts={},
@@ -52,7 +54,7 @@ def judged(theorem, verdict, **changes):
 AUDIT = (
     judged("rate", "holds", assumptions=(Margin("wide <enough>", -3.5), Margin("open", None))),
     judged("bound", "violated", margin=-2.0, first_violation=7, reason="the claim fails"),
-    judged("slip", "violated", form="printed", margin=-1.0),
+    judged("slip", "violated", form="printed", kind="misprint", margin=-1.0),
     judged("width", "unverifiable", margin=None),
 )
 
@@ -357,7 +359,7 @@ def test_a_verdict_pressed_leaves_only_its_lines(shared):
 
 
 def test_without_an_audit_there_is_no_such_section(stored):
-    assert "theorems, judged" not in page(*stored)
+    assert "Does the theory hold" not in page(*stored)
 
 
 @pytest.mark.parametrize("options", VIEWS.values(), ids=VIEWS)

@@ -12,7 +12,8 @@ trivial one.  `unresolved`: the two sides lie within the rounding of the run.
 
 Three kinds of statement are told apart.  `run`: whether it holds depends on the run, so that it
 answers the question whether the theory holds on these data.  `algebra`: a proof covers every run,
-and its verdict says nothing about this one.  `misprint`: a slip in its printed form.
+and its verdict says nothing about this one.  `misprint`: a slip in its printed form, or a claim
+that is never true.
 """
 
 import math
@@ -154,7 +155,7 @@ class Theorem:
     @property
     def kind(self) -> Kind:
         """What its verdict tells: something about the run, nothing but algebra, or a misprint."""
-        if self.form == "printed":
+        if self.form == "printed" or self.false:
             return "misprint"
         return "algebra" if self.always else "run"
 

@@ -21,7 +21,7 @@ VERDICTS = {
 KINDS: dict[Kind, str] = {
     "run": "Statements that depend on the run",
     "algebra": "Algebra, which a proof settles for every run",
-    "misprint": "Misprints, as printed; their corrections are in the other two lists",
+    "misprint": "Misprints and false claims, as printed; corrections are in the other lists",
 }
 """Kinds of statements, in the order in which they are shown, and their headings."""
 
@@ -169,6 +169,8 @@ _NAMES = _GREEK | {
     "inf": r"\infty ",
 }
 _TOKEN = re.compile(r"(<=|>=|->|sqrt|[A-Za-z]+|\d+(?:\.\d+)?(?:e-?\d+)?|\s+|.)")
+_OPERATORS = ("+", "-", "=", "<", ">", "<=", ">=", "->")
+_WORDS = ("is", "at", "and", "as", "for", "the", "has", "most", "that", "with", "of", "to", "give")
 _SYMBOLS = set("<>=^_|+*/")
 
 
@@ -210,10 +212,14 @@ def _sentence(statement: str) -> str:
     """
     words = statement.split(" ")
     marked = [_is_formula(word) for word in words]
-    for k in range(1, len(words) - 1):
-        # A single letter, number or bracket between two parts of a formula belongs to it.
-        if marked[k - 1] and marked[k + 1] and re.fullmatch(r"[A-Za-z0-9().]{1,2}", words[k]):
-            marked[k] = True
+    for k, word in enumerate(words):
+        beside = [words[j] for j in (k - 1, k + 1) if 0 <= j < len(words)]
+        if re.fullmatch(r"[-A-Za-z0-9().,/]{1,4}", word) and word not in _WORDS:
+            marked[k] |= any(other in _OPERATORS for other in beside)
+    depth = 0
+    for k, word in enumerate(words):
+        marked[k] |= depth > 0
+        depth = max(0, depth + word.count("(") - word.count(")")) if marked[k] else 0
     out: list[str] = []
     group: list[str] = []
     for word, formula in [*zip(words, marked, strict=True), ("", False)]:
@@ -234,7 +240,7 @@ def _is_formula(word: str) -> bool:
     bare = word.strip(".,;:()")
     if bare in _GREEK or bare in ("sqrt", "Lhat", "H", "V'", "|M^k|"):
         return True
-    if word in ("+", "-", "=", "<", ">", "<=", ">=", "->"):
+    if word in _OPERATORS:
         return True
     if re.search(r"[A-Za-z]{4,}-[A-Za-z]", word):
         return False
@@ -244,7 +250,7 @@ def _is_formula(word: str) -> bool:
 def _formula(text: str) -> str:
     """Set one formula; closing punctuation stays outside."""
     body = text.rstrip(".,;:")
-    return f"${''.join(_tokens(body))}${text[len(body) :]}"
+    return f"${re.sub(' +', ' ', ''.join(_tokens(body)))}${text[len(body) :]}"
 
 
 def _tokens(body: str) -> list[str]:

@@ -112,7 +112,7 @@ def _double_root(e: Evidence) -> float:
 def _double_root_powers(e: Evidence) -> Series:
     """``|M^t|`` on the smallest mode with ``beta = (1 - sqrt(eta l))^2``, over the rate's power."""
     root = _double_root(e)
-    companion = Companions(np.array([2 * root]), np.array([root**2]), np.zeros(1))
+    companion = Companions(np.array([2 * root]), np.array([root**2]), 0 * np.array([root]))
     return np.asarray(powers(companion, steps_of(root), root)[:, 0])
 
 
@@ -135,11 +135,12 @@ def _table_prefactor(e: Evidence) -> float:
     return prefactor(_table_root(e), 1 / upper(e), 0.75 * lambda_0(e), upper(e))
 
 
-def _c_t(rate: float, last: int = 4000) -> float:
-    """``max_t bs^t (1 + bs sum_{s<t} bs^s)``."""
-    power = rate ** np.arange(last + 1)
-    sums = np.concatenate([[0.0], np.cumsum(power[:-1])])
-    return float((power * (1 + rate * sums)).max())
+def _c_t(rate: float, last: float = np.inf) -> float:
+    """``max_{t <= last} bs^t (1 + bs sum_{s<t} bs^s)``, which peaks at ``bs^t = 1/(2 bs)``."""
+    peak = -np.log(2 * rate) / np.log(rate)
+    steps = np.minimum(np.maximum([np.floor(peak), np.ceil(peak)], 0), last)
+    power = rate**steps
+    return float((power * (1 + rate * (1 - power) / (1 - rate))).max())
 
 
 def _lemma_9_sides(e: Evidence) -> tuple[Series, Series]:

@@ -97,7 +97,7 @@ def _growth(e: Evidence, beta: float, steps: Series) -> Series:
     eta, edge, low = _limit(e)
     companion = nesterov_companions(eta, beta, np.array([low]))
     if beta == edge:
-        companion = companion._replace(discriminant=np.zeros(1))
+        companion = companion._replace(discriminant=0 * companion.trace)
     return np.asarray(powers(companion, steps, _edge_root(e, beta))[:, 0])
 
 
@@ -154,10 +154,10 @@ def _start_below(e: Evidence) -> float:
 
 
 def _width(e: Evidence) -> float:
-    """Margin of the width that the proof asks for, relative to it."""
+    """Margin of the width that the proof asks for, relative to the run's."""
     lam = 0.75 * lambda_0(e)
     size = 48 * 360 * 12 * np.sqrt(2) * e.kernel.size**1.5 * kappa(e) * e.run.norm[0]
-    return float(e.run.width / (size / lam**2) ** 2 - 1)
+    return float(1 - (size / lam**2) ** 2 / e.run.width)
 
 
 def _loss_bound(e: Evidence) -> Series:
@@ -210,7 +210,8 @@ def _drift_share(e: Evidence) -> float:
 
 def _varying(scaled: float) -> Series:
     """``|xi_t|`` of one mode, by the two-sequence form with momentum ``t/(t+d)``."""
-    extrapolated, before, sizes = 1.0, 1.0, []
+    extrapolated = before = 1.0
+    sizes = []
     for t in range(2 * _LATE + _WINDOW):
         sizes.append(abs(extrapolated))
         after = extrapolated - scaled * extrapolated

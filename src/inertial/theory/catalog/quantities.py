@@ -111,8 +111,8 @@ def _friction(e: Evidence) -> float:
 
 
 def agreement(actual: float, published: float) -> float:
-    """Signed margin of "this coefficient is the published one"."""
-    return _AGREES - abs(actual - published) / max(abs(published), 1e-300)
+    """Signed margin of "this coefficient is the published one", in the unit of both."""
+    return _AGREES * abs(published) - abs(actual - published)
 
 
 class Companions(NamedTuple):
@@ -142,7 +142,7 @@ def nesterov_companions(eta: float, beta: float, modes: Float[np.ndarray, "k"]) 
 
 def steps_of(rate: float) -> Float[np.ndarray, "T"]:
     """Return the first 200 steps, and later ones up to 20 decay times of `rate`."""
-    last = 20 / max(1 - rate, 1e-9)
+    last = 20 / max(1 - rate, np.finfo(float).eps)
     later = np.geomspace(200, max(last, 400), 800)
     return np.unique(np.concatenate([np.arange(200), np.rint(later)]))
 

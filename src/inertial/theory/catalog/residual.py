@@ -40,7 +40,7 @@ def _first_step(e: Evidence, *, extrapolated: bool) -> float:
 
 
 def _recorded_first_step(e: Evidence) -> float:
-    return float(e.run.distance[1]) if len(e.run.distance) > 1 else np.nan
+    return float(e.run.distance[1]) if e.run.steps[-1] else np.nan
 
 
 def _buffer_modes(e: Evidence) -> tuple[float, float, Series]:
@@ -81,8 +81,8 @@ def _share_a_sample(e: Evidence) -> Series:
 
 def _share_of_most(e: Evidence) -> Series:
     """Return the largest ``|phi_t[i]|`` over the largest of the counts."""
-    most = max(1, int(e.decomposition.counts.max()))
-    return np.asarray(np.abs(e.decomposition.phi).max(axis=1) / most)
+    largest, most = np.abs(e.decomposition.phi).max(axis=1), e.decomposition.counts.max()
+    return np.asarray(largest / most if most else largest)
 
 
 def _unit(e: Evidence) -> float:

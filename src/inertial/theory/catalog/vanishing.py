@@ -48,13 +48,11 @@ def _vanishing_bound(e: Evidence) -> Series:
 def _prefactor_slope(e: Evidence) -> float:
     """Return by which power of l the largest ``t^A L(t)`` over the pseudo-loss at 0 changes."""
     modes = lambda_0(e) * np.array([1.0, 4.0])
-    time = np.geomspace(0.1, 100.0, 4000) / np.sqrt(lambda_0(e))
-    value = e.solver(vanishing_flow(_VANISHING), modes, time).amplitude
-    value_4 = e.solver(vanishing_flow(_VANISHING), modes, time / 2).amplitude
-    peaks = (
-        (time**_POWER * value[:, 0] ** 2).max() / modes[0],
-        ((time / 2) ** _POWER * value_4[:, 1] ** 2).max() / modes[1],
-    )
+    time = times(e) / np.sqrt(modes / lambda_0(e))[:, None]
+    peaks = []
+    for mode, t in zip(modes, time, strict=True):
+        value = e.solver(vanishing_flow(_VANISHING), np.array([mode]), t).amplitude[:, 0]
+        peaks.append((t**_POWER * value**2).max() / mode)
     return float(-np.log(peaks[1] / peaks[0]) / np.log(4))
 
 
