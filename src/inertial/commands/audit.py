@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from inertial import _json
-from inertial.commands.terminal import console, progress, write
+from inertial.commands.terminal import console, progress, say, write
 
 if TYPE_CHECKING:
     from inertial.theory.audit import Audit
@@ -44,7 +44,7 @@ def audit(
     with progress() as show:
         judged = audit_folders(runs, measure=measure, data_dir=data_dir, progress=show)
     for note in judged.notes:
-        sys.stderr.write(f"note: {note}\n")
+        say("note", note)
     if json:
         write(_json.dumps([asdict(entry) for entry in judged.entries]))
     elif tex:
