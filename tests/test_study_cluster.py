@@ -9,7 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xarray as xr
-from distributed import Future, KilledWorker
+from distributed import Client, Future, KilledWorker
+from distributed.security import Security
 
 from inertial import InvalidInput
 from inertial.runs import cluster
@@ -54,7 +55,7 @@ def test_runs_on_workers_are_those_of_one_process(client, tmp_path):
     assert (report.computed, report.failures) == (4, ())
     run_study(STUDY, Folder(tmp_path / "here"), predictor=free)
     for run in report.runs:
-        far, here = (Folder(tmp_path / name).read(run) for name in ("cluster", "here"))
+        far, here = (Folder(tmp_path / name).read(run).arrays for name in ("cluster", "here"))
         # One core and two may sum in another order: float32 over 24 rows and 50 steps.
         xr.testing.assert_allclose(far, here, rtol=1e-3)
     assert seen[-1][1] == seen[-1][2]
@@ -81,7 +82,7 @@ def test_a_worker_that_dies_in_mid_run_costs_nothing_but_time(client, tmp_path):
     )
     for run in straight.runs:
         xr.testing.assert_identical(
-            report.folder.read(run).drop_attrs(), straight.folder.read(run).drop_attrs()
+            report.folder.read(run).arrays, straight.folder.read(run).arrays
         )
 
 
@@ -158,6 +159,20 @@ def test_a_result_that_cannot_be_had_fails_its_run_alone(client, tmp_path, monke
     assert failure.run == run
     assert {"cancelled": "gave it up", "killed": "died again"}[how] in failure.reason
     assert sorted(ledger.outcomes.values()) == ["computed", "failed"]
+
+
+def test_only_who_has_the_certificate_can_talk_to_the_workers(client):
+    address = client.scheduler.address
+    assert address.startswith("tls://127.0.0.1:")
+    workers = client.scheduler_info()["workers"]
+    assert workers
+    assert all(worker.startswith("tls://127.0.0.1:") for worker in workers)
+    for door in (address, address.replace("tls", "tcp"), next(iter(workers)).replace("tls", "tcp")):
+        with pytest.raises((OSError, TypeError, RuntimeError)):
+            Client(door, timeout=2)
+    stranger = Security.temporary()
+    with pytest.raises(OSError, match=r"Timed out|refused|certificate"):
+        Client(address, security=stranger, timeout=2)
 
 
 def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch):

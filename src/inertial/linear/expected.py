@@ -19,6 +19,7 @@ import scipy.linalg
 from jaxtyping import Float
 
 from inertial._checks import InvalidInput
+from inertial._memory import check_memory
 from inertial._types import Eigenvalues, Gram, Inputs, Targets
 from inertial.data import Data, antiparallel_rows, parallel_rows
 from inertial.linear.kernel import entry_error, infinite_gram, output_covariance, tiles
@@ -26,6 +27,9 @@ from inertial.linear.krylov import Product, RitzPairs, gauss_rules, ritz_pairs
 from inertial.linear.measure import Measure
 from inertial.linear.spectrum import Extremes, Spectrum, decompose, extremes
 from inertial.linear.tiles import TiledKernel
+
+_COPIES = 3
+"""n x n arrays alive at once while a kernel is decomposed, at least."""
 
 _NAMED = 3
 """Pairs of rows that an error message names."""
@@ -209,6 +213,7 @@ def spectrum_of(data: Data) -> tuple[Spectrum, Measure]:
         If the kernel is singular to rounding; the message names the rows that make it so.
 
     """
+    check_memory(_COPIES * 8 * len(data.y) ** 2, "take fewer rows, with --n")
     spectrum = decompose(infinite_gram(data.x), overwrite=True)
     ends = checked_ends(spectrum.extremes, data.x)
     weights = expected_weights(spectrum, data.y, output_covariance(data.x))

@@ -51,9 +51,15 @@ _TOPIC = "inertial-steps"
 
 @contextmanager
 def local_cluster(workers: int | None) -> Iterator["Client"]:
-    """Start fresh processes on this machine, by default one per core."""
+    """Start fresh processes on this machine, by default one per core.
+
+    They talk over TLS on the loopback interface, with a certificate that is made for this cluster
+    and never leaves memory: without it any user of the machine could run code as this one.
+    """
     needed("distributed", "cluster")
+    needed("cryptography", "cluster")
     from distributed import Client, LocalCluster
+    from distributed.security import Security
 
     count = workers or len(os.sched_getaffinity(0))
     with (
@@ -61,6 +67,8 @@ def local_cluster(workers: int | None) -> Iterator["Client"]:
             n_workers=count,
             threads_per_worker=1,
             processes=True,
+            host="127.0.0.1",
+            security=Security.temporary(),  # type: ignore[no-untyped-call]
             dashboard_address=None,
             memory_limit=0,
             env=_ONE_CORE,
@@ -72,7 +80,9 @@ def local_cluster(workers: int | None) -> Iterator["Client"]:
 
 @contextmanager
 def connected(address: str) -> Iterator["Client"]:
-    """Connect to a running scheduler.
+    """Connect to a running scheduler, which is trusted: it can run code as whoever asks it.
+
+    Certificates for an address ``tls://`` come from dask's configuration.
 
     Raises
     ------
@@ -86,10 +96,11 @@ def connected(address: str) -> Iterator["Client"]:
     try:
         client = Client(address, timeout=_CONNECT_SECONDS)  # type: ignore[no-untyped-call]
         client.wait_for_workers(1, timeout=_CONNECT_SECONDS)
-    except (OSError, ValueError, TimeoutError):
+    except (OSError, ValueError, TypeError, RuntimeError):
         raise InvalidInput(
             f"no scheduler with a worker answers at {address}; start dask scheduler and "
-            "dask worker, and give the address that the scheduler prints."
+            "dask worker, and give the address that the scheduler prints (for tls:// with the "
+            "certificates in dask's configuration)."
         ) from None
     with client:
         yield client

@@ -15,16 +15,16 @@ import platform
 import secrets
 import shutil
 import subprocess
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
-import dask
 import h5py
 import msgspec
 import numpy as np
@@ -251,7 +251,8 @@ def read_record(arrays_file: Path, manifest_file: Path) -> Record:
 def netcdf(arrays: xr.Dataset) -> bytes:
     """Return the content of a netCDF file, made in memory: HDF5 does not survive a full disk."""
     # Where a cluster's client lives, xarray would take a distributed lock, which needs a name.
-    with dask.config.set(scheduler="synchronous"):
+    dask = sys.modules.get("dask")
+    with dask.config.set(scheduler="synchronous") if dask else nullcontext():
         return bytes(_encodable(arrays).to_netcdf(engine="h5netcdf"))
 
 
