@@ -204,7 +204,7 @@ def main() -> None:
             outcomes.append(tried(table, label, path))
             one = outcomes[-1]
             if one.wrong or not one.answered:
-                print(f"{one.table}: {one.wrong or one.answer}")
+                print(f"{one.table}: {one.wrong or one.answer}", flush=True)
     print(summary(outcomes))
     if options.write:
         options.write.write_text(page(outcomes, time.monotonic() - start), encoding="utf-8")

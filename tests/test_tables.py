@@ -342,10 +342,47 @@ def test_the_same_table_is_reloaded_from_its_record_anywhere(tmp_path, monkeypat
     (tmp_path / "other").mkdir()
     monkeypatch.chdir(tmp_path / "other")
     np.testing.assert_array_equal(reload(record).x, found.x)
-    (tmp_path / "t.csv").rename(tmp_path / "other/t.csv")
+    (tmp_path / "t.csv").write_text("secret,words\n1,2\n3,4\n")
+    with pytest.raises(
+        InvalidInput, match=r"t.csv cannot be read as it was recorded; restore"
+    ) as e:
+        reload(record)
+    assert "secret" not in str(e.value)
+    (tmp_path / "t.csv").unlink()
     with pytest.raises(InvalidInput, match=r"t.csv is not a file"):
         reload(record)
-    np.testing.assert_array_equal(reload(record, tmp_path / "other").x, found.x)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"n": "9"},
+        {"n": True},
+        {"name": 3},
+        {"keep": [1]},
+        {"raw": None},
+        {"label": ["a"]},
+        {"seed": 0.5},
+    ],
+)
+def test_a_record_that_is_none_is_refused(tmp_path, change):
+    record = load(put(tmp_path, "t.csv", PLAIN), label="yield").provenance.__dict__
+    with pytest.raises(InvalidInput, match=r"the record of the data .*; make the run again"):
+        reload(record | change)
+    with pytest.raises(InvalidInput, match=r"the record of the data holds no right 'd'"):
+        reload({name: value for name, value in record.items() if name != "d"})
+
+
+def test_a_record_does_not_go_to_the_network(monkeypatch, tmp_path):
+    monkeypatch.setenv("INERTIAL_DATA", str(tmp_path))
+    monkeypatch.setattr("inertial.data.lookup.SYSTEM", tmp_path)
+    monkeypatch.setattr("inertial.data.lookup._cache", lambda: tmp_path)
+    monkeypatch.setattr("inertial.data.lookup._download", lambda *_, **__: pytest.fail("downloads"))
+    record = load("digits").provenance.__dict__ | {"name": "yacht"}
+    with pytest.raises(
+        InvalidInput, match=r"yacht is not on this machine; run inertial data fetch"
+    ):
+        reload(record)
 
 
 def flag(word):

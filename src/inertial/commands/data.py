@@ -6,7 +6,7 @@ from pathlib import Path
 from cyclopts import App
 
 from inertial import _json
-from inertial._checks import InvalidInput
+from inertial._checks import InvalidInput, printable
 from inertial.commands.options import DATA, DataOptions
 from inertial.commands.terminal import console, write
 
@@ -69,8 +69,10 @@ def info(data: str, *, json: bool = False, options: DataOptions = DATA) -> None:
         write(_json.dumps(facts))
         return
     out, width = console(), max(map(len, facts))
+    del facts["notes"]  # they stand on standard error
     for name, value in facts.items():
-        out.print(f"{name:<{width}}  {value}")
+        shown = ", ".join(value) if isinstance(value, tuple) else value
+        out.print(f"{name:<{width}}  {printable(shown, most=None)}")
 
 
 @app.command

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
+from types import NoneType
 from typing import Any, Literal
 
 import numpy as np
@@ -19,7 +20,7 @@ from jaxtyping import Int
 from inertial._checks import InvalidInput, printable, whole
 from inertial._types import Inputs, Targets
 from inertial.data.columns import Choices, Numbers, Rows, class_labels, few_valued, numbers
-from inertial.data.lookup import TEXTS, kind, own_file
+from inertial.data.lookup import TEXTS, kind, locate, own_file
 from inertial.data.memory import from_arrays, from_frame, is_frame
 from inertial.data.named import read_named
 from inertial.data.prepare import MOST_ROWS, Preparation, cut, infer_task, prepare
@@ -192,45 +193,85 @@ def load(
 def reload(record: Mapping[str, Any], data_dir: str | Path | None = None) -> Data:
     """Load again what a `Provenance`, written as a mapping, records.
 
-    A file of one's own that is not at its path any more is looked for by its name in `data_dir`.
+    The record may be a stranger's: nothing is downloaded, and a refusal tells nothing of what the
+    file holds.
 
     Raises
     ------
     InvalidInput
-        If the data cannot be found any more, or are not those of the record.
+        If the record is none, or the data cannot be found any more or are not those of the record.
 
     """
-    if record["source"] == _MEMORY:
+    kept = _recorded(record)
+    name, source = kept["name"], kept["source"]
+    if source == _MEMORY:
         raise InvalidInput(
-            f"{record['name']} was passed in as arrays and is not stored; pass the data again."
+            f"{name} was passed in as arrays and is not stored; pass the data again."
         )
-    own = Path(record["source"])
-    is_own = record["source"] != record["name"] and own.name == record["name"]
-    if is_own and not own.is_file() and data_dir is not None:
-        own = Path(data_dir) / own.name
-    again = load(
-        own if is_own else record["name"],
-        n=record["n"] + record["dropped"],
-        data_dir=data_dir,
-        label=record["label"],
-        task=record["task"] if is_own else None,
-        header=record.get("header"),
-        keep=tuple(record.get("keep", ())),
-        drop=tuple(record.get("drop", ())),
-        raw=record.get("raw", False),
-        normalize=record["normalize"],
-        standardize=record["standardize"],
-        constant=record.get("constant", False),
-        dedupe=record["dedupe"],
-        seed=record["seed"] or 0,
-        dim=record["d"],
-    )
+    own = Path(source)
+    is_own = source != name and own.name == name
+    if is_own and not own.is_file():
+        raise InvalidInput(f"{own} is not a file; give the path of one that exists.")
+    if not is_own and locate(name, data_dir) is None:
+        raise InvalidInput(f"{name} is not on this machine; run inertial data fetch {name}.")
+    try:
+        again = load(
+            own if is_own else name,
+            n=kept["n"] + kept["dropped"],
+            data_dir=data_dir,
+            task=kept["task"] if is_own else None,
+            keep=tuple(kept["keep"]),
+            drop=tuple(kept["drop"]),
+            seed=kept["seed"] or 0,
+            dim=kept["d"],
+            **{option: kept[option] for option in _OPTIONS},
+        )
+    except InvalidInput:
+        if not is_own:
+            raise
+        raise InvalidInput(
+            f"{own} cannot be read as it was recorded; restore the file, or make the run again."
+        ) from None
     if again.provenance.sha256 != record["sha256"]:
         raise InvalidInput(
-            f"{record['name']} is not what it was: its SHA-256 differs from the recorded one; "
+            f"{name} is not what it was: its SHA-256 differs from the recorded one; "
             "restore the data, or make the run again."
         )
     return again
+
+
+_OPTIONS = ("label", "header", "raw", "normalize", "standardize", "constant", "dedupe")
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    "name": (str,),
+    "source": (str,),
+    "sha256": (str,),
+    "task": (str,),
+    "label": (str, NoneType),
+    "n": (int,),
+    "d": (int,),
+    "dropped": (int,),
+    "seed": (int, NoneType),
+    "header": (bool, NoneType),
+    "keep": (list, tuple),
+    "drop": (list, tuple),
+    **dict.fromkeys(("raw", "normalize", "standardize", "constant", "dedupe"), (bool,)),
+}
+"""What a record holds of each entry that `reload` needs."""
+
+
+def _recorded(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `reload` needs, or refuse a record that lacks it or holds something else."""
+    defaults = {"header": None, "keep": (), "drop": (), "raw": False, "constant": False}
+    kept = {**defaults, **record}
+    for name, kinds in _KINDS.items():
+        if name not in kept or type(kept[name]) not in kinds:
+            raise InvalidInput(
+                f"the record of the data holds no right {name!r}; make the run again."
+            )
+    if not all(isinstance(word, str) for word in (*kept["keep"], *kept["drop"])):
+        raise InvalidInput("the record of the data names no columns; make the run again.")
+    return kept
 
 
 @dataclass(frozen=True)
