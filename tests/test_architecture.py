@@ -10,6 +10,7 @@ ROOMS = [
     ("_types", "_checks", "_json", "_memory", "files"),
     ("data",),
     ("problem",),
+    ("torch",),
     ("linear",),
     ("method",),
     ("simulate",),

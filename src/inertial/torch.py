@@ -1,0 +1,297 @@
+"""Problems of PyTorch modules: ``pip install inertial[torch]``.
+
+`problem` makes of a module, its data and its loss what `inertial.tune` takes.  Products with the
+Jacobian are ``torch.func``'s; the module and its parameters are left as they were.
+"""
+
+import copy
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from inertial._checks import InvalidInput
+from inertial.problem.loss import LOSSES, Loss, Outputs
+from inertial.problem.problem import Flat, check_targets
+
+BLOCK = 4096
+"""Rows that are linearised at once, at most."""
+
+_NAMED = {
+    torch.nn.MSELoss: "mse",
+    torch.nn.CrossEntropyLoss: "cross_entropy",
+    torch.nn.BCEWithLogitsLoss: "binary_cross_entropy",
+}
+
+_FUNCTIONS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
+    "mse": torch.nn.functional.mse_loss,
+    "half_sum": lambda f, y: 0.5 * ((f - y) ** 2).sum(),
+    "cross_entropy": torch.nn.functional.cross_entropy,
+    "binary_cross_entropy": torch.nn.functional.binary_cross_entropy_with_logits,
+}
+
+_OWN_OUTPUTS = "outputs of shape (n,) or (n, k)"
+
+Tensors = dict[str, torch.Tensor]
+
+
+class State(NamedTuple):
+    """Parameters w_t, the last step w_t - w_{t-1}, and eta_{t-1} g_{t-1}, by name."""
+
+    w: Tensors
+    step: Tensors
+    scaled: Tensors
+
+
+@dataclass(frozen=True, eq=False)
+class _Linearised:
+    outputs: Outputs
+    forward: Callable[[Tensors, torch.Tensor], torch.Tensor]
+    w: Tensors
+    blocks: tuple[torch.Tensor, ...]
+
+    def pull(self, v: Flat) -> Tensors:
+        kind = next(iter(self.w.values()))
+        cotangents = torch.as_tensor(v.reshape(self.outputs.shape), dtype=kind.dtype)
+        parts = torch.split(cotangents.to(kind.device), [len(x) for x in self.blocks])
+        total: Tensors = {}
+        for x, part in zip(self.blocks, parts, strict=True):
+            back = torch.func.vjp(lambda w, x=x: self.forward(w, x), self.w)[1]
+            (found,) = back(part)
+            total = {k: total[k] + g if total else g for k, g in found.items()}
+        return total
+
+    def push(self, direction: Tensors) -> Flat:
+        parts = [
+            torch.func.jvp(lambda w, x=x: self.forward(w, x), (self.w,), (direction,))[1]
+            for x in self.blocks
+        ]
+        return np.asarray(torch.cat(parts).detach().cpu().double().numpy()).reshape(-1)
+
+    def norms(self, direction: Tensors) -> dict[str, float]:
+        return {name: float(v.norm()) for name, v in direction.items()}
+
+
+class TorchProblem:
+    """A module with its loss, its start and the rows it is trained on; made by `problem`."""
+
+    def __init__(
+        self,
+        module: torch.nn.Module,
+        loss: Loss,
+        function: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+        x: torch.Tensor,
+        y: torch.Tensor,
+    ) -> None:
+        inner = copy.deepcopy(module).eval()
+        trained = {k: p for k, p in inner.named_parameters() if p.requires_grad}
+        if not trained:
+            raise InvalidInput("the module has no parameter that is trained; give one that has.")
+        for name, p in trained.items():
+            if not p.is_floating_point():
+                raise InvalidInput(
+                    f"the parameter {name!r} is of type {p.dtype}; give floating point, or set its "
+                    "requires_grad to False."
+                )
+        fixed = {k: p.detach() for k, p in inner.named_parameters() if k not in trained}
+        fixed |= {k: b.detach() for k, b in inner.named_buffers()}
+        self._start = {k: p.detach().clone() for k, p in trained.items()}
+        first = next(iter(self._start.values()))
+        self.x = x.detach().to(first.device, first.dtype if x.is_floating_point() else x.dtype)
+        if not len(self.x):
+            raise InvalidInput("there are no rows; give inputs with at least one.")
+        self.loss, self._function = loss, function
+        self.parameters = sum(p.numel() for p in self._start.values())
+        self.model = f"{type(module).__name__}, {self.parameters:,} parameters"
+
+        def forward(w: Tensors, rows: torch.Tensor) -> torch.Tensor:
+            out = torch.func.functional_call(inner, {**fixed, **w}, (rows,))
+            if not isinstance(out, torch.Tensor) or out.ndim not in (1, 2):
+                shape = tuple(out.shape) if isinstance(out, torch.Tensor) else type(out).__name__
+                raise InvalidInput(f"the module gives {shape}; give one with {_OWN_OUTPUTS}.")
+            return out.reshape(len(rows), -1)
+
+        self._forward = forward
+        outputs = self.linearise().outputs
+        _refuse_changes(forward, self._start, self.x, outputs)
+        self.y = check_targets(loss, outputs, y.detach().cpu().numpy())
+        self.targets = torch.as_tensor(self.y, device=first.device)
+        if not loss.classes:
+            self.targets = self.targets.to(first.dtype)
+        value = self.loss_of(outputs)
+        if not np.isfinite(value):
+            raise InvalidInput(
+                f"the loss at the start is {value}; check the inputs, the targets and the "
+                "parameters for entries that are not finite or far too large."
+            )
+
+    def __repr__(self) -> str:
+        return f"TorchProblem({self.model}, loss {self.loss.name}, {self.rows} rows)"
+
+    @property
+    def rows(self) -> int:
+        """Number n of rows."""
+        return len(self.x)
+
+    def linearise(self, state: State | None = None) -> _Linearised:
+        """Linearise at a state of training, or at the start, in blocks of rows."""
+        w = self._start if state is None else state.w
+        blocks = tuple(torch.split(self.x, BLOCK))
+        with torch.no_grad():
+            outputs = torch.cat([self._forward(w, x) for x in blocks])
+        return _Linearised(outputs.cpu().double().numpy(), self._forward, w, blocks)
+
+    def _doubles(self) -> torch.Tensor:
+        return torch.as_tensor(self.y)
+
+    def loss_of(self, outputs: Outputs) -> float:
+        """Loss at some outputs, in float64."""
+        return float(self._function(torch.as_tensor(outputs), self._doubles()))
+
+    def gradient_of(self, outputs: Outputs) -> Outputs:
+        """Gradient of the loss in the outputs, in float64."""
+        y = self._doubles()
+        found = torch.func.grad(lambda f: self._function(f, y))(torch.as_tensor(outputs))
+        return np.asarray(found.numpy())
+
+    def hessian_of(self, outputs: Outputs) -> Callable[[Outputs], Outputs]:
+        """Products with the Hessian of the loss in the outputs, in float64."""
+        y = self._doubles()
+        gradient = torch.func.grad(lambda f: self._function(f, y))
+
+        def times(v: Outputs) -> Outputs:
+            at, along = torch.as_tensor(outputs), torch.as_tensor(v)
+            return np.asarray(torch.func.jvp(gradient, (at,), (along,))[1].numpy())
+
+        return times
+
+    def begin(self) -> State:
+        """Return the start, at rest."""
+        zero = {k: torch.zeros_like(p) for k, p in self._start.items()}
+        return State(self._start, zero, zero)
+
+    def advance(
+        self,
+        state: State,
+        eta: Float[np.ndarray, "count"],
+        beta: Float[np.ndarray, "count"],
+        gamma: Float[np.ndarray, "count"],
+    ) -> tuple[State, Float[np.ndarray, "count"]]:
+        """Take one step an entry; return the state, and the loss before each step."""
+        w, step, scaled = state
+        losses = []
+        for e, b, c in zip(eta.tolist(), beta.tolist(), gamma.tolist(), strict=True):
+            leaves = {k: p.detach().requires_grad_() for k, p in w.items()}
+            with torch.enable_grad():
+                loss = self._function(self._forward(leaves, self.x), self.targets)
+                gradients = torch.autograd.grad(loss, list(leaves.values()))
+            losses.append(float(loss.detach()))
+            fresh = {k: e * g for k, g in zip(w, gradients, strict=True)}
+            step = {k: b * step[k] - fresh[k] - c * (fresh[k] - scaled[k]) for k in w}
+            w = {k: w[k] + step[k] for k in w}
+            scaled = fresh
+        return State(w, step, scaled), np.array(losses)
+
+
+def problem(
+    module: torch.nn.Module,
+    x: Any,  # noqa: ANN401 - a tensor, an array or a loader
+    y: Any = None,  # noqa: ANN401
+    *,
+    loss: Any = "mse",  # noqa: ANN401 - a name, a module or a function
+) -> TorchProblem:
+    """Return the problem of a PyTorch module, for `inertial.tune`.
+
+    Dropout and batch normalisation act as in evaluation mode.  The module is copied and left as it
+    is; parameters with ``requires_grad`` are trained.
+
+    Parameters
+    ----------
+    module
+        From a batch of inputs to outputs of shape (n,) or (n, k).
+    x, y
+        Tensors or arrays, rows first; or a ``DataLoader`` of pairs as `x` alone, whose batches are
+        put together in the order in which they come.
+    loss
+        ``torch.nn.MSELoss()``, ``CrossEntropyLoss()``, ``BCEWithLogitsLoss()`` as they stand, a
+        name (`mse`, `half_sum`, `cross_entropy`, `binary_cross_entropy`), or any function of
+        outputs and targets with a number.
+
+    Raises
+    ------
+    InvalidInput
+        If the module changes its state, outputs and targets do not fit, or the loss at the start is
+        not finite.
+
+    """
+    if y is None:
+        x, y = _gathered(x)
+    known, function = _loss(loss)
+    if any(isinstance(part, _MODES) for part in module.modules()) and module.training:
+        warnings.warn(
+            "dropout and batch normalisation act as in evaluation mode here: the steps are those "
+            "of training in that mode.",
+            stacklevel=2,
+        )
+    return TorchProblem(module, known, function, torch.as_tensor(x), torch.as_tensor(y))
+
+
+_MODES = (
+    torch.nn.modules.dropout._DropoutNd,  # noqa: SLF001 - the base of all dropouts has no other name
+    torch.nn.modules.batchnorm._BatchNorm,  # noqa: SLF001
+)
+
+
+def _gathered(loader: Any) -> tuple[torch.Tensor, torch.Tensor]:  # noqa: ANN401
+    """Put the batches of a loader together."""
+    if not isinstance(loader, torch.utils.data.DataLoader):
+        raise InvalidInput("y is missing; give targets, or a DataLoader of pairs instead of x.")
+    if isinstance(loader.sampler, torch.utils.data.RandomSampler):
+        warnings.warn(
+            "the loader shuffles; its rows are taken once and stay in that order, which full-batch "
+            "training does not depend on.",
+            stacklevel=3,
+        )
+    pairs = list(loader)
+    if not pairs or len(pairs[0]) != 2:
+        raise InvalidInput("the loader gives no pairs; give one of inputs and targets.")
+    return torch.cat([pair[0] for pair in pairs]), torch.cat([pair[1] for pair in pairs])
+
+
+def _loss(loss: Any) -> tuple[Loss, Callable[..., torch.Tensor]]:  # noqa: ANN401
+    """Return a loss of torch as ours, with the function that computes it."""
+    name = loss if isinstance(loss, str) else _NAMED.get(type(loss))
+    plain = isinstance(loss, str) or (
+        name is not None
+        and loss.reduction == "mean"
+        and all(getattr(loss, part, None) is None for part in ("weight", "pos_weight"))
+        and not getattr(loss, "label_smoothing", 0.0)
+    )
+    if name is not None and plain:
+        if name not in LOSSES:
+            raise InvalidInput(f"loss is {name!r}; choose one of {', '.join(LOSSES)}.")
+        return LOSSES[name], _FUNCTIONS[name]
+    if not callable(loss):
+        raise InvalidInput(f"loss is a {type(loss).__name__!r}; give a name or a torch loss.")
+    classes = isinstance(loss, torch.nn.CrossEntropyLoss)
+    return Loss("own cross_entropy" if classes else type(loss).__name__, loss, classes=False), loss
+
+
+def _refuse_changes(
+    forward: Callable[[Tensors, torch.Tensor], torch.Tensor],
+    w: Tensors,
+    x: torch.Tensor,
+    outputs: Outputs,
+) -> None:
+    """Raise if the module gives two answers for the same input."""
+    with torch.no_grad():
+        again = forward(w, x[:2]).cpu().double().numpy()
+    if not np.allclose(again, outputs[:2], rtol=1e-3, atol=1e-5 * np.abs(outputs).max()):
+        raise InvalidInput(
+            "the module gives two answers for the same input, or mixes rows; give one without "
+            "random numbers and without state that changes."
+        )

@@ -1,0 +1,137 @@
+"""PyTorch modules as problems: the numbers of the JAX route, and the module left as it was."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from helpers import run
+from inertial import MLP, InvalidInput, Problem, tangent, tune
+
+pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+torch = pytest.importorskip("torch")
+inertial_torch = pytest.importorskip("inertial.torch")
+
+
+def digits(n=60):
+    x, y = load_digits(return_X_y=True)
+    return (x[:n] / 16).astype(np.float32), y[:n]
+
+
+def module():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Linear(64, 16), torch.nn.Tanh(), torch.nn.Linear(16, 10))
+
+
+@pytest.fixture(scope="module")
+def pair():
+    (x, y), net = digits(), module()
+    ours = inertial_torch.problem(net, x, y, loss=torch.nn.CrossEntropyLoss())
+    params = [
+        (jnp.array(layer.weight.detach().numpy()), jnp.array(layer.bias.detach().numpy()))
+        for layer in (net[0], net[2])
+    ]
+    apply = MLP(64, (16,), 10, "tanh").apply
+    return ours, Problem.from_apply(apply, params, x, y, loss="cross_entropy")
+
+
+def test_products_and_measure_are_those_of_jax(pair):
+    ours, theirs = (tangent(problem) for problem in pair)
+    assert ours.loss == pytest.approx(theirs.loss, rel=1e-6)
+    expected = theirs.product(theirs.start)
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(ours.product(ours.start), expected, atol=1e-5 * scale)
+    assert ours.measure(6).largest == pytest.approx(theirs.measure(6).largest, rel=1e-5)
+    shares = list(ours.shares(ours.start).values())
+    np.testing.assert_allclose(shares, list(theirs.shares(theirs.start).values()), rtol=1e-4)
+
+
+def test_training_and_advice_are_those_of_jax(pair):
+    eta, beta, gamma = (np.full(30, value) for value in (0.3, 0.9, 0.9))
+    ours, theirs = (problem.advance(problem.begin(), eta, beta, gamma)[1] for problem in pair)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-5)
+    ours, theirs = (tune(problem, target=0.1, trials=7) for problem in pair)
+    assert ours.best.measured_steps == theirs.best.measured_steps
+    assert ours.suggestion == theirs.suggestion
+
+
+def test_the_copied_line_keeps_its_promise_and_the_module_is_left_as_it_was():
+    (x, y), net, loss = digits(), module(), torch.nn.CrossEntropyLoss()
+    before = {key: value.clone() for key, value in net.state_dict().items()}
+    advice = tune(inertial_torch.problem(net, x, y, loss=loss), target=0.1, trials=7)
+    assert net.training
+    for key, value in net.state_dict().items():
+        assert torch.equal(value, before[key])
+    line = advice.lines.splitlines()[1]
+    optimiser = eval(line, {"torch": torch, "model": net})  # noqa: S307 - our own line
+    losses = []
+    for _ in range(advice.best.measured_steps + 1):
+        optimiser.zero_grad()
+        value = loss(net(torch.tensor(x)), torch.tensor(y))
+        losses.append(value.item())
+        value.backward()
+        optimiser.step()
+    assert losses[-1] <= 0.1 * losses[0]
+
+
+def test_a_loader_gives_all_rows_and_says_that_it_shuffles():
+    x, y = digits(20)
+    rows = torch.utils.data.TensorDataset(torch.tensor(x), torch.tensor(y))
+    loader = torch.utils.data.DataLoader(rows, batch_size=8, shuffle=True)
+    with pytest.warns(UserWarning, match="the loader shuffles"):
+        problem = inertial_torch.problem(module(), loader, loss=torch.nn.CrossEntropyLoss())
+    assert problem.rows == 20
+    straight = inertial_torch.problem(module(), x, y, loss="cross_entropy")
+    begin = problem.linearise().outputs
+    assert problem.loss_of(begin) == pytest.approx(
+        straight.loss_of(straight.linearise().outputs), rel=1e-6
+    )
+
+
+def test_dropout_and_batch_norm_act_as_in_evaluation():
+    x, y = digits(20)
+    net = torch.nn.Sequential(
+        torch.nn.Linear(64, 8), torch.nn.BatchNorm1d(8), torch.nn.Dropout(), torch.nn.Linear(8, 10)
+    )
+    with pytest.warns(UserWarning, match="evaluation mode"):
+        problem = inertial_torch.problem(net, x, y, loss="cross_entropy")
+    with torch.no_grad():
+        expected = net.eval()(torch.tensor(x)).numpy()
+    np.testing.assert_allclose(problem.linearise().outputs, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_other_losses_of_torch_keep_their_settings():
+    x, y = digits(20)
+    smooth = torch.nn.CrossEntropyLoss(label_smoothing=0.1)
+    problem = inertial_torch.problem(module(), x, y, loss=smooth)
+    outputs = problem.linearise().outputs
+    expected = smooth(torch.tensor(outputs), torch.tensor(y)).item()
+    assert problem.loss_of(outputs) == pytest.approx(expected, rel=1e-9)
+    assert tangent(problem).measure(4).largest > 0
+
+
+@pytest.mark.parametrize(
+    ("net", "words"),
+    [
+        (torch.nn.Flatten, "no parameter that is trained"),
+        (lambda: torch.nn.Unflatten(1, (8, 8)), "no parameter that is trained"),
+        (lambda: torch.nn.Sequential(module(), torch.nn.Unflatten(1, (2, 5))), r"\(20, 2, 5\)"),
+    ],
+)
+def test_a_mistake_is_one_sentence(net, words):
+    with pytest.raises(InvalidInput, match=words):
+        inertial_torch.problem(net(), *digits(20), loss="cross_entropy")
+
+
+def test_the_command_takes_a_module_of_ones_own(tmp_path, monkeypatch, capsys):
+    (tmp_path / "mine.py").write_text(
+        "import torch\n\ndef net(inputs, outputs):\n    torch.manual_seed(0)\n"
+        "    return torch.nn.Linear(inputs, outputs)\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run(
+        capsys, "tune", "diabetes", "--n", 40, "--model", "mine:net", "--trials", 5,
+        "--target", 0.7, "--standardize",
+    )  # fmt: skip
+    assert code == 0
+    assert "Linear, 11 parameters; loss mse over 40 rows" in out
