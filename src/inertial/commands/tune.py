@@ -5,10 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inertial import _json, files
-from inertial.commands.options import DATA, DataOptions
+from inertial._checks import InvalidInput
+from inertial.commands.options import DATA, DataOptions, Whole
 from inertial.commands.terminal import NAMES, console, count, say, table, write
 
 if TYPE_CHECKING:
+    from inertial.data import Data
     from inertial.runs.advice import Advice
 
 _WORTH_SAYING = 10.0
@@ -20,8 +22,11 @@ _ANOTHER = "give another path with --spectrum."
 def tune(
     data: str,
     *,
-    rule: str = "forecast",
-    target: float = 0.01,
+    rule: str | None = None,
+    target: float | None = None,
+    model: str | None = None,
+    loss: str | None = None,
+    trials: Whole | None = None,
     spectrum: Path | None = None,
     json: bool = False,
     options: DataOptions = DATA,
@@ -33,9 +38,18 @@ def tune(
     data
         A name from `inertial data list`, or the path of a table (CSV, Parquet) or .npz file.
     rule
-        forecast, paper, quadratic or wang2020.
+        forecast, paper, quadratic or wang2020 (default: forecast), for the papers' network.
     target
-        Share of the initial loss to reach.
+        Share of the initial loss to reach (default: 0.01, or 0.1 with --model).
+    model
+        Another network than the papers': mlp:256x2 (or mlp:300,100, with :tanh or :gelu behind it),
+        or module:function, where function(inputs, outputs) returns (params, apply) for JAX or a
+        torch.nn.Module.  It is trained to check the recommendation.
+    loss
+        Loss of that model: mse, half_sum, cross_entropy or binary_cross_entropy (default: by the
+        targets).
+    trials
+        Settings that are trained, at most (default: as many as pay); 0 gives the forecast alone.
     spectrum
         Write all eigenvalues, ascending, to this .npy file.
     json
@@ -44,15 +58,27 @@ def tune(
     import numpy as np
 
     from inertial.linear.expected import eigenvalues_of, need_of
+    from inertial.method.rules import DEFAULT_RULE
     from inertial.runs import advice
 
+    if model is not None:
+        if rule is not None or spectrum is not None:
+            raise InvalidInput(
+                "--rule and --spectrum are for the papers' network; leave them out with --model."
+            )
+        _tune_model(model, options.load(data), target, loss, trials, as_json=json)
+        return
+    if loss is not None or trials is not None:
+        raise InvalidInput(
+            "--loss and --trials need a model to train; give one with --model, such as mlp:256x2."
+        )
     if spectrum is not None:
         files.check_writable(spectrum, remedy=_ANOTHER)
     loaded = options.load(data)
     need = need_of(loaded.x)
     if need.seconds > _WORTH_SAYING:
         say("note", f"this takes {need}")
-    advised = advice.tune(loaded, rule, target=target)
+    advised = advice.tune(loaded, rule or DEFAULT_RULE, target=0.01 if target is None else target)
     if spectrum is not None:
         with files.writing(spectrum, remedy=_ANOTHER) as file:
             whole = advised.measure.proven is None
@@ -61,6 +87,33 @@ def tune(
         write(_json.dumps(_document(advised)))
     else:
         _show(advised)
+
+
+def _tune_model(
+    model: str,
+    data: "Data",
+    target: float | None,
+    loss: str | None,
+    trials: int | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Tune a model by real runs, and print the advice."""
+    from inertial.commands.models import document, problem_of
+    from inertial.commands.terminal import progress
+    from inertial.runs.tuning import TRIALS, tune_problem
+
+    with progress() as show:
+        advice = tune_problem(
+            problem_of(model, data, loss),
+            target=0.1 if target is None else target,
+            trials=TRIALS if trials is None else trials,
+            progress=show,
+        )
+    if as_json:
+        write(_json.dumps(document(advice, data)))
+    else:
+        console().print(str(advice))
 
 
 def _show(advice: "Advice") -> None:
@@ -72,7 +125,9 @@ def _show(advice: "Advice") -> None:
     out = console()
     out.print(_recommendation(advice), style="bold")
     out.print(
-        f"\n# for the loss 0.5 * ((f - y) ** 2).sum() over all {data.n:,} rows;\n"
+        "\n# for the papers' two-layer ReLU network; "
+        "for a model of your own: inertial tune --model\n"
+        f"# for the loss 0.5 * ((f - y) ** 2).sum() over all {data.n:,} rows;\n"
         f"# for a mean over rows multiply eta by {data.n},\n"
         f"# for a mean of squares without the 0.5 by {data.n / 2:g}"
     )

@@ -80,7 +80,7 @@ def tune(
     trials: int = ...,
     against: Recursion | Mapping[str, Any] | None = None,
     seed: int = 0,
-    progress: Callable[[str], None] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> ModelAdvice: ...
 
 

@@ -150,7 +150,7 @@ class Search:
         trials: int,
         seed: int = 0,
         spent: float = 0.0,
-        progress: Callable[[str], None] | None = None,
+        progress: Callable[[str, int, int], None] | None = None,
     ) -> None:
         self.problem, self.largest, self.most = problem, largest, trials
         self.start = problem.loss_of(problem.linearise().outputs)
@@ -226,7 +226,7 @@ class Search:
         if trial.outcome != "running":
             trial.state = None
             if self.progress is not None:
-                self.progress(f"{len(self.trials)} trials, {self.passes:.0f} passes")
+                self.progress(f"trials, {self.passes:.0f} passes", len(self.trials), self.most)
 
     def _latest(self, trial: Trial) -> int:
         """Length of the record of the slowest run that would still be better than the best."""

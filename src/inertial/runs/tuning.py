@@ -281,7 +281,7 @@ def tune_problem(
     trials: int = TRIALS,
     against: Recursion | Mapping[str, Any] | None = None,
     seed: int = 0,
-    progress: Callable[[str], None] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> ModelAdvice:
     """Find the step size and momentum with which a model reaches a target loss in fewest steps.
 
@@ -298,7 +298,7 @@ def tune_problem(
     seed
         Seed of the settings that are drawn at the end of the search.
     progress
-        Called with a few words whenever a trial has ended.
+        Called with a label, trials so far and the most there can be whenever one has ended.
 
     Raises
     ------

@@ -1,0 +1,70 @@
+"""`inertial tune --model`: models by name, and what is refused."""
+
+import json
+
+import pytest
+
+from helpers import run
+
+
+def test_a_perceptron_needs_no_file(capsys):
+    code, out, _ = run(
+        capsys, "tune", "diabetes", "--n", 50, "--model", "mlp:16x2:tanh", "--standardize",
+        "--target", 0.6, "--trials", 6, "--json",
+    )  # fmt: skip
+    assert code == 0
+    document = json.loads(out)
+    assert document["model"] == "MLP, 465 parameters"  # 10 x 16 + 16 + 16 x 16 + 16 + 16 + 1
+    assert document["loss"] == "mse"
+    assert document["checked"]
+    best = min(
+        (m for m in document["methods"] if m["measured_steps"]), key=lambda m: m["measured_steps"]
+    )
+    assert str(best["measured_steps"]) in document["recommendation"]
+
+
+def test_a_function_of_ones_own(tmp_path, monkeypatch, capsys):
+    (tmp_path / "own_model.py").write_text(
+        "import jax.numpy as jnp\n\ndef linear(inputs, outputs):\n"
+        "    return jnp.zeros((inputs, outputs)), lambda w, x: x @ w\n\n"
+        "def nothing(inputs, outputs):\n    return 3\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    words = ("tune", "digits", "--n", 40, "--trials", 0, "--model")
+    code, out, _ = run(capsys, *words, "own_model:linear")
+    assert code == 0
+    assert "loss binary_cross_entropy over 40 rows" in out
+    assert "not checked by a real run" in out
+    for model, mistake in (
+        ("own_model:nothing", "return (params, apply)"),
+        ("own_model:absent", "has no function 'absent'"),
+        ("no_such_model:f", "there is no module 'no_such_model'"),
+        ("own_model", "give mlp:256x2"),
+        ("mlp:256y2", "give mlp:256x2"),
+        ("mlp:0x2", "width is 0"),
+    ):
+        code, _, err = run(capsys, *words, model)
+        assert code == 2, model
+        assert mistake in err
+
+
+@pytest.mark.parametrize(
+    ("options", "mistake"),
+    [
+        (("--loss", "mse"), "give one with --model"),
+        (("--trials", 3), "give one with --model"),
+        (("--model", "mlp:8", "--rule", "paper"), "leave them out with --model"),
+        (("--model", "mlp:8", "--target", 2), "target is 2"),
+        (("--model", "mlp:8", "--loss", "mae"), "did you mean 'mse'"),
+    ],
+)
+def test_options_that_do_not_fit(capsys, options, mistake):
+    code, _, err = run(capsys, "tune", "digits", "--n", 20, *options)
+    assert code == 2
+    assert mistake in err
+
+
+def test_without_a_model_the_lines_say_for_which_network_they_are(capsys):
+    code, out, _ = run(capsys, "tune", "digits", "--n", 40)
+    assert code == 0
+    assert "papers' two-layer ReLU network; for a model of your own: inertial tune --model" in out
