@@ -6,7 +6,8 @@ symmetric, each tile above the diagonal serves its mirror image as well.  One pa
 vectors are best multiplied in blocks.
 """
 
-from collections.abc import Iterator
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -20,7 +21,7 @@ from inertial.linear.kernel import angles, covariance, tangent, tiles
 
 Block = Float[np.ndarray, "n k"]
 
-_ROWS = 1024
+_ROWS = 512
 """Rows and columns of a tile: larger ones leave the processor's cache."""
 
 
@@ -35,7 +36,7 @@ class TiledKernel:
     precision
         Of the tiles: float32 takes less than half the time and leaves entries 1e-6 of the largest.
     rows
-        Rows and columns of a tile; it changes results by rounding only.
+        Rows and columns of a tile; like the number of cores, it changes results by rounding only.
 
     """
 
@@ -62,22 +63,26 @@ class TiledKernel:
 
     def _products(self, block: Block, *, spread: bool) -> Block:
         entry = covariance if spread else tangent
-        scaled = (self._norms[:, None] * block).astype(self.precision)
-        result = np.zeros_like(block)
-        for rows, columns, cosine, angle in self._pieces():
-            entries = entry(cosine, angle)
-            result[rows] += entries @ scaled[columns]
-            if rows != columns:
-                result[columns] += entries.T @ scaled[rows]
-        return np.asarray(self._norms[:, None] * result)
-
-    def _pieces(self) -> Iterator[tuple[slice, slice, np.ndarray, np.ndarray]]:
         units = unit_rows(self.x).astype(self.precision)
-        for rows in tiles(len(units), self.rows):
-            for columns in tiles(len(units), self.rows):
-                if columns.start >= rows.start:
+        scaled = (self._norms[:, None] * block).astype(self.precision)
+        strips = list(tiles(len(units), self.rows))
+
+        def share(first: int) -> Block:
+            """Products of every so many-th strip, from the diagonal to the right."""
+            result = np.zeros_like(block)
+            for rows in strips[first::workers]:
+                for columns in strips[strips.index(rows) :]:
                     cosine, angle = angles(units[rows], units[columns])
                     if rows == columns:
                         np.fill_diagonal(cosine, 1.0)
                         np.fill_diagonal(angle, 0.0)
-                    yield rows, columns, cosine, angle
+                    entries = entry(cosine, angle)
+                    result[rows] += entries @ scaled[columns]
+                    if rows != columns:
+                        result[columns] += entries.T @ scaled[rows]
+            return result
+
+        workers = min(len(os.sched_getaffinity(0)), len(strips))
+        with ThreadPoolExecutor(workers) as pool:  # NumPy lets other threads run meanwhile
+            result = sum(pool.map(share, range(workers)))
+        return np.asarray(self._norms[:, None] * result)
