@@ -56,8 +56,17 @@ def main() -> None:
 
 def peak_kilobytes() -> int:
     """Peak of this program's own memory; getrusage would count its parent's at the fork."""
+    return _kilobytes("VmHWM")
+
+
+def resident_kilobytes() -> int:
+    """Return this program's memory now."""
+    return _kilobytes("VmRSS")
+
+
+def _kilobytes(what: str) -> int:
     status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.split("VmHWM:")[1].split()[0])
+    return int(status.split(f"{what}:")[1].split()[0])
 
 
 if __name__ == "__main__":

@@ -51,3 +51,12 @@ def test_joint_rules_are_those_of_each_column(kernel):
     apart = [lanczos(lambda v: gram @ v, column, 5).measure() for column in start.T]
     np.testing.assert_allclose(nodes, np.concatenate([m.nodes for m in apart]), rtol=1e-10)
     np.testing.assert_allclose(weights, np.concatenate([m.weights for m in apart]), rtol=1e-8)
+
+
+def test_a_column_in_two_modes_is_spent_after_two_products(kernel):
+    values, basis, gram, start = kernel
+    starts = np.column_stack([start[:, 0], basis[:, [3, 110]] @ np.array([3.0, 4.0])])
+    nodes, weights = gauss_rules(lambda block: gram @ block, starts, 5)
+    there = weights[5:] > 1e-12
+    np.testing.assert_allclose(nodes[5:][there], values[[3, 110]], rtol=1e-10)
+    np.testing.assert_allclose(weights[5:][there], [9, 16], rtol=1e-10)

@@ -1,6 +1,7 @@
 from ._checks import InvalidInput as InvalidInput
 from .data import Data as Data
 from .data import load as load
+from .linear.determinant import log_determinant as log_determinant
 from .linear.expected import measure_of as measure_of
 from .linear.expected import spectrum_of as spectrum_of
 from .linear.kernel import finite_gram as finite_gram

@@ -17,6 +17,9 @@ Block = Float[np.ndarray, "n k"]
 Product = Callable[[Block], Block]
 """From a block of columns to their products with H."""
 
+_NOTHING_LEFT = 1e-13
+"""A new direction this much shorter than H is large is rounding."""
+
 
 @dataclass(frozen=True, eq=False)
 class RitzPairs:
@@ -73,7 +76,8 @@ def gauss_rules(
 ) -> tuple[Float[np.ndarray, "j"], Float[np.ndarray, "j"]]:
     """Nodes and weights of the Gauss rules of all columns together, each from its own Lanczos.
 
-    The weights add up to the sum of the columns' squared norms.
+    The weights add up to the sum of the columns' squared norms.  A column whose modes are spent
+    before has nodes 0 of weight 0.
     """
     squares = np.sum(starts**2, axis=0)
     count = starts.shape[1]
@@ -85,8 +89,10 @@ def gauss_rules(
         for _ in range(2):
             for earlier in vectors:
                 image = image - earlier * np.sum(earlier * image, axis=0)
-        beyond[step] = np.linalg.norm(image, axis=0)
-        vectors.append(image / beyond[step])
+        length = np.linalg.norm(image, axis=0)
+        spent = length <= _NOTHING_LEFT * np.abs(diagonal).max(axis=0)
+        beyond[step] = np.where(spent, 0.0, length)
+        vectors.append(np.where(spent, 0.0, image / np.where(spent, 1.0, length)))
     rules = [scipy.linalg.eigh_tridiagonal(diagonal[:, j], beyond[:-1, j]) for j in range(count)]
     nodes = np.concatenate([values for values, _ in rules])
     weights = [square * first[0] ** 2 for square, (_, first) in zip(squares, rules, strict=True)]

@@ -1,0 +1,35 @@
+"""The log-determinant against the one of the whole matrix."""
+
+import numpy as np
+import pytest
+
+from helpers import unit_inputs
+from inertial import InvalidInput, infinite_gram, load, log_determinant
+
+
+@pytest.mark.parametrize("name", ["digits", "diabetes"])
+def test_the_error_bar_covers_the_log_determinant(name):
+    x = load(name, n=150).x
+    exact = np.linalg.slogdet(infinite_gram(x))[1]
+    misses = []
+    for seed in range(3):
+        value, error = log_determinant(x, seed=seed, steps=60)
+        misses.append((value - exact) / error)
+        assert error < 0.04 * abs(exact)
+    # Student's t with 15 degrees of freedom is beyond 5 once in 6,000 draws.
+    assert np.abs(misses).max() < 5
+    assert np.abs(misses).max() > 0.1  # and the bars are not far too long
+
+
+def test_more_probes_make_the_error_smaller_and_tiles_change_nothing(rng):
+    x = unit_inputs(rng, 90, 6)
+    few, many = (log_determinant(x, probes=p, steps=90) for p in (8, 128))
+    assert 0.1 < many.error / few.error < 0.6
+    assert log_determinant(x, steps=90, rows=17) == pytest.approx(
+        log_determinant(x, steps=90, rows=64), rel=1e-9
+    )
+
+
+def test_a_single_probe_has_no_error(rng):
+    with pytest.raises(InvalidInput, match="probes is 1"):
+        log_determinant(unit_inputs(rng, 9, 3), probes=1)
