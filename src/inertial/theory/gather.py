@@ -17,7 +17,7 @@ import xarray as xr
 from jaxtyping import Float
 
 from inertial._checks import InvalidInput
-from inertial.data import Data, reload
+from inertial.data import Data, catalog, locate, reload
 from inertial.linear.kernel import infinite_gram
 from inertial.method.recursion import Recursion
 from inertial.simulate.trajectory import Trajectory
@@ -173,6 +173,9 @@ def _check_parts(run: StoredRun) -> None:
 def load_again(run: StoredRun, data_dir: str | Path | None = None) -> Data:
     """Load a run's data again: the recorded file, or one of its name near the run or in `data_dir`.
 
+    What a run records may be a stranger's words.  So a file is read only below the current folder,
+    in `data_dir` or near the run, and a named set only where it lies on this machine already.
+
     Raises
     ------
     InvalidInput
@@ -182,22 +185,32 @@ def load_again(run: StoredRun, data_dir: str | Path | None = None) -> Data:
     if run.data is not None:
         return run.data
     record = run.manifest["data"]
-    try:
+    name, source = str(record["name"]), Path(str(record["source"]))
+    if source.name != name or str(source) == name:
+        if name not in {one.name for one in catalog()}:
+            raise InvalidInput(f"{name} was no file and has no name of ours; pass the data again.")
+        if locate(name, data_dir) is None:
+            raise InvalidInput(
+                f"{name} is not on this machine; inertial data fetch {name} downloads it."
+            )
         return reload(record, data_dir)
-    except InvalidInput as error:
-        for place in _places(Path(str(record.get("source", ""))), Path(run.name), data_dir):
-            if place.is_file():
-                return reload({**record, "source": str(place)}, data_dir)
-        raise error from None
+    for place in _places(source, Path(run.name), data_dir):
+        if place.is_file():
+            return reload({**record, "source": str(place)}, data_dir)
+    raise InvalidInput(
+        f"{source.name} is neither below the current folder nor near the run; give the folder that "
+        "holds it with --data-dir."
+    )
 
 
 def _places(source: Path, run: Path, data_dir: str | Path | None) -> list[Path]:
-    """Return where a file may be that was recorded by a path relative to another folder."""
-    if not source.suffix:
-        return []
+    """Return where a recorded file may be, all of them places that the reader has named."""
     given = [] if data_dir is None else [Path(data_dir)]
-    named = [folder / source for folder in (*given, run, *run.resolve().parents)]
-    return [*named, *(folder / source.name for folder in (*given, run, run.parent))]
+    here = Path.cwd()
+    places = [here / source] if (here / source).resolve().is_relative_to(here) else []
+    if not source.is_absolute() and ".." not in source.parts:
+        places += [folder / source for folder in (*given, run, *run.resolve().parents)]
+    return [*places, *(folder / source.name for folder in (*given, run, run.parent))]
 
 
 def _data(run: StoredRun, data_dir: str | Path | None) -> tuple[Data | None, str]:

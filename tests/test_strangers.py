@@ -1,0 +1,152 @@
+"""What a stranger's folder may make a reader's commands do: read that folder, and nothing else."""
+
+import json
+import os
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+
+from helpers import run
+from inertial import InvalidInput, Settings, compare, load
+from inertial.runs import store
+from inertial.runs.config import DataSet, Study
+from inertial.runs.cost import Prediction
+from inertial.runs.study import Folder, read_index, read_studies, run_study
+from inertial.theory.gather import StoredRun, load_again
+from inertial.view import stored
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("made") / "run"
+    settings = Settings(methods=("nesterov",), width=20, seeds=(0,), steps=3, rule="paper")
+    return compare(load("sphere", n=12, dim=3), settings, out=folder).run
+
+
+def naming(made, **changes):
+    arrays, manifest = store.read_run(made)
+    manifest = {**manifest, "data": manifest["data"] | changes}
+    return StoredRun(str(made), arrays, manifest)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "secret.csv", "source": "{elsewhere}/secret.csv"},
+        {"name": "secret.csv", "source": "../elsewhere/secret.csv"},
+        {"name": "{elsewhere}/secret.csv", "source": "anything"},
+        {"name": "{elsewhere}/secret.csv", "source": "{elsewhere}/secret.csv"},
+    ],
+)
+def test_a_manifest_cannot_name_a_file_to_be_read(made, tmp_path, monkeypatch, changes):
+    for name in ("here", "elsewhere"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    secret = tmp_path / "elsewhere" / "secret.csv"
+    secret.write_text("password,y\n1,2\n3,4\n")
+    where = {k: v.format(elsewhere=secret.parent) for k, v in changes.items()}
+    asked = naming(made, task="regression", **where)
+    monkeypatch.setattr("inertial.theory.gather.reload", lambda *_: pytest.fail("read"))
+    with pytest.raises(InvalidInput) as refused:
+        load_again(asked)
+    assert "password" not in str(refused.value)
+
+
+def test_the_reader_says_where_the_file_is(made, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    path = tmp_path / "mine.npz"
+    rng = np.random.default_rng(0)
+    np.savez(path, x=rng.standard_normal((9, 3)), y=rng.standard_normal(9))
+    own = asdict(load(path).provenance)
+    asked = naming(made, **json.loads(json.dumps(own)))
+    with pytest.raises(InvalidInput, match="with --data-dir"):
+        load_again(asked)
+    assert load_again(asked, tmp_path).provenance.sha256 == own["sha256"]
+    monkeypatch.chdir(tmp_path)
+    assert load_again(asked).provenance.sha256 == own["sha256"]
+
+
+def test_a_manifest_cannot_start_a_download(made, monkeypatch):
+    monkeypatch.setattr("inertial.data.lookup._download", lambda *_, **__: pytest.fail("network"))
+    monkeypatch.setattr("inertial.theory.gather.locate", lambda *_: None)
+    with pytest.raises(InvalidInput, match="inertial data fetch energy downloads it"):
+        load_again(naming(made, name="energy", source="a web site"))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    study = Study(
+        "small",
+        (DataSet("sphere", rows=12, dim=3),),
+        methods=("nesterov",),
+        rules=("paper",),
+        widths=(20,),
+        seeds=(0,),
+        steps=3,
+    )
+    run_study(
+        study,
+        Folder(tmp_path / "theirs"),
+        predictor=lambda missing, **_: Prediction(1.0, (1.0,) * len(missing), 1, 1, 1),
+    )
+    return tmp_path / "theirs"
+
+
+def edited(folder, change):
+    path = folder / "studies" / "small.json"
+    document = json.loads(path.read_text())
+    change(document)
+    path.write_text(json.dumps(document))
+    return path
+
+
+@pytest.mark.parametrize("name", ["../../away", "/tmp/away", "a/b", "..", "", "x" * 300])  # noqa: S108
+def test_figures_stay_in_the_folder(capsys, folder, tmp_path, name):
+    edited(folder, lambda document: document["study"].update(name=name))
+    before = sorted(tmp_path.rglob("*"))
+    code, out, err = run(capsys, "figures", folder)
+    assert (code, out) == (2, "")
+    assert "is not the index of a study" in err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("at", ["figures", "figures/small"])
+def test_figures_do_not_follow_links_out_of_the_folder(capsys, folder, tmp_path, at):
+    (tmp_path / "mine").mkdir()
+    (folder / at).parent.mkdir(exist_ok=True)
+    (folder / at).symlink_to(tmp_path / "mine")
+    code, _, err = run(capsys, "figures", folder)
+    assert code == 2
+    assert "is a link" in err
+    assert not list((tmp_path / "mine").iterdir())
+
+
+def test_the_index_cannot_name_another_file(folder):
+    edited(folder, lambda document: document["runs"][0].update(file="/dev/zero"))
+    (study,) = read_studies(folder)
+    assert study.missing == 0  # the file follows from the key
+    path = edited(folder, lambda document: document["runs"][0].update(key="../../etc/passwd"))
+    for read in (read_studies, stored.read):
+        with pytest.raises(InvalidInput, match=r"is not the index of a study: .*key"):
+            read(folder)
+    assert path.exists()
+
+
+@pytest.mark.parametrize("kind", [".nc", ".json"])
+def test_a_run_that_is_a_link_or_a_pipe_is_missing(folder, tmp_path, kind):
+    (file,) = (folder / "runs").glob(f"*{kind}")
+    copy = tmp_path / "copy"
+    file.rename(copy)
+    file.symlink_to(copy)
+    assert read_studies(folder)[0].missing == 1
+    file.unlink()
+    os.mkfifo(file)
+    assert read_studies(folder)[0].missing == 1
+
+
+def test_a_study_of_another_result_version_is_refused(folder):
+    path = edited(folder, lambda document: document["runs"][0].update(result_version=0))
+    with pytest.raises(InvalidInput, match=r"have result version 0 and this is .*repeat"):
+        read_index(path)
