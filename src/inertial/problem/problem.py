@@ -85,6 +85,9 @@ class Trainable(Protocol):
     def begin(self) -> Any:  # noqa: ANN401 - opaque
         """Return the start, at rest."""
 
+    def distance(self, state: Any) -> float:  # noqa: ANN401 - opaque
+        """Return ``|w_t - w_0|`` over all trained parameters."""
+
     def advance(
         self,
         state: Any,  # noqa: ANN401 - opaque
@@ -206,6 +209,7 @@ class Problem:
         self.names = tuple(names)
         self.parameters = sum(leaf.size for leaf in leaves)
         self.model = f"{_name(model)}, {self.parameters:,} parameters"
+        self.given, self.seed = model, seed
 
         def forward(w: list[jax.Array], rows: jax.Array) -> jax.Array:
             out = jnp.asarray(apply(rebuild(w), rows))
@@ -324,6 +328,11 @@ class Problem:
         """Return the start, at rest."""
         zero = [jnp.zeros_like(leaf) for leaf in self._start]
         return State(self._start, zero, zero)
+
+    def distance(self, state: State) -> float:
+        """Return ``|w_t - w_0|`` over all trained parameters."""
+        squares = [jnp.sum((a - b) ** 2) for a, b in zip(state.w, self._start, strict=True)]
+        return float(np.sqrt(sum(map(float, squares))))
 
     def advance(
         self,

@@ -1,0 +1,275 @@
+"""One way to train: any problem, a recursion or an optax transformation, and what to record.
+
+The papers' network under their loss is trained by the tiled step of `inertial.simulate.step`, found
+by the types of model and loss; everything else by automatic differentiation.  Both are the same
+recursion, which tests hold them to.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+
+from inertial._checks import InvalidInput, one_of, whole
+from inertial.method.recursion import Recursion
+from inertial.problem.model import TwoLayerReLU
+from inertial.problem.problem import Problem, State, Trainable
+from inertial.simulate.train import DIVERGED, train
+from inertial.simulate.trajectory import Status
+
+if TYPE_CHECKING:
+    import optax
+
+
+class Observable(NamedTuple):
+    """What can be recorded along a run: its dimensions, what it is, and its unit."""
+
+    dims: tuple[str, ...]
+    long_name: str
+    unit: str
+
+
+OBSERVABLES: Mapping[str, Observable] = {
+    "loss": Observable(("step",), "loss of the problem", "loss"),
+    "residual": Observable(
+        ("step", "output"), "gradient of the loss in the outputs", "loss/output"
+    ),
+    "outputs": Observable(("step", "output"), "outputs, row by row", "output"),
+    "distance": Observable(("step",), "|w_t - w_0| over all trained parameters", "weight"),
+    "max_distance": Observable(("step",), "largest distance of a neuron from its start", "weight"),
+    "mean_distance": Observable(("step",), "mean distance of a neuron from its start", "weight"),
+    "pattern_change": Observable(("step",), "share of changed activation patterns", "1"),
+}
+"""Every observable by its name; the last three are those of the papers' network."""
+
+_ANY = ("loss", "residual", "outputs", "distance")
+_TILED = ("loss", "residual", "max_distance", "mean_distance", "pattern_change")
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """Records of one run at steps 0, 1, ..., up to its end or its divergence.
+
+    Parameters
+    ----------
+    method
+        The recursion, or the name of the transformation.
+    records
+        One array an observable, steps first.
+    status
+        `diverged` if the loss stopped being finite or passed a billion times its start; the records
+        then end with that step.
+
+    """
+
+    method: Recursion | str
+    records: Mapping[str, Float[np.ndarray, "t ..."]] = field(repr=False)
+    status: Status
+
+    @property
+    def loss(self) -> Float[np.ndarray, "t"]:
+        """Loss at every step."""
+        return self.records["loss"]
+
+    @property
+    def diverged_at(self) -> int | None:
+        """The step at which the run diverged, or None."""
+        return len(self.loss) - 1 if self.status == "diverged" else None
+
+    def steps_to(self, share: float) -> int | None:
+        """First step whose loss is at most `share` of the first, or None."""
+        reached = np.flatnonzero(self.loss <= share * self.loss[0])
+        return int(reached[0]) if reached.size else None
+
+    def to_dataset(self) -> xr.Dataset:
+        """Return the records with names, dimensions and units."""
+        variables = {
+            name: (
+                OBSERVABLES[name].dims,
+                values,
+                {"long_name": OBSERVABLES[name].long_name, "units": OBSERVABLES[name].unit},
+            )
+            for name, values in self.records.items()
+        }
+        return xr.Dataset(
+            variables,
+            coords={"step": np.arange(len(self.loss))},
+            attrs={"method": repr(self.method), "status": self.status},
+        )
+
+
+def simulate(
+    problem: Trainable,
+    method: "Recursion | optax.GradientTransformation",
+    *,
+    steps: int,
+    observables: Sequence[str] = ("loss",),
+    progress: Callable[[int], None] | None = None,
+) -> Run:
+    """Train a problem from its start, and record.
+
+    Parameters
+    ----------
+    problem
+        Model, loss, start and rows: `Problem`, or what `inertial.torch.problem` returns.
+    method
+        A recursion, or for a `Problem` any optax transformation, such as ``optax.adam(1e-3)``.
+    steps
+        Number of updates; records are at steps 0, ..., `steps`.
+    observables
+        Names of `OBSERVABLES`; the loss is always among the records.
+    progress
+        Called with the number of steps just done.
+
+    Raises
+    ------
+    InvalidInput
+        If `steps` is not a whole number of at least 1, a schedule is shorter, an observable is not
+        known here, or the transformation is for another framework.
+
+    """
+    whole("steps", steps)
+    wanted = tuple(dict.fromkeys(("loss", *observables)))
+    for name in wanted:
+        one_of("observable", name, OBSERVABLES)
+    if isinstance(method, Recursion):
+        method.coefficients(0, steps)
+        tiled = _papers_network(problem)
+        if tiled is not None and set(wanted) <= set(_TILED):
+            return _by_tiles(problem, tiled, method, steps, wanted, progress)
+    for name in wanted:
+        if name not in _ANY:
+            raise InvalidInput(
+                f"the observable {name!r} is for the papers' network, trained by a recursion on "
+                f"half_sum; choose among {', '.join(_ANY)}."
+            )
+    if isinstance(method, Recursion):
+        return _by_recursion(problem, method, steps, wanted, progress)
+    if not isinstance(problem, Problem):
+        raise InvalidInput(
+            "an optax transformation trains a JAX model; give a Problem, or a Recursion."
+        )
+    return _by_optax(problem, method, steps, wanted, progress)
+
+
+def _papers_network(problem: Trainable) -> TwoLayerReLU | None:
+    """Return the network if it is the papers', trained on their loss."""
+    if not isinstance(problem, Problem) or problem.loss.name != "half_sum":
+        return None
+    return problem.given if isinstance(problem.given, TwoLayerReLU) else None
+
+
+def _by_tiles(
+    problem: Trainable,
+    network: TwoLayerReLU,
+    method: Recursion,
+    steps: int,
+    wanted: Sequence[str],
+    progress: Callable[[int], None] | None,
+) -> Run:
+    assert isinstance(problem, Problem)  # noqa: S101 - what `_papers_network` found
+    run = train(
+        network,
+        np.asarray(problem.x, float),
+        np.asarray(problem.y, float).reshape(-1),
+        method,
+        seed=problem.seed,
+        steps=steps,
+        record_residual="residual" in wanted,
+        progress=progress,
+    )
+    return Run(method, {name: getattr(run, name) for name in wanted}, run.status)
+
+
+class _Recorder:
+    """Collects records and notices a divergence."""
+
+    def __init__(self, problem: Trainable, wanted: Sequence[str]) -> None:
+        self.problem, self.wanted = problem, wanted
+        self.start = problem.begin()
+        self.records: dict[str, list[Any]] = {name: [] for name in wanted}
+
+    def note(self, losses: Float[np.ndarray, "count"], state: Any) -> bool:  # noqa: ANN401
+        """Record the losses and, if asked for, what is known of a state; say whether to go on."""
+        self.records["loss"] += losses.tolist()
+        if len(self.wanted) > 1:
+            outputs = self.problem.linearise(state).outputs
+            for name in self.wanted[1:]:
+                self.records[name].append(self._of(name, outputs, state))
+        first = self.records["loss"][0]
+        return bool((losses <= DIVERGED * first).all())
+
+    def _of(self, name: str, outputs: Float[np.ndarray, "n k"], state: Any) -> Any:  # noqa: ANN401
+        if name == "outputs":
+            return outputs.reshape(-1)
+        if name == "residual":
+            return self.problem.gradient_of(outputs).reshape(-1)
+        return self.problem.distance(state)
+
+    def run(self, method: Recursion | str) -> Run:
+        """Return the records up to the divergence, if there was one."""
+        records = {name: np.array(values, float) for name, values in self.records.items()}
+        beyond = np.flatnonzero(~(records["loss"] <= DIVERGED * records["loss"][0]))
+        if not beyond.size:
+            return Run(method, records, "finished")
+        end = int(beyond[0]) + 1
+        return Run(method, {k: v[:end] for k, v in records.items()}, "diverged")
+
+
+_CHUNK = 64
+"""Steps between two looks where only the loss is recorded."""
+
+
+def _by_recursion(
+    problem: Trainable,
+    method: Recursion,
+    steps: int,
+    wanted: Sequence[str],
+    progress: Callable[[int], None] | None,
+) -> Run:
+    recorder = _Recorder(problem, wanted)
+    state, size = recorder.start, _CHUNK if len(wanted) == 1 else 1
+    for first in range(0, steps, size):
+        count = min(size, steps - first)
+        after, losses = problem.advance(state, *method.coefficients(first, count))
+        if not recorder.note(losses, state):
+            return recorder.run(method)
+        state = after
+        if progress is not None:
+            progress(count)
+    recorder.note(np.array([problem.loss_of(problem.linearise(state).outputs)]), state)
+    return recorder.run(method)
+
+
+def _by_optax(
+    problem: Problem,
+    transformation: "optax.GradientTransformation",
+    steps: int,
+    wanted: Sequence[str],
+    progress: Callable[[int], None] | None,
+) -> Run:
+    import jax
+    import optax
+
+    @jax.jit
+    def step(w: list[jax.Array], memory: Any) -> tuple[list[jax.Array], Any, jax.Array]:  # noqa: ANN401
+        loss, gradient = jax.value_and_grad(problem.objective)(w, problem.x, problem.targets)
+        updates, memory = transformation.update(gradient, memory, w)
+        return optax.apply_updates(w, updates), memory, loss
+
+    recorder = _Recorder(problem, wanted)
+    start: State = recorder.start
+    w, memory = start.w, transformation.init(start.w)
+    for _ in range(steps):
+        after, memory, loss = step(w, memory)
+        if not recorder.note(np.array([float(loss)]), start._replace(w=w)):
+            return recorder.run("optax")
+        w = after
+        if progress is not None:
+            progress(1)
+    state = start._replace(w=w)
+    recorder.note(np.array([problem.loss_of(problem.linearise(state).outputs)]), state)
+    return recorder.run("optax")
