@@ -103,3 +103,23 @@ def test_what_cannot_be_recorded_or_run_is_refused(plain):
         simulate(plain, METHODS[0], steps=2, observables=("pattern_change",))
     with pytest.raises(InvalidInput, match="the schedule has 3 entries and the run takes 5 steps"):
         simulate(plain, Recursion((0.1, 0.1, 0.1)), steps=5)
+
+
+def test_a_pytorch_module_is_recorded_the_same_way(plain, rows):
+    torch = pytest.importorskip("torch", reason="PyTorch is an extra")
+    from inertial.torch import problem
+
+    w, a = (np.array(part) for part in TwoLayerReLU(64, 4).init(jax.random.key(3)))
+    layer = torch.nn.Linear(4, 64, bias=False)
+    layer.weight.data = torch.as_tensor(w)
+    signs = torch.nn.Linear(64, 1, bias=False)
+    signs.weight.data = torch.as_tensor(a)[None] / 8
+    signs.weight.requires_grad_(requires_grad=False)
+    module = torch.nn.Sequential(layer, torch.nn.ReLU(), signs)
+    given = problem(
+        module, *rows, loss=lambda f, y: 0.5 * ((f.reshape(-1) - y.reshape(-1)) ** 2).sum()
+    )
+    theirs = simulate(given, METHODS[1], steps=8, observables=("distance", "outputs"))
+    ours = simulate(plain, METHODS[1], steps=8, observables=("distance", "outputs"))
+    for name, values in ours.records.items():
+        np.testing.assert_allclose(theirs.records[name], values, rtol=1e-4, atol=1e-6)

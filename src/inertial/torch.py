@@ -174,6 +174,11 @@ class TorchProblem:
         zero = {k: torch.zeros_like(p) for k, p in self._start.items()}
         return State(self._start, zero, zero)
 
+    def distance(self, state: State) -> float:
+        """Return ``|w_t - w_0|`` over all trained parameters."""
+        squares = [float(((w - self._start[k]) ** 2).sum()) for k, w in state.w.items()]
+        return float(np.sqrt(sum(squares)))
+
     def advance(
         self,
         state: State,
