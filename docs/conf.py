@@ -83,6 +83,7 @@ python_maximum_signature_line_length = 90
 html_theme = "pydata_sphinx_theme"
 html_title = "inertial"
 html_static_path = ["_static"]
+html_extra_path = ["llms.txt", "inertial.ipynb"]
 html_css_files = ["pages.css"]
 html_math_renderer = "mathml"
 html_show_sourcelink = False

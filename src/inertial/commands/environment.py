@@ -4,6 +4,7 @@ A command gives the same numbers and figures wherever it is started: settings th
 need (how strict JAX is, how matplotlib shows windows) do not reach it.
 """
 
+import logging
 import os
 import sys
 from io import TextIOWrapper
@@ -51,10 +52,12 @@ def set_variables() -> None:
 
     JAX keeps compiled programs in the user's cache folder, unless its variables say otherwise: the
     second time a command starts faster.  Where that folder cannot be written, nothing is kept.
+    What libraries note for their developers below an error is not shown.
     """
     for name in _OTHERS:
         os.environ.pop(name, None)
     os.environ["MPLBACKEND"] = "agg"
+    logging.getLogger().setLevel(logging.ERROR)
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ and (folder := _cache()):

@@ -13,7 +13,7 @@ from contextlib import suppress
 from cyclopts import App, CycloptsError, MissingArgumentError
 
 from inertial import __version__
-from inertial._checks import InvalidInput, Notice
+from inertial._checks import InvalidInput, Notice, printable
 from inertial.commands import data
 from inertial.commands.audit import audit
 from inertial.commands.compare import compare
@@ -50,6 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
         warnings.simplefilter("always", Notice)
         warnings.showwarning = lambda message, *_, **__: say("warning", str(message))
         try:
+            _refuse_zeros(sys.argv[1:] if arguments is None else arguments)
             with every_interrupt():
                 app(arguments, exit_on_error=False, print_error=False, console=console())
                 sys.stdout.flush()
@@ -101,6 +102,12 @@ def script() -> None:
                 sys.stderr.flush()
             os._exit(130)
         raise
+
+
+def _refuse_zeros(arguments: list[str]) -> None:
+    for word in arguments:
+        if "\0" in word:
+            raise InvalidInput(f"{printable(word)!r} holds a zero character; leave it out.")
 
 
 def _jax_starts() -> bool:

@@ -89,7 +89,7 @@ class Extremes:
 
 @dataclass(frozen=True)
 class Spectrum:
-    """All eigenvalues in ascending order and the orthonormal basis, one eigenvector a column."""
+    """All eigenvalues in ascending order and the orthonormal basis, one eigenvector per column."""
 
     eigenvalues: Eigenvalues
     basis: Float[np.ndarray, "n n"]

@@ -48,7 +48,7 @@ class Coefficients(NamedTuple):
 
 @dataclass(frozen=True, repr=False)
 class Recursion:
-    """Coefficients of the two-step recursion: constants, or schedules with one entry a step.
+    """Coefficients of the two-step recursion: constants, or schedules with one entry per step.
 
     Parameters
     ----------
@@ -294,12 +294,14 @@ def _coefficient(name: str, value: object) -> Coefficient:
         array = np.asarray(value, dtype=float)
     except (TypeError, ValueError):
         raise InvalidInput(
-            f"{name} is {str(value)[:40]!r}; give a number, or one number a step."
+            f"{name} is {str(value)[:40]!r}; give a number, or one number per step."
         ) from None
     if array.ndim == 0:
         return float(array)
     if array.ndim > 1 or not array.size:
-        raise InvalidInput(f"{name} has shape {array.shape}; give a number, or one number a step.")
+        raise InvalidInput(
+            f"{name} has shape {array.shape}; give a number, or one number per step."
+        )
     return tuple(array.tolist())
 
 

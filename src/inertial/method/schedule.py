@@ -41,7 +41,7 @@ _EXACT = 400
 
 
 class Schedules(NamedTuple):
-    """Learning rate and momentum of an optimiser, one entry a step."""
+    """Learning rate and momentum of an optimiser, one entry per step."""
 
     learning_rate: Float[np.ndarray, "steps"]
     momentum: Float[np.ndarray, "steps"]

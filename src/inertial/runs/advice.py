@@ -38,7 +38,7 @@ class MethodAdvice:
 
 @dataclass(frozen=True)
 class Advice:
-    """What `tune` returns: the data, its expected measure, and one entry a method."""
+    """What `tune` returns: the data, its expected measure, and one entry per method."""
 
     data: Provenance
     measure: Measure

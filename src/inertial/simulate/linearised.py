@@ -4,7 +4,7 @@ r"""Training of the linearised model in the space of its outputs, under any loss
           u_t = \eta_t g_t + \gamma_t (\eta_t g_t - \eta_{t-1} g_{t-1})
 
 with :math:`H = J J^T` at the start and g the gradient of the loss in the outputs: exact for the
-linearised model, one product a step.
+linearised model, one product per step.
 """
 
 import numpy as np

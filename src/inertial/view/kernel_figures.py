@@ -183,7 +183,7 @@ def flows(result: xr.Dataset) -> Figure:
 
 
 def phase(result: xr.Dataset) -> Figure:
-    """Draw the radius over step size and momentum, one row a method."""
+    """Draw the radius over step size and momentum, one row per method."""
     names = [str(value) for value in result.data.values]
     figure = new_figure(1.6 * len(names) + 1.6, 4.9)
     grid = figure.subplots(2, len(names), sharex=True, sharey=True, squeeze=False)

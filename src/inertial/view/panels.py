@@ -68,7 +68,7 @@ def shares_of(target: float) -> tuple[float, ...]:
 
 
 def rows_of(arrays: xr.Dataset, target: float) -> list[Row]:
-    """Return the summary table of a panel, one row a method."""
+    """Return the summary table of a panel, one row per method."""
     return [
         _row(arrays.sel({"optimizer": name}), str(name), target) for name in arrays.optimizer.values
     ]

@@ -55,7 +55,7 @@ def convergence(result: xr.Dataset) -> Figure:
 
 
 def by_method(variable: str, label: str) -> Callable[[xr.Dataset], Figure]:
-    """Return the figure of a quantity against step, a line a method."""
+    """Return the figure of a quantity against step, one line per method."""
 
     def draw(result: xr.Dataset) -> Figure:
         how = f"mean and range of {seeds(result)}" if result.sizes["seed"] > 1 else "1 seed"
@@ -73,7 +73,7 @@ def by_method(variable: str, label: str) -> Callable[[xr.Dataset], Figure]:
 
 
 def by_width(variable: str, label: str) -> Callable[[xr.Dataset], Figure]:
-    """Return the figure of a quantity of one method against step, a line a width."""
+    """Return the figure of a quantity of one method against step, one line per width."""
 
     def draw(result: xr.Dataset) -> Figure:
         how = f"mean of {seeds(result)}" if result.sizes["seed"] > 1 else "1 seed"
