@@ -58,7 +58,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
 ]
-exclude_patterns = ["_build"]
+exclude_patterns = ["inertial.ipynb", "_build"]
 default_role = "code"
 
 myst_enable_extensions = ["deflist", "dollarmath"]

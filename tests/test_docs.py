@@ -4,12 +4,15 @@ Building it is `make docs`, which runs every snippet.
 """
 
 import ast
+import json
 import re
+import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from inertial.commands.main import app
+from inertial.commands.main import app, main
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -66,3 +69,36 @@ def test_the_commands_shown_exist():
     }
     assert {"tune", "compare", "audit"} <= shown
     assert shown <= set(app)
+
+
+def test_the_notebook_needs_pip_only_and_its_cells_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    book = json.loads((DOCS / "inertial.ipynb").read_text(encoding="utf-8"))
+    cells = ["".join(cell["source"]) for cell in book["cells"] if cell["cell_type"] == "code"]
+    assert cells[0] == '%pip install --quiet "inertial[ode]"'
+    names = {}
+    for cell in cells[1:]:
+        if cell.startswith("!inertial "):
+            main(shlex.split(cell)[1:])
+            continue
+        small = cell.replace("width=1000, seeds=(0, 1, 2), steps=60", "width=30, steps=3")
+        exec(small.replace('"digits"', '"digits", n=40'), names)  # noqa: S102 - our own cells
+    assert (tmp_path / "report.html").is_file()
+
+
+def test_the_page_for_language_models_names_commands_and_pages_that_exist():
+    text = (DOCS / "llms.txt").read_text(encoding="utf-8")
+    assert text.startswith("# inertial\n\n> ")
+    assert set(re.findall(r"`inertial ([a-z]+)", text)) <= set(app)
+    for page in re.findall(r"\]\(([^)]+)\.html\)", text):
+        assert (DOCS / f"{page}.md").is_file()
+
+
+def test_an_extra_that_is_named_is_declared():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    sources = [*(ROOT / "src").rglob("*.py"), *PAGES, ROOT / "README.md", DOCS / "llms.txt"]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    named = set(re.findall(r"inertial\[([a-z]+)\]", text))
+    named |= set(re.findall(r'needed\("[a-z]+", "([a-z]+)"\)', text))
+    assert {"ode", "cluster"} <= named
+    assert named <= set(project["optional-dependencies"])

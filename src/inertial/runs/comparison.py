@@ -42,7 +42,7 @@ class StabilityWarning(Notice):
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `compare` returns: where it is stored, how long it took, arrays and one row per method."""
+    """What `compare` returns: where it is stored, how long it took, arrays, a row per method."""
 
     run: Path
     wall_seconds: float
