@@ -8,6 +8,7 @@ FILE`` the result becomes a page.
 """
 
 import argparse
+import multiprocessing
 import re
 import sys
 import tarfile
@@ -15,6 +16,7 @@ import tempfile
 import time
 import warnings
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -114,7 +116,7 @@ def wrong(path: Path, arguments: dict[str, object], record: object) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         frame = pd.DataFrame()
-        for separator in (",", r"\t", ";", r"\s+"):
+        for separator in (",", "\t", ";", r"\s+"):
             with suppress(ValueError, pd.errors.ParserError):
                 frame = pd.read_csv(
                     path, low_memory=False, sep=separator, header=first, encoding_errors="replace"
@@ -122,7 +124,7 @@ def wrong(path: Path, arguments: dict[str, object], record: object) -> str:
             if first is None:
                 frame.columns = range(1, frame.shape[1] + 1)
             frame.columns = [str(name).strip(" '#") for name in frame.columns]
-            if label in frame:
+            if label in frame and frame.shape[1] > 1:
                 break
     if label not in frame:
         guessed = re.search("comment|read as a row|above the table|names of the columns", notes)
@@ -136,7 +138,7 @@ def wrong(path: Path, arguments: dict[str, object], record: object) -> str:
         theirs = Counter(f"{v:g}" if isinstance(v, float) else str(v) for v in targets)
         if counts != theirs:
             return "other classes than pandas has"
-    elif not np.array_equal(full.y, targets.to_numpy(float)):
+    elif not np.array_equal(full.y, pd.to_numeric(targets, errors="coerce")):
         return "other targets than pandas has"
     known = {name.strip(" '") for name in full.columns}
     absent = [
@@ -190,19 +192,34 @@ def summary(outcomes: list[Outcome]) -> str:
     )
 
 
+def safely(table: str, label: str, path: Path) -> Outcome:
+    """Try a table; a raw error is an outcome too, a wrong one."""
+    try:
+        return tried(table, label, path)
+    except Exception as error:  # noqa: BLE001 - any error is a fault to be shown
+        words = f"{type(error).__name__}: {error}"
+        return Outcome(table, label, "", words, 0, False, words, remedied=False)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--write", type=Path)
     parser.add_argument("--only", default="")
+    parser.add_argument("--jobs", type=int, default=1)
     options = parser.parse_args()
     start, outcomes = time.monotonic(), []
-    with tempfile.TemporaryDirectory() as folder:
-        for table, label in listed():
-            path = located(table, Path(folder)) if options.only in table else None
-            if path is None:
-                continue
-            outcomes.append(tried(table, label, path))
-            one = outcomes[-1]
+    context = multiprocessing.get_context("spawn")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ProcessPoolExecutor(options.jobs, mp_context=context) as pool,
+    ):
+        asked = [
+            (table, label, path)
+            for table, label in listed()
+            if options.only in table and (path := located(table, Path(folder)))
+        ]
+        for one in pool.map(safely, *zip(*asked, strict=True)):
+            outcomes.append(one)
             if one.wrong or not one.answered:
                 print(f"{one.table}: {one.wrong or one.answer}", flush=True)
     print(summary(outcomes))

@@ -321,3 +321,38 @@ def test_texts_that_unpack_to_too_much_are_stopped_on_the_way(tmp_path, monkeypa
     assert (tmp_path / "own.parquet").stat().st_size < 2**20
     with pytest.raises(InvalidInput, match=r"holds more than 2 MiB unpacked; take a part"):
         read_parquet(tmp_path / "own.parquet")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"," * 2**23, r"has a line of 8 MiB, more than a table has; give one row a line"),
+        (b"a,b\n1,2\n" + b"," * 2**23, r"has a line of 8 MiB"),
+        (b"a," * 100_000 + b"a\n" + b"1,2\n" * 9, r"holds 100,001 columns where 100,000 fit; take"),
+    ],
+)
+def test_lines_that_no_table_has_are_refused_before_they_are_split(tmp_path, content, message):
+    (tmp_path / "own.csv.gz").write_bytes(gzip.compress(content))
+    with pytest.raises(InvalidInput, match=message):
+        read_csv(tmp_path / "own.csv.gz")
+
+
+def test_too_many_cells_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(unpack, "MOST_CELLS", 9)
+    with pytest.raises(InvalidInput, match=r"holds 10 cells where 9 fit; take a part of its rows"):
+        read_csv(written(tmp_path, "own.csv", "a,b\n" + "1,2\n" * 9))
+
+
+def test_later_columns_of_one_name_are_numbered(tmp_path):
+    table = read_csv(written(tmp_path, "own.csv", "a,b,a,a.2,a\n" + "1,2,3,4,5\n" * 3))
+    assert list(table.frame.columns) == ["a", "b", "a.3", "a.2", "a.4"]
+    assert any("several columns are called a" in note for note in table.notes)
+
+
+def test_a_header_longer_than_the_sample_is_read_whole(tmp_path):
+    names = [f"a-rather-long-name-of-column-{k}" for k in range(9_000)]
+    text = "\n".join([",".join(names), *[",".join(["1"] * 9_000)] * 3])
+    assert len(text.split("\n")[0]) > 2**18
+    frame = read_csv(written(tmp_path, "own.csv", text)).frame
+    assert list(frame.columns) == names
+    assert frame.shape == (3, 9_000)

@@ -112,11 +112,16 @@ def whole(name: str, value: int, *, least: int = 1, below: int | None = None) ->
     return int(value)
 
 
+def _comparable(names: list[_Choice]) -> list[_Choice]:
+    """Return the names that comparing letter by letter takes no long time for."""
+    return [name for name in names if len(name) <= 100][:1000]
+
+
 def one_of(name: str, value: str, choices: Iterable[_Choice]) -> _Choice:
     """Return the one of `choices` that equals `value`; name the nearest one otherwise."""
     known = list(choices)
     if value not in known:
-        near = difflib.get_close_matches(value, known, n=1)
+        near = difflib.get_close_matches(value[:100], _comparable(known), n=1)
         hint = f"did you mean {printable(near[0])!r}? " if near else ""
         raise InvalidInput(f"{name} is {printable(value)!r}; {hint}choose one of {listed(known)}.")
     return known[known.index(value)]

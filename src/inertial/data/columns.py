@@ -11,6 +11,7 @@ Texts, and whole numbers of few values, are classes as targets.
 """
 
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -190,7 +191,7 @@ def _named(frame: "pd.DataFrame") -> "pd.DataFrame":
         for name in frame.columns
     ]
     if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = Counter(names).most_common(1)[0][0]
         raise InvalidInput(
             f"the table has several columns {printable(twice)!r}; rename all but one."
         )

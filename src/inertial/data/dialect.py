@@ -13,12 +13,18 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+
 from inertial._checks import InvalidInput, listed
+from inertial.data.unpack import check_size
 
 MISSING = frozenset(
     ["", "?", "-", "--", ".", "..", "*", "na", "n/a", "#n/a", "nan", "null", "none", "missing"]
 )
 """Cells that stand for a missing value, in lower case."""
+
+_LONGEST = 1 << 22
+"""Bytes that a line may have."""
 
 _SAMPLE = 1 << 18
 _RECORDS = 200
@@ -57,6 +63,7 @@ class Dialect:
 
 def detect(content: bytes, path: Path, label: str | None, header: bool | None) -> Dialect:  # noqa: FBT001
     """Find the dialect of a text file; `header` says whether there is one, None to find out."""
+    _check_lines(content, path)
     text, notes = decode(content, path)
     text, skipped, comment, found = _without_comments(text)
     notes += found
@@ -68,6 +75,7 @@ def detect(content: bytes, path: Path, label: str | None, header: bool | None) -
     records, ends = _records(text, separator)
     if not records:
         raise InvalidInput(f"{path} is empty; give a table with a header and rows.")
+    check_size(len(records[0]), text.count(separator.strip(" ") or " "), path)
     records[0] = [_unquoted(cell) for cell in records[0]]
     decimal = _decimal(records, separator)
     if decimal == ",":
@@ -83,6 +91,18 @@ def detect(content: bytes, path: Path, label: str | None, header: bool | None) -
         return Dialect(text, separator, decimal, None, skipped + titles, tuple(notes))
     body, names = text[_start(text, ends[0]) :], tuple(records[0])
     return Dialect(body, separator, decimal, names, skipped + titles + ends[0], tuple(notes))
+
+
+def _check_lines(content: bytes, path: Path) -> None:
+    """Refuse a text with a line that no table has, since a line is split as a whole."""
+    signs = np.frombuffer(content, np.uint8)
+    ends = np.flatnonzero((signs == ord("\n")) | (signs == ord("\r")))
+    longest = int(np.diff(ends, prepend=-1, append=len(content)).max()) - 1
+    if longest > _LONGEST:
+        raise InvalidInput(
+            f"{path} has a line of {longest / 2**20:,.0f} MiB, more than a table has; give one row "
+            f"a line."
+        )
 
 
 def decode(content: bytes, path: Path) -> tuple[str, list[str]]:
@@ -183,8 +203,9 @@ def _unquoted(cell: str) -> str:
 
 def _records(text: str, separator: str) -> tuple[list[list[str]], list[int]]:
     """Return the first records, and for each the number of the line that ends it."""
-    lines = [line + "\n" for line in text[:_SAMPLE].split("\n")]
-    if len(text) > _SAMPLE and len(lines) > 1:
+    end = max(_SAMPLE, _start(text, 4))
+    lines = [line + "\n" for line in text[:end].split("\n")]
+    if len(text) > end:
         lines.pop()
     if separator == "  ":
         split = [(_cells(line, separator), k) for k, line in enumerate(lines[:_RECORDS], start=1)]

@@ -10,6 +10,7 @@ import io
 import re
 import warnings
 import zipfile
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,15 +22,12 @@ from inertial import files
 from inertial._checks import InvalidInput, listed, printable
 from inertial._types import Inputs, Targets
 from inertial.data.dialect import MISSING, Dialect, decode, detect
-from inertial.data.unpack import MOST_BYTES, read_bytes
+from inertial.data.unpack import MOST_BYTES, check_size, read_bytes
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as pq
-
-_MOST_CELLS = 1 << 27
-"""Numbers that a Parquet file may hold: a gibibyte of float64."""
 
 _BATCH = 1 << 14
 
@@ -140,8 +138,8 @@ def read_parquet(path: Path) -> Table:
         try:
             file = pq.ParquetFile(pa.BufferReader(content), thrift_string_size_limit=1 << 26)
             schema = file.schema_arrow
-            _check_size(file.metadata, path)
             names = list(schema.names)
+            check_size(len(names), file.metadata.num_rows * len(names), path)
             _check_distinct(names, path)
             nested = [field.name for field in schema if pa.types.is_nested(field.type)]
             flat = [name for name in names if name not in nested]
@@ -257,14 +255,15 @@ def _names(
 
 def _distinct(names: list[str]) -> list[str]:
     """Return names of which the later ones of a kind end in .2, .3 and so on."""
-    known, found = set(names), []
+    taken, found = set(names), []
+    times: Counter[str] = Counter()
     for name in names:
-        new, k = name, 1
-        while new in found:
-            k += 1
-            new = f"{name}.{k}"
-            if new in known and new not in found:
-                continue
+        new = name
+        while times[name] and new in taken:
+            times[name] += 1
+            new = f"{name}.{times[name]}"
+        times[name] = times[name] or 1
+        taken.add(new)
         found.append(new)
     return found
 
@@ -322,20 +321,10 @@ def _array(content: bytes, title: str) -> Shaped[np.ndarray, "..."]:
     return array.reshape(shape, order="F" if fortran else "C")
 
 
-def _check_size(metadata: "pq.FileMetaData", path: Path) -> None:
-    cells = metadata.num_rows * max(1, metadata.num_columns)
-    if cells > _MOST_CELLS:
-        raise InvalidInput(
-            f"{path} holds {cells:,} cells where {_MOST_CELLS:,} fit; take a part of its rows or "
-            f"columns into a file of their own."
-        )
-
-
 def _check_distinct(names: list[str], path: Path) -> None:
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise InvalidInput(
-            f"{path} has several columns {printable(twice[0])!r}; rename all but one."
-        )
+    name, count = Counter(names).most_common(1)[0] if names else ("", 1)
+    if count > 1:
+        raise InvalidInput(f"{path} has several columns {printable(name)!r}; rename all but one.")
 
 
 def _flat_table(file: "pq.ParquetFile", columns: list[str], path: Path) -> "pa.Table":

@@ -19,6 +19,12 @@ from inertial._checks import InvalidInput
 MOST_BYTES = 1 << 29
 """Bytes that a file may have, packed or not: half a gibibyte."""
 
+MOST_CELLS = 1 << 27
+"""Cells that a table may have: a gibibyte of float64."""
+
+MOST_COLUMNS = 100_000
+"""Columns that a table may have."""
+
 _XZ_MEMORY = 1 << 28
 """Memory that unpacking xz may take; its highest preset takes a quarter of this."""
 
@@ -37,6 +43,19 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
             f"{path} is truncated or damaged inside its {_packing(content)} packing; copy or "
             f"download it again."
         ) from None
+
+
+def check_size(columns: int, cells: int, path: Path) -> None:
+    """Refuse a table that would not fit, before memory is taken for it."""
+    for count, most, what in (
+        (columns, MOST_COLUMNS, "columns"),
+        (cells, MOST_CELLS, "cells"),
+    ):
+        if count > most:
+            raise InvalidInput(
+                f"{path} holds {count:,} {what} where {most:,} fit; take a part of its rows or "
+                f"columns into a file of their own."
+            )
 
 
 def _packing(content: bytes) -> str:
