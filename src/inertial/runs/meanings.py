@@ -40,7 +40,7 @@ _SHAPES = {
 class Meaning:
     """One mode: place in the ascending spectrum, eigenvalue, share of the loss, pattern of inputs.
 
-    `columns` are the strongest entries of the pattern with the columns' numbers or names, strongest
+    `columns` are the strongest entries of the pattern with the names of their columns, strongest
     first.  Of images, `picture` is the pattern, with largest size 1, and `low` and `high` are the
     examples at both ends of the eigenvector, with values in [0, 1]; elsewhere they are None.
     """
@@ -77,21 +77,21 @@ def meanings(
     shape = _shape(data)
     total = float(weights.sum())
     return tuple(
-        _meaning(data.x, spectrum, place, float(weights[place]) / total, shape) for place in places
+        _meaning(data, spectrum, place, float(weights[place]) / total, shape) for place in places
     )
 
 
 def _meaning(
-    x: Inputs, spectrum: Spectrum, place: int, share: float, shape: tuple[int, int] | None
+    data: Data, spectrum: Spectrum, place: int, share: float, shape: tuple[int, int] | None
 ) -> Meaning:
-    vector = spectrum.basis[:, place]
+    x, vector = data.x, spectrum.basis[:, place]
     pattern = x.T @ vector
     pattern /= np.linalg.norm(pattern) or 1.0
     # An eigenvector has no sign of its own: the strongest entry becomes positive.
     if pattern[np.argmax(np.abs(pattern))] < 0:
         vector, pattern = -vector, -pattern
     strongest = np.argsort(-np.abs(pattern), kind="stable")[:_COLUMNS]
-    columns = tuple((str(column + 1), float(pattern[column])) for column in strongest)
+    columns = tuple((_named(data, int(column)), float(pattern[column])) for column in strongest)
     eigenvalue = float(spectrum.eigenvalues[place])
     if shape is None:
         return Meaning(place, eigenvalue, share, columns)
@@ -106,6 +106,12 @@ def _meaning(
         _examples(x[order[:_EXAMPLES]], shape),
         _examples(x[order[::-1][:_EXAMPLES]], shape),
     )
+
+
+def _named(data: Data, column: int) -> str:
+    """Name of a column; its number where it has none."""
+    name = data.columns[column] if column < len(data.columns) else str(column + 1)
+    return f"column {name}" if name.isdecimal() else name
 
 
 def _examples(rows: Inputs, shape: tuple[int, int]) -> Float[np.ndarray, "e h w"]:

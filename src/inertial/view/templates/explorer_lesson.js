@@ -158,7 +158,7 @@
     for (const [name, value] of one.columns) {
       const bar = html("i", { className: value < 0 ? "less" : "more" });
       bar.style.width = `${Math.round(100 * Math.abs(value))}%`;
-      list.append(html("span", { textContent: page.named ? name : `column ${name}` }), html("span", { className: "track" }, bar), html("b", { textContent: short(value) }));
+      list.append(html("span", { textContent: name }), html("span", { className: "track" }, bar), html("b", { textContent: short(value) }));
     }
     return list;
   }
@@ -178,7 +178,7 @@
       + `${Math.abs(Math.log(one.eigenvalue / nodes[state.mode])) > 0.02 ? `: the nearest to the eigenvalue followed (${short(nodes[state.mode])}) of the ${MEANINGS.length} that are described here` : ""}.`;
     const strip = [...MEANINGS].reverse().map((other) => {
       const label = `mode of eigenvalue ${short(other.eigenvalue)}, ${percent(other.share)} of the loss`;
-      const face = other.picture ? picture(other.picture, other.shape, 44, stops, label) : html("span", { className: "strongest", textContent: page.named ? other.columns[0][0] : `column ${other.columns[0][0]}` });
+      const face = other.picture ? picture(other.picture, other.shape, 44, stops, label) : html("span", { className: "strongest", textContent: other.columns[0][0] });
       const button = html("button", { type: "button", title: label }, face, html("small", { textContent: `λ ${short(+other.eigenvalue.toPrecision(2))}` }));
       button.setAttribute("aria-label", label);
       button.setAttribute("aria-pressed", String(other === one));
