@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -73,18 +74,21 @@ def test_tune_json_has_the_promised_keys_and_the_spectrum_file(capsys, tmp_path)
     for row in document["methods"]:
         assert set(row) == {
             "method", "rule", "eta", "beta", "gamma", "spectral_radius", "stability_limit",
-            "steps_to",
+            "steps_to", "trust",
         }  # fmt: skip
     eigenvalues = np.load(tmp_path / "eigs.npy")
     np.testing.assert_array_equal(eigenvalues, measure_of(load("digits", n=50)).nodes)
     assert document["kernel"]["lambda_max"] == eigenvalues[-1]
 
 
-def test_the_first_line_of_tune_is_the_recommendation(capsys):
+def test_tune_begins_with_trust_the_recommendation_and_a_real_run(capsys):
     _, out, _ = run(capsys, "tune", "digits", "--n", 50)
-    first, *rest = out.splitlines()
+    trust, first, checked, *rest = out.splitlines()
+    assert trust.startswith("Trust: the forecast holds (width 2,000: movement ")
     assert first.startswith("Use ")
     assert "steps to 0.01 of the initial loss" in first
+    assert "no gradient method below " in first
+    assert re.search(r"promised \d+ steps for this start, measured \d+", checked)
     assert any(line.startswith("optax.sgd(learning_rate=") for line in rest)
     assert any(line.startswith("torch.optim.SGD(") for line in rest)
 
@@ -97,6 +101,38 @@ def test_the_copied_optax_line_runs(capsys):
     words = dict(part.split("=") for part in line[len("optax.sgd(") : -1].split(", "))
     settings = {key: value == "True" or float(value) for key, value in words.items()}
     assert optax.sgd(**settings).init(np.zeros(3)) is not None
+
+
+def test_tune_says_where_the_forecast_does_not_hold_and_searches(capsys):
+    """Standardised measurements of a disease on 50 neurons, before and after training."""
+    _, out, _ = run(
+        capsys,
+        "tune",
+        "diabetes",
+        "--n",
+        60,
+        "--width",
+        50,
+        "--trials",
+        3,
+        "--json",
+        "--target",
+        0.1,
+    )
+    document = json.loads(out)
+    assert document["trust"]["verdict"] == "does not hold here"
+    assert document["trust"]["width_needed"] > 1000
+    assert 1 <= len(document["checks"]) <= 3
+    kept = document["checks"][0]["kept"]
+    assert kept == (len(document["checks"]) == 1)
+
+
+def test_without_trials_the_forecast_is_marked_unchecked(capsys):
+    _, out, _ = run(capsys, "tune", "digits", "--n", 50, "--trials", 0)
+    assert out.splitlines()[2].startswith("Unchecked")
+    code, _, error = run(capsys, "tune", "digits", "--n", 50, "--trials", -1)
+    assert code == 2
+    assert "trials is -1" in error
 
 
 def test_data_commands(capsys):

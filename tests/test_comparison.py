@@ -187,7 +187,7 @@ def test_settings_that_make_no_sense_are_refused(changes, message):
 
 
 def test_advice_is_the_forecast_of_the_expected_loss(data):
-    advice = tune(data, target=0.02)
+    advice = tune(data, target=0.02, trials=0)
     measure = measure_of(data)
     for entry in advice.methods:
         steps = np.array([0, entry.steps_to - 1, entry.steps_to])
@@ -289,7 +289,7 @@ def test_the_finite_kernel_is_each_seeds_own(data, tmp_path):
 
 
 def test_advice_recomputed_on_the_whole_spectrum(data):
-    advice = tune(data, "paper")
+    advice = tune(data, "paper", trials=0)
     for entry in advice.methods:
         method, largest = entry.method, advice.measure.largest
         assert entry.spectral_radius == spectral_radius(method, advice.measure.nodes)
@@ -298,6 +298,6 @@ def test_advice_recomputed_on_the_whole_spectrum(data):
 
 
 def test_the_best_advice_reaches_the_target(data):
-    advice = tune(data)
+    advice = tune(data, trials=0)
     unreached = replace(advice.methods[0], steps_to=None, spectral_radius=0.1)
     assert replace(advice, methods=(unreached, advice.methods[1])).best is advice.methods[1]

@@ -11,7 +11,9 @@ from inertial.commands.terminal import NAMES, console, count, say, table, write
 
 if TYPE_CHECKING:
     from inertial.data import Data
+    from inertial.method.trust import Trust
     from inertial.runs.advice import Advice
+    from inertial.runs.check import Check
 
 _WORTH_SAYING = 10.0
 """Seconds from which what a command will take is said beforehand."""
@@ -24,6 +26,7 @@ def tune(
     *,
     rule: str | None = None,
     target: float | None = None,
+    width: Whole | None = None,
     model: str | None = None,
     loss: str | None = None,
     trials: Whole | None = None,
@@ -41,6 +44,8 @@ def tune(
         forecast, paper, quadratic or wang2020 (default: forecast), for the papers' network.
     target
         Share of the initial loss to reach (default: 0.01, or 0.1 with --model).
+    width
+        Neurons of the papers' network that the forecast is judged and checked for (default: 2000).
     model
         Another network than the papers': mlp:256x2 (or mlp:300,100, with :tanh or :gelu behind it),
         or module:function, where function(inputs, outputs) returns (params, apply) for JAX or a
@@ -49,7 +54,8 @@ def tune(
         Loss of that model: mse, half_sum, cross_entropy or binary_cross_entropy (default: by the
         targets).
     trials
-        Settings that are trained, at most (default: as many as pay); 0 gives the forecast alone.
+        Settings that are trained, at most (default: as many as pay; one if it keeps its promise on
+        the papers' network); 0 gives the forecast alone, unchecked.
     spectrum
         Write all eigenvalues, ascending, to this .npy file.
     json
@@ -62,15 +68,16 @@ def tune(
     from inertial.runs import advice
 
     if model is not None:
-        if rule is not None or spectrum is not None:
+        if rule is not None or spectrum is not None or width is not None:
             raise InvalidInput(
-                "--rule and --spectrum are for the papers' network; leave them out with --model."
+                "--rule, --width and --spectrum are for the papers' network; leave them out with "
+                "--model."
             )
         _tune_model(model, options.load(data), target, loss, trials, as_json=json)
         return
-    if loss is not None or trials is not None:
+    if loss is not None:
         raise InvalidInput(
-            "--loss and --trials need a model to train; give one with --model, such as mlp:256x2."
+            "--loss needs a model to train; give one with --model, such as mlp:256x2."
         )
     if spectrum is not None:
         files.check_writable(spectrum, remedy=_ANOTHER)
@@ -78,7 +85,13 @@ def tune(
     need = need_of(loaded.x)
     if need.seconds > _WORTH_SAYING:
         say("note", f"this takes {need}")
-    advised = advice.tune(loaded, rule or DEFAULT_RULE, target=0.01 if target is None else target)
+    advised = advice.tune(
+        loaded,
+        rule or DEFAULT_RULE,
+        target=0.01 if target is None else target,
+        width=2000 if width is None else width,
+        trials=6 if trials is None else trials,
+    )
     if spectrum is not None:
         with files.writing(spectrum, remedy=_ANOTHER) as file:
             whole = advised.measure.proven is None
@@ -123,7 +136,9 @@ def _show(advice: "Advice") -> None:
 
     best, data, ends = advice.best, advice.data, advice.extremes
     out = console()
+    out.print(_trust(advice))
     out.print(_recommendation(advice), style="bold")
+    out.print(_checked(advice))
     out.print(
         "\n# for the papers' two-layer ReLU network; "
         "for a model of your own: inertial tune --model\n"
@@ -152,14 +167,59 @@ def _show(advice: "Advice") -> None:
     out.print("steps are forecast for the linearised network, from the expected initial loss")
 
 
+def _trust(advice: "Advice") -> str:
+    """Say whether the forecast of the best method describes a network of this width."""
+    found = advice.best.trust
+    said = {
+        "holds": "the forecast holds",
+        "departs": "the forecast departs",
+        "does not hold here": "the forecast does not hold here",
+    }[found.verdict]
+    needed = (
+        ""
+        if found.verdict == "holds"
+        else f" It would hold from a width of {found.width_needed:.2g}; {found.remedy}"
+    )
+    return (
+        f"Trust: {said} (width {found.width:,}: movement {found.movement:.2g}, strain "
+        f"{found.strain:.2g}).{needed}"
+    )
+
+
+def _checked(advice: "Advice") -> str:
+    """Promised and measured steps side by side."""
+    if not advice.checks:
+        return "Unchecked: no network was trained."
+    first, share = advice.checks[0], f"{advice.target:.3g}"
+    got = "diverged" if first.diverged else f"not reached in {first.steps}"
+    line = (
+        f"Checked by a real run (width {first.width:,}, seed {first.seed}): {NAMES[first.name]} "
+        f"promised {count(first.promised)} steps for this start, measured "
+        f"{count(first.measured) if first.measured is not None else got}."
+    )
+    if first.kept:
+        return line
+    runs, fastest = len(advice.checks), advice.measured
+    if fastest is None:
+        return f"{line} The promise does not hold; none of {runs} settings reached {share}."
+    eta, beta, _ = fastest.method.constant
+    return (
+        f"{line} The promise does not hold; the fastest of {runs} settings on the real network is "
+        f"{NAMES[fastest.name]} with eta {eta:.4g}, momentum {beta:.4g}: {fastest.measured} steps."
+    )
+
+
 def _recommendation(advice: "Advice") -> str:
     best = advice.best
     eta, beta, _ = best.method.constant
     momentum = f", momentum {beta:.4g}" if beta else ""
     plain = advice.of("gradient_descent")
-    beside = (
-        f" (gradient descent: {count(plain.steps_to)})" if best.name != "gradient_descent" else ""
-    )
+    others = []
+    if best.name != "gradient_descent":
+        others.append(f"gradient descent: {count(plain.steps_to)}")
+    if advice.bound is not None:
+        others.append(f"no gradient method below {advice.bound}")
+    beside = f" ({'; '.join(others)})" if others else ""
     return (
         f"Use {NAMES[best.name]} with eta {eta:.4g}{momentum}: "
         f"{count(best.steps_to)} steps to {advice.target:.3g} of the initial loss, forecast at "
@@ -170,7 +230,10 @@ def _recommendation(advice: "Advice") -> str:
 def _document(advice: "Advice") -> dict[str, Any]:
     data, ends = advice.data, advice.extremes
     return {
+        "trust": _trust_document(advice.best.trust),
         "recommendation": _recommendation(advice),
+        "bound": advice.bound,
+        "checks": [_check_document(run) for run in advice.checks],
         "target": advice.target,
         "data": {key: asdict(data)[key] for key in ("name", "n", "d", "task", "sha256")},
         "kernel": {
@@ -187,7 +250,26 @@ def _document(advice: "Advice") -> dict[str, Any]:
                 "spectral_radius": entry.spectral_radius,
                 "stability_limit": entry.eta_limit,
                 "steps_to": entry.steps_to,
+                "trust": _trust_document(entry.trust),
             }
             for entry in advice.methods
         ],
+    }
+
+
+def _trust_document(found: "Trust") -> dict[str, Any]:
+    return {
+        key: getattr(found, key)
+        for key in ("movement", "strain", "width", "width_needed", "verdict", "remedy")
+    }
+
+
+def _check_document(run: "Check") -> dict[str, Any]:
+    return {
+        "method": run.name,
+        **dict(zip(("eta", "beta", "gamma"), run.method.constant, strict=True)),
+        **{
+            key: getattr(run, key)
+            for key in ("width", "seed", "promised", "measured", "kept", "steps", "growth")
+        },
     }

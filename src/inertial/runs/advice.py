@@ -1,5 +1,6 @@
 """Advice for a data set: step size and momentum of every method, and how long training takes."""
 
+import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,16 +8,19 @@ from typing import Any, overload
 
 import numpy as np
 
-from inertial._checks import InvalidInput, fraction, one_of
+from inertial._checks import InvalidInput, fraction, one_of, whole
 from inertial.data import Data, Provenance
-from inertial.linear.expected import measure_of
+from inertial.linear.expected import measure_of, need_of, spectrum_of
 from inertial.linear.measure import Measure
 from inertial.linear.spectrum import Extremes
+from inertial.method.bound import fewest_steps
 from inertial.method.curve import steps_to
 from inertial.method.modes import spectral_radius, stability_limit
 from inertial.method.recursion import Recursion
 from inertial.method.rules import DEFAULT_RULE, RULES, choose
+from inertial.method.trust import Trust, trust
 from inertial.problem.problem import Trainable
+from inertial.runs.check import LONGEST, Check, check, search
 from inertial.runs.tuning import ModelAdvice, tune_problem
 
 
@@ -25,7 +29,8 @@ class MethodAdvice:
     """A tuned method with its forecast.
 
     `eta_limit` is the step size below which every mode decays at this momentum; `steps_to` is
-    the forecast number of steps to the target, None if beyond the search limit.
+    the forecast number of steps to the target, None if beyond the search limit; `trust` says
+    whether that holds at the width asked for.
     """
 
     name: str
@@ -34,16 +39,29 @@ class MethodAdvice:
     spectral_radius: float
     eta_limit: float
     steps_to: int | None
+    trust: Trust
 
 
 @dataclass(frozen=True)
 class Advice:
-    """What `tune` returns: the data, its expected measure, and one entry per method."""
+    """What `tune` returns: the data, its expected measure, and one entry per method.
+
+    `bound` is the steps to the target that no gradient method can undercut, on the linearised
+    network; `checks` are the real runs, the one of the best method first.
+    """
 
     data: Provenance
     measure: Measure
     target: float
     methods: tuple[MethodAdvice, ...]
+    bound: int | None = None
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def measured(self) -> Check | None:
+        """The run that reached the target first, or None."""
+        reached = [run for run in self.checks if run.measured is not None]
+        return min(reached, key=lambda run: run.measured or 0, default=None)
 
     @property
     def extremes(self) -> Extremes:
@@ -85,7 +103,14 @@ def tune(
 
 
 @overload
-def tune(data: Data, rule: str = DEFAULT_RULE, *, target: float = 0.01) -> Advice: ...
+def tune(
+    data: Data,
+    rule: str = DEFAULT_RULE,
+    *,
+    target: float = 0.01,
+    width: int = 2000,
+    trials: int = 6,
+) -> Advice: ...
 
 
 def tune(
@@ -105,8 +130,11 @@ def tune(
         For data, key of the rule: `forecast`, `paper`, `quadratic` or `wang2020`.
     options
         `target`, the share of the loss at the start to reach, in (0, 1): 0.1 unless given, and 0.01
-        for data.  For a problem also `trials`, the settings that are trained at most (0 for the
-        forecast alone), `against`, a setting to compare with, `seed` and `progress`.
+        for data; `trials`, the settings that are trained at most (0 for the forecast alone).  For
+        data also `width`, the neurons that trust and runs are for: the best method is trained once,
+        if it promises at most 1,000 steps, and further settings are tried if the run is more than
+        20 % off (`inertial.runs.check.search`).  For a problem also `against`, a setting to compare
+        with, `seed` and `progress`.
 
     Raises
     ------
@@ -124,11 +152,21 @@ def tune(
     return tune_problem(data, **options)
 
 
-def _tune_data(data: Data, rule: str = DEFAULT_RULE, *, target: float = 0.01) -> Advice:
-    """Tune every method that `rule` defines and forecast its steps to `target`."""
+def _tune_data(
+    data: Data,
+    rule: str = DEFAULT_RULE,
+    *,
+    target: float = 0.01,
+    width: int = 2000,
+    trials: int = 6,
+) -> Advice:
+    """Tune every method that `rule` defines, forecast its steps to `target`, check the best."""
     names = RULES[one_of("rule", rule, RULES)].methods
     fraction("target", target)
-    measure = measure_of(data)
+    whole("width", width)
+    whole("trials", trials, least=0)
+    whole_spectrum = need_of(data.x).route == "dense"
+    basis, measure = spectrum_of(data) if whole_spectrum else (None, measure_of(data))
     spectrum = np.array([measure.smallest, *measure.nodes, measure.largest])
     entries = []
     for name in names:
@@ -141,6 +179,13 @@ def _tune_data(data: Data, rule: str = DEFAULT_RULE, *, target: float = 0.01) ->
                 spectral_radius(method, spectrum),
                 stability_limit(method) / measure.largest,
                 steps_to(method, measure, target),
+                trust(method, measure, width, target=target, rows=len(data.x)),
             )
         )
-    return Advice(data.provenance, measure, target, tuple(entries))
+    advice = Advice(data.provenance, measure, target, tuple(entries), fewest_steps(measure, target))
+    best = advice.best
+    if not trials or best.steps_to is None or best.steps_to > LONGEST:
+        return advice
+    run = check(best.method, data, measure, basis, name=best.name, width=width, target=target)
+    runs = (run,) if run.kept else search(run, data, measure, basis, trials=trials)
+    return dataclasses.replace(advice, checks=runs)

@@ -123,29 +123,45 @@ def advance(
     state: State,
     coefficients: Float[Array, "steps 3"],
     count: int | Int[Array, ""],
+    rows: Int[Array, "steps batch"] | None = None,
 ) -> tuple[State, Buffers]:
-    """Take `count` steps; one compilation serves every count up to the chunk."""
-    shapes = jax.eval_shape(_step, problem, state, coefficients[0])[1]
+    """Take `count` steps; one compilation serves every count up to the chunk.
+
+    With `rows`, the gradient of each step is that of its rows, times n over their number; what is
+    measured belongs to all rows.
+    """
+    first = None if rows is None else rows[0]
+    shapes = jax.eval_shape(_step, problem, state, coefficients[0], first)[1]
     buffers = jax.tree.map(lambda s: jnp.zeros((len(coefficients), *s.shape), s.dtype), shapes)
 
     def body(i: Array, carry: tuple[State, Buffers]) -> tuple[State, Buffers]:
         state, buffers = carry
-        state, measured = _step(problem, state, coefficients[i])
+        chosen = None if rows is None else rows[i]
+        state, measured = _step(problem, state, coefficients[i], chosen)
         return state, jax.tree.map(lambda b, value: b.at[i].set(value), buffers, measured)
 
     final: tuple[State, Buffers] = jax.lax.fori_loop(0, count, body, (state, buffers))
     return final
 
 
-def _step(problem: Problem, state: State, coefficients: Float[Array, "3"]) -> tuple[State, Buffers]:
+def _step(
+    problem: Problem,
+    state: State,
+    coefficients: Float[Array, "3"],
+    rows: Int[Array, "batch"] | None,
+) -> tuple[State, Buffers]:
     """Measure at ``w_t`` and update."""
     residual, patterns, *distances = _forwards(*problem[:4], state.displacement)
     damping, drive, correction = coefficients
+    x, error = problem.x, residual
+    if rows is not None:
+        x, error = x[rows], residual[rows] * (len(x) / len(rows))
 
     def backwards(_: None, tile: tuple[Array, ...]) -> tuple[None, tuple[Array, Array]]:
         weights, pattern, start = tile
-        active = jnp.unpackbits(pattern, axis=1, count=len(weights)).astype(bool)
-        gradient = jnp.where(active, residual[:, None], 0).T @ problem.x
+        bits = pattern if rows is None else pattern[rows]
+        active = jnp.unpackbits(bits, axis=1, count=len(weights)).astype(bool)
+        gradient = jnp.where(active, error[:, None], 0).T @ x
         changed = jnp.sum(jnp.bitwise_count(pattern ^ start), dtype=jnp.int32)
         return None, (gradient * weights[:, None], changed)
 

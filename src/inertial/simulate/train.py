@@ -12,10 +12,11 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from inertial._checks import one_of, whole
 from inertial._types import Inputs, Targets
+from inertial.method.batch import noise_share
 from inertial.method.recursion import Recursion
 from inertial.problem.model import TwoLayerReLU, start_key
 from inertial.simulate import step
@@ -23,6 +24,9 @@ from inertial.simulate.span import Span, span
 from inertial.simulate.trajectory import Trajectory
 
 Precision = Literal["float32", "float64"]
+
+Order = Literal["fresh", "shuffled"]
+"""Batches drawn anew at each step, or the parts of a permutation that is drawn for each epoch."""
 
 _LOOK_SECONDS = 0.5
 """Wanted time between two looks."""
@@ -65,6 +69,8 @@ def train(
     precision: Precision = "float32",
     record_residual: bool = False,
     within: Span | None = None,
+    batch: int | None = None,
+    order: Order = "fresh",
     progress: Callable[[int], None] | None = None,
     snapshots: Collection[int] = (),
     observe: Callable[[int, Float[np.ndarray, "m r"]], None] | None = None,
@@ -92,6 +98,12 @@ def train(
         Whether to keep ``f(w_t) - y`` at every step, an array of (steps + 1) x n.
     within
         What `span` returned for `x`, to share it among runs; computed if absent.
+    batch
+        Rows whose gradient a step takes, times n over their number; all of them if absent.  The
+        records belong to all rows.
+    order
+        `fresh` for new rows at each step, `shuffled` for epochs: each row once an epoch, but for
+        the rows that a last, smaller batch would have.
     progress
         Called with the number of steps just done, every half second or so.
     snapshots, observe
@@ -110,10 +122,14 @@ def train(
     Raises
     ------
     InvalidInput
-        If `steps` is not a whole number of at least 1 or `precision` is unknown.
+        If `steps` is not a whole number of at least 1, `batch` not one up to the number of rows,
+        or `precision` or `order` is unknown.
 
     """
     whole("steps", steps)
+    one_of("order", order, ("fresh", "shuffled"))
+    if batch is not None:
+        noise_share(batch, len(x))
     one_of("precision", precision, ("float32", "float64"))
     with jax.enable_x64(precision == "float64"):
         problem = _draw(network, within or span(x), y, seed, precision)
@@ -127,7 +143,10 @@ def train(
             count = min([count, *(t - done for t in snapshots if t > done)])
             began = time.perf_counter()
             coefficients = step.device_coefficients(method, done, problem.start.dtype)
-            state, buffers = step.advance(problem, state, coefficients, count)
+            rows = None
+            if batch is not None and batch < len(x):
+                rows = batch_rows(len(x), batch, order, seed, done, step.CHUNK)
+            state, buffers = step.advance(problem, state, coefficients, count, rows)
             records.append(_on_host(buffers, count, network.width, residual=record_residual))
             if done == 0:
                 threshold = DIVERGED * records[0].loss[0]
@@ -143,6 +162,39 @@ def train(
                 save(_checkpoint(state, records, network.width))
                 saved = time.monotonic()
     return _assemble(method, records, threshold, record_residual=record_residual)
+
+
+def batch_rows(
+    n: int, batch: int, order: Order, seed: int, first: int, count: int
+) -> Int[np.ndarray, "count batch"]:
+    """Rows of the batches of steps `first`, ..., the same however a run is cut into pieces.
+
+    Parameters
+    ----------
+    n, batch
+        Number of rows, and of rows in a batch.
+    order
+        See `train`.
+    seed
+        Seed of the run; its start does not depend on these draws.
+    first, count
+        First step and number of steps.
+
+    """
+    if order == "fresh":
+        chosen = [
+            np.random.default_rng((seed, 0, t)).permutation(n)[:batch]
+            for t in range(first, first + count)
+        ]
+        return np.array(chosen)
+    each = n // batch
+    epochs = range(first // each, (first + count - 1) // each + 1)
+    parts = [
+        np.random.default_rng((seed, 1, epoch)).permutation(n)[: each * batch].reshape(each, batch)
+        for epoch in epochs
+    ]
+    start = first % each
+    return np.concatenate(parts)[start : start + count]
 
 
 def initial_residual(

@@ -1,0 +1,164 @@
+"""One real run beside the promise: the papers' network, trained at a recommended setting.
+
+The promise is made twice.  In expectation over starts it needs no start; for one start it uses that
+start's own residual, and it is this one that a run can keep: one start differs from another by more
+than a run differs from its forecast.
+"""
+
+from dataclasses import dataclass
+
+from inertial._types import Targets
+from inertial.data import Data
+from inertial.linear.measure import Measure, dense
+from inertial.linear.spectrum import Spectrum
+from inertial.method.curve import steps_to
+from inertial.method.recursion import Recursion
+from inertial.method.rules import fastest
+from inertial.problem.model import TwoLayerReLU
+from inertial.simulate.span import span
+from inertial.simulate.train import initial_residual, train
+
+CLOSE = 0.2
+"""Share of the promised steps within which a measured count keeps the promise."""
+
+MARGINS = (0.9, 0.6, 0.35)
+"""Shares of the stability limit that `search` tries, the recommendation's own first."""
+
+_PATIENCE = 3
+"""A run ends after this many times the promised steps."""
+
+LONGEST = 1_000
+"""Promised steps up to which a run is made."""
+
+_MOST = 3_000
+"""And after this many in any case."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What one run did.
+
+    `name` is the method's; `promised` is the forecast for this start, `measured` the first step at
+    the target, None if it was not reached in `steps`; `growth` is the largest loss over the first.
+    """
+
+    name: str
+    method: Recursion
+    width: int
+    seed: int
+    target: float
+    promised: int | None
+    measured: int | None
+    steps: int
+    growth: float
+    diverged: bool
+
+    @property
+    def kept(self) -> bool:
+        """Whether the measured steps are within 20 % of the promised ones, or one step."""
+        if self.promised is None or self.measured is None:
+            return False
+        return abs(self.measured - self.promised) <= max(1.0, CLOSE * self.promised)
+
+
+def start_measure(spectrum: Spectrum, residual: Targets) -> Measure:
+    """Return the measure of one start: its residual in the basis of the kernel."""
+    return dense(spectrum, spectrum.modes(residual) ** 2)
+
+
+def check(
+    method: Recursion,
+    data: Data,
+    measure: Measure,
+    spectrum: Spectrum | None,
+    *,
+    name: str = "",
+    width: int = 2000,
+    seed: int = 0,
+    target: float = 0.01,
+    most: int = _MOST,
+) -> Check:
+    """Train the papers' network once at a setting, and hold its steps against their forecast.
+
+    Parameters
+    ----------
+    method
+        The setting.
+    data
+        Inputs and targets.
+    measure
+        Expected measure of the problem.
+    spectrum
+        Decomposed kernel, for the promise to this start; if there is none, the expected measure
+        makes the promise.
+    name
+        What the method is called; by its coefficients unless given.
+    width
+        Neurons of the hidden layer.
+    seed
+        Seed of the start.
+    target
+        Share of the initial loss to reach.
+    most
+        Steps that the run ends after in any case.
+
+    """
+    network, within = TwoLayerReLU(width, data.x.shape[1]), span(data.x)
+    residual = initial_residual(network, data.x, data.y, seed=seed, within=within)
+    own = measure if spectrum is None else start_measure(spectrum, residual)
+    promised = steps_to(method, own, target)
+    steps = min(most, _PATIENCE * max(20, _MOST if promised is None else promised))
+    if method.steps is not None:
+        steps = min(steps, method.steps)
+    run = train(network, data.x, data.y, method, seed=seed, steps=steps, within=within)
+    return Check(
+        name or method.name,
+        method,
+        width,
+        seed,
+        target,
+        promised,
+        run.steps_to(target),
+        int(run.steps[-1]),
+        float(run.loss.max() / run.loss[0]),
+        run.status == "diverged",
+    )
+
+
+def search(
+    first: Check, data: Data, measure: Measure, spectrum: Spectrum | None, *, trials: int
+) -> tuple[Check, ...]:
+    """Go on from a check whose promise was not kept: other momenta, smaller shares of the limit.
+
+    Heavy ball and Nesterov by the rule `forecast`, at each of `MARGINS`, until `trials` runs are
+    done; a run ends when it can no longer be faster than the fastest before it.
+
+    Parameters
+    ----------
+    first
+        The check of the recommendation.
+    data, measure, spectrum
+        As for `check`.
+    trials
+        Runs at most, the first one included.
+
+    Returns
+    -------
+    tuple[Check, ...]
+        All runs, the first one first.
+
+    """
+    done = [first]
+    for margin in MARGINS:
+        for name in ("nesterov", "heavy_ball"):
+            method = fastest(name, measure, first.target, margin=margin)
+            if len(done) >= trials or any(method == run.method for run in done):
+                continue
+            limit = min((run.measured for run in done if run.measured is not None), default=_MOST)
+            done.append(
+                check(
+                    method, data, measure, spectrum, name=name, width=first.width, seed=first.seed,
+                    target=first.target, most=max(1, limit),
+                )
+            )  # fmt: skip
+    return tuple(done)
