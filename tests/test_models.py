@@ -52,7 +52,7 @@ def test_a_function_of_ones_own(tmp_path, monkeypatch, capsys):
     ("options", "mistake"),
     [
         (("--loss", "mse"), "give one with --model"),
-        (("--trials", 3), "give one with --model"),
+        (("--model", "mlp:8", "--width", 50), "leave them out with --model"),
         (("--model", "mlp:8", "--rule", "paper"), "leave them out with --model"),
         (("--model", "mlp:8", "--target", 2), "target is 2"),
         (("--model", "mlp:8", "--loss", "mae"), "did you mean 'mse'"),
