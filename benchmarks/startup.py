@@ -12,8 +12,8 @@ import time
 REPEATS = 7
 COMMANDS = {
     "import jax": ["-c", "import jax"],
-    "inertial --help": ["-m", "inertial.commands.main", "--help"],
-    "inertial tune digits": ["-m", "inertial.commands.main", "tune", "digits"],
+    "inertial --help": ["-m", "inertial.commands.process", "--help"],
+    "inertial tune digits": ["-m", "inertial.commands.process", "tune", "digits"],
 }
 BARS = {"inertial --help": 0.5, "inertial tune digits": 2.0}
 

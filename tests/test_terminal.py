@@ -21,7 +21,7 @@ COMPARE = ("compare", "digits", "--n", "20", "--width", "9", "--steps", "2", "--
 
 def inertial(*words, cwd, shell=None, **variables):
     """Run the command as a process of its own, through a shell if `shell` says how."""
-    command = [sys.executable, "-m", "inertial.commands.main", *words]
+    command = [sys.executable, "-m", "inertial.commands.process", *words]
     if shell:
         command = ["bash", "-c", f'"$@" {shell}', "bash", *command]
     return subprocess.run(

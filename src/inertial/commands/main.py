@@ -18,7 +18,6 @@ from inertial.commands import data
 from inertial.commands.audit import audit
 from inertial.commands.compare import compare
 from inertial.commands.doctor import doctor
-from inertial.commands.environment import open_streams, set_variables
 from inertial.commands.explore import explore
 from inertial.commands.figures import figures
 from inertial.commands.interrupts import every_interrupt
@@ -84,26 +83,6 @@ def main(arguments: list[str] | None = None) -> None:
             sys.exit(130)
 
 
-def script() -> None:
-    """Run the command line as a process of its own.
-
-    After an interrupt the process ends at once, without waiting for threads of other libraries,
-    whose work may be in compiled code that does not survive the interpreter's end.
-    """
-    open_streams()
-    set_variables()
-    try:
-        main()
-    except SystemExit as stop:
-        if stop.code == 130:
-            with suppress(OSError):
-                sys.stdout.flush()
-            with suppress(OSError):
-                sys.stderr.flush()
-            os._exit(130)
-        raise
-
-
 def _refuse_zeros(arguments: list[str]) -> None:
     for word in arguments:
         if "\0" in word:
@@ -124,7 +103,3 @@ def _close_output() -> None:
     """Send what standard output still holds to nowhere: it cannot be written."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-if __name__ == "__main__":
-    script()

@@ -1,0 +1,38 @@
+"""The command line as a process of its own: what the installed command `inertial` runs.
+
+It imports next to nothing, so that an interrupt while a command is still being imported ends as any
+other does.
+"""
+
+import os
+import sys
+from contextlib import suppress
+
+
+def script() -> None:
+    """Run the command line.
+
+    After an interrupt the process ends at once, without waiting for threads of other libraries,
+    whose work may be in compiled code that does not survive the interpreter's end.
+    """
+    try:
+        from inertial.commands.environment import open_streams, set_variables
+
+        open_streams()
+        set_variables()
+        from inertial.commands.main import main
+
+        main()
+    except KeyboardInterrupt:
+        os._exit(130)
+    except SystemExit as stop:
+        if stop.code == 130:
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(OSError):
+                    stream.flush()
+            os._exit(130)
+        raise
+
+
+if __name__ == "__main__":
+    script()
