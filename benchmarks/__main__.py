@@ -34,9 +34,11 @@ from inertial import (
     load,
     nesterov,
 )
-from inertial.data import locate
-from inertial.linear.expected import spectrum_of
+from inertial.data import catalog, locate
+from inertial.linear.expected import measure_of, spectrum_of
+from inertial.linear.lanczos import lanczos
 from inertial.linear.measure import Measure
+from inertial.linear.tiles import TiledKernel
 from inertial.method.rules import METHODS, choose
 from inertial.problem.model import TwoLayerReLU
 from inertial.runs.settings import COMPANIONS
@@ -190,6 +192,68 @@ def spectrum_rows() -> Iterator[Row]:
         yield f"the same, largest relative error, {name}", f"{error:.1e}", "≤ 1e-8"
 
 
+def measure_rows() -> Iterator[Row]:
+    """What is known without a full decomposition, against one, and against one factorisation."""
+    n = int(os.environ.get("BENCH_ROWS", "10000"))
+    name = "sphere" if locate("fashion-mnist") is None else "fashion-mnist"
+    data = load(name, n=n, dim=100)
+    gram = infinite_gram(data.x)
+    full = seconds(lambda: decompose(gram).eigenvalues)
+    nodes = seconds(lambda: lanczos(lambda v: gram @ v, data.y, 80).diagonal)
+    yield (
+        f"measure with 80 nodes / full decomposition, {name}, n={n}",
+        f"{nodes / full:.3f}",
+        "≤ 0.1",
+    )
+    cholesky = seconds(lambda: scipy.linalg.cho_factor(gram, lower=True, check_finite=False)[0])
+    ends = seconds(lambda: extremes(gram).smallest)
+    yield f"extreme eigenvalues / one Cholesky, {name}, n={n}", f"{ends / cholesky:.2f}", "≤ 2.0"
+    expected = seconds(lambda: measure_of(data).nodes)
+    yield f"expected measure / full decomposition, {name}, n={n}", f"{expected / full:.3f}", "≤ 0.1"
+    yield (
+        f"peak memory of the expected measure, in n x n arrays, sphere, n={n}",
+        f"{peak('measure', n, 100, 1) / (8 * n**2):.2f}",
+        "≤ 1.5",
+    )
+    sizes, times = [1000, 2000, 4000], []
+    for rows in sizes:
+        kernel = TiledKernel(load("sphere", n=rows, dim=100).x, "float32")
+        block = np.ones((rows, 32))
+        times.append(min(seconds(partial(kernel.product, block)) for _ in range(3)))
+    slope = np.polyfit(np.log(sizes), np.log(times), 1)[0]
+    yield f"growth of a tiled product with n, exponent over {sizes}", f"{slope:.2f}", "1.9 to 2.1"
+
+
+def residual_rows() -> Iterator[Row]:
+    """Losses to step 1,000 from Lanczos at the targets, against the full decomposition."""
+    for name in ("fashion-mnist", "energy", "sphere"):
+        if name != "sphere" and locate(name) is None:
+            continue
+        data = load(name, n=min(2000, catalog_rows(name)), dim=100)
+        gram = infinite_gram(data.x)
+        spectrum = decompose(gram)
+        exact = Measure(spectrum.eigenvalues, spectrum.modes(data.y) ** 2)
+        methods = [choose("forecast", kind, exact) for kind in METHODS]
+        steps, found = np.arange(1001), None
+        for count in (50, 100, 200, 400):
+            found = lanczos(lambda v, gram=gram: gram @ v, data.y, count, resume=found)
+            worst = max(
+                np.abs(
+                    forecast_loss(m, found.measure(), steps) / forecast_loss(m, exact, steps) - 1
+                ).max()
+                for m in methods
+            )
+            if worst <= 1e-9:
+                break
+        what = f"losses to step 1,000 from {found.steps} nodes, largest relative error, {name}"
+        yield f"{what}, n={len(data.y)}", f"{worst:.1e}", "≤ 1e-9"
+
+
+def catalog_rows(name: str) -> int:
+    """Rows of a named data set."""
+    return next((source.n for source in catalog() if source.name == name), 2000) or 2000
+
+
 def span_rows() -> Iterator[Row]:
     """What training in the inputs' own span saves."""
     n, d, m = 300, 784, 4000
@@ -259,6 +323,8 @@ TOPICS = {
     "steps": steps_rows,
     "memory": memory_rows,
     "spectrum": spectrum_rows,
+    "measure": measure_rows,
+    "residual": residual_rows,
     "modes": modes_rows,
     "audit": audit_rows,
     "span": span_rows,

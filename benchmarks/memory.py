@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 
-from inertial import TwoLayerReLU, infinite_gram, load, nesterov, train
+from inertial import TwoLayerReLU, infinite_gram, load, measure_of, nesterov, train
 from inertial.simulate.span import Span
 
 
@@ -42,6 +42,8 @@ def work(what: str, n: int, d: int, m: int) -> None:
         train(
             TwoLayerReLU(m, d), data.x, data.y, nesterov(1e-3, 0.9), seed=0, steps=1, within=whole
         )
+    elif what == "measure":
+        measure_of(load("sphere", n=n, dim=d))
     elif what == "kernel":
         infinite_gram(load("sphere", n=n, dim=d).x)
 
