@@ -1281,21 +1281,21 @@ MORE = {
     ),
     # A mode with 1 + beta < eta l, so that the trace is negative.
     "companion-printed": scalar(
-        lambda: Evidence(Kernel(np.array([1.5, 5.0]))),
+        lambda: Evidence(Kernel(np.array([1.3, 20.0]))),
         worst(
             lambda l, _: norm_2(
                 matrix_power(
-                    1 + (1 - mp.sqrt(mpf(1.5) ** 2 / 8)) ** 2 - mpf(1.5) / 4 * l,
-                    (1 - mp.sqrt(mpf(1.5) ** 2 / 8)) ** 2,
+                    1 + (1 - mp.sqrt(mpf(1.3) ** 2 / 8)) ** 2 - mpf(1.3) / 4 * l,
+                    (1 - mp.sqrt(mpf(1.3) ** 2 / 8)) ** 2,
                     1,
                 )
             ),
-            mpf("0.75"),
-            mpf(5),
+            mpf("0.65"),
+            mpf(20),
         )(0),
-        1 - mp.sqrt(mpf(1.5) ** 2 / 8),
-        1 - 2 * mpf(2) ** -52 * 5 / mpf("1.5"),
-        mpf("0.5") - mpf(1.5) ** 2 / 4,
+        1 - mp.sqrt(mpf(1.3) ** 2 / 8),
+        1 - 2 * mpf(2) ** -52 * 20 / mpf("1.3"),
+        mpf("0.5") - mpf(1.3) ** 2 / 4,
     ),
 }
 """Further evidence for a statement, on the other side of a branch."""

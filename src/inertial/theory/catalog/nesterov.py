@@ -157,7 +157,7 @@ def _width(e: Evidence) -> float:
     """Margin of the width that the proof asks for, relative to the run's."""
     lam = 0.75 * lambda_0(e)
     size = 48 * 360 * 12 * np.sqrt(2) * e.kernel.size**1.5 * kappa(e) * e.run.norm[0]
-    return float(1 - (size / lam**2) ** 2 / e.run.width)
+    return float((e.run.width - (size / lam**2) ** 2) / e.run.width)
 
 
 def _loss_bound(e: Evidence) -> Series:
@@ -228,7 +228,7 @@ def _envelopes(e: Evidence, *, linear: bool) -> tuple[float, float]:
     scaled = e.kernel.largest / (4 * upper(e))
     sizes, t = _varying(scaled), np.arange(2 * _LATE + _WINDOW)
     if linear:
-        sizes = sizes / (np.maximum(t, 1) ** (-_FRICTION / 2) * (1 - scaled) ** (t / 2))
+        sizes = sizes / (t.astype(float) ** (-_FRICTION / 2) * (1 - scaled) ** (t / 2))
     return float(sizes[_LATE : _LATE + _WINDOW].max()), float(sizes[2 * _LATE :].max())
 
 
