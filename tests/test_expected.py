@@ -20,6 +20,7 @@ from inertial.linear import expected
 from inertial.linear import spectrum as spectrum_module
 from inertial.linear.expected import expected_weights, need_of, singular_reason
 from inertial.linear.kernel import output_covariance
+from inertial.linear.spectrum import extremes
 from inertial.method.rules import choose
 
 
@@ -53,6 +54,13 @@ def test_other_reasons_are_told_apart(rng):
     cross = np.array([[1.0, 0], [0, 1], [np.sqrt(0.5), np.sqrt(0.5)]])
     assert "antiparallel rows 1 and 4" in singular_reason(np.vstack([cross, -cross]))
     assert "nearly parallel" in singular_reason(unit_inputs(rng, 10, 3))
+    # Wide norms are not called parallel; a factor 10 below the rounding they are not blamed.
+    wide = unit_inputs(rng, 10, 3) * np.geomspace(1e-9, 1, 10)[:, None]
+    assert extremes(infinite_gram(wide)).singular
+    assert "norms range from 1e-09 to 1," in singular_reason(wide)
+    assert not extremes(infinite_gram(wide / np.linalg.norm(wide, axis=1)[:, None])).singular
+    narrow = unit_inputs(rng, 10, 3) * np.geomspace(1e-6, 1, 10)[:, None]
+    assert "nearly parallel" in singular_reason(narrow)
 
 
 @pytest.fixture

@@ -240,7 +240,8 @@ def singular_reason(x: Inputs) -> str:
     """Say in one sentence which rows of `x` make the kernel's smallest eigenvalue zero.
 
     It is positive exactly if no two inputs are positive multiples of each other and the directions
-    of the antiparallel pairs are linearly independent.
+    of the antiparallel pairs are linearly independent.  In floating point it also vanishes where
+    the squared norms differ by more than the digits: it is at most half the smallest of them.
     """
     problem = "the kernel's smallest eigenvalue is zero to rounding, so no rule applies"
     if pairs := parallel_rows(x):
@@ -252,6 +253,14 @@ def singular_reason(x: Inputs) -> str:
         return (
             f"{problem}: the directions of the antiparallel rows {_name(pairs)} depend on each "
             "other; remove one row of each such pair."
+        )
+    norms = np.linalg.norm(x, axis=1)
+    low, high = float(norms.min()), float(norms.max())
+    if low**2 <= len(x) * np.finfo(np.float64).eps * high**2:
+        return (
+            f"{problem}: the rows' norms range from {low:.3g} to {high:.3g}, and the kernel of the "
+            "short ones is lost in the rounding of the long ones; leave the rows at unit norm "
+            "(normalize=True) or standardise the columns (--standardize)."
         )
     return f"{problem}: inputs are nearly parallel; remove near-duplicates or use fewer rows."
 
