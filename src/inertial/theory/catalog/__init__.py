@@ -1,7 +1,8 @@
-"""Every numbered statement of the five papers, in one tuple; a module a subject.
+"""Theorems, lemmas and facts of the five papers, and bounds of their proofs, in one tuple.
 
-To add a theorem, write one `Theorem` into the module of its subject, and its three cases into the
-tests: one that holds, one outside its assumptions, one planted violation.
+A module a subject.  `inertial.theory.sources` lists what must be covered.  To add a theorem, write
+one `Theorem` into the module of its subject, its three cases into the tests (one that holds, one
+outside its assumptions, one planted violation), and both of its sides, written out apart.
 """
 
 from inertial.theory.catalog import (

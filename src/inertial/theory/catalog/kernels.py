@@ -134,7 +134,9 @@ def _drift_largest(form: Form, quarters: int) -> Theorem:
 THEOREMS: tuple[Theorem, ...] = (
     Theorem(
         key="kernel-positive",
-        source="Liu, Tao, Wang and Pan (2022), Lemma 2.1; Bu, Xu and Chen (2021), Fact 2.1",
+        source=(
+            "Liu, Tao, Wang and Pan (2022), Lemma 2.1; Bu, Xu and Chen (2021), Facts 2.1 and 2.2"
+        ),
         statement="If no two inputs are parallel, the infinite kernel is positive definite.",
         covers=("000 L2.1, 001 F2.1/2.2",),
         assumptions=(Assumption("no two inputs are parallel or opposite", _no_parallel),),
