@@ -179,6 +179,25 @@ class TorchProblem:
         squares = [float(((w - self._start[k]) ** 2).sum()) for k, w in state.w.items()]
         return float(np.sqrt(sum(squares)))
 
+    def state_of(self, params: torch.nn.Module) -> State:
+        """Return the state at rest at the parameters of a module like this one.
+
+        Raises
+        ------
+        InvalidInput
+            If it is no module with the same parameters.
+
+        """
+        named = dict(params.named_parameters()) if isinstance(params, torch.nn.Module) else {}
+        if any(k not in named or named[k].shape != p.shape for k, p in self._start.items()):
+            raise InvalidInput(
+                "the parameters have other names or shapes than those of the problem; give the "
+                "module that is trained."
+            )
+        w = {k: named[k].detach().clone() for k in self._start}
+        zero = {k: torch.zeros_like(p) for k, p in w.items()}
+        return State(w, zero, zero)
+
     def advance(
         self,
         state: State,

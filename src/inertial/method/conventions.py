@@ -15,7 +15,8 @@ Loss.  Step sizes here belong to ``1/2 sum r^2``.  For c times that loss the sam
 ``eta / c``; momentum stays.
 """
 
-from typing import Literal, TypedDict
+from collections.abc import Mapping
+from typing import Any, Literal, TypedDict
 
 from inertial._checks import InvalidInput, one_of, positive, unit_interval, whole
 from inertial.method import recursion as methods
@@ -138,6 +139,29 @@ def from_sgd(
         return methods.gradient_descent(eta)
     family = methods.nesterov if nesterov else methods.heavy_ball
     return family(eta, beta)
+
+
+def method_of(words: Recursion | Mapping[str, Any]) -> Recursion:
+    """Return the method that a mapping such as ``dict(lr=0.01, momentum=0.9)`` means.
+
+    Keys are those of PyTorch and optax: `lr` or `learning_rate`, and `momentum` and `nesterov`.
+
+    Raises
+    ------
+    InvalidInput
+        If the step size is missing, or there is any other key.
+
+    """
+    if isinstance(words, Recursion):
+        return words
+    left = dict(words)
+    step = left.pop("lr", left.pop("learning_rate", None))
+    momentum, with_correction = left.pop("momentum", 0.0), left.pop("nesterov", False)
+    if step is None or left:
+        raise InvalidInput(
+            f"the setting is {dict(words)}; give lr, and momentum and nesterov if you like."
+        )
+    return from_sgd(step, momentum, nesterov=bool(with_correction))
 
 
 def scale(loss: Loss, rows: int | None) -> float:

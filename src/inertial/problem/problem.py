@@ -73,6 +73,9 @@ class Trainable(Protocol):
     def linearise(self, state: Any = None) -> Linearised:  # noqa: ANN401 - opaque
         """Linearise at a state of training, or at the start."""
 
+    def state_of(self, params: Any) -> Any:  # noqa: ANN401 - opaque
+        """Return the state at rest at other parameters of the same model."""
+
     def loss_of(self, outputs: Outputs) -> float:
         """Loss at some outputs, in float64."""
 
@@ -204,7 +207,8 @@ class Problem:
         params = model.init(jax.random.key(whole("seed", seed, least=0), impl="threefry2x32"))
         apply = model.apply
         self.loss = loss_of(loss)
-        leaves, names, rebuild = _split(params, trainable or getattr(model, "trainable", None))
+        self._trainable = trainable or getattr(model, "trainable", None)
+        leaves, names, rebuild = _split(params, self._trainable)
         self.x = _inputs(x, leaves)
         self.names = tuple(names)
         self.parameters = sum(leaf.size for leaf in leaves)
@@ -333,6 +337,26 @@ class Problem:
         """Return ``|w_t - w_0|`` over all trained parameters."""
         squares = [jnp.sum((a - b) ** 2) for a, b in zip(state.w, self._start, strict=True)]
         return float(np.sqrt(sum(map(float, squares))))
+
+    def state_of(self, params: Params) -> State:
+        """Return the state at rest at other parameters of the same model.
+
+        Raises
+        ------
+        InvalidInput
+            If their names or shapes are not those of the start.
+
+        """
+        leaves, names, _ = _split(params, self._trainable)
+        if names != list(self.names) or [leaf.shape for leaf in leaves] != [
+            leaf.shape for leaf in self._start
+        ]:
+            raise InvalidInput(
+                "the parameters have other names or shapes than those of the problem; give those "
+                "of the same model."
+            )
+        zero = [jnp.zeros_like(leaf) for leaf in leaves]
+        return State(leaves, zero, zero)
 
     def advance(
         self,

@@ -12,7 +12,7 @@ at least.
    halve when nothing around is better.  A trial is stopped at the step from which it cannot win any
    more, or when it has not got in half of the best one's steps where that was after a quarter.
 
-The search ends after the number of trials that it may make, or when it has taken twenty times the
+The search ends after the trials that it may make, or when it has taken eighteen times the
 passes of the best run: a grid of 20 x 20 settings for either family takes fifty times as many.
 """
 
@@ -32,7 +32,7 @@ from inertial.problem.problem import Trainable
 HOLD = (0.25, 5)
 """The loss has to stay at the target for this share of the steps, and this many."""
 
-BUDGET = (20, 300)
+BUDGET = (18, 250)
 """Passes of the search: this many runs of the best setting, and at least this many passes."""
 
 LONGEST = 20_000

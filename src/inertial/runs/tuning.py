@@ -18,7 +18,7 @@ from inertial._checks import InvalidInput, fraction, whole
 from inertial.linear.measure import Measure
 from inertial.linear.tangent import Tangent, tangent
 from inertial.method.bound import fewest_steps
-from inertial.method.conventions import from_sgd, snippet, to_torch
+from inertial.method.conventions import method_of, snippet, to_torch
 from inertial.method.curve import forecast_loss, steps_to
 from inertial.method.modes import stability_limit
 from inertial.method.recursion import Recursion
@@ -308,7 +308,7 @@ def tune_problem(
     """
     fraction("target", target)
     whole("trials", trials, least=0)
-    rival = None if against is None else _method(against)
+    rival = None if against is None else method_of(against)
     operator = tangent(problem)
     largest = operator.lanczos(_FIRST).largest
     forecast = _Forecast(problem, operator, target)
@@ -327,16 +327,23 @@ def tune_problem(
         measured = [trial for trial in chosen if trial is not None]
     else:
         measured = [Trial(one, one.method(largest[0])) for one in forecast.settings()]
+    first = min(measured, key=_order) if trials else None
     methods = [
-        _entry(problem, trial.setting.family, trial.method, trial, forecast, largest[0])
+        _entry(
+            trial.setting.family,
+            trial.method,
+            trial,
+            forecast if first in (None, trial) else None,
+            largest[0],
+        )
         for trial in measured
     ]
-    best = min(methods, key=_order) if trials else min(methods, key=_forecast_order)
+    best = min(methods, key=_forecast_order) if first is None else methods[measured.index(first)]
     compared = None
     if rival is not None:
         longest = min(LONGEST, _AGAINST * (best.measured_steps or best.steps_to or 100))
         trial = search.alone(setting("heavy_ball", 1.0, 0.5), rival, longest)
-        compared = _entry(problem, rival.name, rival, trial, None, largest[0])
+        compared = _entry(rival.name, rival, trial, None, largest[0])
     squared = problem.loss.squared
     return ModelAdvice(
         model=problem.model,
@@ -377,22 +384,23 @@ class _Forecast:
     def of(self, method: Recursion, length: int) -> tuple[int | None, Float[np.ndarray, "t"]]:
         """Return the steps to the target, and the losses of some steps."""
         if self.problem.loss.squared:
-            count = self._raise(method)
+            count = self._raise(method, max(2 * _FIRST, length))
             return count, forecast_loss(method, self.measure, np.arange(length))
         losses = linearised_loss(self.problem, self.operator, method, length - 1)
         return settled(losses, self.target * losses[0]), losses
 
-    def _raise(self, method: Recursion) -> int | None:
-        """Take more products until the step count of a method stands."""
+    def _raise(self, method: Recursion, most: int = _MOST) -> int | None:
+        """Take more products, `most` at most, until the step count of a method stands."""
+        most = min(most, _MOST)
         while True:
             steps = self.operator.lanczos(_FIRST).steps
             self.measure = self.operator.measure(steps)
             count = self._count(method, self.measure)
             fewer = self._count(method, self.operator.measure(max(1, 3 * steps // 4)))
             stands = self.measure.proven is None or (count is not None and count < steps)
-            if stands or (count == fewer and steps > _FIRST) or steps >= _MOST:
+            if stands or (count == fewer and steps > _FIRST) or steps >= most:
                 return count
-            self.operator.lanczos(2 * steps)
+            self.operator.lanczos(min(2 * steps, most))
 
     def _count(self, method: Recursion, measure: Measure) -> int | None:
         first = steps_to(method, measure, self.target, limit=LONGEST)
@@ -403,7 +411,6 @@ class _Forecast:
 
 
 def _entry(
-    problem: Trainable,
     name: str,
     method: Recursion,
     trial: Trial,
@@ -413,9 +420,7 @@ def _entry(
     """Set the forecast of a method beside its real run."""
     steps, losses = None, np.empty(0)
     if forecast is not None:
-        length = len(trial.losses) if trial.losses.size else 100
-        if problem.loss.squared or trial.outcome in ("settled", "running"):
-            steps, losses = forecast.of(method, length)
+        steps, losses = forecast.of(method, len(trial.losses) if trial.losses.size else 100)
     share, least = _AGREE
     trust = "unchecked"
     if trial.steps is not None and steps is not None:
@@ -432,11 +437,11 @@ def _winner(trials: list[Trial], family: str) -> Trial | None:
     own = [trial for trial in trials if trial.setting.family == family]
     if not own:
         return None
-    return min(own, key=lambda t: (t.steps or math.inf, float(np.nanmin(t.losses))))
+    return min(own, key=_order)
 
 
-def _order(entry: TunedMethod) -> tuple[float, float]:
-    return (entry.measured_steps or math.inf, float(np.nanmin(entry.losses)))
+def _order(trial: Trial) -> tuple[float, float]:
+    return (trial.steps or math.inf, float(np.nanmin(trial.losses)))
 
 
 def _forecast_order(entry: TunedMethod) -> float:
@@ -447,16 +452,3 @@ def _bound(measure: Measure, target: float) -> int | None:
     found = fewest_steps(measure, target, resolution=_RESOLUTION)
     known = measure.proven is None or (found is not None and found <= measure.proven)
     return found if known else None
-
-
-def _method(against: Recursion | Mapping[str, Any]) -> Recursion:
-    if isinstance(against, Recursion):
-        return against
-    words = dict(against)
-    step = words.pop("lr", words.pop("learning_rate", None))
-    momentum, nesterov = words.pop("momentum", 0.0), words.pop("nesterov", False)
-    if step is None or words:
-        raise InvalidInput(
-            f"against is {dict(against)}; give lr, and momentum and nesterov if you like."
-        )
-    return from_sgd(step, momentum, nesterov=bool(nesterov))

@@ -1,0 +1,123 @@
+r"""Watching a training loop of one's own: how near to the edge it runs, and how the kernel moves.
+
+At every look the tangent operator M is taken at the current parameters:
+
+- sharpness: its largest eigenvalue l, and :math:`\eta l` as a share of the method's limit
+  :math:`2(1+\beta)/(1+2\gamma)`; above 1 the linearised model diverges from there;
+- drift: :math:`|(M_t - M_0) z| / |M_0 z|` with z the residual at the start;
+- forecast: steps from here to a share of the loss here, by the linearised model at rest.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from inertial._checks import fraction, whole
+from inertial.linear.tangent import tangent
+from inertial.method.conventions import method_of
+from inertial.method.curve import steps_to
+from inertial.method.modes import stability_limit
+from inertial.method.recursion import Recursion
+from inertial.problem.problem import Trainable
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+_LIMIT = 100_000
+"""Steps after which a forecast gives up."""
+
+
+class Monitor:
+    """Look at a model every so many steps of a training loop.
+
+    Parameters
+    ----------
+    problem
+        The model with its loss, its start and the rows to look at: a part of them will do.
+    method
+        What the loop runs: a method, or ``dict(lr=0.01, momentum=0.9, nesterov=True)``.
+    every
+        Steps between two looks.
+    products
+        Products with the tangent operator at a look.
+    target
+        Share of the loss at a look whose step is forecast, for squared losses.
+
+    Raises
+    ------
+    InvalidInput
+        If a number is outside its range.
+
+    """
+
+    def __init__(
+        self,
+        problem: Trainable,
+        method: Recursion | Mapping[str, Any],
+        *,
+        every: int = 50,
+        products: int = 12,
+        target: float = 0.1,
+    ) -> None:
+        self.problem, self.method = problem, method_of(method)
+        self.every, self.products = whole("every", every), whole("products", products)
+        self.target = fraction("target", target)
+        self.records: list[dict[str, float]] = []
+        first = tangent(problem)
+        self._probe = first.start
+        self._image = first.product(self._probe)
+
+    def look(self, step: int, params: Any) -> dict[str, float] | None:  # noqa: ANN401 - any model's
+        """Look at the parameters (a tree, or a module) after `step` steps; None between two looks.
+
+        The result has `step`, `loss`, `sharpness`, `share_of_limit`, `kernel_drift`, and for
+        squared losses `forecast_steps`, NaN if the target is not reached.
+        """
+        if step % self.every:
+            return None
+        here = tangent(self.problem, self.problem.state_of(params))
+        change = here.product(self._probe) - self._image
+        sharpness = here.lanczos(self.products).largest[0]
+        eta = float(np.asarray(self.method.eta).max())
+        found = {
+            "step": float(step),
+            "loss": here.loss,
+            "sharpness": sharpness,
+            "share_of_limit": eta * sharpness / stability_limit(self.method),
+            "kernel_drift": float(np.linalg.norm(change) / np.linalg.norm(self._image)),
+        }
+        if self.problem.loss.squared:
+            measure = here.measure(self.products)
+            count = steps_to(self.method, measure, self.target, limit=_LIMIT)
+            found["forecast_steps"] = np.nan if count is None else float(count)
+        self.records.append(found)
+        return found
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """Return one row a look."""
+        import pandas as pd
+
+        return pd.DataFrame(self.records)
+
+    def plot(self) -> "Figure":
+        """Draw loss, share of the stability limit and drift of the kernel against steps."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(7, 6), layout="constrained")
+        steps = [record["step"] for record in self.records]
+        rows = figure.subplots(3, 1, sharex=True)
+        for axes, key, label in zip(
+            rows,
+            ("loss", "share_of_limit", "kernel_drift"),
+            ("loss", "share of the limit", "change of the kernel"),
+            strict=True,
+        ):
+            axes.plot(steps, [record[key] for record in self.records], marker=".")
+            axes.set_ylabel(label)
+            axes.spines[["top", "right"]].set_visible(False)
+        rows[0].set_yscale("log")
+        rows[1].axhline(1, color="0.4", lw=0.8, ls=":")
+        rows[2].set_xlabel("step")
+        return figure

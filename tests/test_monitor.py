@@ -1,0 +1,52 @@
+"""Watching a loop: sharpness, drift and forecast at the parameters that are given."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from inertial import MLP, InvalidInput, Monitor, Problem, heavy_ball, nesterov, steps_to, tangent
+
+
+def linear_problem(rng):
+    x, y = rng.standard_normal((20, 4)), rng.standard_normal((20, 1))
+    return Problem.from_apply(lambda w, x: x @ w, jnp.ones((4, 1)), x, y)
+
+
+def test_on_a_linear_model_nothing_drifts_and_the_share_is_the_start_s(rng):
+    problem = linear_problem(rng)
+    method = nesterov(0.1, 0.8)
+    monitor = Monitor(problem, method, every=10)
+    largest = tangent(problem).lanczos(4).largest[0]
+    assert monitor.look(5, jnp.ones((4, 1))) is None
+    for step in (0, 10):
+        found = monitor.look(step, jnp.full((4, 1), 1.0 + step))
+        # Nesterov's limit is 2 (1 + beta) / (1 + 2 beta); another start of Lanczos finds the node
+        # again within some roundings of products in single precision.
+        assert found["share_of_limit"] == pytest.approx(0.1 * largest * 2.6 / 3.6, rel=1e-4)
+        assert found["kernel_drift"] < 1e-6
+    assert list(monitor.to_dataframe().step) == [0, 10]
+    assert len(monitor.plot().axes) == 3
+
+
+def test_drift_is_the_change_of_the_product_with_the_first_residual(rng):
+    x, y = rng.standard_normal((15, 4)), rng.standard_normal(15)
+    problem = Problem(MLP(4, (8,), 1, "tanh"), "mse", x, y)
+    method = heavy_ball(0.2, 0.8)
+    monitor = Monitor(problem, {"lr": 0.2, "momentum": 0.8}, every=1)
+    state, _ = problem.advance(problem.begin(), *method.coefficients(0, 30))
+    params = [(state.w[0], state.w[1]), (state.w[2], state.w[3])]
+    found = monitor.look(30, params)
+    first, here = tangent(problem), tangent(problem, state)
+    before, after = first.product(first.start), here.product(first.start)
+    expected = np.linalg.norm(after - before) / np.linalg.norm(before)
+    assert found["kernel_drift"] == pytest.approx(expected, rel=1e-4)
+    assert expected > 0.01
+    assert found["forecast_steps"] == steps_to(method, here.measure(12), 0.1)
+
+
+def test_parameters_of_another_model_are_refused(rng):
+    monitor = Monitor(linear_problem(rng), {"lr": 0.1})
+    with pytest.raises(InvalidInput, match="other names or shapes"):
+        monitor.look(0, jnp.ones((5, 1)))
+    with pytest.raises(InvalidInput, match="give lr"):
+        Monitor(linear_problem(rng), {"momentum": 0.9})
