@@ -60,8 +60,8 @@ class Run:
     records
         One array an observable, steps first.
     status
-        `diverged` if the loss stopped being finite or passed a billion times its start; the records
-        then end with that step.
+        `diverged` if the loss stopped being finite or passed a thousand times its start; the
+        records then end with that step.
 
     """
 

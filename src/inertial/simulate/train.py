@@ -31,11 +31,11 @@ Order = Literal["fresh", "shuffled"]
 _LOOK_SECONDS = 0.5
 """Wanted time between two looks."""
 
-DIVERGED = 1e9
+DIVERGED = 1e3
 """A loss this many times the first counts as divergence.
 
-Stable heavy ball at a double root first grows by 0.135 times the condition number, when all of the
-loss is in the largest mode; real kernels reach condition numbers of 1e7.
+Recommended settings grow by a factor of five at most on the way (docs/trust.md); what grows a
+thousandfold has left its forecast, also if it comes down again.
 """
 
 

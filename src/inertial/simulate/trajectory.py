@@ -24,7 +24,7 @@ class Trajectory:
     loss
         ``1/2 |f(w_t) - y|^2`` (the sum over samples, not the mean).
     status
-        `diverged` if the loss stopped being finite or, in training, passed a billion times its
+        `diverged` if the loss stopped being finite or, in training, passed a thousand times its
         start; the records then end with that step.
     max_distance, mean_distance
         Largest and mean ``|w_r(t) - w_r(0)|`` over the neurons r, where simulated.
