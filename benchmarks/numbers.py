@@ -77,7 +77,10 @@ def batch(runs: int = 24, steps: int = 60) -> None:
     spectrum = decompose(infinite_gram(data.x))
     measure = measure_of(data)
     network, within = TwoLayerReLU(2000, data.x.shape[1]), span(data.x)
-    print("| method | batch | order | largest error to step 60 |\n|---|---|---|---|")
+    print(
+        "| method | batch | order | largest error to step 60 | error of the mean |\n"
+        "|---|---|---|---|---|"
+    )
     for kind in ("gradient_descent", "heavy_ball", "nesterov"):
         for size in (10, 40):
             method, _ = fastest_for_batch(kind, measure, size)
@@ -92,10 +95,14 @@ def batch(runs: int = 24, steps: int = 60) -> None:
                     residual = initial_residual(network, data.x, data.y, seed=seed, within=within)
                     own = start_measure(spectrum, residual)
                     expected.append(forecast_batches(method, own, size, steps).loss)
-                error = np.mean(seen, axis=0) / np.mean(expected, axis=0) - 1
+                mean = np.mean(expected, axis=0)
+                error = np.mean(seen, axis=0) / mean - 1
+                noise = np.std(np.array(seen) - expected, axis=0) / mean / runs**0.5
                 at = int(np.abs(error).argmax())
                 print(
-                    f"| {kind} | {size} | {order} | {100 * error[at]:+.0f} % at {at} |", flush=True
+                    f"| {kind} | {size} | {order} | {100 * error[at]:+.0f} % at {at} | "
+                    f"{100 * noise[at]:.0f} % |",
+                    flush=True,
                 )
 
 
@@ -120,7 +127,7 @@ def speed() -> None:
     }
     print(f"measure {whole:.2f} s; " + ", ".join(f"{k} {v:.2f} s" for k, v in parts.items()))
     print(f"together / measure: {sum(parts.values()) / whole:.2f} (bar: below 1)")
-    few = measure_of(load("digits", n=400))
+    few = measure_of(load("diabetes", n=400))
     for kind in ("heavy_ball", "nesterov"):
         print(kind, f"{timed(lambda k=kind: fastest_for_batch(k, few, 40))[0]:.1f} s (bar: 5 s)")
 
