@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inertial.data.parallel import antiparallel_rows, parallel_rows, unit_rows
+from inertial.linear.kernel import infinite_gram
+from inertial.linear.spectrum import decompose
 
 
 @st.composite
@@ -96,3 +98,15 @@ def test_equal_rows_stay_cheap_at_any_number():
     assert parallel_rows(x) == [(0, j) for j in range(1, 10_000)]
     x[5_000:] *= -1
     assert antiparallel_rows(x) == [(0, j) for j in range(5_000, 10_000)]
+
+
+@pytest.mark.parametrize("n", [2, 10, 60])
+def test_rows_that_are_kept_apart_are_apart_for_the_kernel(n):
+    # The least the default tells apart, as its docstring says; both sides of it.
+    limit = max(np.pi * n**2, n / 2 + 8) * np.finfo(float).eps
+    x = np.eye(n)
+    x[1] = x[0]
+    for share, found in ((0.5, True), (4, False)):
+        x[1, -1] = share * limit
+        assert parallel_rows(x) == ([(0, 1)] if found else [])
+    assert not decompose(infinite_gram(x)).extremes.singular
