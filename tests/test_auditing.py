@@ -126,7 +126,7 @@ def unescaped(line):
         ("It is <= lambda_0/4.", r"$\le \lambda _{0}/4$"),
         ("At most sqrt(n/m) |xi|.", r"$\sqrt{n/m} \vert \xi \vert $"),
         ("exp(-sqrt(lambda_0/2) t)", r"\exp (-\sqrt{\lambda _{0}/2} t)"),
-        ("Within 1e-9 of it, 100 % & more.", r"1e-9 of it, 100 \% \& more"),
+        ("Within 1e-9 of it, 100 % & more.", r"Within $1\cdot 10^{-9}$ of it, 100 \% \& more"),
     ],
 )
 def test_formulas_are_set_as_formulas(statement, formula):

@@ -218,7 +218,8 @@ def _sentence(statement: str) -> str:
             marked[k] |= any(other in _OPERATORS for other in beside)
     depth = 0
     for k, word in enumerate(words):
-        marked[k] |= depth > 0
+        prose = re.fullmatch(r"[a-z]{3,}[,.);]*", word) and word.strip(",.);") not in _NAMES
+        marked[k] |= depth > 0 and not prose
         depth = max(0, depth + word.count("(") - word.count(")")) if marked[k] else 0
     out: list[str] = []
     group: list[str] = []
@@ -240,11 +241,11 @@ def _is_formula(word: str) -> bool:
     bare = word.strip(".,;:()")
     if bare in _GREEK or bare in ("sqrt", "Lhat", "H", "V'", "|M^k|"):
         return True
-    if word in _OPERATORS:
+    if word in _OPERATORS or re.fullmatch(r"(Lhat|L|xi'?|J'J?)(\(\w\))?[.,;]?", word):
         return True
     if re.search(r"[A-Za-z]{4,}-[A-Za-z]", word):
         return False
-    return bool(set(bare) & _SYMBOLS) or bool(re.search(r"\b(sqrt|exp|log|#S)", bare))
+    return bool(set(bare) & _SYMBOLS) or bool(re.search(r"\b(sqrt|exp|log)\b|#S|\de-?\d", bare))
 
 
 def _formula(text: str) -> str:
