@@ -1,6 +1,8 @@
 """The main job: what it stores, that it repeats, and what its table says."""
 
 import json
+import subprocess
+import sys
 import warnings
 from dataclasses import asdict, replace
 
@@ -15,6 +17,7 @@ from inertial import (
     TwoLayerReLU,
     compare,
     decompose,
+    files,
     finite_gram,
     forecast,
     forecast_loss,
@@ -26,6 +29,8 @@ from inertial import (
     spectral_radius,
     tune,
 )
+from inertial.runs.execution import Prepared, execute
+from inertial.runs.spec import specs
 from inertial.view.figures import save_convergence
 
 SMALL = Settings(width=300, seeds=(0, 3), steps=40, rule="paper")
@@ -301,3 +306,70 @@ def test_the_best_advice_reaches_the_target(data):
     advice = tune(data, trials=0)
     unreached = replace(advice.methods[0], steps_to=None, spectral_radius=0.1)
     assert replace(advice, methods=(unreached, advice.methods[1])).best is advice.methods[1]
+
+
+ODD = """
+import sys
+import numpy as np
+from inertial import InvalidInput, Settings, compare, load, read_run
+
+odd = Settings(
+    methods=["nesterov"], width=np.int64(20), seeds=range(2), steps=np.int32(3), rule="paper",
+    target=np.float32(0.5), record_residuals=np.bool_(True),
+)
+assert (odd.methods, odd.seeds, odd.target) == (("nesterov",), (0, 1), 0.5)
+assert Settings(seeds={3, 1}).seeds == (1, 3)
+assert Settings(seeds=np.arange(3)).seeds == (0, 1, 2)
+compare(load("sphere", n=12, dim=3), odd, out=sys.argv[1])
+assert read_run(sys.argv[1])[1]["settings"]["seeds"] == [0, 1]
+for wrong in ({"seeds": 3}, {"methods": "nesterov"}, {"target": "small"}):
+    try:
+        Settings(**wrong)
+    except InvalidInput as error:
+        assert f"{next(iter(wrong))} is" in str(error)
+    else:
+        raise AssertionError(wrong)
+"""
+
+
+def test_values_of_numpy_ranges_and_sets_are_taken_as_they_are_meant(tmp_path):
+    """In a process of its own, for here types are checked before the door."""
+    arguments = [sys.executable, "-c", ODD, str(tmp_path / "run")]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_was_computed_is_kept_where_the_disk_is_full(data, tmp_path, monkeypatch):
+    kept = tmp_path / "elsewhere"
+    kept.mkdir()
+    monkeypatch.setattr("tempfile.mkdtemp", lambda **_: str(kept))
+    write = files.write
+
+    def full(path, content, **options):
+        if path.parent != kept:
+            raise InvalidInput("No space left on device")
+        write(path, content, **options)
+
+    monkeypatch.setattr(files, "write", full)
+    few = Settings(methods=("nesterov",), width=20, seeds=(0,), steps=3, rule="paper")
+    with pytest.raises(InvalidInput, match=f"the results lie in {kept}"):
+        compare(data, few, out=tmp_path / "run")
+    assert read_run(kept)[0].sizes["step"] == 4
+    assert list(tmp_path.iterdir()) == [kept]
+
+
+def test_a_comparison_is_the_join_of_its_runs(data, result):
+    prepared = Prepared.of(data)
+    for spec in specs(SMALL):
+        one = execute(spec, prepared)
+        run = result.arrays.sel(optimizer=spec.method, seed=spec.seed)
+        for name in ("loss", "forecast_loss", "pattern_change", "forecast_steps"):
+            np.testing.assert_array_equal(run[name], one[name])
+
+
+def test_what_does_not_fit_in_memory_is_refused_before_the_work(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("inertial._memory.available", lambda: 2**10)
+    for work in (lambda: compare(data, SMALL, out=tmp_path / "run"), lambda: Prepared.of(data)):
+        with pytest.raises(InvalidInput, match=r"GiB of memory and there are .* take fewer"):
+            work()
+    assert not list(tmp_path.iterdir())

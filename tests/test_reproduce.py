@@ -379,10 +379,10 @@ def test_an_item_is_made_stored_drawn_and_redrawn_without_computing(tmp_path, mo
     made = make(find("liu2022/fig2"), TINY, EMBEDDED, tmp_path, predictor=free)
     assert {claim.data for claim in made.claims} == set(EMBEDDED)
     assert {path.suffix for path in made.folder.glob("figure.*")} == {".png", ".svg", ".pdf"}
-    computed = len(list((tmp_path / "runs").iterdir()))
+    computed = len(list((tmp_path / "runs").glob("*.nc")))
     assert computed == 2 * 3 * 2
     make(find("liu2022/fig5"), TINY, EMBEDDED, tmp_path, predictor=free)
-    assert len(list((tmp_path / "runs").iterdir())) == computed
+    assert len(list((tmp_path / "runs").glob("*.nc"))) == computed
     before = (made.folder / "figure.svg").read_bytes()
     for path in tmp_path.glob("*/figure.*"):
         path.unlink()
@@ -523,7 +523,8 @@ def test_redrawing_nothing_does_nothing_and_damage_is_one_sentence(tmp_path):
     assert redraw(tmp_path) == []
     made = make(find("wang2020/fig1"), TINY, (), tmp_path)
     other = make(find("liu2022-ode/fig1"), TINY, (), tmp_path)
-    for name in ("claims.json", "result.nc"):
+    (made.folder / "claims.json").write_bytes(b"no claims")
+    for name in ("result.nc", "result.json"):
         (made.folder / name).write_bytes(b"not a result")
         (other.folder / "figure.png").unlink()
         with pytest.raises(InvalidInput, match=r"wang2020-fig1: .* damaged"):

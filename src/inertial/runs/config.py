@@ -10,6 +10,7 @@ from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from inertial import files
 from inertial._checks import SEEDS, InvalidInput, fraction, one_of, whole
 from inertial.method.recursion import METHODS
 from inertial.method.rules import DEFAULT_RULE, defined
@@ -157,13 +158,14 @@ def read_study(path: str | Path) -> Study:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        text = files.read(path, files.TEXT_BYTES).decode()
+    except InvalidInput as error:
         raise InvalidInput(
-            f"the study {path} cannot be read ({reason}); give the path of a TOML file, such as "
-            "inertial study --template prints."
+            f"the study {path} is none: {error} Give the path of a TOML file, such as inertial "
+            "study --template prints."
         ) from None
+    except UnicodeDecodeError:
+        raise InvalidInput(f"the study {path} is no UTF-8 text; write it as UTF-8.") from None
     return parse_study(text, str(path))
 
 
@@ -173,6 +175,10 @@ def parse_study(text: str, origin: str) -> Study:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InvalidInput(f"{origin} is not valid TOML: {error}; correct it.") from None
+    except (RecursionError, ValueError):  # nested too deep, or a number of thousands of digits
+        raise InvalidInput(
+            f"{origin} is no study: it nests too deep or has a huge number."
+        ) from None
     source = _Source(origin, text)
     if isinstance(table.get("data"), list):
         entries = table["data"]

@@ -1,0 +1,70 @@
+"""The memory that a process may take: least of machine, control groups and address space."""
+
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from inertial import InvalidInput, _memory
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """A machine with its own control groups, and no limit of the address space."""
+    (tmp_path / "proc").mkdir()
+    monkeypatch.setattr(_memory, "_PROCESS", tmp_path / "proc")
+    monkeypatch.setattr(_memory, "_GROUPS", tmp_path / "groups")
+    unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    monkeypatch.setattr(_memory.resource, "getrlimit", lambda _: unlimited)
+    return tmp_path
+
+
+def limit(place, file, words):
+    place.mkdir(parents=True, exist_ok=True)
+    (place / file).write_text(f"{words}\n")
+
+
+def test_without_limits_it_is_the_machine_s(machine):
+    (machine / "proc" / "cgroup").write_text("0::/\n")
+    limit(machine / "groups", "memory.max", "max")
+    assert _memory.available() > 2**28
+
+
+def test_the_least_limit_on_the_way_to_the_root_counts(machine):
+    (machine / "proc" / "cgroup").write_text("0::/job/step\n")
+    limit(machine / "groups" / "job" / "step", "memory.max", "max")
+    limit(machine / "groups" / "job", "memory.max", 12_345)
+    limit(machine / "groups", "memory.max", 99_999)
+    assert _memory.available() == 12_345
+
+
+def test_in_a_container_the_root_has_the_limit(machine):
+    (machine / "proc" / "cgroup").write_text("0::/docker/of-outside\n")
+    limit(machine / "groups", "memory.max", 777)
+    assert _memory.available() == 777
+
+
+def test_groups_of_the_first_version(machine):
+    (machine / "proc" / "cgroup").write_text("5:cpu,memory:/job\n4:pids:/x\n")
+    limit(machine / "groups" / "memory" / "job", "memory.limit_in_bytes", 4_321)
+    assert _memory.available() == 4_321
+
+
+def test_what_is_left_of_the_address_space_counts():
+    code = """
+        import resource
+        resource.setrlimit(resource.RLIMIT_AS, (4 * 2**30, 4 * 2**30))
+        from inertial import _memory
+        print(_memory.available())
+    """
+    code = "\n".join(line.strip() for line in code.splitlines())
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 2**30 < int(done.stdout) < 4 * 2**30
+
+
+def test_too_much_is_one_sentence_with_its_remedy(monkeypatch):
+    monkeypatch.setattr(_memory, "available", lambda: 2**30)
+    _memory.check_memory(2**30, "take less")
+    with pytest.raises(InvalidInput, match=r"about 2 GiB of memory and there are 1 .*take less"):
+        _memory.check_memory(2**31, "take less")
