@@ -1,5 +1,6 @@
 """Claims hold and fail where they should, figures need the result alone, the page names all."""
 
+import html
 import json
 from dataclasses import replace
 
@@ -494,6 +495,7 @@ def test_the_page_lists_every_item_and_escapes(tmp_path):
     document["claims"][0]["measured"] = "<script>"
     claims.write_text(json.dumps(document))
     text = write_page(tmp_path, ("a & b",)).read_text()
+    assert "default-src 'none'; script-src 'none'; style-src 'sha256-" in html.unescape(text)
     assert "liu2022-ode/fig1" in text
     assert "4 of 5" in text
     assert "4 of 4" in text

@@ -1,10 +1,12 @@
 """The page of a study shows what is stored, names what is not, and runs nothing from a file."""
 
 import csv
+import html
 import io
 import json
 import math
 import re
+import shlex
 
 import numpy as np
 import pytest
@@ -146,8 +148,8 @@ def test_the_audit_on_the_page_says_on_which_settings(shared, folder):
     judged = audit_folders([folder.path])
     lines = shared.locator("#judged > details")
     shown = lines.evaluate_all("(all) => all.map((one) => one.dataset.theorem)")
-    assert shown == [entry.theorem for entry in judged.entries if entry.form != "printed"]
-    entry = next(e for e in judged.entries if len(set(e.by_run.values())) > 1)
+    assert shown == [entry.theorem for entry in judged.entries if entry.kind == "run"]
+    entry = next(e for e in judged.entries if e.kind == "run" and len(set(e.by_run.values())) > 1)
     line = shared.locator(f'details[data-theorem="{entry.theorem}"]')
     line.locator("summary").click()
     assert line.get_attribute("data-verdict") == entry.verdict
@@ -258,6 +260,13 @@ def test_settings_that_failed_are_not_advised(index, records):
         assert advice.count(words) == 4
         assert "swatch" not in advice
         assert "inertial tune DATA" in text
+
+
+def test_commands_to_copy_are_quoted_for_the_shell(index, records):
+    folder = "a b; touch $(id)"
+    text = html.unescape(study_page(arrange(index, records), folder=folder))
+    command = re.search(r"<code>(inertial study .*?)</code>", text).group(1)
+    assert shlex.split(command) == ["inertial", "study", "small.toml", "--out", folder]
 
 
 def test_figures_against_the_width_give_their_numbers(shared, index, records):
