@@ -16,7 +16,7 @@ from inertial.commands.options import (
     read_seeds,
     split,
 )
-from inertial.commands.terminal import NAMES, console, count, progress, table, write
+from inertial.commands.terminal import console, count, progress, table, write
 
 if TYPE_CHECKING:
     from inertial.runs.comparison import Comparison
@@ -123,8 +123,10 @@ def _records_residuals(record: tuple[str, ...]) -> bool:
 
 def _show(result: "Comparison", figure: Path | None) -> None:
     """Print one column per method, and where figure and run are."""
+    from inertial.method.recursion import label
+
     out = console()
-    rows = table([NAMES[row.method] for row in result.methods])
+    rows = table([label(row.method) for row in result.methods])
     for title, *cells in _rows(result.methods):
         rows.add_row(title, *cells)
     out.print(rows)

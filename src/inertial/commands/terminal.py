@@ -19,13 +19,6 @@ if TYPE_CHECKING:
 
     from inertial.runs.cost import Prediction
 
-NAMES = {
-    "gradient_descent": "gradient descent",
-    "heavy_ball": "heavy ball",
-    "nesterov": "Nesterov",
-}
-"""The methods as they are written in sentences."""
-
 Progress = Callable[[str, int, int], None]
 """What is told what is being done, how much of it is done, and out of how much."""
 

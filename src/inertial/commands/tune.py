@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from inertial import _json, files
 from inertial._checks import InvalidInput
 from inertial.commands.options import DATA, DataOptions, Whole
-from inertial.commands.terminal import NAMES, console, count, say, table, write
+from inertial.commands.terminal import console, count, say, table, write
 
 if TYPE_CHECKING:
     from inertial.data import Data
@@ -133,6 +133,7 @@ def _show(advice: "Advice") -> None:
     """Print the recommendation, the lines to copy, and the table."""
     from inertial.linear.spectrum import known
     from inertial.method.conventions import snippet
+    from inertial.method.recursion import label
 
     best, data, ends = advice.best, advice.data, advice.extremes
     out = console()
@@ -153,7 +154,7 @@ def _show(advice: "Advice") -> None:
         f"{known(ends.largest, ends.largest_error)}, condition number "
         f"{known(ends.condition_number, ends.condition_error, 5)}"
     )
-    rows = table([NAMES[entry.name] for entry in advice.methods])
+    rows = table([label(entry.name) for entry in advice.methods])
     for title, cell in (
         ("rule", lambda m: m.rule),
         ("eta", lambda m: f"{m.method.constant[0]:.5g}"),
@@ -196,12 +197,14 @@ def _trust(advice: "Advice") -> str:
 
 def _checked(advice: "Advice") -> str:
     """Promised and measured steps side by side."""
+    from inertial.method.recursion import label
+
     if not advice.checks:
         return "Unchecked: no network was trained."
     first, share = advice.checks[0], f"{advice.target:.3g}"
     got = "diverged" if first.diverged else f"not reached in {first.steps}"
     line = (
-        f"Checked by a real run (width {first.width:,}, seed {first.seed}): {NAMES[first.name]} "
+        f"Checked by a real run (width {first.width:,}, seed {first.seed}): {label(first.name)} "
         f"promised {count(first.promised)} steps for this start, measured "
         f"{count(first.measured) if first.measured is not None else got}."
     )
@@ -213,11 +216,13 @@ def _checked(advice: "Advice") -> str:
     eta, beta, _ = fastest.method.constant
     return (
         f"{line} The promise does not hold; the fastest of {runs} settings on the real network is "
-        f"{NAMES[fastest.name]} with eta {eta:.4g}, momentum {beta:.4g}: {fastest.measured} steps."
+        f"{label(fastest.name)} with eta {eta:.4g}, momentum {beta:.4g}: {fastest.measured} steps."
     )
 
 
 def _recommendation(advice: "Advice") -> str:
+    from inertial.method.recursion import label
+
     best = advice.best
     eta, beta, _ = best.method.constant
     momentum = f", momentum {beta:.4g}" if beta else ""
@@ -229,7 +234,7 @@ def _recommendation(advice: "Advice") -> str:
         others.append(f"no gradient method below {advice.bound}")
     beside = f" ({'; '.join(others)})" if others else ""
     return (
-        f"Use {NAMES[best.name]} with eta {eta:.4g}{momentum}: "
+        f"Use {label(best.name)} with eta {eta:.4g}{momentum}: "
         f"{count(best.steps_to)} steps to {advice.target:.3g} of the initial loss, forecast at "
         f"infinite width{beside}."
     )

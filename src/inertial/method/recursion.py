@@ -288,6 +288,11 @@ METHODS = ("gradient_descent", "heavy_ball", "nesterov")
 """The methods of the papers, which commands run unless others are named."""
 
 
+def label(name: str) -> str:
+    """Return the name of a method or flow as it is written in sentences."""
+    return name.replace("_", " ").replace("nesterov", "Nesterov")
+
+
 def _coefficient(name: str, value: object) -> Coefficient:
     """Turn a number into a float, and anything with a length into a tuple of floats."""
     try:

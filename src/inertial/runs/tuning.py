@@ -21,7 +21,7 @@ from inertial.method.bound import fewest_steps
 from inertial.method.conventions import method_of, snippet, to_torch
 from inertial.method.curve import forecast_loss, steps_to
 from inertial.method.modes import stability_limit
-from inertial.method.recursion import Recursion
+from inertial.method.recursion import Recursion, label
 from inertial.method.rules import fastest
 from inertial.problem.problem import Trainable
 from inertial.runs.trials import LONGEST, Search, Setting, Trial, setting, settled
@@ -48,13 +48,6 @@ _AGAINST = 20
 
 _RESOLUTION = 1e-6
 """Share of the largest node up to which nodes from products in single precision are known."""
-
-_NAMES = {
-    "gradient_descent": "gradient descent",
-    "heavy_ball": "heavy ball",
-    "nesterov": "Nesterov",
-    "momentum": "momentum",
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +132,7 @@ class ModelAdvice:
         """The advice in one sentence."""
         best, share = self.best, f"{100 * self.target:g} %"
         eta, beta, _ = best.method.constant
-        words = f"{_NAMES[best.name]} with step size {eta:.4g}" + (
+        words = f"{label(best.name)} with step size {eta:.4g}" + (
             f" and momentum {beta:.4g}" if beta else ""
         )
         if not self.checked:
@@ -161,7 +154,7 @@ class ModelAdvice:
     @property
     def table(self) -> str:
         """The recommendation, the lines to copy, and the best setting of every family."""
-        headings = [_NAMES.get(entry.name, entry.name) for entry in self.methods]
+        headings = [label(entry.name) for entry in self.methods]
         rows = [["", *headings, *(["compared with"] if self.against is not None else [])]]
         rows += [[title, *(cell(m) for m in self._shown)] for title, cell in _CELLS]
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
@@ -237,8 +230,8 @@ class ModelAdvice:
         figure = Figure(figsize=(7, 4.2), layout="constrained")
         axes = figure.add_subplot()
         for i, trial in enumerate(self.trials):
-            label = "other trials" if not i else None
-            axes.semilogy(trial.losses / self.start, color="0.8", lw=0.8, label=label)
+            said = "other trials" if not i else None
+            axes.semilogy(trial.losses / self.start, color="0.8", lw=0.8, label=said)
         best = self.best
         if best.forecast.size:
             forecast = best.forecast / self.start

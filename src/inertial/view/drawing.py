@@ -10,7 +10,7 @@ import xarray as xr
 
 from inertial.files import folder_in
 from inertial.runs.study import Stored
-from inertial.view.figures import STYLES
+from inertial.view.figures import style_of
 from inertial.view.paper_figures import save
 
 _BY_METHOD = {
@@ -56,6 +56,6 @@ def _parts(result: xr.Dataset) -> Iterator[tuple[str, str, str, xr.Dataset]]:
         return
     for method in result.optimizer.values:
         for key, words in _BY_WIDTH.items():
-            label = STYLES[str(method)].label
+            label = style_of(str(method)).label
             part = result.sel({"optimizer": [method]}).sortby("width")
             yield key, f"{words}, {label}", str(method).replace("_", "-"), part

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from inertial import files
 from inertial._checks import Notice
+from inertial.method.recursion import label
 from inertial.view.scaffold import captioned, frame_losses, new_figure
 from inertial.view.style import house_style
 
@@ -37,6 +38,15 @@ STYLES = {
 }
 
 
+_OTHER = ("#CC79A7", "D")
+"""Colour and marker of methods besides the papers'."""
+
+
+def style_of(name: str) -> MethodStyle:
+    """Return how a method is drawn."""
+    return STYLES.get(name) or MethodStyle(label(name), *_OTHER)
+
+
 def convergence(arrays: xr.Dataset) -> Figure:
     """Loss against step: mean over seeds with the min-max band, the forecast dashed.
 
@@ -50,7 +60,7 @@ def convergence(arrays: xr.Dataset) -> Figure:
         figure = new_figure(5.6, 4.0)
         axes = figure.add_subplot()
         for name in arrays.optimizer.values:
-            _draw_method(axes, arrays.sel({"optimizer": name}), STYLES[str(name)])
+            _draw_method(axes, arrays.sel({"optimizer": name}), style_of(str(name)))
         if "flow_loss" in arrays:
             _draw_flows(axes, arrays)
         axes.set(xlabel="step", yscale="log", ylabel=r"loss $\frac{1}{2}\,\Sigma\,(f-y)^2$")
@@ -62,11 +72,6 @@ def convergence(arrays: xr.Dataset) -> Figure:
         figure.legend(loc="outside lower center", ncols=columns, fontsize=8)
         captioned(figure, _caption(arrays))
     return figure
-
-
-def flow_label(key: str) -> str:
-    """Name of a flow in figures."""
-    return key.replace("_", " ").replace("nesterov", "Nesterov")
 
 
 def save_convergence(arrays: xr.Dataset, folder: Path) -> Path | None:
@@ -128,10 +133,10 @@ def _draw_flows(axes: Axes, arrays: xr.Dataset) -> None:
         axes.plot(
             run.step.values,
             run.flow_loss.mean("seed").values,
-            color=STYLES[method].colour,
+            color=style_of(method).colour,
             linestyle=dots,
             linewidth=1.3,
-            label=flow_label(str(key)),
+            label=label(str(key)),
         )
 
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from inertial.runs.measures import envelope
-from inertial.view.figures import STYLES
+from inertial.view.figures import style_of
 from inertial.view.scaffold import DASHES, captioned, legend_below, new_figure, plain
 
 _RULE_MARKS = {"paper": "o", "quadratic": "s", "forecast": "*"}
@@ -136,7 +136,7 @@ def iterations(result: xr.Dataset) -> Figure:
         ("momentum", "heavy_ball", "forecast", 0.12),
     )
     for key, method, kind, shift in columns:
-        style = STYLES[method]
+        style = style_of(method)
         axes.plot(
             places + shift,
             result[key],
@@ -194,7 +194,7 @@ def phase(result: xr.Dataset) -> Figure:
             image = _draw_phase(axes, part)
             if method == result.optimizer.values[0]:
                 axes.set_title(f"{plain(name)}\nn = {int(part.n):,}", fontsize=9, parse_math=False)
-        row[0].set_ylabel(f"{STYLES[str(method)].label}\n" + r"$1 - \beta$")
+        row[0].set_ylabel(f"{style_of(str(method)).label}\n" + r"$1 - \beta$")
     for axes in grid[-1]:
         axes.set_xlabel(r"$\eta\,\lambda_\mathrm{max}$")
     bar = figure.colorbar(image, ax=grid, shrink=0.8)
@@ -218,7 +218,7 @@ def _row(row: xr.Dataset, *, first: bool) -> tuple[str, ...]:
     )
     return (
         *(facts if first else ("",) * len(facts)),
-        STYLES[str(row.optimizer.values)].label,
+        style_of(str(row.optimizer.values)).label,
         f"{float(row.eta):#.3g}",
         f"{float(row.beta):.4f}" if float(row.beta) else "0",
         f"{1 - float(row.radius):.2e}",

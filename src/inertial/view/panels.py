@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from inertial.method.recursion import label
 from inertial.runs.measures import forecast_error, steps_to_share
 from inertial.runs.ranking import Ranking, Standing, rank
 from inertial.theory.gather import StoredRun
-from inertial.view.figures import STYLES, flow_label
+from inertial.view.figures import style_of
 from inertial.view.page import packed
 
 MOST_NUMBERS = 90_000
@@ -186,7 +187,7 @@ def _flows(thin: xr.Dataset) -> list[dict[str, Any]]:
     return [
         {
             "name": str(key),
-            "label": flow_label(str(key)),
+            "label": label(str(key)),
             "method": str(thin.flow_method.sel(flow=key).values),
             "loss": packed(
                 np.asarray(thin.flow_loss.sel(flow=key).transpose(*_ALONG[1:]).values, float)
@@ -210,7 +211,7 @@ def _row(run: xr.Dataset, name: str, target: float) -> Row:
     last = np.array([_last(values) for values in loss])
     return Row(
         key=name,
-        label=STYLES[name].label,
+        label=style_of(name).label,
         eta=float(run.eta),
         beta=float(run.beta),
         gamma=float(run.gamma),

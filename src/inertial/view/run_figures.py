@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from inertial.runs.measures import forecast_error as error_of
 from inertial.runs.measures import window, windowed
-from inertial.view.figures import STYLES, MethodStyle
+from inertial.view.figures import MethodStyle, style_of
 from inertial.view.scaffold import (
     DASHES,
     MARKERS,
@@ -126,7 +126,7 @@ def forecast_error(result: xr.Dataset) -> Figure:
     axes.grid(visible=True, linewidth=0.4, alpha=0.5)
     legend_below(figure, axes, columns=3)
     how = f"mean of {seeds(result)}" if result.sizes["seed"] > 1 else "1 seed"
-    captioned(figure, facts(result, how, STYLES[str(result.optimizer.values[0])].label))
+    captioned(figure, facts(result, how, style_of(str(result.optimizer.values[0])).label))
     return figure
 
 
@@ -134,7 +134,7 @@ def _methods(result: xr.Dataset, name: str) -> Iterator[tuple[MethodStyle, xr.Da
     """Yield the style and the runs of every method on a data set, at the only width."""
     part = result.sel(data=name).isel(width=0)
     for method in result.optimizer.values:
-        yield STYLES[str(method)], part.sel({"optimizer": method})
+        yield style_of(str(method)), part.sel({"optimizer": method})
 
 
 def _runs(run: xr.Dataset, variable: str) -> Seeds:

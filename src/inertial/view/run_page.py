@@ -11,12 +11,12 @@ import xarray as xr
 
 from inertial._checks import InvalidInput, fraction, one_of, whole
 from inertial.method.conventions import from_sgd, snippet
+from inertial.method.recursion import FAMILIES, label
 from inertial.runs.settings import Settings
 from inertial.theory.audit import AuditEntry
 from inertial.theory.gather import StoredRun
 from inertial.theory.sources import SOURCES
 from inertial.view import panels
-from inertial.view.figures import STYLES
 from inertial.view.page import render
 from inertial.view.verdicts import KINDS, VERDICTS, summary
 
@@ -104,7 +104,7 @@ def _check(arrays: xr.Dataset) -> None:
     for name in ("n", "d", "width"):
         whole(name, int(arrays.attrs[name]))
     for name in arrays.optimizer.values:
-        one_of("method of the run", str(name), STYLES)
+        one_of("method of the run", str(name), FAMILIES)
 
 
 def _document(run: StoredRun, every: int) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def _document(run: StoredRun, every: int) -> dict[str, Any]:
     own = {"id": "", "file": "", "group": 0, "others": panels.others(arrays)}
     measured = {"kernel": panels.kernel(run)}
     return {
-        "labels": {key: style.label for key, style in STYLES.items()},
+        "labels": {name: label(name) for name in FAMILIES},
         "panels": [panels.numbers(arrays, every) | measured | own],
         "spectra": [{"id": "", "file": ""} | one for one in panels.spectrum(arrays)],
         "widths": [],

@@ -10,10 +10,10 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from inertial.method.recursion import FAMILIES, label
 from inertial.theory.audit import AuditEntry
 from inertial.theory.sources import SOURCES
 from inertial.view import panels
-from inertial.view.figures import STYLES
 from inertial.view.page import render
 from inertial.view.study_panels import Group, Panel, StudyPanels
 from inertial.view.verdicts import KINDS, VERDICTS, summary
@@ -107,7 +107,7 @@ def _value(item: object) -> str:
 def _document(groups: Sequence[Group], every: int) -> dict[str, Any]:
     """Everything the figures draw."""
     return {
-        "labels": {key: style.label for key, style in STYLES.items()},
+        "labels": {name: label(name) for name in FAMILIES},
         "panels": [
             panels.numbers(panel.run.arrays, every)
             | {

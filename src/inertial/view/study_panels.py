@@ -13,12 +13,13 @@ from typing import Any
 import xarray as xr
 
 from inertial._checks import InvalidInput, fraction, one_of
+from inertial.method.recursion import FAMILIES
 from inertial.runs.measures import distinct_names
 from inertial.runs.ranking import Ranking
 from inertial.runs.store import Record
 from inertial.theory.gather import StoredRun
 from inertial.view import panels
-from inertial.view.figures import STYLES
+from inertial.view.figures import style_of
 from inertial.view.study_runs import check_record, joined
 
 
@@ -172,7 +173,7 @@ def _checked(
     try:
         study, entries = index["study"], list(index["runs"])
         for name in study["methods"]:
-            one_of("method of the study", str(name), STYLES)
+            one_of("method of the study", str(name), FAMILIES)
         for part in ("name", "data", "rules", "widths", "seeds", "steps", "target"):
             study[part]
         fraction("target of the study", study["target"])
@@ -224,7 +225,7 @@ def _lacking(
     """List the runs that are not there."""
     return tuple(
         Lacking(
-            f"{Path(str(entry['data']['name'])).name}, {STYLES[entry['method']].label}, "
+            f"{Path(str(entry['data']['name'])).name}, {style_of(entry['method']).label}, "
             f"{entry['rule']}, m = {entry['width']:,}, seed {entry['seed']}",
             _state(entry, damaged),
             entry.get("reason"),
