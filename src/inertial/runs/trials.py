@@ -163,6 +163,9 @@ class Search:
     def run(self) -> None:
         """Race, then search around the winner."""
         self._races()
+        for trial in self.trials:
+            if trial.outcome == "running":
+                trial.outcome, trial.state = "stopped", None
         if self.best is not None:
             self._around()
             self._scatter()
