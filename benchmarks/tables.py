@@ -130,10 +130,11 @@ def wrong(path: Path, arguments: dict[str, object], record: object) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         frame = pd.DataFrame()
-        for separator in (",", "\t", ";", r"\s+"):
+        for separator in (",", "\t", ";", r"\s+", r"\s{2,}"):
             with suppress(ValueError, pd.errors.ParserError):
+                engine = "python" if "{" in separator else "c"
                 frame = pd.read_csv(
-                    path, low_memory=False, sep=separator, header=first, encoding_errors="replace"
+                    path, sep=separator, header=first, encoding_errors="replace", engine=engine
                 )
             if first is None:
                 frame.columns = range(1, frame.shape[1] + 1)
