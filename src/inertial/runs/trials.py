@@ -281,7 +281,7 @@ class Search:
             ranked = sorted(alive, key=_recent)
             needed = self._needed(ranked[0])
             if needed <= 2 * scale:
-                self._race(ranked[:2], LONGEST)
+                self._race(ranked[:2], min(LONGEST, 8 * int(scale)))
                 return
             for trial in racing:
                 trial.state, trial.outcome = None, "stopped"
