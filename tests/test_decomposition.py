@@ -18,6 +18,7 @@ from inertial.method.recursion import (
     heavy_ball,
     nesterov,
     nesterov_varying,
+    quasi_hyperbolic,
 )
 from inertial.problem.flips import flippable
 from inertial.problem.model import TwoLayerReLU
@@ -36,6 +37,7 @@ METHODS = [
     nesterov(0.2, 0.7, start="copy"),
     nesterov_varying(0.2, 3.0),
     Recursion(0.2, 0.7, 0.3),
+    quasi_hyperbolic(0.5, 0.8, 0.7),
 ]
 ROUNDING = 1e-13
 """Outputs are sums of 60 terms below 3, residuals are of size 1, errors add up over two steps."""

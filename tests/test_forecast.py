@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from helpers import unit_inputs
 from inertial import (
     Spectrum,
+    chebyshev,
     decompose,
     forecast,
     forecast_loss,
@@ -19,7 +20,9 @@ from inertial import (
     infinite_gram,
     nesterov,
     nesterov_varying,
+    quasi_hyperbolic,
     steps_to,
+    triple_momentum,
 )
 from inertial.linear.measure import Measure
 from inertial.method import curve as module
@@ -31,6 +34,9 @@ METHODS = [
     nesterov(0.2, 0.9),
     nesterov(0.2, 0.9, start="copy"),
     nesterov_varying(0.2, 3.0, steps=20_000),
+    quasi_hyperbolic(1.0, 0.9, 0.7),
+    triple_momentum(0.01, 3.0),
+    chebyshev(0.01, 6.0, steps=20_000),
 ]
 
 

@@ -11,12 +11,16 @@ from hypothesis import strategies as st
 from inertial import (
     InvalidInput,
     Recursion,
+    averaged,
+    chebyshev,
     gradient_descent,
     heavy_ball,
     nesterov,
     nesterov_varying,
     quasi_hyperbolic,
+    triple_momentum,
 )
+from inertial.method import recursion as module
 
 # Both sides do the same few operations a step in float64; 40 steps of a contracting map.
 ROUNDING = 1e-12
@@ -138,3 +142,86 @@ def test_first_steps_follow_the_start_convention(beta, d):
 def test_coefficients_out_of_range_are_refused_with_a_remedy(make):
     with pytest.raises(InvalidInput, match="give "):
         make()
+
+
+@pytest.mark.parametrize("nu", [0.0, 0.7, 1.0])
+def test_quasi_hyperbolic_momentum_is_its_textbook_form(nu):
+    eta, beta, w, average, iterates = 0.05, 0.9, START, np.zeros(3), [START]
+    for _ in range(STEPS):
+        g = gradient(w)
+        average = beta * average + (1 - beta) * g
+        w = w - eta * ((1 - nu) * g + nu * average)
+        iterates.append(w)
+    method = quasi_hyperbolic(eta, beta, nu)
+    np.testing.assert_allclose(recursion(method, START), np.array(iterates), rtol=0, atol=ROUNDING)
+    np.testing.assert_allclose(
+        recursion(averaged(eta, beta), START), recursion(quasi_hyperbolic(eta, beta, 1.0), START)
+    )
+
+
+def test_triple_momentum_is_its_textbook_form_where_the_gradient_is_taken():
+    """Van Scoy, Freeman and Lynch (2018), eq. 9: xi and y = (1 + gamma) xi - gamma xi_before."""
+    mu, largest = 0.3, 4.0
+    rho = 1 - np.sqrt(mu / largest)
+    alpha, beta = (1 + rho) / largest, rho**2 / (2 - rho)
+    gamma = rho**2 / ((1 + rho) * (2 - rho))
+    hessian, low = np.array([0.3, 1.0, 4.0]), np.array([1.0, -1.0, 0.5])
+    xi = before = START
+    points = []
+    for _ in range(STEPS + 1):
+        y = (1 + gamma) * xi - gamma * before
+        points.append(y)
+        xi, before = (1 + beta) * xi - beta * before - alpha * hessian * (y - low), xi
+    ours = recursion(triple_momentum(mu, largest), START, lambda w: hessian * (w - low))
+    np.testing.assert_allclose(ours, np.array(points), rtol=0, atol=ROUNDING)
+    # Its rate is rho for every curvature in between, which is what it was made for.
+    error = np.abs(ours[-1] - low).max()
+    assert error < 4 * rho**STEPS * np.abs(START - low).max() * STEPS
+
+
+def test_chebyshev_leaves_the_polynomial_of_least_maximum():
+    mu, largest, steps = 0.1, 3.0, 12
+    modes = np.linspace(mu, largest, 400)
+    left = np.array(
+        [recursion_on_mode(chebyshev(mu, largest, steps=steps), mode)[-1] for mode in modes]
+    )
+    centre = (largest + mu) / (largest - mu)
+    least = 1 / np.cosh(steps * np.arccosh(centre))
+    assert np.abs(left).max() == pytest.approx(least, rel=1e-9)
+
+
+def recursion_on_mode(method, mode):
+    eta, beta, gamma = method.coefficients(0, method.steps)
+    values, step, old = [1.0], 0.0, 0.0
+    for t in range(method.steps):
+        fresh = eta[t] * mode * values[-1]
+        step, old = beta[t] * step - fresh - gamma[t] * (fresh - old), fresh
+        values.append(values[-1] + step)
+    return values
+
+
+def test_names_follow_from_coefficients():
+    assert [method.name for method in (
+        gradient_descent(0.1), heavy_ball(0.1, 0.0), heavy_ball(0.1, 0.5), nesterov(0.1, 0.5),
+        nesterov(0.1, 0.5, start="copy"), nesterov_varying(0.1), Recursion(0.1, 0.5, 0.2),
+        chebyshev(0.1, 1.0, steps=3),
+    )] == [
+        "gradient_descent", "gradient_descent", "heavy_ball", "nesterov", "nesterov_copy",
+        "nesterov_varying", "momentum", "schedule",
+    ]  # fmt: skip
+
+
+def test_a_schedule_is_shown_short_compared_by_value_and_never_overrun():
+    method = Recursion((0.1,) * 5, (0.0, 0.1, 1.2, 0.3, 0.4))
+    assert module._coefficient("eta", np.full(5, 0.1)) == method.eta
+    assert module._coefficient("beta", [0, 0.1, 1.2, 0.3, 0.4]) == method.beta
+    for wrong in ("a", None, [[0.1]], []):
+        with pytest.raises(InvalidInput, match="give a number, or one number a step"):
+            module._coefficient("eta", wrong)
+    assert repr(method) == (
+        "Recursion(eta=(0.1, 0.1, 0.1, ...), beta=(0, 0.1, 1.2, ...), gamma=0.0, start='zero')"
+    )
+    with pytest.raises(InvalidInput, match="the schedule has 5 entries and the run takes 6 steps"):
+        method.coefficients(2, 4)
+    with pytest.raises(InvalidInput, match="change from step to step"):
+        _ = method.constant

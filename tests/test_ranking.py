@@ -33,8 +33,8 @@ def test_without_one_that_got_there_the_forecast_says_what_was_expected():
     found = rank(0.01, [FAR, NEAR])
     assert not found.reached
     assert found.best is NEAR
-    assert found.foretold is NEAR
-    assert rank(0.01, [FAR]).foretold is None
+    assert found.predicted is NEAR
+    assert rank(0.01, [FAR]).predicted is None
 
 
 def test_a_method_that_diverged_from_a_start_has_not_reached_anything():

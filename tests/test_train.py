@@ -11,6 +11,7 @@ from helpers import residual_and_gradient, unit_inputs
 from inertial import (
     InvalidInput,
     TwoLayerReLU,
+    chebyshev,
     decompose,
     finite_gram,
     forecast,
@@ -20,6 +21,7 @@ from inertial import (
     initial_residual,
     nesterov,
     nesterov_varying,
+    quasi_hyperbolic,
     train,
 )
 from inertial.problem.model import outputs
@@ -33,6 +35,8 @@ METHODS = [
     nesterov(0.1, 0.8),
     nesterov(0.1, 0.8, start="copy"),
     nesterov_varying(0.1, 3.0),
+    quasi_hyperbolic(0.5, 0.8, 0.7),
+    chebyshev(0.5, 8.0, steps=200),
 ]
 
 

@@ -75,7 +75,7 @@ def reproduce(
     conclude(made, write_page(out, notes), as_json=json)
 
 
-def conclude(made: "list[Made]", page: Path, *, as_json: bool) -> None:
+def conclude(made: "list[Outcome]", page: Path, *, as_json: bool) -> None:
     """Print how many claims hold and where the page is, or everything as one document."""
     from inertial.reproduce.item import Verdict
 

@@ -1,8 +1,8 @@
 """What an item without training will take, from parts of its data sets timed on this machine.
 
 Every data set that the item goes through is loaded, and its kernel's decomposition timed on the
-first rows.  The item's own work is timed on a quarter and on half of the first set, and carried on
-as a power of n.
+first rows.  The item's own work is timed on a quarter and on half of the first set, and
+extrapolated as a power of n.
 """
 
 import time

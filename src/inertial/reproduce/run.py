@@ -29,7 +29,7 @@ from inertial.view.paper_figures import save
 
 
 @dataclass(frozen=True)
-class Made:
+class Outcome:
     """An item that has been made."""
 
     item: Item
@@ -59,7 +59,7 @@ def make(
     announce: Callable[[Prediction, int | None], None] | None = None,
     engine: Engine | None = None,
     predictor: Callable[..., Prediction] | None = None,
-) -> Made:
+) -> Outcome:
     """Make an item.
 
     Parameters
@@ -124,7 +124,7 @@ def _files(folder: Path) -> tuple[Path, Path]:
     return files.below(folder, "result.nc"), files.below(folder, "result.json")
 
 
-def redraw(out: Path) -> list[Made]:
+def redraw(out: Path) -> list[Outcome]:
     """Check and draw every stored item below a folder once more, without computing.
 
     Raises
@@ -160,7 +160,7 @@ def gather(report: Report) -> xr.Dataset:
     return join_all(stored).assign_attrs(missing=len(report.runs) - len(stored))
 
 
-def _judge(item: Item, record: Record, folder: Path) -> Made:
+def _judge(item: Item, record: Record, folder: Path) -> Outcome:
     """Check the claims of a stored result, and draw it."""
     result, cost = record.arrays, record.manifest.get("cost") or {}
     claims = tuple(item.claims(result))
@@ -178,9 +178,9 @@ def _judge(item: Item, record: Record, folder: Path) -> Made:
     files.write(
         files.below(folder, "claims.json"), json.dumps(document, indent=1) + "\n", remedy=STAYS
     )
-    return Made(item, folder, claims, predicted, seconds)
+    return Outcome(item, folder, claims, predicted, seconds)
 
 
-def failures(made: Sequence[Made]) -> int:
+def failures(made: Sequence[Outcome]) -> int:
     """Count the claims that fail."""
     return sum(len(one.failing) for one in made)

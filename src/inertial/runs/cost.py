@@ -3,7 +3,7 @@ r"""What a study will take, from a few steps timed on this machine.
 Neurons pass in tiles of equal shape, so a step takes :math:`a + b k` for k tiles, and a and b
 follow from timing the real trainer on one and on three tiles; between the narrowest and the widest
 network of a study they are interpolated.  Setting up a data set is timed on its first rows and
-carried on to all of them.
+extrapolated to all of them.
 """
 
 import resource
@@ -259,7 +259,7 @@ def _setup(data: DataSet, known: bool, warm: bool) -> float:  # noqa: FBT001 - f
 def decomposing(data: Data, *, warm: bool) -> float:
     """Seconds to decompose a kernel and find the span of its inputs, with compiling what does.
 
-    Timed on the first rows and carried on: the decomposition as n^3, which it follows once the
+    Timed on the first rows and extrapolated: the decomposition as n^3, which it follows once the
     kernel has outgrown the fast memory, and the span as n d min(n, d).  A warm process, the one
     that will do it, has compiled for so many rows when it has timed them all.
     """

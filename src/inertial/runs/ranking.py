@@ -55,7 +55,7 @@ class Ranking:
         return self.best.reached is not None and not self.best.diverged
 
     @property
-    def foretold(self) -> Standing | None:
+    def predicted(self) -> Standing | None:
         """The method with the fewest forecast steps; None if all are beyond what was looked at."""
         known = [one for one in self.order if one.forecast is not None]
         return min(known, key=lambda one: one.forecast or 0.0, default=None)

@@ -86,7 +86,7 @@ def ranked(rows: Sequence[Row], target: float) -> Ranking:
     )
 
 
-def plain_of(rows: Sequence[Row]) -> Row | None:
+def gradient_descent_of(rows: Sequence[Row]) -> Row | None:
     """Return the row of gradient descent, if there is one."""
     return next((row for row in rows if row.key == "gradient_descent"), None)
 

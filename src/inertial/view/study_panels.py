@@ -48,7 +48,7 @@ class Panel:
     @property
     def plain(self) -> panels.Row | None:
         """Gradient descent."""
-        return panels.plain_of(self.rows)
+        return panels.gradient_descent_of(self.rows)
 
 
 @dataclass(frozen=True)
