@@ -216,7 +216,7 @@ def test_a_schedule_is_shown_short_compared_by_value_and_never_overrun():
     assert module._coefficient("eta", np.full(5, 0.1)) == method.eta
     assert module._coefficient("beta", [0, 0.1, 1.2, 0.3, 0.4]) == method.beta
     for wrong in ("a", None, [[0.1]], []):
-        with pytest.raises(InvalidInput, match="give a number, or one number a step"):
+        with pytest.raises(InvalidInput, match="give a number, or one number per step"):
             module._coefficient("eta", wrong)
     assert repr(method) == (
         "Recursion(eta=(0.1, 0.1, 0.1, ...), beta=(0, 0.1, 1.2, ...), gamma=0.0, start='zero')"

@@ -13,7 +13,7 @@ from inertial.commands.options import THIS_PROCESS, WorkerOptions, computing
 from inertial.commands.terminal import announce, console, duration, progress_or_lines, say, write
 
 if TYPE_CHECKING:
-    from inertial.reproduce.run import Made
+    from inertial.reproduce.run import Outcome
 
 
 def reproduce(
@@ -118,7 +118,7 @@ def _list(*, as_json: bool) -> None:
         out.print(f"{item.key:<22} {item.title}")
 
 
-def _show(one: "Made") -> None:
+def _show(one: "Outcome") -> None:
     """Print an item's claims, its figure and its time."""
     out = console()
     out.print(f"\n{one.item.key}: {one.item.title} ({one.item.source})", style="bold")
