@@ -42,10 +42,10 @@ from inertial.linear.tiles import TiledKernel
 from inertial.method.rules import METHODS, choose
 from inertial.problem.model import TwoLayerReLU
 from inertial.runs.settings import COMPANIONS
-from inertial.simulate import step
-from inertial.simulate.integrate import flow_loss
-from inertial.simulate.span import Span, span
-from inertial.simulate.train import train
+from inertial.simulation import step
+from inertial.simulation.integrate import flow_loss
+from inertial.simulation.span import Span, span
+from inertial.simulation.train import train
 from inertial.view.auditing import audit_folders
 
 SHAPES = [(1000, 784, 2000), (2000, 784, 20_000), (360, 51, 2000)]

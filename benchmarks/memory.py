@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from inertial import TwoLayerReLU, infinite_gram, load, measure_of, nesterov, train
-from inertial.simulate.span import Span
+from inertial.simulation.span import Span
 
 
 def plain_step(n: int, d: int, m: int) -> tuple[Callable[..., tuple], tuple]:

@@ -24,7 +24,7 @@ from inertial import (
 from inertial.linear.expected import measure_of
 from inertial.method.rules import choose
 from inertial.runs.check import start_measure
-from inertial.simulate.span import span
+from inertial.simulation.span import span
 
 LAZY = {
     "digits": ("digits", {"n": 300}, 1.0),

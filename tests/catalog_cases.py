@@ -13,7 +13,7 @@ from scipy.linalg import eigvalsh
 from inertial.linear.kernel import infinite_gram
 from inertial.method.recursion import Recursion, gradient_descent, heavy_ball, nesterov
 from inertial.problem.flips import Flips
-from inertial.simulate.integrate import ModalSolution
+from inertial.simulation.integrate import ModalSolution
 from inertial.theory.evidence import Evidence, Kernel, Records
 from inertial.theory.start import Start
 

@@ -13,7 +13,7 @@ ROOMS = [
     ("torch",),
     ("linear",),
     ("method",),
-    ("simulate",),
+    ("simulation",),
     ("runs",),
     ("theory",),
     ("view",),

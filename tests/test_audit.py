@@ -13,9 +13,9 @@ from inertial import Settings, compare, load, read_run
 from inertial._checks import InvalidInput
 from inertial.method.recursion import Recursion, nesterov, nesterov_varying
 from inertial.problem.model import TwoLayerReLU
-from inertial.simulate.decomposition import decompose_residual
-from inertial.simulate.probe import probe
-from inertial.simulate.train import train
+from inertial.simulation.decomposition import decompose_residual
+from inertial.simulation.probe import probe
+from inertial.simulation.train import train
 from inertial.theory import audit as auditing
 from inertial.theory.audit import audit
 from inertial.theory.catalog import CATALOG

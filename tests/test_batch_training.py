@@ -6,7 +6,7 @@ import pytest
 
 from helpers import residual_and_gradient
 from inertial import InvalidInput, TwoLayerReLU, gradient_descent, load, nesterov, train
-from inertial.simulate.train import batch_rows
+from inertial.simulation.train import batch_rows
 
 NETWORK = TwoLayerReLU(100, 64)
 

@@ -9,7 +9,7 @@ from sklearn.datasets import load_breast_cancer
 
 from catalog_cases import CASES, NOTHING, healthy, kernel, of_inputs, probed, run, spread
 from inertial.method.recursion import gradient_descent
-from inertial.simulate.integrate import solve
+from inertial.simulation.integrate import solve
 from inertial.theory.catalog import CATALOG
 from inertial.theory.catalog.quantities import friction_flow
 from inertial.theory.sources import SLIPS, SOURCES, STATEMENTS

@@ -6,7 +6,7 @@ from inertial import heavy_ball, load, steps_to, train, tune
 from inertial.linear.expected import spectrum_of
 from inertial.problem.model import TwoLayerReLU
 from inertial.runs.check import Check, check, search, start_measure
-from inertial.simulate.train import initial_residual
+from inertial.simulation.train import initial_residual
 
 
 @pytest.fixture(scope="module")

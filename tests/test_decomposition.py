@@ -22,9 +22,9 @@ from inertial.method.recursion import (
 )
 from inertial.problem.flips import flippable
 from inertial.problem.model import TwoLayerReLU
-from inertial.simulate import kernel_products
-from inertial.simulate.decomposition import decompose_residual
-from inertial.simulate.train import train
+from inertial.simulation import kernel_products
+from inertial.simulation.decomposition import decompose_residual
+from inertial.simulation.train import train
 from inertial.theory.catalog.residual import THEOREMS
 from inertial.theory.evidence import Evidence, Kernel, Records
 

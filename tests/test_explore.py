@@ -28,7 +28,7 @@ from inertial.method.flow import (
 from inertial.method.modes import amplification, roots, spectral_radius, stability_limit
 from inertial.method.recursion import gradient_descent, heavy_ball, nesterov, nesterov_varying
 from inertial.runs.exploration import MOST_NODES, Trials, explore
-from inertial.simulate.integrate import flow_loss, solve
+from inertial.simulation.integrate import flow_loss, solve
 from inertial.view.explorer_page import explorer_page
 
 __all__ = ["chromium"]

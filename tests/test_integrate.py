@@ -24,7 +24,7 @@ from inertial.method.flow import (
     started_like,
     strongly_convex_momentum,
 )
-from inertial.simulate.integrate import discretisation, flow_loss, solve
+from inertial.simulation.integrate import discretisation, flow_loss, solve
 
 MU, S = 0.05, 0.25
 EIGENVALUES = np.array([0.0, 1e-9, 1e-3, 0.02, MU, 0.06, 0.5, 1.0, 4.0])
@@ -203,7 +203,7 @@ def test_the_loss_sums_the_modes(rng):
 def test_the_loss_does_not_depend_on_its_blocks(rng, monkeypatch):
     weights = rng.uniform(size=len(EIGENVALUES))
     whole = flow_loss(nesterov_flow(), EIGENVALUES, weights, TIMES)
-    monkeypatch.setattr("inertial.simulate.integrate._BLOCK", 2 * len(EIGENVALUES))
+    monkeypatch.setattr("inertial.simulation.integrate._BLOCK", 2 * len(EIGENVALUES))
     np.testing.assert_allclose(flow_loss(nesterov_flow(), EIGENVALUES, weights, TIMES), whole)
 
 

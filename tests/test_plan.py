@@ -13,7 +13,7 @@ from inertial.runs.cost import Shape, Timing, memory_of, predict
 from inertial.runs.execution import kept_spectrum, prepare
 from inertial.runs.spec import load_data, runs
 from inertial.runs.study import Folder, run_study
-from inertial.simulate.step import layout
+from inertial.simulation.step import layout
 
 STUDY = Study(
     "small",

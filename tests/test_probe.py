@@ -10,9 +10,9 @@ from inertial._checks import InvalidInput
 from inertial.linear.kernel import finite_gram
 from inertial.method.recursion import gradient_descent, nesterov
 from inertial.problem.model import TwoLayerReLU, outputs
-from inertial.simulate import probe as module
-from inertial.simulate.probe import probe
-from inertial.simulate.train import train
+from inertial.simulation import probe as module
+from inertial.simulation.probe import probe
+from inertial.simulation.train import train
 
 NETWORK = TwoLayerReLU(200, 4)
 

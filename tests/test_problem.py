@@ -12,7 +12,7 @@ from inertial import tangent as tangent_of
 from inertial.linear import tangent as tangent_module
 from inertial.problem import problem as problem_module
 from inertial.problem.loss import LOSSES, Loss, curvature_of
-from inertial.simulate.linearised import linearised_loss
+from inertial.simulation.linearised import linearised_loss
 
 KEY = jax.random.key(0, impl="threefry2x32")
 

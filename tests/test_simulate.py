@@ -14,9 +14,10 @@ from inertial import (
     gradient_descent,
     heavy_ball,
     nesterov,
+    simulate,
     to_optax,
 )
-from inertial.simulate.simulate import OBSERVABLES, simulate
+from inertial.simulation.simulate import OBSERVABLES
 
 METHODS = (gradient_descent(0.05), heavy_ball(0.05, 0.8), nesterov(0.04, 0.8))
 

@@ -163,7 +163,7 @@ class Killed(Exception):  # noqa: N818
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])
 def test_an_interrupted_run_goes_on_with_the_same_bits(tmp_path, monkeypatch, precision):
-    monkeypatch.setattr("inertial.simulate.step._TILE_NEURONS", (1, 4))  # eight tiles, padded
+    monkeypatch.setattr("inertial.simulation.step._TILE_NEURONS", (1, 4))  # eight tiles, padded
     run = runs(replace(SMALL, steps=60, methods=("nesterov",), precision=precision))[0]
     whole = compute(run).arrays
     path, counts = tmp_path / "state.npz", []

@@ -25,9 +25,9 @@ from inertial import (
     train,
 )
 from inertial.problem.model import outputs
-from inertial.simulate import step as device
-from inertial.simulate import train as module
-from inertial.simulate.span import span
+from inertial.simulation import step as device
+from inertial.simulation import train as module
+from inertial.simulation.span import span
 
 METHODS = [
     gradient_descent(0.2),

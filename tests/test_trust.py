@@ -26,7 +26,7 @@ from inertial import (
 from inertial.linear.measure import dense
 from inertial.method.modes import amplification
 from inertial.method.trust import DEPARTS, HOLDS, distance, movement, trust
-from inertial.simulate.span import span
+from inertial.simulation.span import span
 
 METHODS = [
     gradient_descent(0.9),

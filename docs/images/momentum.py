@@ -21,7 +21,7 @@ from inertial.linear.measure import Measure
 from inertial.method.modes import stability_limit
 from inertial.method.recursion import heavy_ball
 from inertial.method.rules import choose
-from inertial.simulate.forecast import forecast_loss
+from inertial.simulation.forecast import forecast_loss
 from inertial.view.figures import SETTINGS, STYLES
 
 STEPS = 24

@@ -62,9 +62,11 @@ from .runs.monitor import Monitor as Monitor
 from .runs.settings import Settings as Settings
 from .runs.store import read_run as read_run
 from .runs.tuning import ModelAdvice as ModelAdvice
-from .simulate.forecast import forecast as forecast
-from .simulate.train import initial_residual as initial_residual
-from .simulate.train import train as train
-from .simulate.trajectory import Trajectory as Trajectory
+from .simulation.forecast import forecast as forecast
+from .simulation.simulate import Run as Run
+from .simulation.simulate import simulate as simulate
+from .simulation.train import initial_residual as initial_residual
+from .simulation.train import train as train
+from .simulation.trajectory import Trajectory as Trajectory
 
 __version__: str

@@ -18,7 +18,7 @@ from inertial.reproduce.item import Claim, Item, Scale, known, of_data, slope_of
 from inertial.runs.config import DataSet
 from inertial.runs.execution import prepare
 from inertial.runs.measures import envelope
-from inertial.simulate.integrate import flow_loss
+from inertial.simulation.integrate import flow_loss
 
 FRICTIONS = (3.0, 6.0)
 """The constants d of Nesterov's flow."""

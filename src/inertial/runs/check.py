@@ -15,8 +15,8 @@ from inertial.method.curve import steps_to
 from inertial.method.recursion import Recursion
 from inertial.method.rules import fastest
 from inertial.problem.model import TwoLayerReLU
-from inertial.simulate.span import span
-from inertial.simulate.train import initial_residual, train
+from inertial.simulation.span import span
+from inertial.simulation.train import initial_residual, train
 
 CLOSE = 0.2
 """Share of the promised steps within which a measured count keeps the promise."""

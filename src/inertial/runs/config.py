@@ -14,7 +14,7 @@ from inertial import files
 from inertial._checks import SEEDS, InvalidInput, fraction, one_of, whole
 from inertial.method.recursion import METHODS
 from inertial.method.rules import DEFAULT_RULE, defined
-from inertial.simulate.train import Precision
+from inertial.simulation.train import Precision
 
 TEMPLATE = """\
 # A study: every combination of data, methods, rules, widths and seeds is one run.

@@ -31,9 +31,9 @@ from inertial.runs.config import DataSet
 from inertial.runs.execution import SAVE_SECONDS, kept, spectrum_file
 from inertial.runs.spec import Run, load_data
 from inertial.runs.store import netcdf
-from inertial.simulate.span import Span, saves, span
-from inertial.simulate.step import layout
-from inertial.simulate.train import Precision, initial_residual, train
+from inertial.simulation.span import Span, saves, span
+from inertial.simulation.step import layout
+from inertial.simulation.train import Precision, initial_residual, train
 
 _TIMED_SECONDS = 0.3
 """How long steps of one shape are timed."""

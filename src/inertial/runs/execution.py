@@ -42,10 +42,10 @@ from inertial.runs.observables import OBSERVABLES, coefficients_of
 from inertial.runs.settings import COMPANIONS
 from inertial.runs.spec import RESULT_VERSION, Run, Spec, load_data
 from inertial.runs.store import Record, environment
-from inertial.simulate.forecast import forecast
-from inertial.simulate.integrate import flow_loss
-from inertial.simulate.span import Span, span
-from inertial.simulate.train import Checkpoint, initial_residual, train
+from inertial.simulation.forecast import forecast
+from inertial.simulation.integrate import flow_loss
+from inertial.simulation.span import Span, span
+from inertial.simulation.train import Checkpoint, initial_residual, train
 
 SAVE_SECONDS = 30.0
 """Seconds between two checkpoints of a run; shorter runs leave none."""
@@ -127,7 +127,7 @@ def execute(
     advance
         Called with the number of steps just done, every half second or so.
     resume, save, save_seconds
-        As in `inertial.simulate.train.train`.
+        As in `inertial.simulation.train.train`.
 
     Returns
     -------

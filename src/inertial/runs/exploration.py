@@ -18,8 +18,8 @@ from inertial.method.recursion import Recursion
 from inertial.method.rules import RULES, choose
 from inertial.problem.model import TwoLayerReLU
 from inertial.runs.meanings import Meaning, meanings
-from inertial.simulate.span import span
-from inertial.simulate.train import train
+from inertial.simulation.span import span
+from inertial.simulation.train import train
 
 MOST_NODES = 600
 """Eigenvalues above this number are merged, so that a page stays small and quick."""

@@ -16,7 +16,7 @@ from inertial.method.flow import (
 )
 from inertial.method.recursion import METHODS
 from inertial.method.rules import DEFAULT_RULE, defined
-from inertial.simulate.train import Precision
+from inertial.simulation.train import Precision
 
 Kernel = Literal["infinite", "finite"]
 

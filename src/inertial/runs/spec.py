@@ -19,7 +19,7 @@ from inertial.data import Data, load
 from inertial.problem.model import GENERATOR
 from inertial.runs.config import DataSet, Study
 from inertial.runs.settings import Kernel, Settings
-from inertial.simulate.train import Precision
+from inertial.simulation.train import Precision
 
 RESULT_VERSION = 1
 """Raised by hand whenever the same configuration leads to other numbers."""

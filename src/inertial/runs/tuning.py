@@ -25,7 +25,7 @@ from inertial.method.recursion import Recursion, label
 from inertial.method.rules import fastest
 from inertial.problem.problem import Trainable
 from inertial.runs.trials import LONGEST, Search, Setting, Trial, setting, settled
-from inertial.simulate.linearised import linearised_loss
+from inertial.simulation.linearised import linearised_loss
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from inertial._types import Eigenvalues, Inputs
 from inertial.method.recursion import Recursion
 from inertial.problem.flips import Flips
-from inertial.simulate.integrate import solve
+from inertial.simulation.integrate import solve
 from inertial.theory.start import Series, Solver, Start
 
 Precision = Literal["float32", "float64"]
@@ -144,7 +144,7 @@ class Records:
 
 @runtime_checkable
 class Probes(Protocol):
-    """Kernel matrices at some steps of a run, see `inertial.simulate.probe`."""
+    """Kernel matrices at some steps of a run, see `inertial.simulation.probe`."""
 
     @property
     def steps(self) -> Int[np.ndarray, "T"]:
@@ -173,7 +173,7 @@ class Probes(Protocol):
 
 @runtime_checkable
 class Decomposed(Protocol):
-    """The exact split of a run's residuals, see `inertial.simulate.decomposition`."""
+    """The exact split of a run's residuals, see `inertial.simulation.decomposition`."""
 
     @property
     def method(self) -> Recursion:

@@ -20,7 +20,7 @@ from inertial._checks import InvalidInput
 from inertial.data import Data, catalog, locate, reload
 from inertial.linear.kernel import infinite_gram
 from inertial.method.recursion import Recursion
-from inertial.simulate.trajectory import Trajectory
+from inertial.simulation.trajectory import Trajectory
 from inertial.theory.evidence import Decomposed, Evidence, Kernel, Probes, Records
 from inertial.theory.start import Start
 

@@ -1,6 +1,6 @@
 """The network's random start for one seed: weights, residual, kernel and linearisation, in float64.
 
-What a run of `inertial.simulate.train` starts from, in NumPy; computed when first asked for.
+What a run of `inertial.simulation.train` starts from, in NumPy; computed when first asked for.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from inertial.linear.spectrum import Spectrum, decompose
 from inertial.method.flow import Flow
 from inertial.problem.flips import Flips, survey_flips
 from inertial.problem.model import TwoLayerReLU, start_key
-from inertial.simulate.integrate import ModalSolution
+from inertial.simulation.integrate import ModalSolution
 
 Series: TypeAlias = Float[np.ndarray, "T"]
 Solver = Callable[[Flow, Eigenvalues, Float[np.ndarray, "T"]], ModalSolution]

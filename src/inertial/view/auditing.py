@@ -15,14 +15,14 @@ import numpy as np
 
 from inertial._checks import InvalidInput
 from inertial.problem.model import TwoLayerReLU
-from inertial.simulate.decomposition import Decomposition, decompose_residual
-from inertial.simulate.probe import KernelProbe, probe
+from inertial.simulation.decomposition import Decomposition, decompose_residual
+from inertial.simulation.probe import KernelProbe, probe
 from inertial.theory.audit import Audit, audit
 from inertial.theory.gather import StoredRun, load_again, recursion_of
 from inertial.view.stored import read, runs_of
 
 if TYPE_CHECKING:
-    from inertial.simulate.trajectory import Trajectory
+    from inertial.simulation.trajectory import Trajectory
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many of them are done, and how many there are."""

@@ -47,10 +47,10 @@ from inertial._checks import InvalidInput, whole
 from inertial._types import Inputs, Targets
 from inertial.method.recursion import Coefficients, Recursion
 from inertial.problem.model import TwoLayerReLU, start_key
-from inertial.simulate.kernel_products import Block, Products, lay_out, measure
-from inertial.simulate.span import span
-from inertial.simulate.train import train
-from inertial.simulate.trajectory import Trajectory
+from inertial.simulation.kernel_products import Block, Products, lay_out, measure
+from inertial.simulation.span import span
+from inertial.simulation.train import train
+from inertial.simulation.trajectory import Trajectory
 
 _MARGIN = 1e-9
 """Share added to the largest distance: rounding of a second run stays inside the balls."""
@@ -123,7 +123,7 @@ def decompose_residual(
     Parameters
     ----------
     network, x, y, method, seed, steps
-        As for `inertial.simulate.train.train`.
+        As for `inertial.simulation.train.train`.
     radius
         Radius R of the balls.  Without it the method is run once more beforehand, and R is the
         largest distance of that run.

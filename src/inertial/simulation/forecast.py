@@ -13,7 +13,7 @@ from inertial.linear.spectrum import Spectrum
 from inertial.method.curve import forecast_loss
 from inertial.method.modes import amplification
 from inertial.method.recursion import Recursion
-from inertial.simulate.trajectory import Trajectory
+from inertial.simulation.trajectory import Trajectory
 
 
 def forecast(

@@ -1,8 +1,8 @@
 """One way to train: any problem, a recursion or an optax transformation, and what to record.
 
-The papers' network under their loss is trained by the tiled step of `inertial.simulate.step`, found
-by the types of model and loss; everything else by automatic differentiation.  Both are the same
-recursion, which tests hold them to.
+The papers' network under their loss is trained by the tiled step of `inertial.simulation.step`,
+found by the types of model and loss; everything else by automatic differentiation.  Both are the
+same recursion, which tests hold them to.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,8 +17,8 @@ from inertial._checks import InvalidInput, one_of, whole
 from inertial.method.recursion import Recursion
 from inertial.problem.model import TwoLayerReLU
 from inertial.problem.problem import Problem, State, Trainable
-from inertial.simulate.train import DIVERGED, train
-from inertial.simulate.trajectory import Status
+from inertial.simulation.train import DIVERGED, train
+from inertial.simulation.trajectory import Status
 
 if TYPE_CHECKING:
     import optax

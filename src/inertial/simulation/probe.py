@@ -22,9 +22,9 @@ from inertial.linear.spectrum import extremes
 from inertial.method.recursion import Recursion
 from inertial.problem.flips import Flips, survey_flips
 from inertial.problem.model import TwoLayerReLU
-from inertial.simulate.span import span
-from inertial.simulate.train import Precision, train
-from inertial.simulate.trajectory import Trajectory
+from inertial.simulation.span import span
+from inertial.simulation.train import Precision, train
+from inertial.simulation.trajectory import Trajectory
 
 _DENSE_BELOW = 2000
 """Below this n all eigenvalues cost less than the two ends by Lanczos."""
@@ -76,7 +76,7 @@ def probe(
     at: Collection[int],
     precision: Precision = "float32",
 ) -> tuple[Trajectory, KernelProbe]:
-    """Train as `inertial.simulate.train.train` does and measure the kernel on the way.
+    """Train as `inertial.simulation.train.train` does and measure the kernel on the way.
 
     Three n x n matrices are held at once.  A sample costs ``2 n^2 m`` operations, as much as
     ``n / (2 d)`` steps of training, and the ends of one spectrum.

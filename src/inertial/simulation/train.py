@@ -1,7 +1,7 @@
 r"""Run a method on the finite network, full batch.
 
 This side keeps the records, looks for divergence and takes checkpoints; the arithmetic of a step is
-in `inertial.simulate.step`, and runs in the inputs' own span where that is smaller.
+in `inertial.simulation.step`, and runs in the inputs' own span where that is smaller.
 """
 
 import time
@@ -19,9 +19,9 @@ from inertial._types import Inputs, Targets
 from inertial.method.batch import noise_share
 from inertial.method.recursion import Recursion
 from inertial.problem.model import TwoLayerReLU, start_key
-from inertial.simulate import step
-from inertial.simulate.span import Span, span
-from inertial.simulate.trajectory import Trajectory
+from inertial.simulation import step
+from inertial.simulation.span import Span, span
+from inertial.simulation.trajectory import Trajectory
 
 Precision = Literal["float32", "float64"]
 
@@ -43,7 +43,7 @@ thousandfold has left its forecast, also if it comes down again.
 class Checkpoint:
     """What a run needs to go on, bit for bit: the state before `step` and the records up to it.
 
-    `displacement` is ``w_t - w_0`` and `momentum` the buffer of `inertial.simulate.step`, both in
+    `displacement` is ``w_t - w_0`` and `momentum` the buffer of `inertial.simulation.step`, both in
     the coordinates of the inputs' span, which must be the same when the run goes on; `residual` has
     no columns unless residuals are recorded.
     """
