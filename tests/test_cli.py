@@ -49,6 +49,26 @@ def test_compare_prints_the_table_and_where_things_are(capsys, tmp_path):
     assert manifest["settings"]["seeds"] == [0, 1]
 
 
+def test_compare_says_first_whether_its_forecasts_hold(capsys):
+    _, out, _ = run(capsys, *COMPARE)
+    assert re.match(r"Trust, least for (heavy ball|Nesterov): the forecast .*width 60", out)
+    _, out, _ = run(capsys, *comparing(methods="nesterov", eta=5, beta=0.5))
+    assert out.startswith("Trust: the forecast does not hold here: it grows itself;")
+
+
+def test_compare_names_the_methods_that_left_their_forecast(capsys, monkeypatch):
+    from inertial.runs import comparison, measures
+
+    def grown(arrays, name, target):
+        changed = arrays.copy(deep=True)
+        changed.loss[1, 0, 3] = 2000 * changed.loss[1, 0, 0]
+        return measures.summarize(changed, name, target)
+
+    monkeypatch.setattr(comparison, "summarize", grown)
+    _, out, _ = run(capsys, *COMPARE)
+    assert out.startswith("The forecast does not describe this run: heavy ball diverged")
+
+
 def test_compare_json_is_one_document_with_the_promised_keys(capsys):
     code, out, _ = run(capsys, *COMPARE, "--json")
     assert code == 0
@@ -57,11 +77,17 @@ def test_compare_json_is_one_document_with_the_promised_keys(capsys):
     keys = {
         "method", "rule", "eta", "beta", "loss_first", "loss_last_mean", "loss_last_min",
         "loss_last_max", "max_distance_mean", "pattern_change_mean", "forecast_error", "status",
+        "trust", "unforeseen",
     }  # fmt: skip
     assert [row["method"] for row in document["methods"]] == [
         "gradient_descent", "heavy_ball", "nesterov",
     ]  # fmt: skip
     assert all(keys <= set(row) for row in document["methods"])
+    for row in document["methods"]:
+        assert set(row["trust"]) == {
+            "movement", "strain", "width", "width_needed", "verdict", "remedy",
+        }  # fmt: skip
+        assert row["trust"]["width"] == 60
     assert os.path.isdir(document["run"])  # noqa: PTH112
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from inertial import (
     InvalidInput,
+    Recursion,
     Settings,
     StabilityWarning,
     TwoLayerReLU,
@@ -27,9 +28,11 @@ from inertial import (
     nesterov,
     read_run,
     spectral_radius,
+    trust,
     tune,
 )
 from inertial.runs.execution import Prepared, execute
+from inertial.runs.measures import summarize
 from inertial.runs.spec import specs
 from inertial.view.figures import save_convergence
 
@@ -276,6 +279,29 @@ def test_every_number_of_a_summary_is_recomputed_from_the_arrays(data, tmp_path)
     assert row.forecast_error == pytest.approx(np.mean(gaps))
     assert row.max_distance_mean == pytest.approx(run.max_distance.values[:, -1].mean())
     assert row.pattern_change_mean == pytest.approx(run.pattern_change.values[:, -1].mean())
+
+
+def test_trust_is_that_of_the_data_and_the_setting(result, data):
+    for row in result.methods:
+        method = Recursion(row.eta, row.beta, row.gamma)
+        assert row.trust == trust(method, measure_of(data), SMALL.width, target=SMALL.target)
+        assert row.unforeseen == 0
+
+
+@pytest.mark.parametrize(("growth", "diverged"), [(999, False), (1001, True)])
+def test_a_loss_that_grew_a_thousandfold_diverged_whatever_is_stored(result, growth, diverged):
+    arrays = result.arrays.copy(deep=True)
+    arrays.loss[1, 0, 5] = growth * arrays.loss[1, 0, 0]
+    row = summarize(arrays, "heavy_ball", 0.01)
+    assert (row.status, row.unforeseen) == (("finished", 0), ("diverged", 1))[diverged]
+    assert summarize(arrays, "nesterov", 0.01).status == "finished"
+
+
+def test_a_divergence_that_was_forecast_is_not_unforeseen(result):
+    arrays = result.arrays.copy(deep=True)
+    arrays.loss[1, :, 5] = arrays.forecast_loss[1, :, 5] = np.inf
+    row = summarize(arrays, "heavy_ball", 0.01)
+    assert (row.status, row.unforeseen) == ("diverged", 0)
 
 
 def test_the_finite_kernel_is_each_seeds_own(data, tmp_path):

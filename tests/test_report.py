@@ -15,6 +15,7 @@ from inertial.commands.main import main
 from inertial.theory.audit import AuditEntry
 from inertial.theory.gather import StoredRun
 from inertial.theory.theorem import Margin
+from inertial.view import panels
 from inertial.view.auditing import measured
 from inertial.view.panels import MOST_NUMBERS
 from inertial.view.run_page import report_page
@@ -429,6 +430,28 @@ def test_a_divergence_leaves_gaps_not_faults(chromium, tmp_path):
         assert gap[3] == ""
         assert gap[4] == "Infinity"
         assert len(view.locator("#convergence > svg path.line").nth(1).get_attribute("d")) > 50
+
+
+def test_a_run_that_left_its_forecast_says_so_in_the_first_sentence(stored):
+    arrays, manifest = stored
+    grown = arrays.copy(deep=True)
+    grown.loss[1, 0, 3] = 2000 * grown.loss[1, 0, 0]
+    first = page(grown, manifest).split('<p class="lede">')[1]
+    assert first.startswith(
+        '<strong id="strayed">The forecast does not describe this run: heavy ball diverged'
+    )
+    assert 'id="strayed"' not in page(arrays, manifest)
+
+
+def test_the_verdict_stands_under_the_advice_and_in_the_table(stored):
+    text = page(*stored)
+    rows = panels.rows_of(stored[0], 0.01)
+    best = panels.ranked(rows, 0.01).best.name
+    trust = next(row.trust for row in rows if row.key == best)
+    assert f"{trust.sentence.split(';')[0]}" in text
+    assert '<th scope="row">the forecast</th>' in text
+    without = page(stored[0].drop_vars("weight"), stored[1])
+    assert "movement " not in without
 
 
 def test_the_page_prints(chromium, file):

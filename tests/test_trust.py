@@ -17,10 +17,10 @@ from inertial import (
     heavy_ball,
     initial_residual,
     load,
+    measure_of,
     nesterov,
     nesterov_varying,
     steps_to,
-    survey,
     train,
 )
 from inertial.linear.measure import dense
@@ -106,12 +106,16 @@ def test_movement_is_that_of_real_networks_within_five_percent():
 
 
 @pytest.fixture(scope="module")
-def landscape():
-    return survey(load("digits", n=100))
+def data():
+    return load("digits", n=100)
 
 
-def test_the_width_needed_is_where_the_verdict_turns(landscape):
-    measure = landscape.measure
+@pytest.fixture(scope="module")
+def measure(data):
+    return measure_of(data)
+
+
+def test_the_width_needed_is_where_the_verdict_turns(measure):
     method = heavy_ball(1 / measure.largest, 0.7)
     found = trust(method, measure, 50)
     assert found.verdict == "does not hold here"
@@ -122,8 +126,7 @@ def test_the_width_needed_is_where_the_verdict_turns(landscape):
     assert not wide.remedy
 
 
-def test_strain_is_movement_times_steps(landscape):
-    measure = landscape.measure
+def test_strain_is_movement_times_steps(measure):
     for method, power in ((heavy_ball(1 / measure.largest, 0.7), 1), (gradient_descent(0.01), 0.5)):
         steps = steps_to(method, measure, 0.1)
         found = trust(method, measure, 500, target=0.1)
@@ -132,18 +135,25 @@ def test_strain_is_movement_times_steps(landscape):
         assert found.strain == pytest.approx(found.movement * count)
 
 
-def test_large_targets_are_to_be_standardised_and_following_it_helps(landscape):
-    data = dataclasses.replace(landscape.data, y=100 * landscape.data.y)
-    measure = survey(data).measure
+def test_large_targets_are_to_be_standardised_and_following_it_helps(data, measure):
+    large = dataclasses.replace(data, y=100 * data.y)
     method = heavy_ball(1 / measure.largest, 0.7)
-    found = trust(method, measure, 2000)
+    found = trust(method, measure_of(large), 2000)
     assert found.verdict == "does not hold here"
     assert "standardise the targets" in found.remedy
-    assert trust(method, landscape.measure, 2000).strain < found.strain / 50
+    assert trust(method, measure, 2000).strain < found.strain / 50
 
 
-def test_a_run_that_grows_holds_at_no_width(landscape):
-    measure = landscape.measure
+def test_the_sentence_has_the_remedy_where_one_is_needed(measure):
+    method = heavy_ball(1 / measure.largest, 0.8)
+    good, bad = (trust(method, measure, width).sentence for width in (10**9, 10))
+    assert good.startswith("the forecast holds (width 1,000,000,000: movement ")
+    assert "would" not in good
+    assert bad.startswith("the forecast does not hold here (width 10: ")
+    assert bad.endswith(trust(method, measure, 10).remedy)
+
+
+def test_a_run_that_grows_holds_at_no_width(measure):
     found = trust(heavy_ball(10 / measure.largest, 0.9), measure, 2000)
     assert found.verdict == "does not hold here"
     assert found.width_needed == 10**15

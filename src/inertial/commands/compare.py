@@ -126,6 +126,8 @@ def _show(result: "Comparison", figure: Path | None) -> None:
     from inertial.method.recursion import label
 
     out = console()
+    for line in _trust(result.methods):
+        out.print(line, style="bold")
     rows = table([label(row.method) for row in result.methods])
     for title, *cells in _rows(result.methods):
         rows.add_row(title, *cells)
@@ -138,6 +140,23 @@ def _show(result: "Comparison", figure: Path | None) -> None:
         f"\nrun     {result.run}" if figure is None else f"\nfigure  {figure}\nrun     {result.run}"
     )
     out.print(f"time    {result.wall_seconds:.1f} s")
+
+
+def _trust(methods: "Sequence[Summary]") -> Iterator[str]:
+    """Say first which runs left their forecast, and for which method it is least to be trusted."""
+    from inertial.method.recursion import label
+
+    strayed = [label(row.method) for row in methods if row.unforeseen]
+    if strayed:
+        yield (
+            f"The forecast does not describe this run: {' and '.join(strayed)} diverged, and their "
+            "forecasts do not."
+        )
+    known = [(row.trust, row.method) for row in methods if row.trust is not None]
+    if known:
+        least, name = max(known, key=lambda pair: pair[0].strain)
+        whose = f", least for {label(name)}" if len(known) > 1 else ""
+        yield f"Trust{whose}: {least.sentence}"
 
 
 def _rows(methods: "Sequence[Summary]") -> Iterator[Sequence[str]]:
@@ -158,6 +177,7 @@ def _rows(methods: "Sequence[Summary]") -> Iterator[Sequence[str]]:
     )
     yield ("largest distance from start", *(f"{row.max_distance_mean:.3g}" for row in methods))
     yield ("changed patterns", *(f"{100 * row.pattern_change_mean:.2g} %" for row in methods))
+    yield ("trust", *("–" if row.trust is None else row.trust.verdict for row in methods))
     yield ("forecast error", *(f"{row.forecast_error:.2g}" for row in methods))
     if any(row.status != "finished" for row in methods):
         yield ("status", *(row.status for row in methods))

@@ -137,7 +137,7 @@ def _show(advice: "Advice") -> None:
 
     best, data, ends = advice.best, advice.data, advice.extremes
     out = console()
-    out.print(_trust(advice))
+    out.print(f"Trust: {advice.best.trust.sentence}")
     out.print(_recommendation(advice), style="bold")
     out.print(_checked(advice))
     out.print(
@@ -174,25 +174,6 @@ def _show(advice: "Advice") -> None:
         out.print(
             "both ends are from products alone: the smallest eigenvalue may lie below the one given"
         )
-
-
-def _trust(advice: "Advice") -> str:
-    """Say whether the forecast of the best method describes a network of this width."""
-    found = advice.best.trust
-    said = {
-        "holds": "the forecast holds",
-        "departs": "the forecast departs",
-        "does not hold here": "the forecast does not hold here",
-    }[found.verdict]
-    needed = (
-        ""
-        if found.verdict == "holds"
-        else f" It would hold from a width of {found.width_needed:.2g}; {found.remedy}"
-    )
-    return (
-        f"Trust: {said} (width {found.width:,}: movement {found.movement:.2g}, strain "
-        f"{found.strain:.2g}).{needed}"
-    )
 
 
 def _checked(advice: "Advice") -> str:

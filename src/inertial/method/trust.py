@@ -69,6 +69,22 @@ class Trust:
     verdict: Verdict
     remedy: str
 
+    @property
+    def sentence(self) -> str:
+        """What is said of it: verdict, movement and strain, and the remedy if one is needed."""
+        if not np.isfinite(self.strain):
+            return (
+                f"the forecast {self.verdict}: it grows itself; take a step size below the "
+                "stability limit."
+            )
+        said = (
+            f"the forecast {self.verdict} (width {self.width:,}: movement {self.movement:.2g}, "
+            f"strain {self.strain:.2g})."
+        )
+        if self.verdict == "holds":
+            return said
+        return f"{said} It would hold from a width of {self.width_needed:.2g}; {self.remedy}"
+
 
 def distance(method: Recursion, measure: Measure, steps: int) -> Float[np.ndarray, "T"]:
     """Predict ``|w_t - w_0|`` of all trained weights at steps 0 to `steps`.

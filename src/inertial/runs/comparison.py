@@ -91,7 +91,7 @@ def compare(
             _warn_above_limit(methods, prepared.measure.largest)
         runs = _run_all(wanted, prepared, methods, progress or (lambda *_: None))
         arrays = _joined(runs, settings)
-        summaries = tuple(summarize(arrays, name) for name in methods)
+        summaries = tuple(summarize(arrays, name, settings.target) for name in methods)
         seconds = time.perf_counter() - began
         manifest = {
             "result_version": RESULT_VERSION,

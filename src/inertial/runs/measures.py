@@ -11,6 +11,11 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
+from inertial.linear.measure import Measure
+from inertial.method.recursion import Recursion
+from inertial.method.trust import Trust, trust
+from inertial.simulate.train import DIVERGED
+
 _WINDOWS = 15
 """Windows in a run."""
 
@@ -60,6 +65,45 @@ def steps_to_share(loss: xr.DataArray, share: float) -> float | None:
     return float(loss.step.values[reached.argmax(axis=1)].mean())
 
 
+def diverged(run: xr.Dataset) -> xr.DataArray:
+    """Which seeds diverged, or grew a thousandfold on the way: runs of older versions said so not.
+
+    Dimensions are those of the losses without `step`.
+    """
+    found = _grown(run.loss)
+    return found | (run.status == "diverged") if "status" in run else found
+
+
+def unforeseen(run: xr.Dataset) -> xr.DataArray:
+    """Which seeds diverged although their forecast did not: it does not describe them."""
+    found = diverged(run)
+    return found & ~_grown(run.forecast_loss) if "forecast_loss" in run else found & False
+
+
+def _grown(loss: xr.DataArray) -> xr.DataArray:
+    grown: xr.DataArray = loss.max("step") > DIVERGED * loss.isel(step=0, drop=True)
+    return grown
+
+
+def trust_of(run: xr.Dataset, target: float) -> Trust | None:
+    """Judge the forecast of one method by the stored spectrum; None where none is stored.
+
+    Parameters
+    ----------
+    run
+        The arrays of `compare`, or of a panel of a study, at one method.
+    target
+        Share of the initial loss that was asked for.
+
+    """
+    if not {"eigenvalue", "weight"} <= set(run) or not np.isfinite(float(run.eta)):
+        return None
+    measure = Measure(run.eigenvalue.values, run.weight.values)
+    method = Recursion(float(run.eta), float(run.beta), float(run.gamma))
+    width, rows = int(run.attrs["width"]), int(run.attrs["n"])
+    return trust(method, measure, width, target=target, rows=rows)
+
+
 def envelope(values: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
     """Return the largest value from every point on: the falling envelope of a ringing curve."""
     return np.asarray(np.maximum.accumulate(values[::-1])[::-1])
@@ -79,7 +123,8 @@ class Summary:
     """One method's row: means over the seeds unless the name says otherwise.
 
     `steps_to` holds, for each share of the initial loss, the step counts forecast from the seeds'
-    own starts and the ones measured; None if a seed did not get there.
+    own starts and the ones measured; None if a seed did not get there.  `unforeseen` is how many
+    runs diverged although their forecast did not; `trust` what was known of that before training.
     """
 
     method: str
@@ -96,17 +141,18 @@ class Summary:
     pattern_change_mean: float
     forecast_error: float
     status: str
+    unforeseen: int
+    trust: Trust | None
 
 
-def summarize(arrays: xr.Dataset, name: str) -> Summary:
-    """One method's row of the table, from the stored arrays."""
+def summarize(arrays: xr.Dataset, name: str, target: float) -> Summary:
+    """One method's row of the table, from the stored arrays and the share that was asked for."""
     run = arrays.sel({"optimizer": name})
     ends = np.where(run.diverged_at < 0, run.sizes["step"] - 1, run.diverged_at)
 
     def last(name: str) -> Float[np.ndarray, "seed"]:
         return run[name].transpose("seed", "step").values[np.arange(len(ends)), ends]
 
-    diverged = bool((run.status == "diverged").any())
     return Summary(
         method=name,
         rule=str(arrays.attrs["rule"]),
@@ -127,7 +173,9 @@ def summarize(arrays: xr.Dataset, name: str) -> Summary:
         max_distance_mean=float(last("max_distance").mean()),
         pattern_change_mean=float(last("pattern_change").mean()),
         forecast_error=float(forecast_error(run).mean()),
-        status="diverged" if diverged else "finished",
+        status="diverged" if diverged(run).any() else "finished",
+        unforeseen=int(unforeseen(run).sum()),
+        trust=trust_of(run, target),
     )
 
 

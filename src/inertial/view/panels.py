@@ -14,7 +14,8 @@ import numpy as np
 import xarray as xr
 
 from inertial.method.recursion import label
-from inertial.runs.measures import forecast_error, steps_to_share
+from inertial.method.trust import Trust
+from inertial.runs.measures import diverged, forecast_error, steps_to_share, trust_of, unforeseen
 from inertial.runs.ranking import Ranking, Standing, rank
 from inertial.theory.gather import StoredRun
 from inertial.view.figures import style_of
@@ -42,8 +43,9 @@ class Row:
     """A method's line of the summary table; None where a seed did not get there.
 
     `steps_to` are measured steps to shares of the initial loss, `forecast` those to the target that
-    were forecast; `left` is the share of the loss at the end.  `stored` of `seeds` runs are there;
-    everything else is a statistic over those.
+    were forecast; `left` is the share of the loss at the end; `unforeseen` counts the diverged runs
+    whose forecast did not diverge, and `trust` judges the forecast.  `stored` of `seeds` runs are
+    there; everything else is a statistic over those.
     """
 
     key: str
@@ -59,6 +61,8 @@ class Row:
     pattern_change: float | None
     forecast_error: float | None
     diverged: int
+    unforeseen: int
+    trust: Trust | None
     stored: int
     seeds: int
 
@@ -222,7 +226,9 @@ def _row(run: xr.Dataset, name: str, target: float) -> Row:
         distance=_final_mean(run, "max_distance"),
         pattern_change=_final_mean(run, "pattern_change"),
         forecast_error=float(forecast_error(run).mean()) if "forecast_loss" in run else None,
-        diverged=int((run.status == "diverged").sum()) if "status" in run else 0,
+        diverged=int(diverged(run).sum()),
+        unforeseen=int(unforeseen(run).sum()),
+        trust=trust_of(run, target),
         stored=run.sizes["seed"],
         seeds=seeds,
     )

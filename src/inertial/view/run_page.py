@@ -74,6 +74,7 @@ def report_page(
         targets=panels.shares_of(target),
         ranking=ranking,
         best=best,
+        strayed=[row for row in rows if row.unforeseen],
         snippet=snippet(from_sgd(best.eta, best.beta, nesterov=best.gamma > 0)),
         ends=panels.ends(arrays),
         every=every,
