@@ -14,7 +14,7 @@ from jaxtyping import Float
 from inertial.linear.measure import Measure
 from inertial.method.recursion import Recursion
 from inertial.method.trust import Trust, trust
-from inertial.simulate.train import DIVERGED
+from inertial.simulation.train import DIVERGED
 
 _WINDOWS = 15
 """Windows in a run."""
