@@ -88,12 +88,12 @@ def prepare(raw: Raw, steps: Preparation, *, task: Task, title: str) -> Prepared
         taken = replace(taken, x=np.hstack([taken.x, ones]), columns=(*taken.columns, "constant"))
     _check_norms(taken.x, title)
     first = np.arange(len(taken.y))
-    for i, j in parallel_rows(taken.x):
+    for i, j in parallel_rows(taken.x) if steps.normalize or steps.dedupe else ():
         first[j] = i
     repeated = first < np.arange(len(first))
-    if (steps.normalize or steps.dedupe) and repeated.sum() == len(taken.y) - 1:
+    if repeated.sum() == len(taken.y) - 1:
         raise _one_direction(taken, steps, title)
-    if repeated.any() and (steps.normalize or steps.dedupe):
+    if repeated.any():
         notes.append(_repeats(taken.y, first, steps, task))
     if steps.dedupe and steps.constant:
         taken = _merged(taken, first, task)
