@@ -55,6 +55,7 @@ from .problem.model import TwoLayerReLU as TwoLayerReLU
 from .problem.problem import Problem as Problem
 from .runs.advice import Advice as Advice
 from .runs.advice import tune as tune
+from .runs.batches import BatchAdvice as BatchAdvice
 from .runs.comparison import Comparison as Comparison
 from .runs.comparison import StabilityWarning as StabilityWarning
 from .runs.comparison import compare as compare

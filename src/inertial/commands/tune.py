@@ -30,6 +30,7 @@ def tune(
     model: str | None = None,
     loss: str | None = None,
     trials: Whole | None = None,
+    batch: Whole | None = None,
     spectrum: Path | None = None,
     json: bool = False,
     options: DataOptions = DATA,
@@ -56,6 +57,9 @@ def tune(
     trials
         Settings that are trained, at most (default: as many as pay; one if it keeps its promise on
         the papers' network); 0 gives the forecast alone, unchecked.
+    batch
+        Tune for fresh batches of this many rows instead of all: steps and samples of the expected
+        loss, and the sizes at which noise limits the step and momentum pays.
     spectrum
         Write all eigenvalues, ascending, to this .npy file.
     json
@@ -67,6 +71,11 @@ def tune(
     from inertial.method.rules import DEFAULT_RULE
     from inertial.runs import advice
 
+    if batch is not None and any(word is not None for word in (model, rule, loss, spectrum)):
+        raise InvalidInput(
+            "--batch is for the papers' network with a rule of its own; leave out --model, --rule, "
+            "--loss and --spectrum."
+        )
     if model is not None:
         if rule is not None or spectrum is not None or width is not None:
             raise InvalidInput(
@@ -85,6 +94,18 @@ def tune(
     need = need_of(loaded.x)
     if need.seconds > _WORTH_SAYING:
         say("note", f"this takes {need}")
+    if batch is not None:
+        from inertial.commands.batches import show
+
+        found = advice.tune(
+            loaded,
+            batch=batch,
+            target=0.01 if target is None else target,
+            width=2000 if width is None else width,
+            trials=1 if trials is None else trials,
+        )
+        show(found, as_json=json)
+        return
     advised = advice.tune(
         loaded,
         rule or DEFAULT_RULE,
@@ -227,7 +248,7 @@ def _document(advice: "Advice") -> dict[str, Any]:
         "trust": _trust_document(advice.best.trust),
         "recommendation": _recommendation(advice),
         "bound": advice.bound,
-        "checks": [_check_document(run) for run in advice.checks],
+        "checks": [check_document(run) for run in advice.checks],
         "target": advice.target,
         "data": {key: asdict(data)[key] for key in ("name", "n", "d", "task", "sha256")},
         "kernel": {
@@ -258,7 +279,8 @@ def _trust_document(found: "Trust") -> dict[str, Any]:
     }
 
 
-def _check_document(run: "Check") -> dict[str, Any]:
+def check_document(run: "Check") -> dict[str, Any]:
+    """Return what JSON has of a real run."""
     return {
         "method": run.name,
         **dict(zip(("eta", "beta", "gamma"), run.method.constant, strict=True)),

@@ -94,7 +94,7 @@ def noise_share(batch: int, rows: int, *, replacement: bool = False) -> float:
         If the batch is not a whole number from 1 to the number of rows.
 
     """
-    if isinstance(batch, bool) or batch != int(batch) or not 1 <= batch <= rows:
+    if isinstance(batch, bool) or not 1 <= batch <= rows or batch != int(batch):
         raise InvalidInput(f"batch is {batch}; give a whole number of rows from 1 to {rows}.")
     if replacement:
         return 1 / batch

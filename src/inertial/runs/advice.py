@@ -20,6 +20,7 @@ from inertial.method.recursion import Recursion
 from inertial.method.rules import DEFAULT_RULE, RULES, choose
 from inertial.method.trust import Trust, trust
 from inertial.problem.problem import Trainable
+from inertial.runs.batches import BatchAdvice, tune_batch
 from inertial.runs.check import LONGEST, Check, check, search
 from inertial.runs.tuning import ModelAdvice, tune_problem
 
@@ -113,11 +114,25 @@ def tune(
 ) -> Advice: ...
 
 
+@overload
+def tune(
+    data: Data,
+    /,
+    *,
+    batch: int,
+    target: float = 0.01,
+    width: int = 2000,
+    trials: int = 1,
+) -> BatchAdvice: ...
+
+
 def tune(
     data: Any,
     rule: str = DEFAULT_RULE,
+    *,
+    batch: int | None = None,
     **options: Any,
-) -> Advice | ModelAdvice:
+) -> Advice | ModelAdvice | BatchAdvice:
     """Recommend step size and momentum: for a problem, or for data with the papers' network.
 
     Parameters
@@ -128,6 +143,9 @@ def tune(
         infinite width.
     rule
         For data, key of the rule: `forecast`, `paper`, `quadratic` or `wang2020`.
+    batch
+        For data, rows of the fresh batches to tune for instead of all rows; the best settings for
+        it come from `inertial.runs.batches.tune_batch`, and no rule is asked.
     options
         `target`, the share of the loss at the start to reach, in (0, 1): 0.1 unless given, and 0.01
         for data; `trials`, the settings that are trained at most (0 for the forecast alone).  For
@@ -142,6 +160,13 @@ def tune(
         If the rule or target makes no sense, or the kernel is singular.
 
     """
+    if batch is not None:
+        if not isinstance(data, Data) or rule != DEFAULT_RULE:
+            raise InvalidInput(
+                "a batch is for data that load() returned, and has a rule of its own; leave out "
+                "the batch or the rule."
+            )
+        return tune_batch(data, batch, **options)
     if isinstance(data, Data):
         return _tune_data(data, rule, **options)
     if not hasattr(data, "linearise"):

@@ -11,6 +11,7 @@ from inertial._types import Targets
 from inertial.data import Data
 from inertial.linear.measure import Measure, dense
 from inertial.linear.spectrum import Spectrum
+from inertial.method.batch import forecast_batches
 from inertial.method.curve import steps_to
 from inertial.method.recursion import Recursion
 from inertial.method.rules import fastest
@@ -77,6 +78,7 @@ def check(
     seed: int = 0,
     target: float = 0.01,
     most: int = _MOST,
+    batch: int | None = None,
 ) -> Check:
     """Train the papers' network once at a setting, and hold its steps against their forecast.
 
@@ -101,16 +103,22 @@ def check(
         Share of the initial loss to reach.
     most
         Steps that the run ends after in any case.
+    batch
+        Rows in each step's batch, which also makes the promise one of the expected loss; all rows
+        if absent.  It needs a spectrum.
 
     """
     network, within = TwoLayerReLU(width, data.x.shape[1]), span(data.x)
     residual = initial_residual(network, data.x, data.y, seed=seed, within=within)
     own = measure if spectrum is None else start_measure(spectrum, residual)
-    promised = steps_to(method, own, target)
+    if batch is None:
+        promised = steps_to(method, own, target)
+    else:
+        promised = forecast_batches(method, own, batch, _MOST).steps_to(target)
     steps = min(most, _PATIENCE * max(20, _MOST if promised is None else promised))
     if method.steps is not None:
         steps = min(steps, method.steps)
-    run = train(network, data.x, data.y, method, seed=seed, steps=steps, within=within)
+    run = train(network, data.x, data.y, method, seed=seed, steps=steps, within=within, batch=batch)
     return Check(
         name or method.name,
         method,
