@@ -104,8 +104,6 @@ def _sizes(sizes: "BatchSizes", rows: int) -> str:
 
 
 def _document(advice: "BatchAdvice") -> dict[str, Any]:
-    from inertial.commands.tune import check_document
-
     data = dataclasses.asdict(advice.data)
     return {
         "recommendation": _recommendation(advice),
@@ -113,7 +111,7 @@ def _document(advice: "BatchAdvice") -> dict[str, Any]:
         "target": advice.target,
         "data": {key: data[key] for key in ("name", "n", "d", "task", "sha256")},
         "sizes": dataclasses.asdict(advice.sizes),
-        "checks": [] if advice.check is None else [check_document(advice.check)],
+        "checks": [] if advice.check is None else [advice.check.document],
         "methods": [
             {
                 "method": entry.name,

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from inertial.data import Data
     from inertial.method.trust import Trust
     from inertial.runs.advice import Advice
-    from inertial.runs.check import Check
 
 _WORTH_SAYING = 10.0
 """Seconds from which what a command will take is said beforehand."""
@@ -248,7 +247,7 @@ def _document(advice: "Advice") -> dict[str, Any]:
         "trust": _trust_document(advice.best.trust),
         "recommendation": _recommendation(advice),
         "bound": advice.bound,
-        "checks": [check_document(run) for run in advice.checks],
+        "checks": [run.document for run in advice.checks],
         "target": advice.target,
         "data": {key: asdict(data)[key] for key in ("name", "n", "d", "task", "sha256")},
         "kernel": {
@@ -276,16 +275,4 @@ def _trust_document(found: "Trust") -> dict[str, Any]:
     return {
         key: getattr(found, key)
         for key in ("movement", "strain", "width", "width_needed", "verdict", "remedy")
-    }
-
-
-def check_document(run: "Check") -> dict[str, Any]:
-    """Return what JSON has of a real run."""
-    return {
-        "method": run.name,
-        **dict(zip(("eta", "beta", "gamma"), run.method.constant, strict=True)),
-        **{
-            key: getattr(run, key)
-            for key in ("width", "seed", "promised", "measured", "kept", "steps", "growth")
-        },
     }

@@ -6,6 +6,7 @@ than a run differs from its forecast.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from inertial._types import Targets
 from inertial.data import Data
@@ -60,6 +61,16 @@ class Check:
         if self.promised is None or self.measured is None:
             return False
         return abs(self.measured - self.promised) <= max(1.0, CLOSE * self.promised)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Its numbers by name, as JSON has them."""
+        words = ("width", "seed", "promised", "measured", "kept", "steps", "growth")
+        return {
+            "method": self.name,
+            **dict(zip(("eta", "beta", "gamma"), self.method.constant, strict=True)),
+            **{word: getattr(self, word) for word in words},
+        }
 
 
 def start_measure(spectrum: Spectrum, residual: Targets) -> Measure:
