@@ -41,7 +41,8 @@ def tune(
     data
         A name from `inertial data list`, or the path of a table (CSV, Parquet) or .npz file.
     rule
-        forecast, paper, quadratic or wang2020 (default: forecast), for the papers' network.
+        forecast, paper, quadratic, wang2020, or optimal for a step size and a momentum for each
+        step (default: forecast), for the papers' network.
     target
         Share of the initial loss to reach (default: 0.01, or 0.1 with --model).
     width
@@ -70,11 +71,7 @@ def tune(
     from inertial.method.rules import DEFAULT_RULE
     from inertial.runs import advice
 
-    if batch is not None and any(word is not None for word in (model, rule, loss, spectrum)):
-        raise InvalidInput(
-            "--batch is for the papers' network with a rule of its own; leave out --model, --rule, "
-            "--loss and --spectrum."
-        )
+    _check_words(model, rule, loss, batch, spectrum)
     if model is not None:
         if rule is not None or spectrum is not None or width is not None:
             raise InvalidInput(
@@ -83,33 +80,23 @@ def tune(
             )
         _tune_model(model, options.load(data), target, loss, trials, as_json=json)
         return
-    if loss is not None:
-        raise InvalidInput(
-            "--loss needs a model to train; give one with --model, such as mlp:256x2."
-        )
     if spectrum is not None:
         files.check_writable(spectrum, remedy=_ANOTHER)
     loaded = options.load(data)
     need = need_of(loaded.x)
     if need.seconds > _WORTH_SAYING:
         say("note", f"this takes {need}")
-    if batch is not None:
-        from inertial.commands.batches import show
-
-        found = advice.tune(
-            loaded,
-            batch=batch,
-            target=0.01 if target is None else target,
-            width=2000 if width is None else width,
-            trials=1 if trials is None else trials,
-        )
-        show(found, as_json=json)
+    goal = 0.01 if target is None else target
+    neurons = 2000 if width is None else width
+    if batch is not None or rule == "optimal":
+        once = 1 if trials is None else trials
+        _tune_specially(loaded, batch, goal, neurons, once, as_json=json)
         return
     advised = advice.tune(
         loaded,
         rule or DEFAULT_RULE,
-        target=0.01 if target is None else target,
-        width=2000 if width is None else width,
+        target=goal,
+        width=neurons,
         trials=6 if trials is None else trials,
     )
     if spectrum is not None:
@@ -120,6 +107,38 @@ def tune(
         write(_json.dumps(_document(advised)))
     else:
         _show(advised)
+
+
+def _check_words(
+    model: str | None, rule: str | None, loss: str | None, batch: int | None, spectrum: Path | None
+) -> None:
+    """Refuse options that do not go with each other."""
+    if batch is not None and any(word is not None for word in (model, rule, loss, spectrum)):
+        raise InvalidInput(
+            "--batch is for the papers' network with a rule of its own; leave out --model, --rule, "
+            "--loss and --spectrum."
+        )
+    if loss is not None and model is None:
+        raise InvalidInput(
+            "--loss needs a model to train; give one with --model, such as mlp:256x2."
+        )
+    if spectrum is not None and rule == "optimal":
+        raise InvalidInput("--spectrum goes with a rule of constants; leave it out with optimal.")
+
+
+def _tune_specially(
+    data: "Data", batch: int | None, target: float, width: int, trials: int, *, as_json: bool
+) -> None:
+    """Tune for a batch, or with the rule `optimal` if there is none, and print the advice."""
+    from inertial.commands import batches, schedules
+    from inertial.runs import advice
+
+    if batch is None:
+        found = advice.tune(data, "optimal", target=target, width=width, trials=trials)
+        schedules.show(found, as_json=as_json)
+    else:
+        tuned = advice.tune(data, batch=batch, target=target, width=width, trials=trials)
+        batches.show(tuned, as_json=as_json)
 
 
 def _tune_model(

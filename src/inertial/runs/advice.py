@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from inertial.method.trust import Trust, trust
 from inertial.problem.problem import Trainable
 from inertial.runs.batches import BatchAdvice, tune_batch
 from inertial.runs.check import LONGEST, Check, check, search
+from inertial.runs.scheduled import OPTIMAL, ScheduleAdvice, tune_schedule
 from inertial.runs.tuning import ModelAdvice, tune_problem
 
 
@@ -104,6 +105,17 @@ def tune(
 
 
 @overload
+def tune(  # type: ignore[overload-overlap]  # the rules of constants are any other word
+    data: Data,
+    rule: Literal["optimal"],
+    *,
+    target: float = 0.01,
+    width: int = 2000,
+    trials: int = 1,
+) -> ScheduleAdvice: ...
+
+
+@overload
 def tune(
     data: Data,
     rule: str = DEFAULT_RULE,
@@ -132,7 +144,7 @@ def tune(
     *,
     batch: int | None = None,
     **options: Any,
-) -> Advice | ModelAdvice | BatchAdvice:
+) -> Advice | ModelAdvice | BatchAdvice | ScheduleAdvice:
     """Recommend step size and momentum: for a problem, or for data with the papers' network.
 
     Parameters
@@ -142,7 +154,8 @@ def tune(
         `inertial.runs.tuning.tune_problem`; or what `load` returned, for the two-layer network of
         infinite width.
     rule
-        For data, key of the rule: `forecast`, `paper`, `quadratic` or `wang2020`.
+        For data, key of the rule: `forecast`, `paper`, `quadratic` or `wang2020`; or
+        `optimal`, the schedule of `inertial.runs.scheduled.tune_schedule`.
     batch
         For data, rows of the fresh batches to tune for instead of all rows; the best settings for
         it come from `inertial.runs.batches.tune_batch`, and no rule is asked.
@@ -167,6 +180,8 @@ def tune(
                 "the batch or the rule."
             )
         return tune_batch(data, batch, **options)
+    if isinstance(data, Data) and rule == OPTIMAL:
+        return tune_schedule(data, **options)
     if isinstance(data, Data):
         return _tune_data(data, rule, **options)
     if not hasattr(data, "linearise"):
@@ -186,7 +201,7 @@ def _tune_data(
     trials: int = 6,
 ) -> Advice:
     """Tune every method that `rule` defines, forecast its steps to `target`, check the best."""
-    names = RULES[one_of("rule", rule, RULES)].methods
+    names = RULES[one_of("rule", rule, (*RULES, OPTIMAL))].methods
     fraction("target", target)
     whole("width", width)
     whole("trials", trials, least=0)

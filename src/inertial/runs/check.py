@@ -68,7 +68,7 @@ class Check:
         words = ("width", "seed", "promised", "measured", "kept", "steps", "growth")
         return {
             "method": self.name,
-            **dict(zip(("eta", "beta", "gamma"), self.method.constant, strict=True)),
+            **{word: getattr(self.method, word) for word in ("eta", "beta", "gamma")},
             **{word: getattr(self, word) for word in words},
         }
 
