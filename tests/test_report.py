@@ -445,7 +445,7 @@ def test_a_run_that_left_its_forecast_says_so_in_the_first_sentence(stored):
 
 def test_the_verdict_stands_under_the_advice_and_in_the_table(stored):
     text = page(*stored)
-    rows = panels.rows_of(stored[0], 0.01)
+    rows = panels.rows_of(stored[0], 0.01, 100)
     best = panels.ranked(rows, 0.01).best.name
     trust = next(row.trust for row in rows if row.key == best)
     assert f"{trust.sentence.split(';')[0]}" in text

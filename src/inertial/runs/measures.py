@@ -85,7 +85,7 @@ def _grown(loss: xr.DataArray) -> xr.DataArray:
     return grown
 
 
-def trust_of(run: xr.Dataset, target: float) -> Trust | None:
+def trust_of(run: xr.Dataset, target: float, width: int) -> Trust | None:
     """Judge the forecast of one method by the stored spectrum; None where none is stored.
 
     Parameters
@@ -94,14 +94,15 @@ def trust_of(run: xr.Dataset, target: float) -> Trust | None:
         The arrays of `compare`, or of a panel of a study, at one method.
     target
         Share of the initial loss that was asked for.
+    width
+        Neurons of the network.
 
     """
     if not {"eigenvalue", "weight"} <= set(run) or not np.isfinite(float(run.eta)):
         return None
     measure = Measure(run.eigenvalue.values, run.weight.values)
     method = Recursion(float(run.eta), float(run.beta), float(run.gamma))
-    width, rows = int(run.attrs["width"]), int(run.attrs["n"])
-    return trust(method, measure, width, target=target, rows=rows)
+    return trust(method, measure, width, target=target)
 
 
 def envelope(values: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
@@ -175,7 +176,7 @@ def summarize(arrays: xr.Dataset, name: str, target: float) -> Summary:
         forecast_error=float(forecast_error(run).mean()),
         status="diverged" if diverged(run).any() else "finished",
         unforeseen=int(unforeseen(run).sum()),
-        trust=trust_of(run, target),
+        trust=trust_of(run, target, int(arrays.attrs["width"])),
     )
 
 

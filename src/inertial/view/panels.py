@@ -72,10 +72,11 @@ def shares_of(target: float) -> tuple[float, ...]:
     return tuple(sorted({*TARGETS, target}, reverse=True))
 
 
-def rows_of(arrays: xr.Dataset, target: float) -> list[Row]:
+def rows_of(arrays: xr.Dataset, target: float, width: int) -> list[Row]:
     """Return the summary table of a panel, one row per method."""
     return [
-        _row(arrays.sel({"optimizer": name}), str(name), target) for name in arrays.optimizer.values
+        _row(arrays.sel({"optimizer": name}), str(name), target, width)
+        for name in arrays.optimizer.values
     ]
 
 
@@ -208,7 +209,7 @@ def _stored(arrays: xr.Dataset) -> xr.DataArray:
     return xr.ones_like(arrays["loss"].isel(step=0, drop=True), dtype=bool)
 
 
-def _row(run: xr.Dataset, name: str, target: float) -> Row:
+def _row(run: xr.Dataset, name: str, target: float, width: int) -> Row:
     seeds = run.sizes["seed"]
     run = run.isel({"seed": np.flatnonzero(_stored(run).values)})
     loss = run.loss.transpose("seed", "step").values
@@ -228,7 +229,7 @@ def _row(run: xr.Dataset, name: str, target: float) -> Row:
         forecast_error=float(forecast_error(run).mean()) if "forecast_loss" in run else None,
         diverged=int(diverged(run).sum()),
         unforeseen=int(unforeseen(run).sum()),
-        trust=trust_of(run, target),
+        trust=trust_of(run, target, width),
         stored=run.sizes["seed"],
         seeds=seeds,
     )

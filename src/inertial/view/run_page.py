@@ -55,7 +55,7 @@ def report_page(
     arrays, manifest = run.arrays, run.manifest
     _check(arrays)
     target = _target(manifest)
-    rows = panels.rows_of(arrays, target)
+    rows = panels.rows_of(arrays, target, int(arrays.attrs["width"]))
     ranking = panels.ranked(rows, target)
     by_key = {row.key: row for row in rows}
     best = by_key[ranking.best.name]

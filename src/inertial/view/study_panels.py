@@ -260,4 +260,4 @@ def _panel(
     _, rule, width = _place(entries[0])
     run = joined(f"{name}, {rule}, m = {width:,}", study, entries, records)
     target = float(study["target"])
-    return Panel(key, rule, width, run, panels.rows_of(run.arrays, target), target)
+    return Panel(key, rule, width, run, panels.rows_of(run.arrays, target, width), target)
