@@ -405,7 +405,9 @@ def test_statistics_over_stored_seeds_are_those_without_the_missing_ones(records
 
     both = arranged((3, 5), ["finished", "missing"])
     both.loss[:, 1] = np.nan
-    (torn,), (alone,) = (panels.rows_of(run, 0.01) for run in (both, arranged((3,), ["finished"])))
+    (torn,), (alone,) = (
+        panels.rows_of(run, 0.01, 60) for run in (both, arranged((3,), ["finished"]))
+    )
     assert (torn.stored, torn.seeds, alone.stored, alone.seeds) == (1, 2, 1, 1)
     assert torn.last == alone.last
     assert torn.steps_to == alone.steps_to
