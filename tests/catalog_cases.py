@@ -155,7 +155,7 @@ FLAT = np.full(STEPS, 2.0)
 def split(method=NAG, **changes):
     """A run of `method` with a decomposition: exactly linear, without remainders."""
     gram, xi = spread().start.gram, [spread().start.residual]
-    _, beta, gamma = method.coefficients(0, 5)
+    eta, beta, gamma = method.coefficients(0, 5)
     image = before = np.zeros(4)
     for t in range(5):
         last, image = image, gram @ xi[-1]

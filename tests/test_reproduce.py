@@ -435,7 +435,7 @@ def test_a_column_that_is_constant_over_the_first_rows_is_no_obstacle(tmp_path, 
     data = DataSet(str(tmp_path / "late.csv"), rows=24, label="y", standardize=True)
     item = find("liu2022/table1")
     assert "data" in item.compute((data,), TINY).dims
-    assert np.isnan(pilot.predict_item(item, (data,), TINY).seconds)
+    assert pilot.predict_item(item, (data,), TINY).seconds > 0
 
 
 def test_a_pilot_times_the_item_apart_from_its_kernels(monkeypatch):
@@ -529,7 +529,7 @@ def test_redrawing_nothing_does_nothing_and_damage_is_one_sentence(tmp_path):
     for name in ("result.nc", "result.json"):
         (made.folder / name).write_bytes(b"not a result")
         (other.folder / "figure.png").unlink()
-        with pytest.raises(InvalidInput, match=r"wang2020-fig1: .* damaged"):
+        with pytest.raises(InvalidInput, match=r"wang2020-fig1.* damaged"):
             redraw(tmp_path)
         assert (other.folder / "figure.png").exists()
     page = write_page(tmp_path).read_text()

@@ -129,7 +129,7 @@ def test_an_output_that_takes_nothing_ends_the_command_in_order(tmp_path, words,
 
 def test_colours_follow_the_wish_of_the_user(tmp_path):
     forced = inertial(*TUNE, cwd=tmp_path, FORCE_COLOR="1")
-    assert forced.stdout.startswith(b"\x1b[1mUse")
+    assert b"\x1b[1mUse" in forced.stdout
     assert forced.stderr == b""
     for variables in ({}, {"FORCE_COLOR": "1", "NO_COLOR": "1"}):
         done = inertial("--help", cwd=tmp_path, **variables)

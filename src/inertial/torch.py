@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
-from inertial._checks import InvalidInput
-from inertial.problem.loss import LOSSES, Loss, Outputs
-from inertial.problem.problem import Flat, check_targets
+from inertial._checks import InvalidInput, Notice, needed
+
+needed("torch", "torch")
+import torch  # noqa: E402
+
+from inertial.problem.loss import LOSSES, Loss, Outputs  # noqa: E402
+from inertial.problem.problem import Flat, check_targets  # noqa: E402
 
 BLOCK = 4096
 """Rows that are linearised at once, at most."""
@@ -259,6 +262,7 @@ def problem(
         warnings.warn(
             "dropout and batch normalisation act as in evaluation mode here: the steps are those "
             "of training in that mode.",
+            Notice,
             stacklevel=2,
         )
     return TorchProblem(module, known, function, torch.as_tensor(x), torch.as_tensor(y))
@@ -278,6 +282,7 @@ def _gathered(loader: Any) -> tuple[torch.Tensor, torch.Tensor]:  # noqa: ANN401
         warnings.warn(
             "the loader shuffles; its rows are taken once and stay in that order, which full-batch "
             "training does not depend on.",
+            Notice,
             stacklevel=3,
         )
     pairs = list(loader)
