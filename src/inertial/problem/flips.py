@@ -22,7 +22,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
-from scipy.special import erf
 
 from inertial._checks import InvalidInput
 from inertial._types import Inputs
@@ -33,7 +32,7 @@ _BLOCK_ROWS = 512
 
 @dataclass(frozen=True)
 class Flips:
-    """What can flip inside the balls of `radius` R around one start, beside the published limits.
+    """What can flip inside the balls of `radius` R around one start.
 
     Parameters
     ----------
@@ -52,42 +51,6 @@ class Flips:
     width: int
     counts: Int[np.ndarray, "n"]
     kernel_drift: float
-
-    @property
-    def expected_count(self) -> float:
-        r"""Mean count over the random start, :math:`m\,\mathrm{erf}(R/\sqrt2)`, any input norms.
-
-        Exact, because ``w_r(0) . x_i / |x_i|`` is a standard normal variable.
-        """
-        return float(self.width * erf(self.radius / math.sqrt(2)))
-
-    @property
-    def count_limit(self) -> float:
-        """``4 m R``: bounds every count with probability `count_confidence`.
-
-        Liu, Pan and Tao (2022, Lemma 5), Wang and Abernethy (2020, Lemma 2).
-        """
-        return 4 * self.width * self.radius
-
-    @property
-    def count_confidence(self) -> float:
-        """``1 - n exp(-m R)``, and 0 where that is negative."""
-        return max(0.0, 1 - len(self.counts) * math.exp(-self.width * self.radius))
-
-    @property
-    def kernel_drift_limit(self) -> float:
-        """``2 n R``: bounds the drift with probability `kernel_drift_confidence`.
-
-        Liu, Pan and Tao (2022, Lemma 6), Wang and Abernethy (2020, Lemma 7), for input norms of at
-        most 1 and R in (0, 1).
-        """
-        return 2 * len(self.counts) * self.radius
-
-    @property
-    def kernel_drift_confidence(self) -> float:
-        """``1 - n^2 exp(-m R / 10)``, and 0 where that is negative."""
-        failure = len(self.counts) ** 2 * math.exp(-self.width * self.radius / 10)
-        return max(0.0, 1 - failure)
 
 
 def flippable(x: Inputs, w: Float[np.ndarray, "m d"], radius: float) -> Bool[np.ndarray, "n m"]:

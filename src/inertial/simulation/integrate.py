@@ -29,8 +29,6 @@ from jaxtyping import Array, Bool, Float
 from inertial._checks import InvalidInput, needed
 from inertial._types import Eigenvalues
 from inertial.method.flow import Flow
-from inertial.method.modes import amplification
-from inertial.method.recursion import Recursion
 
 RELATIVE_TOLERANCE = 1e-10
 """Local error of the numerical integration, relative to the largest mode."""
@@ -50,9 +48,6 @@ _MAX_STEPS = 200_000
 _BLOCK = 2**21
 """Largest times x modes array that the loss is computed from at once."""
 
-_FINEST = 3
-"""Number of step sizes that an order is fitted to."""
-
 _Pair: TypeAlias = tuple[Float[np.ndarray, "T k"], Float[np.ndarray, "T k"]]
 
 
@@ -66,18 +61,6 @@ class ModalSolution:
     amplitude: Float[np.ndarray, "T n"]
     velocity: Float[np.ndarray, "T n"]
     closed_form: bool
-
-
-@dataclass(frozen=True)
-class Discretisation:
-    """Largest distance between iterates and flow at some step sizes, and its order in them.
-
-    `order` is the slope of log distance against log eta over the three finest step sizes.
-    """
-
-    etas: Float[np.ndarray, "k"]
-    distance: Float[np.ndarray, "k"]
-    order: float
 
 
 def solve(flow: Flow, eigenvalues: Eigenvalues, times: Float[np.ndarray, "T"]) -> ModalSolution:
@@ -134,44 +117,6 @@ def flow_loss(
         with np.errstate(under="ignore"):
             loss[block] = 0.5 * amplitude**2 @ weights
     return loss
-
-
-def discretisation(
-    pair: Callable[[float], tuple[Recursion, Flow]],
-    eigenvalues: Eigenvalues,
-    horizon: float,
-    etas: Float[np.ndarray, "k"],
-) -> Discretisation:
-    r"""Distance between a method's iterates and a flow as the step size goes to zero.
-
-    .. math:: \max_{l}\;\max_{0 < t_k \le T} |\xi_k(l) - x(t_k; l)|
-
-    of order eta for gradient flow, sqrt(eta) for the second-order flows from rest, and eta for the
-    high-resolution flows started like the method (`inertial.method.flow.started_like`).
-
-    Parameters
-    ----------
-    pair
-        From a step size to the method and the flow, whose coefficients may depend on it.
-    eigenvalues
-        The modes, shape (n,).
-    horizon
-        Last time T, in the unit of the flow.
-    etas
-        Step sizes, descending, at least two, shape (k,).
-
-    """
-    distance = np.array([_distance(*pair(float(eta)), eigenvalues, horizon) for eta in etas])
-    slope = np.polyfit(np.log(etas[-_FINEST:]), np.log(distance[-_FINEST:]), 1)[0]
-    return Discretisation(etas, distance, float(slope))
-
-
-def _distance(method: Recursion, flow: Flow, eigenvalues: Eigenvalues, horizon: float) -> float:
-    eta, _, _ = method.coefficients(0, 1)
-    last = int(horizon / flow.time(np.ones(1, int), float(eta[0]))[0])
-    steps = np.arange(last + 1)
-    along = solve(flow, eigenvalues, flow.time(steps, float(eta[0]))).amplitude
-    return float(np.abs(amplification(method, eigenvalues, steps) - along).max())
 
 
 def _closed_form(

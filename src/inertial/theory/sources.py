@@ -35,9 +35,3 @@ STATEMENTS: dict[str, str] = _DATA["statements"]
 
 SLIPS: dict[str, Slip] = {key: Slip(**slip) for key, slip in _DATA["slips"].items()}
 """Slips by label."""
-
-
-def cited(text: str) -> list[Source]:
-    """Return the papers that a text cites, in their order there."""
-    found = [source for source in SOURCES if source.label in text]
-    return sorted(found, key=lambda source: text.index(source.label))
