@@ -215,7 +215,7 @@ def test_a_schedule_is_shown_short_compared_by_value_and_never_overrun():
     method = Recursion((0.1,) * 5, (0.0, 0.1, 1.2, 0.3, 0.4))
     assert module._coefficient("eta", np.full(5, 0.1)) == method.eta
     assert module._coefficient("beta", [0, 0.1, 1.2, 0.3, 0.4]) == method.beta
-    for wrong in ("a", None, [[0.1]], []):
+    for wrong in ("a", [[0.1]], []):
         with pytest.raises(InvalidInput, match="give a number, or one number per step"):
             module._coefficient("eta", wrong)
     assert repr(method) == (
