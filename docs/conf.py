@@ -46,6 +46,7 @@ def bash(_line, cell):
 os.environ["JAX_COMPILATION_CACHE_DIR"] = str(_BUILD / "compiled")
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ.pop("INERTIAL_DATA", None)
+os.environ["INERTIAL_DOCS"] = str(Path(__file__).parent)
 os.environ["IPYTHONDIR"] = str(_PROFILE.parent)
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
