@@ -5,7 +5,7 @@ residual :math:`f(w_0) - y` has, on the eigenvectors v_k of the kernel,
 
 .. math:: E\,(v_k \cdot \xi_0)^2 = (v_k \cdot y)^2 + v_k^T \Sigma v_k,
 
-which add up to :math:`\tfrac12 \sum |x_i|^2 + |y|^2`.
+which add up to :math:`\tfrac{1}{2} \sum |x_i|^2 + |y|^2`.
 """
 
 import os

@@ -4,7 +4,7 @@ Each step takes B of the n rows anew, ``g_B = (n/B) J_B' xi_B``.  The mean of th
 forecast of the full batch; what the batch adds is noise :math:`u_t` with covariance
 
 .. math:: \tau\,(n\,\mathrm{diag}(M_t) - M_t), \qquad M_t = E\,\xi_t \xi_t', \qquad
-          \tau = \tfrac1B \ \text{(with replacement)}, \quad
+          \tau = \tfrac{1}{B} \ \text{(with replacement)}, \quad
           \tfrac{n - B}{B (n - 1)} \ \text{(without)}.
 
 Mode by mode, with :math:`T = 1 + \beta - (1+\gamma)\eta l`, :math:`D = \beta - \gamma\eta l`,
