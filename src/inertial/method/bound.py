@@ -1,8 +1,9 @@
 r"""The loss that no method which follows gradients can beat, and the fewest steps to a target.
 
 Whatever uses gradients at the points it has seen moves within ``w_0 + span(g_0, ..., g_{t-1})``, so
-on a problem with measure :math:`\mu` its loss is :math:`\tfrac{1}{2} \int p^2 d\mu` with a polynomial p
-of degree t and p(0) = 1.  With :math:`\pi_j` orthonormal for :math:`\mu`, the least such value is
+on a problem with measure :math:`\mu` its loss is :math:`\tfrac{1}{2} \int p^2 d\mu` with a
+polynomial p of degree t and p(0) = 1.  With :math:`\pi_j` orthonormal for :math:`\mu`, the least
+such value is
 
 .. math:: 2 L_t \ge \Bigl(\sum_{j \le t} \pi_j(0)^2\Bigr)^{-1}
 
