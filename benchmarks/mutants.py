@@ -1,6 +1,6 @@
 """Change every constant of the catalogue, one at a time, and ask the tests to notice.
 
-``.venv/bin/python benchmarks/mutants.py`` prints a table for docs/theorems-tested.md.  A number is
+``.venv/bin/python -m benchmarks.mutants`` prints a table for docs/theorems-tested.md.  A number is
 doubled and halved, an exponent is moved to both neighbours half a unit apart, and a square root is
 left out.  Every changed catalogue is held against the values of tests/catalog_values.py, in this
 process, until the first statement differs.

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from importlib.metadata import version as version_of
+from importlib.util import find_spec
 from pathlib import Path
 
 from docutils import nodes
@@ -53,6 +54,8 @@ os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PAT
 project = "inertial"
 author = "the inertial developers"
 version = release = version_of("inertial")
+# PyTorch is an extra; its page needs the names only.
+autodoc_mock_imports = [] if find_spec("torch") else ["torch"]
 extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
