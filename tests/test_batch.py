@@ -122,7 +122,7 @@ def test_forecasts_are_near_the_exact_moments(digits, name, batch):
     exact = exactly(method, gram, residual, noise_share(batch, 40), 60)
     flat = forecast_batches(method, measure, batch, 60).loss
     on_rows = forecast_batches_on_rows(method, spectrum, residual, batch, 60).loss
-    # Few rows and small batches are the worst case: 5 % here, 1 % at 360 rows (docs/batch.md).
+    # Few rows and small batches are the worst case: 5 % here (docs/batch.md).
     np.testing.assert_allclose(flat, exact, rtol=0.055)
     np.testing.assert_allclose(on_rows, exact, rtol=0.015)
 
