@@ -14,6 +14,9 @@ from .linear.spectrum import decompose as decompose
 from .linear.spectrum import extremes as extremes
 from .linear.tangent import Tangent as Tangent
 from .linear.tangent import tangent as tangent
+from .method.adaptive import Adaptive as Adaptive
+from .method.adaptive import adam as adam
+from .method.adaptive import rmsprop as rmsprop
 from .method.batch import BatchForecast as BatchForecast
 from .method.batch import BatchSizes as BatchSizes
 from .method.batch import batch_sizes as batch_sizes

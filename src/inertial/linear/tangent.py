@@ -11,8 +11,10 @@ model under a squared loss, and a local quadratic model of other losses.
 Products in single precision resolve nodes down to about 1e-6 of the largest.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
+import jax
 import numpy as np
 
 from inertial._checks import InvalidInput
@@ -57,12 +59,47 @@ class Tangent:
         found = self.lanczos(steps)
         return found.measure(min(steps, found.steps))
 
+    def preconditioned(self, inverse: Any) -> "Tangent":  # noqa: ANN401 - a tree of arrays
+        """Return the operator of ``J P^-1 J'`` in place of ``J J'``, with P diagonal.
+
+        Parameters
+        ----------
+        inverse
+            The diagonal of ``P^-1``, in the shapes of the parameters: see `Adaptive.inverse`.
+
+        """
+        return replace(
+            self, linearised=_Preconditioned(self.linearised, inverse), products=0, found=None
+        )
+
     def shares(self, v: Flat) -> dict[str, float]:
         """Shares of every array of parameters in ``v' M v``."""
         weighted = self.curvature.times(v.reshape(self.linearised.outputs.shape)).reshape(-1)
         parts = {k: x**2 for k, x in self.linearised.norms(self.linearised.pull(weighted)).items()}
         total = sum(parts.values())
         return {name: part / total for name, part in parts.items()}
+
+
+@dataclass(frozen=True)
+class _Preconditioned:
+    """A linearised model whose directions are scaled entry by entry before they are pushed."""
+
+    plain: Linearised
+    inverse: Any
+
+    @property
+    def outputs(self) -> Outputs:
+        return self.plain.outputs
+
+    def pull(self, v: Flat) -> Any:  # noqa: ANN401 - opaque
+        return self.plain.pull(v)
+
+    def push(self, direction: Any) -> Flat:  # noqa: ANN401
+        return self.plain.push(jax.tree.map(lambda u, q: u * q, direction, self.inverse))
+
+    def norms(self, direction: Any) -> dict[str, float]:  # noqa: ANN401
+        halves = jax.tree.map(lambda u, q: u * q**0.5, direction, self.inverse)
+        return self.plain.norms(halves)
 
 
 def tangent(problem: Trainable, state: object = None) -> Tangent:

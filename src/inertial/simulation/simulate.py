@@ -7,7 +7,7 @@ same recursion, which tests hold them to.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -17,11 +17,9 @@ from inertial._checks import InvalidInput, one_of, whole
 from inertial.method.recursion import Recursion
 from inertial.problem.model import TwoLayerReLU
 from inertial.problem.problem import Problem, State, Trainable
+from inertial.simulation.linearised import Transformation
 from inertial.simulation.train import DIVERGED, train
 from inertial.simulation.trajectory import Status
-
-if TYPE_CHECKING:
-    import optax
 
 
 class Observable(NamedTuple):
@@ -103,7 +101,7 @@ class Run:
 
 def simulate(
     problem: Trainable,
-    method: "Recursion | optax.GradientTransformation",
+    method: Recursion | Transformation,
     *,
     steps: int,
     observables: Sequence[str] = ("loss",),
@@ -116,7 +114,8 @@ def simulate(
     problem
         Model, loss, start and rows: `Problem`, or what `inertial.torch.problem` returns.
     method
-        A recursion, or for a `Problem` any optax transformation, such as ``optax.adam(1e-3)``.
+        A recursion, or for a `Problem` `Adaptive` or any optax transformation, such as
+        ``optax.lion(1e-3)``.
     steps
         Number of updates; records are at steps 0, ..., `steps`.
     observables
@@ -246,30 +245,29 @@ def _by_recursion(
 
 def _by_optax(
     problem: Problem,
-    transformation: "optax.GradientTransformation",
+    transformation: Transformation,
     steps: int,
     wanted: Sequence[str],
     progress: Callable[[int], None] | None,
 ) -> Run:
     import jax
-    import optax
 
     @jax.jit
     def step(w: list[jax.Array], memory: Any) -> tuple[list[jax.Array], Any, jax.Array]:  # noqa: ANN401
         loss, gradient = jax.value_and_grad(problem.objective)(w, problem.x, problem.targets)
         updates, memory = transformation.update(gradient, memory, w)
-        return optax.apply_updates(w, updates), memory, loss
+        return jax.tree.map(lambda a, b: a + b, w, updates), memory, loss
 
-    recorder = _Recorder(problem, wanted)
+    recorder, name = _Recorder(problem, wanted), getattr(transformation, "name", "optax")
     start: State = recorder.start
     w, memory = start.w, transformation.init(start.w)
     for _ in range(steps):
         after, memory, loss = step(w, memory)
         if not recorder.note(np.array([float(loss)]), start._replace(w=w)):
-            return recorder.run("optax")
+            return recorder.run(name)
         w = after
         if progress is not None:
             progress(1)
     state = start._replace(w=w)
     recorder.note(np.array([problem.loss_of(problem.linearise(state).outputs)]), state)
-    return recorder.run("optax")
+    return recorder.run(name)

@@ -1,0 +1,111 @@
+r"""Adam and RMSprop: their update, their limit, and what they are with a constant preconditioner.
+
+While the second moment stands still, Adam is heavy ball on the preconditioned kernel
+
+.. math:: H_P = J P^{-1} J^T, \qquad P = \mathrm{diag}(\sqrt{\hat v} + \epsilon), \qquad
+          \beta = \beta_1, \quad \eta_{hb} = (1-\beta_1)\,\eta
+
+so that every mode decays only if
+
+.. math:: \eta\,\lambda_{max}(H_P) < \frac{2(1+\beta_1)}{1-\beta_1}
+
+which is 38 for :math:`\beta_1 = 0.9` and 2 for RMSprop (Cohen et al. 2022, arXiv 2207.14484).  The
+moment does not stand still early in training: there the forecast is the transformation itself on
+the linearised model (`inertial.simulation.linearised`).
+"""
+
+from dataclasses import dataclass
+
+from inertial._checks import InvalidInput, positive, unit_interval
+from inertial.method.recursion import Recursion, heavy_ball
+from inertial.problem.moments import Moments, Scaling, Tree, at_rest, inverse_of, update
+
+
+@dataclass(frozen=True)
+class Adaptive:
+    """A method that divides each parameter's step by the root of its second moment.
+
+    It has the two functions of an optax transformation, `init` and `update`, on a tree of arrays of
+    JAX or PyTorch.
+
+    Parameters
+    ----------
+    eta
+        Step size, > 0.
+    beta1, beta2
+        Decay of the first and second moment, in [0, 1).
+    eps
+        What is added to the root, > 0.
+    corrected
+        Whether the moments are corrected for their start at zero.
+
+    Raises
+    ------
+    InvalidInput
+        If a number is outside its range.
+
+    """
+
+    eta: float
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    corrected: bool = True
+
+    def __post_init__(self) -> None:
+        positive("eta", self.eta)
+        unit_interval("beta1", self.beta1)
+        unit_interval("beta2", self.beta2)
+        positive("eps", self.eps)
+        if self.beta1 and not self.corrected:
+            raise InvalidInput(
+                f"beta1 is {self.beta1} without correction of the start; give beta1 = 0 (RMSprop) "
+                "or corrected=True (Adam)."
+            )
+
+    @property
+    def name(self) -> str:
+        """`adam` or `rmsprop`."""
+        return "adam" if self.corrected else "rmsprop"
+
+    @property
+    def scaling(self) -> Scaling:
+        """The numbers of the update."""
+        return Scaling(self.eta, self.beta1, self.beta2, self.eps, float(self.corrected))
+
+    @property
+    def limit(self) -> float:
+        """Bound on ``eta * lambda_max(H_P)`` below which every mode decays: 38 for Adam's 0.9."""
+        return 2 * (1 + self.beta1) / (1 - self.beta1)
+
+    @property
+    def frozen(self) -> Recursion:
+        """The recursion that it is on the preconditioned kernel while that stands still."""
+        return heavy_ball((1 - self.beta1) * self.eta, self.beta1)
+
+    def inverse(self, moments: Moments) -> Tree:
+        """Return the diagonal of ``P^-1`` after an update, for `Tangent.preconditioned`."""
+        return inverse_of(self.scaling, moments)
+
+    def init(self, params: Tree) -> Moments:
+        """Return the moments before the first update."""
+        return at_rest(params)
+
+    def update(
+        self, gradient: Tree, moments: Moments, _params: Tree = None
+    ) -> tuple[Tree, Moments]:
+        """Return the step ``w_{t+1} - w_t`` and the new moments."""
+        return update(self.scaling, gradient, moments)
+
+
+def adam(eta: float, beta1: float = 0.9, beta2: float = 0.999, *, eps: float = 1e-8) -> Adaptive:
+    """Adam (Kingma and Ba 2015, arXiv 1412.6980): ``optax.adam`` and ``torch.optim.Adam``."""
+    return Adaptive(eta, beta1, beta2, eps)
+
+
+def rmsprop(eta: float, decay: float = 0.99, *, eps: float = 1e-8) -> Adaptive:
+    """RMSprop (Tieleman and Hinton 2012) as ``torch.optim.RMSprop`` has it.
+
+    ``optax.rmsprop(eta, decay, eps_in_sqrt=False)`` is the same.
+    """
+    return Adaptive(eta, 0.0, decay, eps, corrected=False)

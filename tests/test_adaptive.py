@@ -1,0 +1,152 @@
+"""Adam and RMSprop: the update of the libraries, the limit from both sides, and the forecast."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from inertial import MLP, InvalidInput, Problem, TwoLayerReLU, simulate, tangent
+from inertial.method.adaptive import Adaptive, adam, rmsprop
+from inertial.simulation.linearised import choose_adam, linearised_loss, sign_step
+
+TWINS = [
+    (adam(0.01), optax.adam(0.01)),
+    (adam(0.02, 0.5, 0.9), optax.adam(0.02, 0.5, 0.9)),
+    (rmsprop(0.01), optax.rmsprop(0.01, 0.99, eps_in_sqrt=False)),
+]
+
+
+def affine(params, x):
+    return x @ params["w"] + params["b"]
+
+
+@pytest.fixture
+def linear(rng):
+    x, y = rng.standard_normal((12, 4)), rng.standard_normal((12, 3))
+    return Problem.from_apply(affine, {"w": jnp.zeros((4, 3)), "b": jnp.zeros(3)}, x, y)
+
+
+@pytest.mark.parametrize(("ours", "theirs"), TWINS, ids=lambda m: getattr(m, "name", "optax"))
+def test_the_update_is_that_of_optax(linear, ours, theirs):
+    run, other = (simulate(linear, method, steps=30) for method in (ours, theirs))
+    np.testing.assert_allclose(run.loss, other.loss, rtol=1e-5)  # single precision, 30 steps
+    assert run.method == ours.name
+
+
+@pytest.mark.parametrize(("ours", "theirs"), TWINS, ids=lambda m: getattr(m, "name", "optax"))
+@pytest.mark.parametrize("loss", ["mse", "cross_entropy"])
+def test_on_a_linear_model_the_forecast_is_training(rng, ours, theirs, loss):
+    x = rng.standard_normal((12, 4))
+    y = rng.integers(0, 3, 12) if loss == "cross_entropy" else rng.standard_normal((12, 3))
+    # No gradient is 0 up to rounding, whose sign the first steps would follow.
+    params = {"w": jnp.asarray(rng.standard_normal((4, 3)), jnp.float32), "b": jnp.arange(3.0)}
+    problem = Problem.from_apply(affine, params, x, y, loss=loss)
+    measured = simulate(problem, theirs, steps=40).loss
+    for method in (ours, theirs):
+        forecast = linearised_loss(problem, tangent(problem), method, 40)
+        np.testing.assert_allclose(forecast, measured, rtol=2e-4)  # single precision, 40 steps
+
+
+def test_early_adam_on_a_wide_network_is_that_of_its_linearisation(rng):
+    """Forty steps, to a sixth of the loss; the deviation falls with the width."""
+    x = rng.standard_normal((20, 6))
+    x, y = x / np.linalg.norm(x, axis=1, keepdims=True), np.sign(rng.standard_normal(20))
+    gaps = []
+    for width in (256, 4096):
+        problem = Problem(TwoLayerReLU(width, 6), "half_sum", x, y)
+        method = adam(0.1 / np.sqrt(width))
+        forecast = linearised_loss(problem, tangent(problem), method, 40)
+        measured = simulate(problem, method, steps=40).loss
+        gaps.append(np.abs(np.log(measured / forecast)).max())
+    assert gaps[1] < gaps[0]
+    assert gaps[1] < 0.1
+
+
+@pytest.mark.parametrize("method", [adam(1.0), adam(1.0, 0.5), rmsprop(1.0)])
+@pytest.mark.parametrize("share", [0.97, 1.03])
+def test_the_limit_from_both_sides(method, share):
+    """With eps far above the gradients the preconditioner is constant, and the limit is exact."""
+    eps, curvature = 1e6, 3.0
+    step = share * method.limit * eps / curvature
+    tried = Adaptive(step, method.beta1, method.beta2, eps, method.corrected)
+    w, moments = np.array([1.0]), tried.init(np.array([1.0]))
+    sizes = []
+    for _ in range(1500):
+        change, moments = tried.update(curvature * w, moments)
+        w = w + change
+        sizes.append(abs(w[0]))
+    grown = max(sizes[-100:]) / max(sizes[300:400])
+    assert grown < 0.1 if share < 1 else grown > 10
+
+
+def test_the_step_of_the_first_line_search(rng):
+    """On a quadratic: no other multiple of the signs lowers the loss as much."""
+    x, y = rng.standard_normal((12, 4)), rng.standard_normal((12, 3))
+    params = {"w": jnp.asarray(rng.standard_normal((4, 3)), jnp.float32), "b": jnp.arange(3.0)}
+    problem = Problem.from_apply(affine, params, x, y)
+    found = sign_step(problem, tangent(problem))
+    losses = [
+        simulate(problem, adam(float(share * found)), steps=1).loss[1]
+        for share in (0.98, 1.0, 1.02)
+    ]
+    assert losses[1] < min(losses[0], losses[2])
+    assert choose_adam(problem, tangent(problem)).eta == pytest.approx(found / 2, rel=1e-3)
+
+
+def test_the_constants_of_the_literature():
+    assert adam(1e-3).limit == pytest.approx(38)
+    assert rmsprop(1e-3).limit == 2
+    assert adam(0.5).frozen.constant == pytest.approx((0.05, 0.9, 0.0))
+
+
+def test_the_preconditioned_kernel_is_that_of_the_jacobian(rng):
+    x, y = rng.standard_normal((7, 3)), rng.standard_normal(7)
+    model = MLP(3, (5,), 1, "tanh")
+    problem = Problem(model, "half_sum", x, y)
+    w = problem.begin().w
+    method = adam(0.01)
+    gradient = jax.grad(problem.objective)(w, problem.x, problem.targets)
+    _, moments = method.update(gradient, method.init(w))
+    operator = tangent(problem).preconditioned(method.inverse(moments))
+    flat = np.concatenate([np.ravel(g) for g in gradient])
+    params = model.init(jax.random.key(0, impl="threefry2x32"))
+    parts = jax.tree.leaves(jax.jacobian(model.apply)(params, problem.x))
+    jacobian = np.concatenate([np.reshape(part, (7, -1)) for part in parts], axis=1)
+    expected = jacobian @ np.diag(1 / (np.abs(flat) + 1e-8)) @ jacobian.T
+    ours = np.stack([operator.product(e) for e in np.eye(7)], axis=1)
+    np.testing.assert_allclose(ours, expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
+    assert sum(operator.shares(np.ones(7)).values()) == pytest.approx(1)
+    assert operator.products == 7
+
+
+@pytest.mark.parametrize(
+    ("words", "mistake"),
+    [
+        ({"eta": 0.0}, "eta is 0.0"),
+        ({"eta": 0.1, "beta1": 1.0}, "beta1 is 1.0"),
+        ({"eta": 0.1, "eps": 0.0}, "eps is 0.0"),
+        ({"eta": 0.1, "corrected": False}, "without correction"),
+    ],
+)
+def test_a_mistake_is_one_sentence(words, mistake):
+    with pytest.raises(InvalidInput, match=mistake):
+        Adaptive(**words)
+
+
+def test_trees_of_torch_will_do():
+    torch = pytest.importorskip("torch")
+    weight = torch.nn.Parameter(torch.tensor([1.0, -2.0, 3.0]))
+    for method, optimiser in (
+        (adam(0.1), torch.optim.Adam([weight], lr=0.1)),
+        (rmsprop(0.1), torch.optim.RMSprop([weight], lr=0.1)),
+    ):
+        ours = {"w": weight.detach().clone()}
+        moments = method.init(ours)
+        for _ in range(20):
+            step, moments = method.update({"w": 2 * ours["w"]}, moments)
+            ours = {"w": ours["w"] + step["w"]}
+            optimiser.zero_grad()
+            (weight**2).sum().backward()
+            optimiser.step()
+        np.testing.assert_allclose(ours["w"].numpy(), weight.detach().numpy(), rtol=1e-5, atol=1e-6)
