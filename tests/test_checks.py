@@ -1,10 +1,25 @@
 """Checks let good values through and name bad ones."""
 
+from decimal import Decimal
+
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
 import pytest
+import scipy.sparse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inertial._checks import InvalidInput, fraction, one_of, positive, unit_interval, whole
+from inertial._checks import (
+    InvalidInput,
+    fraction,
+    number,
+    numbers,
+    one_of,
+    positive,
+    unit_interval,
+    whole,
+)
 
 
 @given(st.floats(min_value=1e-300, allow_infinity=False, allow_nan=False))
@@ -39,3 +54,38 @@ def test_the_nearest_choice_is_named():
     assert one_of("rule", "paper", ("paper", "quadratic")) == "paper"
     with pytest.raises(InvalidInput, match="did you mean 'paper'"):
         one_of("rule", "papers", ("paper", "quadratic"))
+
+
+@pytest.mark.parametrize(
+    "value", ["0.5", b"1", True, np.True_, None, 1j, [0.5], np.array([0.5]), 10**400, object()]
+)
+def test_what_is_no_number_is_said_to_be_none(value):
+    with pytest.raises(InvalidInput, match=r"eta is .*; give a number"):
+        number("eta", value)
+
+
+@pytest.mark.parametrize(
+    "value", [0.5, np.float32(0.5), np.array(0.5), jnp.array(0.5), Decimal("0.5")]
+)
+def test_numbers_of_any_library_are_numbers(value):
+    assert number("eta", value) == 0.5
+
+
+@pytest.mark.parametrize(
+    "value",
+    [[1, 2], (1.0, 2.0), np.array([1, 2]), jnp.array([1.0, 2.0]), pd.Series([1, 2], dtype="Int64")],
+)
+def test_vectors_of_any_library_are_vectors(value):
+    found = numbers("x", value, "n")
+    assert found.dtype == np.float64
+    assert found.tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["a", None, 3, ["a", "b"], [[1], [2, 3]], [1j, 2], [True, False], {1, 2}, [[1.0]], [np.nan],
+     scipy.sparse.eye_array(2), pd.Series([1, None], dtype="Int64")],
+)  # fmt: skip
+def test_what_is_no_vector_of_numbers_is_said_to_be_none(value):
+    with pytest.raises(InvalidInput, match=r"x (is a .*shape \(n,\)|holds NaN)"):
+        numbers("x", value, "n")

@@ -21,6 +21,7 @@ from inertial import (
     to_torch,
 )
 from inertial.linear.measure import Measure
+from inertial.method.conventions import method_of
 
 STEPS = 12
 ROUNDING = 1e-12
@@ -71,22 +72,22 @@ def optax_sgd(loss, **keywords):
     return np.array(iterates)
 
 
-def torch_sgd(loss, *, lr, momentum, nesterov):
-    """The algorithm in the documentation of torch.optim.SGD, dampening and weight decay zero."""
+def torch_sgd(loss, *, lr, momentum=0.0, nesterov=False, dampening=0.0):
+    """The algorithm in the documentation of torch.optim.SGD, weight decay zero."""
     if nesterov and momentum <= 0:
         raise ValueError("Nesterov momentum requires a momentum and zero dampening")
     w, iterates = START, [START]
     for t in range(1, STEPS + 1):
         g = gradient(w, loss)
         if momentum != 0:
-            b = momentum * b + g if t > 1 else g
+            b = momentum * b + (1 - dampening) * g if t > 1 else g
             g = g + momentum * b if nesterov else b
         w = w - lr * g
         iterates.append(w)
     return np.array(iterates)
 
 
-def keras_sgd(loss, *, learning_rate, momentum, nesterov):
+def keras_sgd(loss, *, learning_rate, momentum=0.0, nesterov=False):
     """The update rules in the documentation of keras.optimizers.SGD."""
     w, velocity, iterates = START, np.zeros(3), [START]
     for _ in range(STEPS):
@@ -120,8 +121,8 @@ def test_from_sgd_undoes_to_optax(rate, momentum, corrected, loss, rows):
     method = from_sgd(rate, momentum, nesterov=corrected, loss=loss, rows=rows)
     words = to_optax(method, loss=loss, rows=rows)
     assert words["learning_rate"] == pytest.approx(rate, rel=1e-15)  # a product and a quotient
-    assert words["momentum"] == momentum
-    assert words["nesterov"] == (corrected and momentum > 0)
+    assert words.get("momentum", 0.0) == momentum
+    assert words.get("nesterov", False) == (corrected and momentum > 0)
     assert to_torch(method, loss=loss, rows=rows)["lr"] == words["learning_rate"]
 
 
@@ -130,6 +131,29 @@ def test_a_mean_loss_takes_n_times_the_step_size():
         pytest.approx(3.0)
     )
     assert from_sgd(3.0, 0.9, loss="half_mean", rows=300).eta == pytest.approx(0.01)
+
+
+def test_gradient_descent_goes_out_without_a_buffer():
+    """`optax.sgd` keeps a trace for a momentum of 0, and PyTorch and Keras for any other."""
+    assert to_optax(gradient_descent(0.1)) == {"learning_rate": 0.1} == to_keras(heavy_ball(0.1, 0))
+    assert to_torch(gradient_descent(0.1)) == {"lr": 0.1}
+    state = optax.sgd(**to_optax(gradient_descent(0.1))).init(jax.numpy.zeros(3))
+    assert not jax.tree.leaves(state)
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.8])
+def test_a_dampened_optimiser_is_a_schedule_whose_first_step_is_whole(momentum):
+    words = {"lr": 0.1, "momentum": momentum, "dampening": 0.6}
+    method = from_sgd(**words, loss="sum", steps=STEPS)
+    np.testing.assert_allclose(two_step(method), torch_sgd("sum", **words), atol=ROUNDING)
+    if momentum:
+        later = Recursion(*(float(c[1]) for c in method.coefficients(0, 2)))
+        assert later == averaged_by(0.6, heavy_ball(0.2, momentum))
+
+
+def averaged_by(share, method):
+    """The method that dampening leaves from the second step on."""
+    return heavy_ball((1 - share) * method.constant[0], method.constant[1])
 
 
 def test_the_methods_read_from_keywords_forecast_what_the_library_does():
@@ -152,10 +176,17 @@ def test_the_methods_read_from_keywords_forecast_what_the_library_does():
         lambda: to_optax(heavy_ball(0.1, 0.5), loss="mean", rows=0),
         lambda: from_sgd(0.0),
         lambda: from_sgd(0.1, 1.0),
+        from_sgd,
+        lambda: from_sgd(0.1, lr=0.1),
+        lambda: from_sgd(0.1, 0.9, dampening=0.5, nesterov=True),
+        lambda: from_sgd(0.1, 0.9, dampening=1.0),
+        lambda: from_sgd(0.1, weight_decay=1e-4),
+        lambda: method_of({"lr": 0.1, "momentun": 0.9}),
+        lambda: method_of({"momentum": 0.9}),
     ],
 )
 def test_what_cannot_be_converted_is_refused_with_a_reason(make):
-    with pytest.raises(InvalidInput, match=r"give a|only|give the number"):
+    with pytest.raises(InvalidInput, match=r"give|only|leave|did you mean 'momentum'"):
         make()
 
 

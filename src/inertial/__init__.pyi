@@ -37,6 +37,7 @@ from .method.modes import amplification as amplification
 from .method.modes import roots as roots
 from .method.modes import spectral_radius as spectral_radius
 from .method.modes import stability_limit as stability_limit
+from .method.modules import module_source as module_source
 from .method.recursion import Recursion as Recursion
 from .method.recursion import averaged as averaged
 from .method.recursion import chebyshev as chebyshev

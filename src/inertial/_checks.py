@@ -10,9 +10,13 @@ import math
 import re
 from collections.abc import Iterable
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _Choice = TypeVar("_Choice", bound=str)
+_Kind = TypeVar("_Kind")
 
 
 _STEERING = re.compile(
@@ -78,23 +82,37 @@ class Notice(UserWarning):
 
 
 def number(name: str, value: Any) -> float:  # noqa: ANN401 - whatever can be converted
-    """Return `value` as a plain number, if it is one."""
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise InvalidInput(f"{name} is {value!r}; give a number.") from None
+    """Return `value` as a plain number, if it is one: no text, no truth value, no array."""
+    found = math.nan
+    known = not (
+        isinstance(value, str | bytes) or _is_truth(value) or bool(getattr(value, "shape", ()))
+    )
+    if known:
+        try:
+            found = float(value)
+        except (TypeError, ValueError, OverflowError):
+            known = False
+    if not known:
+        raise InvalidInput(f"{name} is {printable(repr(value))}; give a number.")
+    return found
+
+
+def _is_truth(value: object) -> bool:
+    """Whether a value is True or False, of Python or of an array library."""
+    return isinstance(value, bool) or str(getattr(value, "dtype", "")) == "bool"
 
 
 def positive(name: str, value: float) -> float:
     """Return `value` if it is finite and greater than zero."""
-    if not (math.isfinite(value) and value > 0):
+    found = number(name, value)
+    if not (math.isfinite(found) and found > 0):
         raise InvalidInput(f"{name} is {value}; give a finite number greater than 0.")
     return value
 
 
 def unit_interval(name: str, value: float) -> float:
     """Return `value` if it lies in [0, 1)."""
-    if not 0 <= value < 1:
+    if not 0 <= number(name, value) < 1:
         raise InvalidInput(f"{name} is {value}; give a number of at least 0 and below 1.")
     return value
 
@@ -105,7 +123,8 @@ SEEDS = 2**32
 
 def whole(name: str, value: int, *, least: int = 1, below: int | None = None) -> int:
     """Return `value` if it is a whole number of at least `least`, and below `below`."""
-    if isinstance(value, bool) or int(value) != value or value < least:
+    found = number(name, value)
+    if not math.isfinite(found) or int(value) != value or value < least:
         raise InvalidInput(f"{name} is {value}; give a whole number of at least {least}.")
     if below is not None and value >= below:
         raise InvalidInput(f"{name} is {value}; give a whole number below {below}.")
@@ -120,6 +139,8 @@ def _comparable(names: list[_Choice]) -> list[_Choice]:
 def one_of(name: str, value: str, choices: Iterable[_Choice]) -> _Choice:
     """Return the one of `choices` that equals `value`; name the nearest one otherwise."""
     known = list(choices)
+    if not isinstance(value, str):
+        raise InvalidInput(f"{name} is {printable(repr(value))}; choose one of {listed(known)}.")
     if value not in known:
         near = difflib.get_close_matches(value[:100], _comparable(known), n=1)
         hint = f"did you mean {printable(near[0])!r}? " if near else ""
@@ -129,6 +150,45 @@ def one_of(name: str, value: str, choices: Iterable[_Choice]) -> _Choice:
 
 def fraction(name: str, value: float) -> float:
     """Return `value` if it lies strictly between 0 and 1."""
-    if not 0 < value < 1:
+    if not 0 < number(name, value) < 1:
         raise InvalidInput(f"{name} is {value}; give a number between 0 and 1.")
     return value
+
+
+def instance(name: str, value: object, kind: type[_Kind], remedy: str) -> _Kind:
+    """Return `value` if it is of that kind; `remedy` says where such a thing comes from."""
+    if not isinstance(value, kind):
+        raise InvalidInput(
+            f"{name} is {printable(repr(value), 40)} and not a {kind.__name__}; {remedy}."
+        )
+    return value
+
+
+def numbers(
+    name: str,
+    value: Any,  # noqa: ANN401 - whatever turns into an array
+    *shape: str,
+) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    """Return `value` as a finite float64 array with one dimension for each letter of `shape`.
+
+    Lists, frames, series and arrays of other libraries will do.
+    """
+    import numpy as np
+
+    words = f"({', '.join(shape)}{',' if len(shape) == 1 else ''})"
+    try:
+        array = np.asarray(value)
+        if array.dtype == object:
+            array = array.astype(np.float64)
+    except (TypeError, ValueError, RuntimeError):
+        array = np.empty((), dtype=np.str_)
+    if array.dtype.kind not in "iuf" or array.ndim != len(shape):
+        found = getattr(value, "shape", None)
+        raise InvalidInput(
+            f"{name} is a {type(value).__name__}"
+            f"{'' if found is None else f' of shape {tuple(found)}'}; give real numbers of shape "
+            f"{words}."
+        )
+    if not np.isfinite(array).all():
+        raise InvalidInput(f"{name} holds NaN or infinite numbers; give finite ones.")
+    return array.astype(np.float64, copy=False)

@@ -13,12 +13,25 @@ and gamma = 0, or gamma = :math:`\mu` with nesterov.
 
 Loss.  Step sizes here belong to ``1/2 sum r^2``.  For c times that loss the same iterates take
 ``eta / c``; momentum stays.
+
+PyTorch's `dampening` :math:`\tau` makes the buffer :math:`u_{t+1} = \mu u_t + (1 - \tau) g_t`, but
+not its first one, which is :math:`g_0`: step size :math:`\eta` once and
+:math:`(1 - \tau)\eta` from then on.
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
-from inertial._checks import InvalidInput, one_of, positive, unit_interval, whole
+from inertial._checks import (
+    InvalidInput,
+    instance,
+    number,
+    one_of,
+    positive,
+    printable,
+    unit_interval,
+    whole,
+)
 from inertial.method import recursion as methods
 from inertial.method.recursion import Recursion
 
@@ -28,24 +41,29 @@ Loss = Literal["half_sum", "sum", "half_mean", "mean"]
 _SCALE: dict[Loss, float] = {"half_sum": 1.0, "sum": 2.0, "half_mean": 1.0, "mean": 2.0}
 
 
+_KEYWORDS = ("lr", "learning_rate", "momentum", "nesterov", "dampening", "weight_decay")
+
+
 class SGD(TypedDict):
-    """Keywords of ``optax.sgd`` and of ``keras.optimizers.SGD``."""
+    """Keywords of ``optax.sgd`` and of ``keras.optimizers.SGD``; momentum where there is any."""
 
     learning_rate: float
-    momentum: float
-    nesterov: bool
+    momentum: NotRequired[float]
+    nesterov: NotRequired[bool]
 
 
 class TorchSGD(TypedDict):
-    """Keywords of ``torch.optim.SGD``, besides the parameters."""
+    """Keywords of ``torch.optim.SGD``, besides the parameters; momentum where there is any."""
 
     lr: float
-    momentum: float
-    nesterov: bool
+    momentum: NotRequired[float]
+    nesterov: NotRequired[bool]
 
 
 def to_optax(method: Recursion, *, loss: Loss = "half_sum", rows: int | None = None) -> SGD:
     """Keywords of ``optax.sgd`` that give the method's iterates.
+
+    Gradient descent gets no momentum, not even 0, for which optax would keep a buffer.
 
     Parameters
     ----------
@@ -62,6 +80,7 @@ def to_optax(method: Recursion, *, loss: Loss = "half_sum", rows: int | None = N
         If no setting of the library gives these iterates, or a mean comes without `rows`.
 
     """
+    instance("the method", method, Recursion, methods.REMEDY)
     eta, beta, gamma = method.constant
     if gamma not in (0.0, beta):
         raise InvalidInput(f"gamma is {gamma}; the optimisers know 0 and beta = {beta} only.")
@@ -70,11 +89,10 @@ def to_optax(method: Recursion, *, loss: Loss = "half_sum", rows: int | None = N
             "the method's start is 'copy' and the optimisers begin with a buffer of zero; give a "
             "method with start 'zero'."
         )
-    return SGD(
-        learning_rate=eta / scale(loss, rows),
-        momentum=beta,
-        nesterov=gamma > 0,
-    )
+    rate = eta / scale(loss, rows)
+    if not beta:
+        return SGD(learning_rate=rate)
+    return SGD(learning_rate=rate, momentum=beta, nesterov=gamma > 0)
 
 
 def to_keras(method: Recursion, *, loss: Loss = "half_sum", rows: int | None = None) -> SGD:
@@ -88,63 +106,94 @@ def to_torch(method: Recursion, *, loss: Loss = "half_sum", rows: int | None = N
     PyTorch's `dampening` stays at its default, 0.
     """
     words = to_optax(method, loss=loss, rows=rows)
+    if "momentum" not in words:
+        return TorchSGD(lr=words["learning_rate"])
     return TorchSGD(
         lr=words["learning_rate"], momentum=words["momentum"], nesterov=words["nesterov"]
     )
 
 
-def snippet(method: Recursion) -> str:
-    """Lines to copy for the three libraries, without the keywords that stand at their defaults."""
+def keywords(words: SGD | TorchSGD) -> str:
+    """Write keywords as they stand in a call, without those that stand at their defaults."""
+    given = {key: value for key, value in words.items() if value}
+    return ", ".join(
+        f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={value}"
+        for key, value in given.items()
+    )
 
-    def words(keywords: SGD | TorchSGD) -> str:
-        given = {key: value for key, value in keywords.items() if value}
-        return ", ".join(
-            f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={value}"
-            for key, value in given.items()
-        )
 
+def snippet(method: Recursion, *, loss: Loss = "half_sum", rows: int | None = None) -> str:
+    """Lines to copy for the three libraries; parameters and errors are those of `to_optax`."""
+    optax, torch = to_optax(method, loss=loss, rows=rows), to_torch(method, loss=loss, rows=rows)
     return (
-        f"optax.sgd({words(to_optax(method))})\n"
-        f"torch.optim.SGD(model.parameters(), {words(to_torch(method))})\n"
-        f"keras.optimizers.SGD({words(to_keras(method))})"
+        f"optax.sgd({keywords(optax)})\n"
+        f"torch.optim.SGD(model.parameters(), {keywords(torch)})\n"
+        f"keras.optimizers.SGD({keywords(optax)})"
     )
 
 
 def from_sgd(
-    learning_rate: float,
+    learning_rate: float | None = None,
     momentum: float = 0.0,
     *,
+    lr: float | None = None,
+    dampening: float = 0.0,
+    weight_decay: float = 0.0,
     nesterov: bool = False,
     loss: Loss = "half_sum",
     rows: int | None = None,
+    steps: int = 10_000,
 ) -> Recursion:
     """Return the method that an optimiser of optax, PyTorch or Keras runs.
 
     Parameters
     ----------
     learning_rate, momentum, nesterov
-        As given to the optimiser; PyTorch calls the first one `lr`.
+        As given to the optimiser.
+    lr
+        PyTorch's name of the first one.
+    dampening
+        PyTorch's, in [0, 1); with momentum the step size then changes once, after the first step.
+    weight_decay
+        0: it changes the loss, and is no part of a method.
     loss, rows
         As for `to_optax`.
+    steps
+        Updates that the schedule of a dampened method is made for.
 
     Raises
     ------
     InvalidInput
-        If a number is outside its range, or a mean comes without `rows`.
+        If a number is outside its range, a mean comes without `rows`, there is weight decay, or
+        dampening with nesterov, which PyTorch does not have either.
 
     """
-    eta = positive("learning_rate", learning_rate) * scale(loss, rows)
-    beta = unit_interval("momentum", momentum)
+    rate = learning_rate if lr is None else lr
+    if rate is None or (lr is not None and learning_rate is not None):
+        raise InvalidInput("the optimiser has one step size; give either learning_rate or lr.")
+    eta = positive("the learning rate", rate) * scale(loss, rows)
+    beta, damped = unit_interval("momentum", momentum), unit_interval("dampening", dampening)
+    if number("weight_decay", 0.0 if weight_decay is None else weight_decay):
+        raise InvalidInput(
+            f"weight_decay is {weight_decay}, which changes the loss and not the method; what "
+            "is said of the method holds without it; leave it out."
+        )
     if not beta:
         return methods.gradient_descent(eta)
-    family = methods.nesterov if nesterov else methods.heavy_ball
-    return family(eta, beta)
+    if not damped:
+        return methods.nesterov(eta, beta) if nesterov else methods.heavy_ball(eta, beta)
+    if nesterov:
+        raise InvalidInput(
+            f"dampening is {damped} with nesterov, which PyTorch refuses too; leave one out."
+        )
+    count = whole("steps", steps)
+    return Recursion((eta, *[(1 - damped) * eta] * (count - 1)), (beta,) * count)
 
 
 def method_of(words: Recursion | Mapping[str, Any]) -> Recursion:
     """Return the method that a mapping such as ``dict(lr=0.01, momentum=0.9)`` means.
 
-    Keys are those of PyTorch and optax: `lr` or `learning_rate`, and `momentum` and `nesterov`.
+    Keys are those of PyTorch and optax, as `from_sgd` takes them.
 
     Raises
     ------
@@ -154,14 +203,14 @@ def method_of(words: Recursion | Mapping[str, Any]) -> Recursion:
     """
     if isinstance(words, Recursion):
         return words
-    left = dict(words)
-    step = left.pop("lr", left.pop("learning_rate", None))
-    momentum, with_correction = left.pop("momentum", 0.0), left.pop("nesterov", False)
-    if step is None or left:
+    if not isinstance(words, Mapping):
         raise InvalidInput(
-            f"the setting is {dict(words)}; give lr, and momentum and nesterov if you like."
+            f"the setting is {printable(words)!r}; give a Recursion, or a mapping such as "
+            "dict(lr=0.01, momentum=0.9)."
         )
-    return from_sgd(step, momentum, nesterov=bool(with_correction))
+    for word in words:
+        one_of("the setting's keyword", word, _KEYWORDS)
+    return from_sgd(**words)
 
 
 def scale(loss: Loss, rows: int | None) -> float:
