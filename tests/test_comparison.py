@@ -28,6 +28,7 @@ from inertial import (
     nesterov,
     read_run,
     spectral_radius,
+    spectrum_of,
     trust,
     tune,
 )
@@ -205,6 +206,27 @@ def test_advice_is_the_forecast_of_the_expected_loss(data):
         assert entry.spectral_radius < 1
     counts = [entry.steps_to for entry in advice.methods]
     assert advice.best.steps_to == min(counts)
+
+
+def test_the_bound_is_the_least_squares_polynomial_of_the_start_itself(data, result):
+    bound = result.arrays.bound_loss
+    assert (bound <= result.arrays.forecast_loss * (1 + 1e-9)).all()
+    spectrum, _ = spectrum_of(data)
+    for seed in SMALL.seeds:
+        residual = initial_residual(
+            TwoLayerReLU(SMALL.width, data.x.shape[1]), data.x, data.y, seed=seed
+        )
+        coordinates, scaled = (
+            spectrum.modes(residual),
+            spectrum.eigenvalues / spectrum.eigenvalues[-1],
+        )
+        for t in (1, 2, 3, 4):
+            powers = scaled[:, None] ** np.arange(1, t + 1)
+            (_, left, *_) = np.linalg.lstsq(coordinates[:, None] * powers, coordinates)
+            # The residual of training is one in single precision.
+            np.testing.assert_allclose(
+                bound.sel(seed=seed).isel(optimizer=0, step=t), left[0] / 2, rtol=1e-5
+            )
 
 
 def test_flows_are_solved_at_the_times_of_their_methods_steps(data, tmp_path):

@@ -49,6 +49,21 @@ def test_the_figure_names_data_size_width_seeds_and_rule(arrays):
     )
 
 
+def test_the_region_below_the_bound_is_shaded_up_to_its_mean_and_moves_no_axis(arrays):
+    plain = convergence(arrays).axes[0]
+    # A run that is missing, and steps beyond those that the bound was taken to.
+    bound = np.full(arrays.loss.shape, np.nan)
+    bound[:, :2, :3] = [[9.0, 2.0, 1e-9], [7.0, 1.0, 1e-9]]
+    axes = convergence(arrays.assign(bound_loss=(arrays.loss.dims, bound))).axes[0]
+    (region,) = (one for one in axes.collections if "no gradient method" in one.get_label())
+    low = plain.get_ylim()[0]
+    corners = region.get_paths()[0].vertices
+    edge = {step: max(y for x, y in corners if x == step) for step in (0, 1, 2)}
+    assert edge == {0: 8.0, 1: 1.5, 2: low}
+    assert corners[:, 0].max() == 2
+    assert axes.get_ylim() == plain.get_ylim()
+
+
 def test_methods_differ_in_colour_and_marker():
     for what in ("colour", "marker", "label"):
         assert len({getattr(style, what) for style in STYLES.values()}) == len(STYLES)

@@ -145,8 +145,8 @@ def assert_same(rows, expected):
 def test_csv_of_the_convergence_holds_flows_beside_their_methods(shared, stored):
     arrays, _ = stored
     head, rows = rows_of(saved(shared, "convergence.csv"))
-    assert head == ["optimizer", "seed", "step", "loss", "forecast_loss", *FLOWS]
-    expected = long_table(arrays, ["loss", "forecast_loss"])
+    assert head == ["optimizer", "seed", "step", "loss", "forecast_loss", "bound_loss", *FLOWS]
+    expected = long_table(arrays, ["loss", "forecast_loss", "bound_loss"])
     for row in expected:
         for flow in FLOWS:
             curve = arrays.flow_loss.sel({"flow": flow, "seed": int(row[1]), "step": int(row[2])})
@@ -160,7 +160,7 @@ def test_flows_stand_in_the_legend_with_lines_of_their_own(shared):
     names = button.all_inner_texts()
     assert names[-3:] == ["gradient flow", "Nesterov flow", "high resolution Nesterov"]
     dashes = button.evaluate_all(
-        "all => all.map((b) => b.querySelector('path').getAttribute('stroke-dasharray'))"
+        "all => all.map((b) => b.querySelector('path')?.getAttribute('stroke-dasharray'))"
     )
     # Both flows of Nesterov have its colour: their lines differ from each other and the forecast.
     assert len({dashes[3], *dashes[-2:]}) == 3

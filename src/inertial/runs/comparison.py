@@ -31,6 +31,7 @@ Progress = Callable[[str, int, int], None]
 
 _STORED = (
     *("loss", "max_distance", "mean_distance", "pattern_change", "forecast_loss"),
+    "bound_loss",
     *("residual", "forecast_steps", "flow_loss", "flow_method"),
     *("status", "diverged_at", "eigenvalue", "weight", "eta", "beta", "gamma"),
 )

@@ -14,7 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from inertial.linear.expected import checked_ends, spectrum_of
 from inertial.linear.kernel import finite_gram
 from inertial.linear.measure import Measure, dense
 from inertial.linear.spectrum import Spectrum, decompose
+from inertial.method.bound import lower_bound
 from inertial.method.curve import steps_to
 from inertial.method.modes import spectral_radius, stability_limit
 from inertial.method.recursion import FAMILIES, Recursion
@@ -55,6 +56,9 @@ Advance = Callable[[int], None]
 
 _FORECAST_STEPS = 20_000
 """How far ahead step counts are forecast, whatever the length of the run."""
+
+_BOUND_STEPS = 300
+"""How far the lower bound is taken; Lanczos' work grows with the square."""
 
 _KEPT_ROWS = 2000
 """Spectra of fewer rows are computed again: that takes seconds."""
@@ -84,6 +88,16 @@ class Start:
 
     residual: Targets
     spectrum: Spectrum
+
+    @cached_property
+    def measure(self) -> Measure:
+        """The measure of this start."""
+        return dense(self.spectrum, self.spectrum.modes(self.residual) ** 2)
+
+    @cached_property
+    def bound(self) -> Float[np.ndarray, "t"]:
+        """Loss at steps 0, 1, ... that no gradient method can beat on the linearised network."""
+        return lower_bound(self.measure, _BOUND_STEPS).certain
 
 
 def start_of(spec: Spec, prepared: Prepared) -> Start:
@@ -155,24 +169,25 @@ def execute(
     )
     start = start or start_of(spec, prepared)
     steps = np.arange(spec.steps + 1)
-    weights = start.spectrum.modes(start.residual) ** 2
     found = {
         "loss": measured.loss,
         "max_distance": measured.max_distance,
         "mean_distance": measured.mean_distance,
         "pattern_change": measured.pattern_change,
         "forecast_loss": forecast(method, start.spectrum, start.residual, steps).loss,
+        "bound_loss": start.bound[: spec.steps + 1],
         "eigenvalue": measure.nodes,
         "weight": measure.weights,
     }
     if spec.record_residuals:
         found["residual"] = measured.residual
     if spec.shares:
-        own = dense(start.spectrum, weights)
-        counts = [steps_to(method, own, share, limit=_FORECAST_STEPS) for share in spec.shares]
+        counts = [
+            steps_to(method, start.measure, share, limit=_FORECAST_STEPS) for share in spec.shares
+        ]
         found["forecast_steps"] = np.array(counts, dtype=float)
     if spec.flows:
-        found["flow_loss"] = _flow_losses(spec, method, start.spectrum, weights, measure)
+        found["flow_loss"] = _flow_losses(spec, method, start.measure, measure)
     variables = {
         name: (OBSERVABLES[name].dims, _padded(name, values, spec.steps + 1))
         for name, values in found.items()
@@ -414,8 +429,7 @@ def _fingerprint(run: Run, method: Recursion, within: Span) -> str:
 def _flow_losses(
     spec: Spec,
     method: Recursion,
-    spectrum: Spectrum,
-    weights: Float[np.ndarray, "n"],
+    own: Measure,
     measure: Measure,
 ) -> Float[np.ndarray, "flow T"]:
     """Losses of the method's flows at the times of its steps."""
@@ -424,7 +438,7 @@ def _flow_losses(
     losses = []
     for key in spec.flows:
         flow = COMPANIONS[key].build(measure.smallest / 2, eta)
-        losses.append(flow_loss(flow, spectrum.eigenvalues, weights, flow.time(steps, eta)))
+        losses.append(flow_loss(flow, own.nodes, own.weights, flow.time(steps, eta)))
     return np.array(losses)
 
 

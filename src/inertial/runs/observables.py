@@ -35,6 +35,11 @@ OBSERVABLES: Mapping[str, Observable] = {
     "mean_distance": Observable(("step",), "mean distance of a neuron from its start", "weight"),
     "pattern_change": Observable(("step",), "share of changed activation patterns"),
     "forecast_loss": Observable(("step",), "loss of the linearised network", "squared target"),
+    "bound_loss": Observable(
+        ("step",),
+        "loss of the linearised network that no gradient method can beat",
+        "squared target",
+    ),
     "residual": Observable(("step", "sample"), "f - y", "target"),
     "forecast_steps": Observable(
         ("share",), "forecast step at this share of the initial loss, NaN if far beyond", "step"

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from inertial import files
 from inertial._checks import Notice
 from inertial.method.recursion import label
-from inertial.view.scaffold import captioned, frame_losses, new_figure
+from inertial.view.scaffold import captioned, frame_losses, new_figure, shade_bound
 from inertial.view.style import house_style
 
 FORMATS = ("png", "svg")
@@ -66,9 +66,10 @@ def convergence(arrays: xr.Dataset) -> Figure:
         axes.set(xlabel="step", yscale="log", ylabel=r"loss $\frac{1}{2}\,\Sigma\,(f-y)^2$")
         axes.set_xlim(0, int(arrays.step.values[-1]))
         frame_losses(axes, arrays.loss.values)
+        shade_bound(axes, arrays)
         axes.grid(visible=True, which="major", linewidth=0.4, alpha=0.5)
         axes.plot([], [], color="0.35", linestyle="--", linewidth=1.2, label="forecast")
-        columns = 3 if "flow_loss" in arrays else 4
+        columns = 3 if {"flow_loss", "bound_loss"} & set(arrays) else 4
         figure.legend(loc="outside lower center", ncols=columns, fontsize=8)
         captioned(figure, _caption(arrays))
     return figure

@@ -35,7 +35,7 @@ DISTANCES = ("max_distance", "mean_distance")
 _ALONG = ("optimizer", "seed", "step")
 _MODES = ("eigenvalue", "weight")
 _KERNEL = ("drift_spectral", "drift_frobenius", "smallest")
-_FIGURED = {"loss", "forecast_loss", *DISTANCES, "pattern_change"}
+_FIGURED = {"loss", "forecast_loss", "bound_loss", *DISTANCES, "pattern_change"}
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from inertial.view.scaffold import (
     panels,
     plain,
     seeds,
+    shade_bound,
     shades,
 )
 
@@ -47,7 +48,9 @@ def convergence(result: xr.Dataset) -> Figure:
             _line_with_band(axes, run.step.values, windowed(loss, count), style)
             _dashed(axes, run.step.values, windowed(forecast, count)[0], style)
         axes.set_yscale("log")
-        frame_losses(axes, result.loss.sel(data=name).isel(width=0).values)
+        shown = result.sel(data=name).isel(width=0)
+        frame_losses(axes, shown.loss.values)
+        shade_bound(axes, shown)
     outer_labels(drawn, "step", _LOSS)
     _dashed(drawn[0][1], np.arange(0), np.zeros(0), MethodStyle("forecast", "0.3", "o"))
     legend_below(figure, drawn[0][1])

@@ -80,6 +80,7 @@ def report_page(
         every=every,
         steps=int(arrays.step.values[-1]),
         flows="flow_loss" in arrays,
+        bounded="bound_loss" in arrays,
         has={name: name in arrays for name in (*panels.DISTANCES, "pattern_change")},
         others=panels.others(arrays),
         kernel=bool(run.probes),

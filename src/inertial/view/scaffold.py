@@ -114,6 +114,37 @@ def frame_losses(axes: Axes, measured: Float[np.ndarray, "..."]) -> None:
             )
 
 
+def shade_bound(axes: Axes, run: xr.Dataset) -> None:
+    """Shade the losses that no gradient method reaches, if they are stored: mean over the seeds.
+
+    It is the bound of the linearised network, which conjugate gradients attain there.  Call it
+    after `frame_losses`: the axis stays as it is.
+
+    Parameters
+    ----------
+    axes
+        Axes of losses against step, on a logarithmic scale.
+    run
+        Runs of all methods on one data set at one width; `bound_loss` over (optimizer, seed, step).
+
+    """
+    if "bound_loss" not in run:
+        return
+    known = run.bound_loss.stack(run=("optimizer", "seed")).dropna("run", how="all")
+    bound, low = known.mean("run").values, axes.get_ylim()[0]
+    axes.fill_between(
+        run.step.values,
+        low,
+        np.maximum(bound, low),
+        where=bound > 0,
+        color="0.6",
+        alpha=0.35,
+        linewidth=0,
+        zorder=0,
+        label="no gradient method (linearised)",
+    )
+
+
 def _exits(
     x: Float[np.ndarray, "T"], y: Float[np.ndarray, "T"], low: float, high: float
 ) -> Iterator[tuple[str, tuple[float, float]]]:

@@ -133,9 +133,13 @@ const charts = (() => {
     return group;
   }
 
+  /* How a region that no gradient method reaches is drawn: shaded up to y, and no axis is made for it. */
+  const BOUND = { name: "no gradient method, linearised", colour: "soft", shade: true };
+
   function domainOf(series, log, floor, ceiling = Infinity) {
     let low = Infinity, high = -Infinity;
     for (const one of series) {
+      if (one.shade) continue;
       for (const values of [one.y, ...(one.band || [])]) {
         for (const v of values) {
           if (!Number.isFinite(v) || (log && v <= 0)) continue;
@@ -156,7 +160,8 @@ const charts = (() => {
 
   function swatch(one) {
     const svg = node("svg", { width: 26, height: 12, "aria-hidden": "true" });
-    if (one.band) svg.append(node("rect", { class: `band c-${one.colour}`, width: 26, height: 12 }));
+    if (one.band || one.shade) svg.append(node("rect", { class: `band c-${one.colour}`, width: 26, height: 12 }));
+    if (one.shade) return svg;
     if (one.dots) svg.append(...[5, 13, 21].map((cx) => node("circle", { class: `dot c-${one.colour}`, cx, cy: 6, r: 2 })));
     else svg.append(node("path", { class: `line c-${one.colour}`, d: "M1 6H25", ...(one.dash ? { "stroke-dasharray": one.dash } : {}) }));
     return svg;
@@ -206,7 +211,8 @@ const charts = (() => {
     const inside = node("g", { "clip-path": `url(#${id})` });
     for (const one of spec.series) if (one.band) inside.append(node("path", { class: `band c-${one.colour}`, d: area(one.x, one.band[0], one.band[1], sx, sy, y.log) }));
     for (const one of spec.series) {
-      if (one.dots) {
+      if (one.shade) inside.append(node("path", { class: `band c-${one.colour}`, d: area(one.x, one.y.map(() => 0), one.y, sx, sy, y.log) }));
+      else if (one.dots) {
         const points = node("g");
         for (let i = 0; i < one.x.length; i++) if (Number.isFinite(one.y[i])) points.append(node("circle", { class: `dot c-${one.colour}`, cx: sx(one.x[i]).toFixed(2), cy: Math.max(-99, Math.min(9999, sy(one.y[i]))).toFixed(2), r: one.dots }));
         inside.append(points);
@@ -214,7 +220,7 @@ const charts = (() => {
         inside.append(node("path", { class: `line c-${one.colour}`, d: line(one.x, one.y, sx, sy, y.log), ...(one.dash ? { "stroke-dasharray": one.dash } : {}), ...(one.width ? { "stroke-width": one.width } : {}) }));
       }
     }
-    svg.append(clip, inside, marks(spec.series, sx, sy));
+    svg.append(clip, inside, marks(spec.series.filter((one) => !one.shade), sx, sy));
     if (y.title) svg.append(node("text", { class: "title", x: 4, y: 13 }, y.title));
     const parts = [], legend = spec.plain ? spec.legend : legendOf(all, spec.toggles);
     if (!spec.plain) parts.push(legend);
@@ -419,5 +425,5 @@ const charts = (() => {
     redraw();
   }
 
-  return { node, html, frame, draw, domainOf, exits, legendOf, short, live, tip, say, buttons };
+  return { BOUND, node, html, frame, draw, domainOf, exits, legendOf, short, live, tip, say, buttons };
 })();

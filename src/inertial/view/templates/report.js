@@ -54,6 +54,12 @@
       return [...lines, { name: legend, colour: "soft", keys: [legend], x: [steps[0]], y: [NaN], dash }];
     }
 
+    /* What no gradient method reaches on the linearised network: one region for all methods. */
+    function shaded() {
+      const rows = methods.flatMap((_, i) => there(i).map((j) => record("bound_loss", i, j))).filter((row) => Number.isFinite(row[0]));
+      return rows.length ? [{ ...charts.BOUND, keys: ["bound"], x: steps, y: overSeeds(rows).y }] : [];
+    }
+
     function dotted() {
       const used = {};
       return flows.map((flow) => {
@@ -80,17 +86,17 @@
     const first = series.loss ? Math.max(...methods.flatMap((_, i) => there(i).map((j) => record("loss", i, j)[0]))) : 0;
     const some = (name, make) => (series[name] ? make() : []);
     const kernel = given.kernel && { ...panelOf({ ...given.kernel, kernel: null }), least: given.kernel.least };
-    return { ...given, series, flows, methods, steps, kernel, have, banded, dashed, dotted, table, ceiling: 1e6 * first, some };
+    return { ...given, series, flows, methods, steps, kernel, have, banded, dashed, dotted, shaded, table, ceiling: 1e6 * first, some };
   }
 
   /* The figures that every panel has; `file` names what they are saved as. */
   function figuresOf(panel) {
-    const { have, banded, dashed, dotted, table, ceiling, some } = panel;
+    const { have, banded, dashed, dotted, shaded, table, ceiling, some } = panel;
     return {
       convergence: {
         label: "Loss against step, measured and forecast", x: STEP, y: LOSS, floor: 1e-12, ceiling,
-        series: [...banded("loss"), ...some("forecast_loss", () => dashed("forecast_loss", "forecast")), ...dotted()],
-        table: () => table(have("loss", "forecast_loss"), panel.flows),
+        series: [...banded("loss"), ...some("forecast_loss", () => dashed("forecast_loss", "forecast")), ...some("bound_loss", shaded), ...dotted()],
+        table: () => table(have("loss", "forecast_loss", "bound_loss"), panel.flows),
       },
       distance: {
         label: "Distance of the neurons from their start", x: STEP, y: { title: "distance |w − w₀|" },
