@@ -184,6 +184,35 @@ def moved_residual():
     return split(residual=good)
 
 
+def linear(method=GD):
+    """A run on the constant kernel of `spread`, without flips."""
+    loss = np.array([residual @ residual / 2 for residual in linear_residuals(method, STEPS - 1)])
+    return run(method, loss=loss, pattern_change=np.zeros(STEPS))
+
+
+def linear_residuals(method, steps):
+    gram, start = spread().start.gram, spread().start.residual
+    xi, before = [start], start
+    for _ in range(steps):
+        step = method.beta * (xi[-1] - before) - method.eta * gram @ xi[-1]
+        before = xi[-1]
+        xi.append(xi[-1] + step)
+    return xi
+
+
+def too_good():
+    """The same, with less loss at step 2 than any polynomial of degree 2 gives."""
+    good = linear()
+    loss = good.run.loss.copy()
+    loss[2] *= 1e-6
+    return replace(good, along_run=replace(good.run, loss=loss))
+
+
+def on_batch(batch, **changes):
+    """A run of heavy ball, momentum 0.8, with kernels, on batches of the four rows."""
+    return replace(probed(**changes), along_run=records(heavy_ball(0.2, 0.8), batch=batch))
+
+
 @dataclass(frozen=True)
 class Case:
     """`holds` is None where nothing makes it hold, `outside` where it assumes nothing."""
@@ -422,4 +451,17 @@ CASES = {
     "lyapunov-friction": tight(),
     "lyapunov-vanishing": along_flow(),
     "lyapunov-vanishing-higher": never(),
+    "lower-bound": Case(linear, lambda: run(GD), too_good),
+    "optimal-schedule": Case(spread, None, 1.01),
+    "power-law-gradient-descent": constant(1.01),
+    "power-law-nesterov": constant(1.01),
+    "power-law-nesterov-flow": constant(1.01),
+    "plateau-small-batches": Case(lambda: on_batch(2), lambda: on_batch(None), 0.5),
+    "plateau-large-batches": Case(lambda: on_batch(None), lambda: on_batch(2), 0.5),
+    "stability-crossover": Case(lambda: on_batch(3), lambda: run(NAG), 0.5),
+    "sharpness-large-batches": Case(
+        lambda: on_batch(None),
+        lambda: on_batch(1),
+        lambda: on_batch(None, largest=np.full(5, 20.0)),
+    ),
 }

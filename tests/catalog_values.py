@@ -387,6 +387,57 @@ def block_hessian():
     return np.linalg.norm(total)
 
 
+def least_share(t):
+    """Least ``|p(H) xi|^2/|xi|^2`` over degree t by normal equations of the moments xi H^k xi."""
+    if t >= N:
+        return mpf(0)
+    gram, image, moments = mp.matrix(GRAM.tolist()), mp.matrix(XI.tolist()), []
+    start = image
+    for _ in range(2 * int(t) + 1):
+        moments.append((start.T * image)[0])
+        image = gram * image
+    if t == 0:
+        return mpf(1)
+    degrees = range(1, int(t) + 1)
+    system = mp.matrix([[moments[i + j] for j in degrees] for i in degrees])
+    right = mp.matrix([moments[i] for i in degrees])
+    return 1 - (right.T * mp.lu_solve(system, right))[0] / moments[0]
+
+
+def batch_limit(tau, beta):
+    """Step size at which ``sum g/(1+g) = 1``, g as for any method with gamma = 0."""
+
+    def gain(eta, l):
+        over = tau * eta * l * (1 + beta)
+        return over / ((1 - beta) * (2 * (1 + beta) - eta * l))
+
+    def excess(eta):
+        return sum(gain(eta, mpf(l)) / (1 + gain(eta, mpf(l))) for l in EIGENVALUES) - 1
+
+    return mp.findroot(excess, (mpf("0.01"), 2 * (1 + beta) / LM * mpf("0.999")), solver="anderson")
+
+
+def on_batches(batch):
+    evidence = ball()
+    return replace(evidence, along_run=replace(evidence.run, batch=batch))
+
+
+BETA_H = RATE_H**2
+TRACE = sum(mpf(l) for l in EIGENVALUES)
+FEW, MANY = mpf(3) / 8, mpf(1) / 16
+C_FEW, C_MANY = (tau * (1 + BETA_H) / (1 - BETA_H) for tau in (FEW, MANY))
+LIMIT_FEW, LIMIT_MANY = batch_limit(FEW, BETA_H), batch_limit(MANY, BETA_H)
+LOW_FEW, LOW_MANY = (2 * (1 - BETA_H) / (tau * TRACE) for tau in (FEW, MANY))
+HIGH = 2 * (1 + BETA_H) / LM
+BETWEEN_FEW, BETWEEN_MANY = (2 * (1 + BETA_H) / (c * TRACE + (1 - c) * LM) for c in (C_FEW, C_MANY))
+EXPONENTS = {0.5: 3.0, 0.6: 0.5, 1.0: 1.0, 1.5: 2.0}
+
+
+def power_law(left, right):
+    """Exponents are measured at finite steps: half a percent from their limits."""
+    return at(kernel, (4, 0.5, 1.5, 0.6, 1.0), left, right, tolerance=5e-3, relative=5e-3)
+
+
 # --- along a run ----------------------------------------------------------------------------------
 
 PAIR = np.hypot(NORM, np.concatenate([NORM[:1], NORM[:-1]]))
@@ -1265,9 +1316,62 @@ VALUES: dict[str, Values | Chains] = {
         0,
         relative=1e-9,
     ),
+    # beyond the papers
+    "lower-bound": by_step(
+        ball,
+        lambda t: NORM[0] ** 2 / 2 * least_share(t),
+        lambda t: NORM[int(t)] ** 2 / 2,
+        -max(CHANGE),
+        noise=lambda t: NORM[t] * ROUND + ROUND**2 / 2,
+    ),
+    "optimal-schedule": by_step(
+        start, least_share, least_share, last=4, noise=lambda _: 1e-12, tolerance=1e-6
+    ),
+    "power-law-gradient-descent": power_law(lambda s: s, lambda s: s),
+    "power-law-nesterov": power_law(
+        *[lambda s: min(2 * s, s + EXPONENTS[s] / 2)] * 2,
+    ),
+    "power-law-nesterov-flow": power_law(*[lambda s: min(2 * s, EXPONENTS[s])] * 2),
+    "plateau-small-batches": at(
+        lambda: on_batches(2),
+        (2, 0, 1),
+        lambda k: (LOW_FEW, LIMIT_FEW)[int(k)],
+        lambda k: (LIMIT_FEW, LOW_FEW / (1 - LM / TRACE))[int(k)],
+        PD,
+        C_FEW - 1,
+    ),
+    "plateau-large-batches": at(
+        lambda: on_batches(4),
+        (2, 0, 1),
+        lambda k: (HIGH / (1 + C_MANY * TRACE / LM), LIMIT_MANY)[int(k)],
+        lambda k: (LIMIT_MANY, HIGH)[int(k)],
+        PD,
+        1 - C_MANY,
+    ),
+    "stability-crossover": at(
+        lambda: on_batches(2),
+        (2, 0, 1),
+        lambda k: (LOW_FEW, LIMIT_FEW)[int(k)],
+        lambda k: (LIMIT_FEW, min(BETWEEN_FEW, HIGH))[int(k)],
+        PD,
+    ),
+    "sharpness-large-batches": at(
+        lambda: on_batches(4),
+        (3, 0, 6),
+        lambda t: ETA_H * {0: 4.6, 3: 4.7, 6: 4.8}[t],
+        lambda _: 2 * (1 + BETA_H),
+        1 - C_MANY,
+    ),
 }
 
 MORE = {
+    "stability-crossover": at(
+        lambda: on_batches(4),
+        (2, 0, 1),
+        lambda k: (BETWEEN_MANY, LIMIT_MANY)[int(k)],
+        lambda k: (LIMIT_MANY, min(LOW_MANY, HIGH))[int(k)],
+        PD,
+    ),
     # A slow mode, so that the steps are spread out.
     "double-root": at(
         lambda: Evidence(Kernel(np.array([1e-4, 4.7]))),

@@ -97,7 +97,7 @@ def without_repeats(words):
 def test_the_number_of_statements_is_that_of_the_catalogue():
     from inertial.theory.catalog import CATALOG
 
-    (number,) = re.findall(r"(\d+) statements of five papers", TEXT)
+    (number,) = re.findall(r"(\d+) statements, those of five papers", TEXT)
     assert int(number) == len(CATALOG)
 
 

@@ -1,7 +1,7 @@
 """Verdicts: what each one means, from both sides."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -267,3 +267,16 @@ def test_units_do_not_matter(unit, left):
 def test_half_a_theorem_is_refused(fields):
     with pytest.raises(ValueError, match="theorem t"):
         Theorem(key="t", source="000 t", statement="t.", covers=("t",), **fields)
+
+
+@pytest.mark.parametrize("speaks", [False, True])
+def test_a_run_on_batches_is_judged_only_by_what_speaks_of_batches(speaks):
+    evidence = run(gradient_descent(0.5))
+    on_batch = replace(evidence, along_run=replace(evidence.run, batch=3))
+    fields = {"scope": "run", "batches": speaks}
+    assert judge([1.0], [2.0], evidence, **fields).verdict == "holds"
+    entry = judge([1.0], [2.0], on_batch, **fields)
+    assert entry.verdict == ("holds" if speaks else "not applicable")
+    margins = {assumption.name: assumption.margin for assumption in entry.assumptions}
+    # Three of four rows.
+    assert margins == ({} if speaks else {"every gradient is that of all rows": -0.25})

@@ -69,7 +69,7 @@ class Records:
     """What was recorded along one run, up to its end or its divergence.
 
     `residual` holds the vectors where they were stored; `scale` is the size of the outputs that
-    rounding is relative to.
+    rounding is relative to; `batch` the number of rows in a gradient, None if it is all of them.
     """
 
     method: Recursion
@@ -82,6 +82,7 @@ class Records:
     pattern_change: Series | None = None
     residual: Float[np.ndarray, "T n"] | None = None
     diverged_at: int | None = None
+    batch: int | None = None
 
     @property
     def eta(self) -> float:

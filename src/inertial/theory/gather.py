@@ -276,6 +276,7 @@ def _records(
             pattern_change=_series(part, "pattern_change", length),
             residual=residual,
             diverged_at=None if diverged < 0 else diverged,
+            batch=settings.get("batch"),
         ),
         None,
     )

@@ -1,4 +1,4 @@
-"""The five papers, their numbered statements, and the slips found in them, read from data.
+"""The five papers and a sixth source, their statements, and the slips found, read from data.
 
 The catalogue is held against these lists: `inertial.theory.catalog` covers every label, and no
 other.
@@ -28,7 +28,7 @@ class Slip(NamedTuple):
 _DATA = tomllib.loads(files("inertial.theory").joinpath("statements.toml").read_text("utf-8"))
 
 SOURCES: tuple[Source, ...] = tuple(Source(**source) for source in _DATA["source"])
-"""The papers, with links."""
+"""The five papers and the sources of what goes beyond them, with links."""
 
 STATEMENTS: dict[str, str] = _DATA["statements"]
 """Numbered statements by label, each in one sentence."""

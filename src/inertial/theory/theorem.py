@@ -92,6 +92,8 @@ class Theorem:
         What a judgement needs besides the infinite kernel: nothing, a random start, or a run.
     methods
         Methods whose runs it speaks of; all if None.
+    batches
+        Whether it speaks of runs on batches too.
     always
         Whether a proof covers every run, so that the verdict says nothing about this one; by
         default that of statements on the kernel alone.
@@ -128,6 +130,7 @@ class Theorem:
     erratum: str | None = None
     scope: Scope = "kernel"
     methods: Methods | None = None
+    batches: bool = False
     always: bool | None = None
     assumptions: tuple[Assumption, ...] = ()
     relation: Relation = "at most"
@@ -240,14 +243,17 @@ class _Sides(NamedTuple):
 
 
 def _conditions(theorem: Theorem, evidence: Evidence) -> tuple[Assumption, ...]:
-    """Return the theorem's assumptions, with those on the method where the run misses them."""
+    """Return the theorem's assumptions, with those on the run's method and batch that it misses."""
     run = evidence.along_run
-    if theorem.scope != "run" or theorem.methods is None or run is None:
+    if theorem.scope != "run" or run is None:
         return theorem.assumptions
-    margin = theorem.methods.margin(run.method)
-    if margin >= 0:
-        return theorem.assumptions
-    return (Assumption(theorem.methods.name, lambda _: margin), *theorem.assumptions)
+    missed = []
+    if theorem.methods is not None and (margin := theorem.methods.margin(run.method)) < 0:
+        missed.append(Assumption(theorem.methods.name, lambda _: margin))
+    if run.batch is not None and not theorem.batches:
+        share = run.batch / evidence.kernel.size
+        missed.append(Assumption("every gradient is that of all rows", lambda _: share - 1))
+    return (*missed, *theorem.assumptions)
 
 
 def _margin(assumption: Assumption, evidence: Evidence) -> float | None:

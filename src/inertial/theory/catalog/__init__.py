@@ -1,4 +1,4 @@
-"""Theorems, lemmas and facts of the five papers, and bounds of their proofs, in one tuple.
+"""Theorems, lemmas and facts of the five papers, bounds of their proofs, and a few beyond them.
 
 A module a subject.  `inertial.theory.sources` lists what must be covered.  To add a theorem, write
 one `Theorem` into the module of its subject, its three cases into the tests (one that holds, one
@@ -6,6 +6,8 @@ outside its assumptions, one planted violation), and both of its sides, written 
 """
 
 from inertial.theory.catalog import (
+    batches,
+    best_possible,
     decay_rates,
     friction,
     gradient_descent,
@@ -14,6 +16,7 @@ from inertial.theory.catalog import (
     kernels,
     lyapunov,
     nesterov,
+    power_laws,
     residual,
     vanishing,
 )
@@ -30,5 +33,8 @@ CATALOG: tuple[Theorem, ...] = (
     *decay_rates.THEOREMS,
     *high_resolution.THEOREMS,
     *lyapunov.THEOREMS,
+    *best_possible.THEOREMS,
+    *power_laws.THEOREMS,
+    *batches.THEOREMS,
 )
 """All theorems, kernels first."""
