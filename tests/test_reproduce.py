@@ -14,7 +14,7 @@ from inertial import InvalidInput, infinite_gram, load
 from inertial.commands.reproduce import conclude
 from inertial.commands.terminal import announce
 from inertial.method.modes import spectral_radius
-from inertial.reproduce import beyond, bu2021, catalog, formulas, liu2022, pilot, run
+from inertial.reproduce import beyond, bu2021, catalog, formulas, laws, liu2022, pilot, run
 from inertial.reproduce.catalog import EMBEDDED, ITEMS, data_sets, find, found
 from inertial.reproduce.item import QUICK
 from inertial.reproduce.page import write_page
@@ -374,6 +374,30 @@ def test_the_phase_diagram_agrees_with_the_stability_limit():
     assert verdicts(beyond.phase_claims(stored)) == ["holds"] * 4
     shifted = stored.assign(limit=stored.limit * 1.1)
     assert verdicts(beyond.phase_claims(shifted))[::2] == ["fails", "fails"]
+
+
+def test_nesterov_is_faster_than_its_ode_on_power_laws():
+    stored = laws.power_laws((), TINY)
+    assert verdicts(laws.power_law_claims(stored)) == ["holds"] * 10
+    # The ODE's loss for the method's: three exponents are wrong, and nothing is faster.
+    loss = stored.loss.copy()
+    loss.loc[{"line": "nesterov"}] = loss.sel(line="nesterov_flow").values
+    words = verdicts(laws.power_law_claims(stored.assign(loss=loss)))
+    assert [place for place, word in enumerate(words) if word == "fails"] == [1, 4, 7, 9]
+
+
+def test_the_limit_on_batches_crosses_between_the_plateaus():
+    data = data_sets(("digits",), TINY, trained=False)
+    stored = laws.crossover(data, TINY)
+    assert verdicts(laws.crossover_claims(stored)) == ["holds"] * 4
+    for name, factor, failing in (
+        ("limit", 3.0, [0, 1, 2]),
+        ("low", 1.3, [0, 1]),
+        ("exact", 1.04, [3]),
+    ):
+        shifted = stored.assign({name: stored[name] * factor})
+        words = verdicts(laws.crossover_claims(shifted))
+        assert [place for place, word in enumerate(words) if word == "fails"] == failing, name
 
 
 def test_an_item_is_made_stored_drawn_and_redrawn_without_computing(tmp_path, monkeypatch):

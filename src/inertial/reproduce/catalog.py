@@ -2,11 +2,17 @@
 
 from inertial._checks import one_of
 from inertial.data import locate
-from inertial.reproduce import beyond, bu2021, formulas, liu2022
+from inertial.reproduce import beyond, bu2021, formulas, laws, liu2022
 from inertial.reproduce.item import Item, Scale
 from inertial.runs.config import DataSet
 
-ITEMS: tuple[Item, ...] = (*liu2022.ITEMS, *formulas.ITEMS, *bu2021.ITEMS, *beyond.ITEMS)
+ITEMS: tuple[Item, ...] = (
+    *liu2022.ITEMS,
+    *formulas.ITEMS,
+    *bu2021.ITEMS,
+    *beyond.ITEMS,
+    *laws.ITEMS,
+)
 
 PAPERS = ("fashion-mnist", "mnist", "cifar10", "energy", "housing", "yacht")
 """Data sets of Liu, Pan and Tao (2022)."""

@@ -11,7 +11,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from inertial import files
-from inertial.view import kernel_figures, run_figures
+from inertial.view import kernel_figures, law_figures, run_figures
 from inertial.view.style import house_style
 
 KINDS = ("png", "svg", "pdf")
@@ -32,6 +32,8 @@ FIGURES: dict[str, Callable[[xr.Dataset], Figure]] = {
     "iterations": kernel_figures.iterations,
     "flows": kernel_figures.flows,
     "phase": kernel_figures.phase,
+    "power_laws": law_figures.power_laws,
+    "batch_limit": law_figures.batch_limit,
 }
 """Figures by the keys that items name."""
 
