@@ -5,6 +5,9 @@ sign bit a neuron and sample; backwards, the bits and the residual give the tile
 No n x m array of numbers is kept.  The update runs on all tiles at once, and in place: inside the
 loop, one thread would copy its results into the array of the others.
 
+On several devices each has an equal number of tiles; the n outputs of a step are all that is summed
+over them.
+
 The recursion of `inertial.method.recursion` runs in its one-buffer form.  With
 :math:`\rho = \gamma / \beta` and :math:`p_t = w_t - w_{t-1} + \rho \eta g_{t-1}`,
 
@@ -20,10 +23,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, UInt8
 
 from inertial._types import Inputs, Targets
 from inertial.method.recursion import Recursion
+from inertial.simulation.devices import AXIS, EVERYWHERE, PARTS, placed
 
 _TILE_NEURONS = (512, 4096)
 """Fewest neurons of a tile aimed at, and most; docs/benchmarks.md has the measurement behind it."""
@@ -68,30 +73,37 @@ class Buffers(NamedTuple):
     sum_distance: Float[Array, "steps tiles"]
 
 
-def layout(n: int, width: int) -> tuple[int, int]:
-    """Return the number of equal tiles that the neurons pass in, and the neurons of one."""
+def layout(n: int, width: int, devices: int = 1) -> tuple[int, int]:
+    """Return the number of equal tiles that the neurons pass in, and the neurons of one.
+
+    The number is a multiple of that of the devices.
+    """
     fewest, most = _TILE_NEURONS
     wanted = min(most, max(fewest, _TILE_ENTRIES // n))
-    tiles = -(-width // wanted)
+    tiles = devices * -(-width // (wanted * devices))
     return tiles, -(-width // tiles)
 
 
-def tiled(values: Array, n: int) -> Array:
-    """Lay an array over the neurons out in the tiles of `layout`."""
+def tiled(values: Array, n: int, mesh: Mesh | None = None) -> Array:
+    """Lay an array over the neurons out in the tiles of `layout`, on the devices of a mesh."""
     width, *rest = values.shape
-    tiles, neurons = layout(n, width)
+    tiles, neurons = layout(n, width, 1 if mesh is None else mesh.size)
     padding = [(0, tiles * neurons - width), *((0, 0) for _ in rest)]
-    return jnp.pad(values, padding).reshape(tiles, neurons, *rest)
+    return placed(jnp.pad(values, padding).reshape(tiles, neurons, *rest), mesh, PARTS)
 
 
 def prepare(
-    x: Inputs, y: Targets, start: Float[Array, "m d"], output_weights: Float[Array, "m"]
+    x: Inputs,
+    y: Targets,
+    start: Float[Array, "m d"],
+    output_weights: Float[Array, "m"],
+    mesh: Mesh | None = None,
 ) -> Problem:
-    """Lay out a problem in the arithmetic of `start`."""
+    """Lay out a problem in the arithmetic of `start`, its neurons on the devices of a mesh."""
     n, dtype = len(x), start.dtype
-    inputs, targets = jnp.asarray(x, dtype), jnp.asarray(y, dtype)
-    weights, neurons = tiled(output_weights, n), tiled(start, n)
-    residual, patterns, *_ = _forwards(inputs, targets, weights, neurons, jnp.zeros_like(neurons))
+    inputs, targets = (placed(part.astype(dtype), mesh, EVERYWHERE) for part in (x, y))
+    weights, neurons = tiled(output_weights, n, mesh), tiled(start, n, mesh)
+    residual, patterns = _begin(inputs, targets, weights, neurons, mesh)
     return Problem(inputs, targets, weights, neurons, patterns, residual)
 
 
@@ -100,7 +112,9 @@ def at_rest(problem: Problem) -> State:
     return State(jnp.zeros_like(problem.start), jnp.zeros_like(problem.start))
 
 
-def device_coefficients(method: Recursion, first: int, dtype: jnp.dtype) -> Float[Array, "steps 3"]:
+def device_coefficients(
+    method: Recursion, first: int, dtype: jnp.dtype | type
+) -> Float[np.ndarray, "steps 3"]:
     r"""``(1 - beta_t, (1 + gamma_t) eta_t - c_t, c_t)`` for the next steps, rounded once.
 
     With the buffer :math:`p_{t+1} = \beta_t p_t - d_t g_t` and :math:`w_{t+1} = w_t + p_{t+1} - c_t
@@ -114,34 +128,66 @@ def device_coefficients(method: Recursion, first: int, dtype: jnp.dtype) -> Floa
     # After a schedule's last entry the buffer is of no use any more.
     ratio = np.append(ratio[1:], ratio[-1:])
     coefficients = np.stack([1 - beta, (1 + gamma - ratio) * eta, ratio * eta], axis=1)[:CHUNK]
-    return jnp.asarray(np.pad(coefficients, [(0, CHUNK - len(coefficients)), (0, 0)]), dtype)
+    padded = np.pad(coefficients, [(0, CHUNK - len(coefficients)), (0, 0)])
+    return padded.astype(dtype)
 
 
-@partial(jax.jit, donate_argnames="state")
+@partial(jax.jit, donate_argnames="state", static_argnames="mesh")
 def advance(
     problem: Problem,
     state: State,
     coefficients: Float[Array, "steps 3"],
     count: int | Int[Array, ""],
     rows: Int[Array, "steps batch"] | None = None,
+    mesh: Mesh | None = None,
 ) -> tuple[State, Buffers]:
     """Take `count` steps; one compilation serves every count up to the chunk.
 
     With `rows`, the gradient of each step is that of its rows, times n over their number; what is
-    measured belongs to all rows.
+    measured belongs to all rows.  With a mesh, the one of `prepare`, each device takes the steps of
+    its own neurons.
     """
+    if mesh is None:
+        return _advance(problem, state, coefficients, count, rows, shared=False)
+    parts = Problem._make([EVERYWHERE, EVERYWHERE, PARTS, PARTS, PARTS, EVERYWHERE])
+    spread = jax.shard_map(
+        partial(_advance, shared=True),
+        mesh=mesh,
+        in_specs=(parts, PARTS, EVERYWHERE, EVERYWHERE, EVERYWHERE),
+        out_specs=(PARTS, EVERYWHERE),
+        check_vma=False,
+    )
+    moved: tuple[State, Buffers] = spread(problem, state, coefficients, count, rows)
+    return moved
+
+
+def _advance(
+    problem: Problem,
+    state: State,
+    coefficients: Float[Array, "steps 3"],
+    count: int | Int[Array, ""],
+    rows: Int[Array, "steps batch"] | None,
+    *,
+    shared: bool,
+) -> tuple[State, Buffers]:
+    """Take the steps of one device's neurons."""
+    take = partial(_step, shared=shared)
     first = None if rows is None else rows[0]
-    shapes = jax.eval_shape(_step, problem, state, coefficients[0], first)[1]
+    shapes = jax.eval_shape(take, problem, state, coefficients[0], first)[1]
     buffers = jax.tree.map(lambda s: jnp.zeros((len(coefficients), *s.shape), s.dtype), shapes)
 
     def body(i: Array, carry: tuple[State, Buffers]) -> tuple[State, Buffers]:
         state, buffers = carry
         chosen = None if rows is None else rows[i]
-        state, measured = _step(problem, state, coefficients[i], chosen)
+        state, measured = take(problem, state, coefficients[i], chosen)
         return state, jax.tree.map(lambda b, value: b.at[i].set(value), buffers, measured)
 
-    final: tuple[State, Buffers] = jax.lax.fori_loop(0, count, body, (state, buffers))
-    return final
+    moved, measured = jax.lax.fori_loop(0, count, body, (state, buffers))
+    if shared:  # tiles of all devices, once for all steps
+        residual, *tiles = measured
+        whole = (jax.lax.all_gather(part, AXIS, axis=1, tiled=True) for part in tiles)
+        measured = Buffers(residual, *whole)
+    return moved, measured
 
 
 def _step(
@@ -149,9 +195,11 @@ def _step(
     state: State,
     coefficients: Float[Array, "3"],
     rows: Int[Array, "batch"] | None,
+    *,
+    shared: bool,
 ) -> tuple[State, Buffers]:
     """Measure at ``w_t`` and update."""
-    residual, patterns, *distances = _forwards(*problem[:4], state.displacement)
+    residual, patterns, *distances = _forwards(*problem[:4], state.displacement, shared=shared)
     damping, drive, correction = coefficients
     x, error = problem.x, residual
     if rows is not None:
@@ -172,13 +220,36 @@ def _step(
     return moved, Buffers(residual, changed, *distances)
 
 
-@jax.jit
+@partial(jax.jit, static_argnames="mesh")
+def _begin(
+    x: Float[Array, "n d"],
+    y: Float[Array, "n"],
+    output_weights: Float[Array, "tiles b"],
+    start: Float[Array, "tiles b d"],
+    mesh: Mesh | None,
+) -> tuple[Float[Array, "n"], UInt8[Array, "tiles n bytes"]]:
+    """Residual and patterns at the start."""
+    forwards = partial(_forwards, shared=mesh is not None)
+    if mesh is not None:
+        forwards = jax.shard_map(
+            forwards,
+            mesh=mesh,
+            in_specs=(EVERYWHERE, EVERYWHERE, PARTS, PARTS, PARTS),
+            out_specs=(EVERYWHERE, PARTS, PARTS, PARTS),
+            check_vma=False,
+        )
+    residual, patterns, *_ = forwards(x, y, output_weights, start, jnp.zeros_like(start))
+    return residual, patterns
+
+
 def _forwards(
     x: Float[Array, "n d"],
     y: Float[Array, "n"],
     output_weights: Float[Array, "tiles b"],
     start: Float[Array, "tiles b d"],
     displacement: Float[Array, "tiles b d"],
+    *,
+    shared: bool,
 ) -> tuple[
     Float[Array, "n"], UInt8[Array, "tiles n bytes"], Float[Array, "tiles"], Float[Array, "tiles"]
 ]:
@@ -193,5 +264,8 @@ def _forwards(
         patterns = jnp.packbits(preactivation >= 0, axis=1)
         return residual + outputs, (patterns, distance.max(), distance.sum())
 
-    residual, tiles = jax.lax.scan(add, -y, (output_weights, start, displacement))
+    begin = jnp.where(jax.lax.axis_index(AXIS) == 0, -y, 0) if shared else -y
+    residual, tiles = jax.lax.scan(add, begin, (output_weights, start, displacement))
+    if shared:
+        residual = jax.lax.psum(residual, AXIS)  # type: ignore[no-untyped-call]
     return residual, *tiles

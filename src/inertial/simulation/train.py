@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Float, Int
 
 from inertial._checks import one_of, whole
@@ -20,6 +21,7 @@ from inertial.method.batch import noise_share
 from inertial.method.recursion import Recursion
 from inertial.problem.model import TwoLayerReLU, start_key
 from inertial.simulation import step
+from inertial.simulation.devices import agreed, first_process, gathered, mesh_of, together
 from inertial.simulation.span import Span, span
 from inertial.simulation.trajectory import Trajectory
 
@@ -77,6 +79,7 @@ def train(
     resume: Checkpoint | None = None,
     save: Callable[[Checkpoint], None] | None = None,
     save_seconds: float = 30.0,
+    devices: int = 1,
 ) -> Trajectory:
     """Train the hidden layer by `method` from the random start of `seed`.
 
@@ -112,7 +115,10 @@ def train(
     resume
         Where an interrupted run with the same arguments goes on; the result has the same bits.
     save, save_seconds
-        Called with a checkpoint whenever this many seconds have passed since the last one.
+        Called with a checkpoint whenever this many seconds have passed since the last one; of
+        several processes, in the first alone.
+    devices
+        Devices of each process that the neurons are spread over; results change by rounding only.
 
     Returns
     -------
@@ -123,7 +129,9 @@ def train(
     ------
     InvalidInput
         If `steps` is not a whole number of at least 1, `batch` not one up to the number of rows,
-        or `precision` or `order` is unknown.
+        or `precision` or `order` is unknown, or there are fewer devices.
+    LostProcessError
+        If another of several processes has ended.
 
     """
     whole("steps", steps)
@@ -131,22 +139,23 @@ def train(
     if batch is not None:
         noise_share(batch, len(x))
     one_of("precision", precision, ("float32", "float64"))
-    with jax.enable_x64(precision == "float64"):
-        problem = _draw(network, within or span(x), y, seed, precision)
-        state, records = _begin(problem, resume)
+    mesh = mesh_of(devices)
+    with jax.enable_x64(precision == "float64"), together():
+        problem = _draw(network, within or span(x), y, seed, precision, mesh)
+        state, records = _begin(problem, resume, mesh)
         done = len(records[0].loss) if records else 0
         threshold = DIVERGED * records[0].loss[0] if records else np.inf
         count, saved = 1, time.monotonic()
         while done <= steps:
             if observe is not None and done in snapshots:
-                observe(done, _neurons(problem.start + state.displacement, network.width))
+                observe(done, _neurons(problem.start + state.displacement, network.width, mesh))
             count = min([count, *(t - done for t in snapshots if t > done)])
             began = time.perf_counter()
             coefficients = step.device_coefficients(method, done, problem.start.dtype)
             rows = None
             if batch is not None and batch < len(x):
                 rows = batch_rows(len(x), batch, order, seed, done, step.CHUNK)
-            state, buffers = step.advance(problem, state, coefficients, count, rows)
+            state, buffers = step.advance(problem, state, coefficients, count, rows, mesh)
             records.append(_on_host(buffers, count, network.width, residual=record_residual))
             if done == 0:
                 threshold = DIVERGED * records[0].loss[0]
@@ -158,8 +167,13 @@ def train(
             elapsed = max(time.perf_counter() - began, 1e-9)
             count = min(max(1, int(count * _LOOK_SECONDS / elapsed)), 2 * count, step.CHUNK)
             count = min(count, steps + 1 - done)
-            if save is not None and done <= steps and time.monotonic() - saved >= save_seconds:
-                save(_checkpoint(state, records, network.width))
+            due = save is not None and time.monotonic() - saved >= save_seconds
+            alike = agreed(np.array([count, due], float), mesh)
+            count = int(alike[0])
+            if save is not None and alike[1] and done <= steps:
+                found = _checkpoint(state, records, network.width, mesh)
+                if first_process():
+                    save(found)
                 saved = time.monotonic()
     return _assemble(method, records, threshold, record_residual=record_residual)
 
@@ -216,35 +230,46 @@ class _Record(NamedTuple):
 
 
 def _draw(
-    network: TwoLayerReLU, within: Span, y: Targets, seed: int, precision: Precision
+    network: TwoLayerReLU,
+    within: Span,
+    y: Targets,
+    seed: int,
+    precision: Precision,
+    mesh: Mesh | None = None,
 ) -> step.Problem:
     """Draw the start and lay the problem out."""
     dtype = jnp.dtype(precision)
     w, a = network.init(start_key(seed), dtype)
     if within.basis is not None:
         w = w @ jnp.asarray(within.basis, dtype)
-    return step.prepare(within.x, y, w, a / np.sqrt(network.width).astype(dtype))
+    return step.prepare(within.x, y, w, a / np.sqrt(network.width).astype(dtype), mesh)
 
 
-def _begin(problem: step.Problem, resume: Checkpoint | None) -> tuple[step.State, list[_Record]]:
+def _begin(
+    problem: step.Problem, resume: Checkpoint | None, mesh: Mesh | None
+) -> tuple[step.State, list[_Record]]:
     """State and records at the start, or where a checkpoint was taken."""
     if resume is None:
         return step.at_rest(problem), []
     n, dtype = len(problem.y), problem.start.dtype
     parts = (jnp.array(part, dtype) for part in (resume.displacement, resume.momentum))
     record = _Record(*(getattr(resume, name) for name in _Record._fields))
-    return step.State(*(step.tiled(part, n) for part in parts)), [record]
+    return step.State(*(step.tiled(part, n, mesh) for part in parts)), [record]
 
 
-def _checkpoint(state: step.State, records: list[_Record], width: int) -> Checkpoint:
+def _checkpoint(
+    state: step.State, records: list[_Record], width: int, mesh: Mesh | None
+) -> Checkpoint:
     joined = _join(records)
-    displacement, momentum = (_neurons(part, width) for part in state)
+    displacement, momentum = (_neurons(part, width, mesh) for part in state)
     return Checkpoint(len(joined.loss), displacement, momentum, *joined)
 
 
-def _neurons(tiles: Float[jax.Array, "tiles b r"], width: int) -> Float[np.ndarray, "m r"]:
+def _neurons(
+    tiles: Float[jax.Array, "tiles b r"], width: int, mesh: Mesh | None
+) -> Float[np.ndarray, "m r"]:
     """Rows of the neurons on the host, without the padding."""
-    return np.array(tiles).reshape(-1, tiles.shape[-1])[:width]
+    return gathered(tiles, mesh).reshape(-1, tiles.shape[-1])[:width]
 
 
 def _join(records: list[_Record]) -> _Record:
@@ -253,7 +278,9 @@ def _join(records: list[_Record]) -> _Record:
 
 def _on_host(buffers: step.Buffers, count: int, width: int, *, residual: bool) -> _Record:
     """Fetch `count` records."""
-    vectors, changed, largest, total = (np.asarray(part[:count], np.float64) for part in buffers)
+    vectors, changed, largest, total = (
+        np.asarray(part.addressable_data(0)[:count], np.float64) for part in buffers
+    )
     with np.errstate(over="ignore"):
         loss = 0.5 * np.sum(vectors**2, axis=1)
     return _Record(

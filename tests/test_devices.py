@@ -1,0 +1,176 @@
+"""One network over several devices and processes, against one device."""
+
+import os
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from inertial import InvalidInput
+from inertial.simulation import devices, step
+
+PROBLEM = """
+import sys
+import numpy as np
+from inertial import TwoLayerReLU, nesterov, train
+from inertial.simulation.devices import LostProcessError, join_processes, offer_devices
+rng = np.random.default_rng(0)
+x = rng.standard_normal((30, 5))
+x /= np.linalg.norm(x, axis=1, keepdims=True)
+y = rng.standard_normal(30)
+network, method = TwoLayerReLU(700, 5), nesterov(0.1, 0.8)
+"""
+
+ALONE = """
+offer_devices(8)
+for batch, precision, rounding, counts in (
+    (None, "float64", 1e-12, (3, 8)), (10, "float64", 1e-12, (8,)), (None, "float32", 1e-4, (2,))
+):
+    one, *more = (
+        train(network, x, y, method, seed=0, steps=60, precision=precision, devices=count,
+              record_residual=True, batch=batch)
+        for count in (1, *counts)
+    )
+    for other in more:
+        # Sums over the neurons in another order, and a map that contracts.
+        np.testing.assert_allclose(other.loss, one.loss, rtol=rounding)
+        np.testing.assert_allclose(other.residual, one.residual, rtol=0, atol=rounding)
+        np.testing.assert_allclose(other.max_distance, one.max_distance, atol=rounding)
+        np.testing.assert_allclose(other.mean_distance, one.mean_distance, atol=rounding)
+        if precision == "float64":
+            np.testing.assert_array_equal(other.pattern_change, one.pattern_change)
+"""
+
+GOING_ON = """
+offer_devices(4)
+run = dict(seed=0, steps=200, precision="float64", save_seconds=0)
+states, seen = [], {}
+whole = train(network, x, y, method, devices=4, save=states.append, snapshots=(50,),
+              observe=seen.__setitem__, **run)
+on = train(network, x, y, method, devices=4, resume=states[1], **run)
+np.testing.assert_array_equal(on.loss, whole.loss)
+np.testing.assert_array_equal(on.mean_distance, whole.mean_distance)
+fewer = train(network, x, y, method, devices=1, resume=states[1], snapshots=(50,),
+              observe=lambda step, w: np.testing.assert_allclose(w, seen[step], atol=1e-12), **run)
+np.testing.assert_allclose(fewer.loss, whole.loss, rtol=1e-12)
+"""
+
+BY_ITSELF = """
+run = train(network, x, y, method, seed=0, steps=60, precision="float64")
+np.save(sys.argv[3], run.loss)
+"""
+
+TOGETHER = f"join_processes(2, sys.argv[1], int(sys.argv[2])){BY_ITSELF}"
+
+LOST = """
+import os
+join_processes(2, sys.argv[1], int(sys.argv[2]))
+if sys.argv[2] == "1":
+    def leave(count):
+        os._exit(9)
+else:
+    leave = None
+states = []
+try:
+    train(network, x, y, method, seed=0, steps=10**7, save=states.append, save_seconds=0,
+          progress=leave)
+except LostProcessError as error:
+    print(error, flush=True)
+    os._exit(1)
+"""
+
+
+def started(code, *arguments):
+    """Start Python in a process of its own, with one thread for BLAS and no other flags."""
+    own = {"OPENBLAS_NUM_THREADS": "1", "XLA_FLAGS": ""}
+    return subprocess.Popen(
+        [sys.executable, "-c", PROBLEM + code, *map(str, arguments)],
+        env={**os.environ, **own},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finished(process):
+    """Wait for a process; return its exit code, standard output and error."""
+    out, error = process.communicate(timeout=120)
+    return process.returncode, out, error
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return probe.getsockname()[1]
+
+
+def test_devices_change_a_run_by_rounding_only():
+    """2, 3 and 8 devices of one process give the run of one, all rows or batches."""
+    code, _, error = finished(started(ALONE))
+    assert code == 0, error
+
+
+def test_a_run_on_devices_goes_on_from_its_checkpoint():
+    """The same bits on as many devices, the same up to rounding on fewer."""
+    code, _, error = finished(started(GOING_ON))
+    assert code == 0, error
+
+
+def test_two_processes_give_the_run_of_one(tmp_path):
+    address = f"localhost:{free_port()}"
+    both = [started(TOGETHER, address, i, tmp_path / f"{i}.npy") for i in (0, 1)]
+    for code, out, error in map(finished, both):
+        assert code == 0, error
+        assert not out  # what the library of the connection prints is no output of ours
+    code, _, error = finished(started(BY_ITSELF, "", "", tmp_path / "alone.npy"))
+    assert code == 0, error
+    first, second, one = (np.load(tmp_path / f"{name}.npy") for name in (0, 1, "alone"))
+    np.testing.assert_array_equal(first, second)
+    # Two sums over half of the neurons each, instead of one over all.
+    np.testing.assert_allclose(first, one, rtol=1e-12)
+
+
+def test_a_lost_process_is_a_sentence():
+    address = f"localhost:{free_port()}"
+    both = [started(LOST, address, i) for i in (0, 1)]
+    (code, out, error), (other, _, _) = map(finished, both)
+    assert other == 9
+    assert code == 1, error
+    assert out.startswith("another process of this run has ended or cannot be reached; start all")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "message"),
+    [
+        ((2,), {}, "processes need the address of the first one and a number each; give --coord"),
+        ((2, "here:1"), {}, "and a number each"),
+        ((2, None, 0), {}, "need the address of the first one"),
+        ((0,), {}, "processes is 0; give a whole number of at least 1"),
+        ((2, "here:1", 2), {}, "process-index is 2; give a whole number below 2"),
+        ((2, "here", 0), {}, "coordinator is 'here'; give HOST:PORT"),
+        ((2,), {"SLURM_PROCID": "0", "SLURM_NTASKS": "4"}, "SLURM has started 4; give that"),
+    ],
+)
+def test_processes_that_cannot_meet_are_refused(arguments, environment, message):
+    padded = (*arguments, *[None] * (3 - len(arguments)))
+    with pytest.raises(InvalidInput, match=message):
+        devices.join_processes(*padded, environment)
+
+
+def test_more_devices_than_there_are_are_refused_with_what_gives_them():
+    with pytest.raises(InvalidInput, match=r"devices is 64 and JAX sees .*device_count=64 before"):
+        devices.mesh_of(64)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 8])
+def test_every_device_has_as_many_tiles(count):
+    for n, width in ((30, 7), (30, 700), (10_000, 20_000), (5, 100_000)):
+        tiles, neurons = step.layout(n, width, count)
+        assert tiles % count == 0
+        assert width <= tiles * neurons < width + tiles
+
+
+def test_one_device_is_no_mesh():
+    assert devices.mesh_of() is None
