@@ -274,15 +274,18 @@ class Search:
             self._race(racing, int(scale))
             if self.best is not None:
                 return
-            alive = [t for t in racing if t.outcome == "running"]
-            if not alive:
+            ranked = self._falling(racing)
+            if ranked and self._needed(ranked[0]) <= 2 * scale:
+                ranked = ranked[:2]
+                for longer in (2, 4, 8):
+                    self._race(ranked, min(LONGEST, longer * int(scale)))
+                    if self.best is not None:
+                        return
+                    ranked = self._falling(ranked)
+            if not ranked:  # all diverged, or came to rest above the target
                 field_ = self._smaller(field_)
                 continue
-            ranked = sorted(alive, key=_recent)
             needed = self._needed(ranked[0])
-            if needed <= 2 * scale:
-                self._race(ranked[:2], min(LONGEST, 8 * int(scale)))
-                return
             for trial in racing:
                 trial.state, trial.outcome = None, "stopped"
             v = math.log2(min(max(needed / 4, 2 * scale / 8), 4 * scale / 8))
@@ -295,13 +298,18 @@ class Search:
             if scale > LONGEST:
                 return
 
+    def _falling(self, trials: list[Trial]) -> list[Trial]:
+        """Return the trials that run and do not come to rest, the lowest first."""
+        running = [trial for trial in trials if trial.outcome == "running"]
+        return sorted((t for t in running if not _rests(t, self._needed(t))), key=_recent)
+
     @staticmethod
     def _smaller(field_: list[Setting]) -> list[Setting]:
         low = min(one.u for one in field_)
         return [Setting(f, low - d, 2.3) for f in ("heavy_ball", "nesterov") for d in (1.5, 3)]
 
     def _race(self, racing: list[Trial], longest: int) -> None:
-        done = max(len(trial.losses) for trial in racing)
+        done = max((len(trial.losses) for trial in racing), default=longest)
         while done < longest:
             alive = [t for t in racing if t.outcome == "running"]
             if not alive:
@@ -364,6 +372,16 @@ class Search:
             else:
                 yield Setting("heavy_ball", at.u - 0.3, max(0.0, at.v - 1))
                 yield Setting("heavy_ball", at.u - 0.3, max(0.0, at.v - 2))
+
+
+def _rests(trial: Trial, needed: float) -> bool:
+    """Whether a run comes to rest above the target: a loss t^-a falls by 0.7 of the quarter before.
+
+    The extrapolated steps `needed` say that it does not fall, or four times less than just before.
+    """
+    at = [len(trial.losses) * part // 4 - 1 for part in (2, 3, 4)]
+    before, middle, last = np.log(np.maximum(trial.losses[at], 1e-300))
+    return needed > LONGEST or bool(middle - last < (before - middle) / 4)
 
 
 def _recent(trial: Trial) -> float:

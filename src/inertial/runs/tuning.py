@@ -43,6 +43,9 @@ _FIRST, _MOST = 12, 96
 _AGREE = (0.15, 1)
 """A forecast holds within this share of the measured steps, or this many."""
 
+_FAR = 0.02
+"""A step below this share of the limit at the start means that a model leaves its start at once."""
+
 _AGAINST = 20
 """A setting to compare with is trained for this many times the best one's steps, at most."""
 
@@ -170,6 +173,11 @@ class ModelAdvice:
         ]
         if self.bound is not None:
             notes.append(f"no gradient method takes fewer steps than {self.bound:,} (linearised)")
+        if self.best.share < _FAR and self.loss in ("mse", "half_sum"):
+            notes.append(
+                f"the step is {self.best.share:.2g} of the limit at the start: the model leaves "
+                "its start at once; targets of mean 0 and variance 1 allow larger steps"
+            )
         settled_ = sum(trial.outcome == "settled" for trial in self.trials)
         notes.append(
             f"{len(self.trials)} trials, {settled_} reached the target, {self.passes:,.0f} passes"
@@ -260,7 +268,7 @@ def _or_dash(value: int | None) -> str:
 _CELLS: tuple[tuple[str, Callable[[TunedMethod], str]], ...] = (
     ("step size", lambda m: f"{m.method.constant[0]:.4g}"),
     ("momentum", lambda m: f"{m.method.constant[1]:.4g}"),
-    ("share of the limit at the start", lambda m: f"{m.share:.2f}"),
+    ("share of the limit at the start", lambda m: f"{m.share:.2g}"),
     ("steps, measured", lambda m: _or_dash(m.measured_steps)),
     ("steps, linearised model", lambda m: _or_dash(m.steps_to)),
     ("the linearised model", lambda m: m.trust),
