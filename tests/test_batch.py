@@ -187,7 +187,9 @@ def test_merging_changes_little():
 
 
 @pytest.mark.parametrize("batch", [1, 4])
-@pytest.mark.parametrize(("name", "beta"), [("gradient_descent", 0.0), ("heavy_ball", 0.9)])
+@pytest.mark.parametrize(
+    ("name", "beta"), [("gradient_descent", 0.0), ("heavy_ball", 0.9), ("nesterov", 0.9)]
+)
 def test_the_limit_is_where_the_exact_operator_stops_contracting(digits, name, beta, batch):
     gram, residual = digits[0][:16, :16], digits[2][:16]
     spectrum = decompose(gram)
