@@ -131,7 +131,8 @@ def _christoffel(found: Lanczos, z: float, count: int) -> Float[np.ndarray, "cou
     before, here = 0.0, 1 / found.norm
     total, value = 0.0, np.zeros(count)
     for t in range(min(found.steps, count)):
-        total += here**2
+        with np.errstate(over="ignore"):  # a sum beyond the largest double is a bound of 0
+            total += here**2
         value[t] = 1 / total
         if beyond[t] == 0.0 or not np.isfinite(total):
             break
