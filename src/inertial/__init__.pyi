@@ -67,6 +67,10 @@ from .runs.monitor import Monitor as Monitor
 from .runs.settings import Settings as Settings
 from .runs.store import read_run as read_run
 from .runs.tuning import ModelAdvice as ModelAdvice
+from .simulation.curves import Curve as Curve
+from .simulation.curves import OutputModes as OutputModes
+from .simulation.curves import learning_curve as learning_curve
+from .simulation.curves import output_modes as output_modes
 from .simulation.forecast import forecast as forecast
 from .simulation.simulate import Run as Run
 from .simulation.simulate import simulate as simulate

@@ -110,6 +110,13 @@ def positive(name: str, value: float) -> float:
     return value
 
 
+def nonnegative(name: str, value: float) -> float:
+    """Return `value` if it is finite and at least zero."""
+    if not (math.isfinite(value) and value >= 0):
+        raise InvalidInput(f"{name} is {value}; give a finite number of at least 0.")
+    return float(value)
+
+
 def unit_interval(name: str, value: float) -> float:
     """Return `value` if it lies in [0, 1)."""
     if not 0 <= number(name, value) < 1:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from inertial._checks import InvalidInput, Notice, needed
+from inertial._checks import InvalidInput, Notice, needed, nonnegative
 
 needed("torch", "torch")
 import torch  # noqa: E402
@@ -75,6 +75,10 @@ class _Linearised:
         ]
         return np.asarray(torch.cat(parts).detach().cpu().double().numpy()).reshape(-1)
 
+    @property
+    def weights(self) -> Tensors:
+        return self.w
+
     def norms(self, direction: Tensors) -> dict[str, float]:
         return {name: float(v.norm()) for name, v in direction.items()}
 
@@ -89,7 +93,11 @@ class TorchProblem:
         function: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
         x: torch.Tensor,
         y: torch.Tensor,
+        *,
+        test: tuple[torch.Tensor, torch.Tensor] | None = None,
+        decay: float = 0.0,
     ) -> None:
+        self.decay = nonnegative("decay", decay)
         inner = copy.deepcopy(module).eval()
         trained = {k: p for k, p in inner.named_parameters() if p.requires_grad}
         if not trained:
@@ -121,16 +129,35 @@ class TorchProblem:
         self._forward = forward
         outputs = self.linearise().outputs
         _refuse_changes(forward, self._start, self.x, outputs)
-        self.y = check_targets(loss, outputs, y.detach().cpu().numpy())
-        self.targets = torch.as_tensor(self.y, device=first.device)
-        if not loss.classes:
-            self.targets = self.targets.to(first.dtype)
+        self._take(outputs, y)
         value = self.loss_of(outputs)
         if not np.isfinite(value):
             raise InvalidInput(
                 f"the loss at the start is {value}; check the inputs, the targets and the "
                 "parameters for entries that are not finite or far too large."
             )
+        self.test: TorchProblem | None = None if test is None else self._on(*test)
+
+    def _take(self, outputs: Outputs, y: torch.Tensor) -> None:
+        """Check the targets and take them."""
+        first = next(iter(self._start.values()))
+        self.y = check_targets(self.loss, outputs, y.detach().cpu().numpy())
+        self.targets = torch.as_tensor(self.y, device=first.device)
+        if not self.loss.classes:
+            self.targets = self.targets.to(first.dtype)
+
+    def _on(self, x: torch.Tensor, y: torch.Tensor) -> "TorchProblem":
+        """Return the same module, loss and start on other rows."""
+        other = copy.copy(self)
+        other.x = x.detach().to(self.x.device, self.x.dtype)
+        if other.x.shape[1:] != self.x.shape[1:] or not len(other.x):
+            raise InvalidInput(
+                f"the test inputs have shape {tuple(x.shape)} and the training inputs "
+                f"{tuple(self.x.shape)}; give rows of the same shape."
+            )
+        other.test = None
+        other._take(other.linearise().outputs, y)  # noqa: SLF001 - its own class
+        return other
 
     def __repr__(self) -> str:
         return f"TorchProblem({self.model}, loss {self.loss.name}, {self.rows} rows)"
@@ -215,8 +242,10 @@ class TorchProblem:
             leaves = {k: p.detach().requires_grad_() for k, p in w.items()}
             with torch.enable_grad():
                 loss = self._function(self._forward(leaves, self.x), self.targets)
-                gradients = torch.autograd.grad(loss, list(leaves.values()))
+                gradients = list(torch.autograd.grad(loss, list(leaves.values())))
             losses.append(float(loss.detach()))
+            if self.decay:
+                gradients = [g + self.decay * p for g, p in zip(gradients, w.values(), strict=True)]
             fresh = {k: e * g for k, g in zip(w, gradients, strict=True)}
             step = {k: b * step[k] - fresh[k] - c * (fresh[k] - scaled[k]) for k in w}
             w = {k: w[k] + step[k] for k in w}
@@ -230,6 +259,8 @@ def problem(
     y: Any = None,  # noqa: ANN401
     *,
     loss: Any = "mse",  # noqa: ANN401 - a name, a module or a function
+    test: Any = None,  # noqa: ANN401 - a pair, or a loader
+    decay: float = 0.0,
 ) -> TorchProblem:
     """Return the problem of a PyTorch module, for `inertial.tune`.
 
@@ -247,12 +278,17 @@ def problem(
         ``torch.nn.MSELoss()``, ``CrossEntropyLoss()``, ``BCEWithLogitsLoss()`` as they stand, a
         name (`mse`, `half_sum`, `cross_entropy`, `binary_cross_entropy`), or any function of
         outputs and targets with a number.
+    test
+        Inputs and targets that are held out, or a ``DataLoader`` of such pairs, on which loss and
+        accuracy can be forecast and recorded.
+    decay
+        Rate of weight decay, as `weight_decay` of ``torch.optim.SGD``.
 
     Raises
     ------
     InvalidInput
-        If the module changes its state, outputs and targets do not fit, or the loss at the start is
-        not finite.
+        If the module changes its state, outputs and targets do not fit, the loss at the start is
+        not finite, or the decay is negative.
 
     """
     if y is None:
@@ -265,7 +301,19 @@ def problem(
             Notice,
             stacklevel=2,
         )
-    return TorchProblem(module, known, function, torch.as_tensor(x), torch.as_tensor(y))
+    held = None
+    if test is not None:
+        pair = test if isinstance(test, tuple) else _gathered(test)
+        held = torch.as_tensor(pair[0]), torch.as_tensor(pair[1])
+    return TorchProblem(
+        module,
+        known,
+        function,
+        torch.as_tensor(x),
+        torch.as_tensor(y),
+        test=held,
+        decay=decay,
+    )
 
 
 _MODES = (

@@ -118,6 +118,31 @@ def finite_gram(x: Inputs, w: Float[np.ndarray, "m d"]) -> Gram:
     return gram
 
 
+def infinite_cross(z: Float[np.ndarray, "t d"], x: Inputs) -> Float[np.ndarray, "t n"]:
+    """Neural tangent kernel at infinite width between other rows z and the rows x.
+
+    With z = x the same as `infinite_gram`.  It carries what is learned on x to z.
+    """
+    (zs, z_norms), (xs, x_norms) = ((unit_rows(v), np.linalg.norm(v, axis=1)) for v in (z, x))
+    cross = np.empty((len(z), len(x)))
+    for rows in tiles(len(z)):
+        for columns in tiles(len(x)):
+            scales = z_norms[rows, None] * x_norms[columns]
+            cross[rows, columns] = scales * tangent(*angles(zs[rows], xs[columns]))
+    return cross
+
+
+def finite_cross(
+    z: Float[np.ndarray, "t d"], x: Inputs, w: Float[np.ndarray, "m d"]
+) -> Float[np.ndarray, "t n"]:
+    """Return the kernel of the finite network with hidden weights `w` between rows z and x."""
+    cross = np.zeros((len(z), len(x)))
+    for neurons in tiles(len(w), _NEURONS):
+        active, other = ((v @ w[neurons].T >= 0).astype(np.float32) for v in (x, z))
+        cross += other @ active.T
+    return np.asarray(cross * (z @ x.T) / len(w))
+
+
 def tiles(n: int, size: int = TILE) -> Iterator[slice]:
     """Slices of at most `size` rows that cover n rows."""
     return (slice(start, min(start + size, n)) for start in range(0, n, size))

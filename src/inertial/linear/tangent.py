@@ -91,7 +91,11 @@ class _Preconditioned:
     def outputs(self) -> Outputs:
         return self.plain.outputs
 
-    def pull(self, v: Flat) -> Any:  # noqa: ANN401 - opaque
+    @property
+    def weights(self) -> Any:  # noqa: ANN401 - opaque
+        return self.plain.weights
+
+    def pull(self, v: Flat) -> Any:  # noqa: ANN401
         return self.plain.pull(v)
 
     def push(self, direction: Any) -> Flat:  # noqa: ANN401

@@ -18,7 +18,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from inertial._checks import InvalidInput, one_of
 
@@ -112,6 +112,31 @@ def loss_of(loss: str | Callable[..., Any]) -> Loss:
         )
 
     return Loss(getattr(loss, "__name__", type(loss).__name__), loss)
+
+
+Hits = Callable[[Outputs, Shaped[np.ndarray, "..."]], float]
+"""From outputs, shape (n, k), and targets to the share of rows that are classified right."""
+
+
+def hits_of(loss: Loss, targets: Shaped[np.ndarray, "..."]) -> Hits | None:
+    """Return how the accuracy is counted, or None where the targets are no classes.
+
+    Class numbers are met by the largest output.  So are rows of targets that have one value in one
+    column and another in all others (one-hot).  Single targets of two values are told apart by
+    their middle, for `binary_cross_entropy` by an output of 0.
+    """
+    if loss.classes:
+        return lambda f, y: float(np.mean(np.argmax(f, axis=1) == np.ravel(y)))
+    values = np.unique(targets)
+    if len(values) != 2 or not (loss.squared or loss.labels):
+        return None
+    middle = values.mean()
+    if loss.squared and targets.ndim > 1 and targets.shape[1] > 1:
+        if not (np.sum(targets > middle, axis=1) == 1).all():
+            return None
+        return lambda f, y: float(np.mean(np.argmax(f, axis=1) == np.argmax(y, axis=1)))
+    edge = 0.0 if loss.labels else middle
+    return lambda f, y: float(np.mean((np.ravel(f) > edge) == (np.ravel(y) > middle)))
 
 
 def curvature_of(

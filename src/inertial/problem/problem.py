@@ -5,6 +5,7 @@ as a function of the outputs, products with the Jacobian, and steps of real trai
 that for JAX models, `inertial.torch.problem` for PyTorch's.
 """
 
+import copy
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from inertial._checks import InvalidInput, whole
+from inertial._checks import InvalidInput, nonnegative, whole
 from inertial.problem.loss import Loss, Outputs, loss_of
 from inertial.problem.model import Model
 
@@ -49,6 +50,10 @@ class Linearised(Protocol):
     def norms(self, direction: Params) -> dict[str, float]:
         """Length of the direction in every array of parameters, by name."""
 
+    @property
+    def weights(self) -> Params:
+        """The trained parameters there, as a direction."""
+
 
 @runtime_checkable
 class Trainable(Protocol):
@@ -69,6 +74,18 @@ class Trainable(Protocol):
     @property
     def rows(self) -> int:
         """Number n of rows."""
+
+    @property
+    def test(self) -> "Trainable | None":
+        """The same model on rows that are held out, or None."""
+
+    @property
+    def decay(self) -> float:
+        """Rate alpha of weight decay: every step adds ``alpha w`` to the gradient of the loss."""
+
+    @property
+    def y(self) -> Any:  # noqa: ANN401 - any array
+        """Targets, on the host."""
 
     def linearise(self, state: Any = None) -> Linearised:  # noqa: ANN401 - opaque
         """Linearise at a state of training, or at the start."""
@@ -123,7 +140,7 @@ class _Linearised:
         parts = np.split(v.reshape(self.outputs.shape), np.cumsum(self.lengths)[:-1])
         total: list[jax.Array] | None = None
         for block, part in zip(self.blocks, parts, strict=True):
-            found = _pull(block, self.start, part.astype(np.float32))
+            found = _pull(block, self.start, part)
             total = found if total is None else [a + b for a, b in zip(total, found, strict=True)]
         assert total is not None  # noqa: S101 - there is at least one row
         return total
@@ -131,6 +148,10 @@ class _Linearised:
     def push(self, direction: list[jax.Array]) -> Flat:
         parts = [np.asarray(_push(block, direction), float) for block in self.blocks]
         return np.concatenate([part.reshape(-1) for part in parts])
+
+    @property
+    def weights(self) -> list[jax.Array]:
+        return self.start
 
     def norms(self, direction: list[jax.Array]) -> dict[str, float]:
         lengths = jax.device_get([jnp.linalg.norm(leaf.ravel()) for leaf in direction])
@@ -185,12 +206,19 @@ class Problem:
     trainable
         Which arrays are trained: from their path, such as ``layers/0/weight``, to True or False.
         All, if absent.
+    test
+        Inputs and targets that are held out: nothing is trained on them, and the loss and accuracy
+        there can be forecast and recorded.
+    decay
+        Rate alpha of weight decay, at least 0: every step adds ``alpha w`` to the gradient, as
+        `weight_decay` of PyTorch's SGD does.  The loss stays that of the rows.
 
     Raises
     ------
     InvalidInput
         If shapes do not fit, parameters are not floating point, targets are outside their range,
-        the model gives two outputs for one input, or the loss at the start is not finite.
+        the model gives two outputs for one input, the loss at the start is not finite, or the decay
+        is negative.
 
     """
 
@@ -203,7 +231,10 @@ class Problem:
         *,
         seed: int = 0,
         trainable: Callable[[str], bool] | None = None,
+        test: tuple[Any, Any] | None = None,
+        decay: float = 0.0,
     ) -> None:
+        self.decay = nonnegative("decay", decay)
         params = model.init(jax.random.key(whole("seed", seed, least=0), impl="threefry2x32"))
         apply = model.apply
         self.loss = loss_of(loss)
@@ -242,13 +273,14 @@ class Problem:
             return value(forward(w, rows), y)
 
         self.objective = objective
-        self._advance = jax.jit(partial(take_steps, objective))
+        self._advance = jax.jit(partial(take_steps, objective, decay=self.decay))
         first = self.loss_of(np.asarray(outputs, float))
         if not np.isfinite(first):
             raise InvalidInput(
                 f"the loss at the start is {first}; check the inputs, the targets and the "
                 "parameters for entries that are not finite or far too large."
             )
+        self.test: Problem | None = None if test is None else self._on(*test)
 
     @classmethod
     def from_apply(
@@ -260,12 +292,29 @@ class Problem:
         *,
         loss: str | Callable[..., object] = "mse",
         trainable: Callable[[str], bool] | None = None,
+        test: tuple[Any, Any] | None = None,
+        decay: float = 0.0,
     ) -> "Problem":
         """Return the problem of a pure function ``apply(params, x) -> (n,) or (n, k)``.
 
         `params` is any tree of arrays: the start.  The rest is as for `Problem`.
         """
-        return cls(_Given(apply, params), loss, x, y, trainable=trainable)
+        return cls(_Given(apply, params), loss, x, y, trainable=trainable, test=test, decay=decay)
+
+    def _on(self, x: Any, y: Any) -> "Problem":  # noqa: ANN401
+        """Return the same model, loss and start on other rows."""
+        other = copy.copy(self)
+        other.x = _inputs(x, self._start)
+        if other.x.shape[1:] != self.x.shape[1:]:
+            raise InvalidInput(
+                f"the test inputs have shape {other.x.shape} and the training inputs "
+                f"{self.x.shape}; give rows of the same shape."
+            )
+        other.test = None
+        outputs = other.linearise().outputs
+        other.y = check_targets(self.loss, outputs, y)
+        other.targets = jnp.asarray(other.y, self.targets.dtype)
+        return other
 
     def _outputs(self, forward: Callable[..., jax.Array]) -> jax.Array:
         """Return the outputs at the start; raise if asking twice gives two answers."""
@@ -388,12 +437,15 @@ def take_steps(
     y: jax.Array,
     coefficients: jax.Array,
     count: int | jax.Array,
+    *,
+    decay: float = 0.0,
 ) -> tuple[State, jax.Array]:
     """Take `count` of the `CHUNK` steps whose eta, beta, gamma are rows of `coefficients`."""
 
     def body(i: jax.Array, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
         (w, step, scaled), losses = carry
         loss, gradient = jax.value_and_grad(objective)(w, x, y)
+        gradient = decayed(gradient, w, decay)
         eta, beta, gamma = coefficients[i]
         fresh = [(eta * g).astype(g.dtype) for g in gradient]
         moved = [
@@ -405,6 +457,13 @@ def take_steps(
 
     finished: tuple[State, jax.Array] = jax.lax.fori_loop(0, count, body, (state, jnp.zeros(CHUNK)))
     return finished
+
+
+def decayed(gradient: list[jax.Array], w: list[jax.Array], decay: float) -> list[jax.Array]:
+    """Return the gradient with what weight decay adds to it."""
+    if not decay:
+        return gradient
+    return [g + jnp.asarray(decay, g.dtype) * a for g, a in zip(gradient, w, strict=True)]
 
 
 def _split(

@@ -1,11 +1,13 @@
 r"""Training of the linearised model, under any loss and by any method.
 
-.. math:: f_{t+1} = f_t + \beta_t (f_t - f_{t-1}) - H u_t, \qquad
-          u_t = \eta_t g_t + \gamma_t (\eta_t g_t - \eta_{t-1} g_{t-1})
+.. math:: f_{t+1} = f_t + \beta_t (f_t - f_{t-1}) - u_t - \gamma_t (u_t - u_{t-1}), \qquad
+          u_t = \eta_t \left( H g_t + \alpha (f_t - f_0 + J w_0) \right)
 
-with :math:`H = J J^T` at the start and g the gradient of the loss in the outputs: exact for the
-linearised model, one product per step.  A transformation that looks at single parameters, such as
-Adam, gets the gradient :math:`J^T g_t`, and its step d moves the outputs by J d.
+with :math:`H = J J^T` at the start, g the gradient of the loss in the outputs and :math:`\alpha`
+the weight decay: exact for the linearised model, one product per step.  Outputs on test rows follow
+with :math:`H_* = J_* J^T` and :math:`J_*` in place of H and J.  A transformation that looks at
+single parameters, such as Adam, gets the gradient :math:`J^T g_t`, and its step d moves the outputs
+by J d.
 
 Adam's first step is :math:`-\eta\,\mathrm{sign}(J^T g_0)`.  Along it the loss, to second order with
 A its Hessian in the outputs, is lowest at
@@ -13,6 +15,7 @@ A its Hessian in the outputs, is lowest at
 .. math:: \eta_* = \frac{g_0^T J s}{(J s)^T A\,J s}, \qquad s = \mathrm{sign}(J^T g_0).
 """
 
+from collections.abc import Iterator
 from typing import Any, Protocol, runtime_checkable
 
 import jax
@@ -22,7 +25,8 @@ from jaxtyping import Float
 from inertial.linear.tangent import Tangent
 from inertial.method.adaptive import Adaptive, adam
 from inertial.method.recursion import Recursion
-from inertial.problem.problem import Trainable
+from inertial.problem.loss import Outputs
+from inertial.problem.problem import Linearised, Trainable
 
 
 @runtime_checkable
@@ -53,39 +57,89 @@ def linearised_loss(
         Number of updates; each takes one product.
 
     """
-    if not isinstance(method, Recursion):
-        return _transformed(problem, operator, method, steps)
-    eta, beta, gamma = method.coefficients(0, steps)
-    f = operator.linearised.outputs
-    step, scaled = np.zeros_like(f), np.zeros_like(f)
-    losses = [operator.loss]
-    for t in range(steps):
-        fresh = eta[t] * problem.gradient_of(f)
-        drive = fresh + gamma[t] * (fresh - scaled)
-        step, scaled = beta[t] * step - operator.plain(drive), fresh
-        f = f + step
+    losses = []
+    for f, _ in linearised_outputs(problem, operator, method, steps, test=False):
         losses.append(problem.loss_of(f))
         if not np.isfinite(losses[-1]):
             break
     return np.array(losses)
+
+
+def linearised_outputs(
+    problem: Trainable,
+    operator: Tangent,
+    method: Recursion | Transformation,
+    steps: int,
+    *,
+    test: bool = True,
+) -> Iterator[tuple[Outputs, Outputs | None]]:
+    """Yield the outputs of the linearised model at steps 0 to `steps`, on test rows too.
+
+    Parameters
+    ----------
+    problem, operator, method, steps
+        As for `linearised_loss`.
+    test
+        Whether to carry the test rows along, if the problem has some.
+
+    """
+    held = problem.test.linearise() if test and problem.test is not None else None
+    sets: list[Linearised] = [operator.linearised] if held is None else [operator.linearised, held]
+    if isinstance(method, Recursion):
+        moving = _moving(problem, operator, sets, method, steps)
+    else:
+        moving = _transformed(problem, operator, sets, method, steps)
+    for outputs in moving:
+        yield outputs[0], None if held is None else outputs[1]
+
+
+def _moving(
+    problem: Trainable,
+    operator: Tangent,
+    sets: list[Linearised],
+    method: Recursion,
+    steps: int,
+) -> Iterator[list[Outputs]]:
+    eta, beta, gamma = method.coefficients(0, steps)
+    start, alpha = operator.linearised, problem.decay
+    outputs = [one.outputs for one in sets]
+    pulls = [one.push(start.weights).reshape(one.outputs.shape) for one in sets] if alpha else []
+    moves, drives = [np.zeros_like(f) for f in outputs], [np.zeros_like(f) for f in outputs]
+    yield list(outputs)
+    for t in range(steps):
+        operator.products += 1
+        direction = start.pull(problem.gradient_of(outputs[0]).reshape(-1))
+        for i, one in enumerate(sets):
+            drive = one.push(direction).reshape(one.outputs.shape)
+            if alpha:
+                drive = drive + alpha * (outputs[i] - one.outputs + pulls[i])
+            drive = eta[t] * drive
+            moves[i] = beta[t] * moves[i] - drive - gamma[t] * (drive - drives[i])
+            drives[i], outputs[i] = drive, outputs[i] + moves[i]
+        yield list(outputs)
 
 
 def _transformed(
-    problem: Trainable, operator: Tangent, method: Transformation, steps: int
-) -> Float[np.ndarray, "t"]:
-    f, linear = operator.linearised.outputs, operator.linearised
-    w = problem.begin().w
-    memory, losses = method.init(w), [operator.loss]
+    problem: Trainable,
+    operator: Tangent,
+    sets: list[Linearised],
+    method: Transformation,
+    steps: int,
+) -> Iterator[list[Outputs]]:
+    outputs, w = [one.outputs for one in sets], problem.begin().w
+    memory, alpha = method.init(w), problem.decay
+    yield list(outputs)
     for _ in range(steps):
         operator.products += 1
-        gradient = linear.pull(problem.gradient_of(f).reshape(-1))
+        gradient = operator.linearised.pull(problem.gradient_of(outputs[0]).reshape(-1))
+        if alpha:
+            gradient = jax.tree.map(lambda g, a: g + alpha * a, gradient, w)
         step, memory = method.update(gradient, memory, w)
         w = jax.tree.map(lambda a, b: a + b, w, step)
-        f = f + linear.push(step).reshape(f.shape)
-        losses.append(problem.loss_of(f))
-        if not np.isfinite(losses[-1]):
-            break
-    return np.array(losses)
+        outputs = [
+            f + one.push(step).reshape(f.shape) for f, one in zip(outputs, sets, strict=True)
+        ]
+        yield list(outputs)
 
 
 CAUTION = 0.5

@@ -15,8 +15,9 @@ from jaxtyping import Float
 
 from inertial._checks import InvalidInput, one_of, whole
 from inertial.method.recursion import Recursion
+from inertial.problem.loss import hits_of
 from inertial.problem.model import TwoLayerReLU
-from inertial.problem.problem import Problem, State, Trainable
+from inertial.problem.problem import Problem, State, Trainable, decayed
 from inertial.simulation.linearised import Transformation
 from inertial.simulation.train import DIVERGED, train
 from inertial.simulation.trajectory import Status
@@ -40,11 +41,15 @@ OBSERVABLES: Mapping[str, Observable] = {
     "max_distance": Observable(("step",), "largest distance of a neuron from its start", "weight"),
     "mean_distance": Observable(("step",), "mean distance of a neuron from its start", "weight"),
     "pattern_change": Observable(("step",), "share of changed activation patterns", "1"),
+    "test_loss": Observable(("step",), "loss on the test rows", "loss"),
+    "test_accuracy": Observable(("step",), "share of test rows classified right", "1"),
 }
-"""Every observable by its name; the last three are those of the papers' network."""
+"""Every observable by its name; distances of neurons and patterns are the papers' network's, and
+the last two need a problem with test rows."""
 
-_ANY = ("loss", "residual", "outputs", "distance")
-_TILED = ("loss", "residual", "max_distance", "mean_distance", "pattern_change")
+_TEST = ("test_loss", "test_accuracy")
+_ANY = ("loss", "residual", "outputs", "distance", *_TEST)
+_TILED = ("loss", "residual", "max_distance", "mean_distance", "pattern_change", *_TEST)
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +139,7 @@ def simulate(
     wanted = tuple(dict.fromkeys(("loss", *observables)))
     for name in wanted:
         one_of("observable", name, OBSERVABLES)
+    _check_test(problem, wanted)
     if isinstance(method, Recursion):
         method.coefficients(0, steps)
         tiled = _papers_network(problem)
@@ -152,6 +158,18 @@ def simulate(
             "an optax transformation trains a JAX model; give a Problem, or a Recursion."
         )
     return _by_optax(problem, method, steps, wanted, progress)
+
+
+def _check_test(problem: Trainable, wanted: Sequence[str]) -> None:
+    """Refuse observables of test rows where there are none, or no classes."""
+    if problem.test is None and (asked := [name for name in wanted if name in _TEST]):
+        raise InvalidInput(
+            f"the observable {asked[0]!r} needs test rows; give the problem some with test=(x, y)."
+        )
+    if "test_accuracy" in wanted and hits_of(problem.loss, problem.y) is None:
+        raise InvalidInput(
+            "the observable 'test_accuracy' needs targets that are classes; take 'test_loss'."
+        )
 
 
 def _papers_network(problem: Trainable) -> TwoLayerReLU | None:
@@ -178,9 +196,21 @@ def _by_tiles(
         seed=problem.seed,
         steps=steps,
         record_residual="residual" in wanted,
+        decay=problem.decay,
+        held_out=None
+        if problem.test is None or not set(_TEST) & set(wanted)
+        else np.asarray(problem.test.x, float),
         progress=progress,
     )
-    return Run(method, {name: getattr(run, name) for name in wanted}, run.status)
+    records = {name: getattr(run, name) for name in wanted if name not in _TEST}
+    if problem.test is not None and run.test_outputs is not None:
+        test, hits = problem.test, hits_of(problem.loss, problem.y)
+        columns = [f[:, None] for f in run.test_outputs]
+        if "test_loss" in wanted:
+            records["test_loss"] = np.array([test.loss_of(f) for f in columns])
+        if "test_accuracy" in wanted and hits is not None:
+            records["test_accuracy"] = np.array([hits(f, test.y) for f in columns])
+    return Run(method, records, run.status)
 
 
 class _Recorder:
@@ -189,22 +219,37 @@ class _Recorder:
     def __init__(self, problem: Trainable, wanted: Sequence[str]) -> None:
         self.problem, self.wanted = problem, wanted
         self.start = problem.begin()
+        self.hits = hits_of(problem.loss, problem.y) or (lambda _f, _y: float("nan"))
         self.records: dict[str, list[Any]] = {name: [] for name in wanted}
 
     def note(self, losses: Float[np.ndarray, "count"], state: Any) -> bool:  # noqa: ANN401
         """Record the losses and, if asked for, what is known of a state; say whether to go on."""
         self.records["loss"] += losses.tolist()
         if len(self.wanted) > 1:
-            outputs = self.problem.linearise(state).outputs
+            outputs = None
+            if {"outputs", "residual"} & set(self.wanted):
+                outputs = self.problem.linearise(state).outputs
+            held = None
+            if self.problem.test is not None and set(_TEST) & set(self.wanted):
+                held = self.problem.test.linearise(state).outputs
             for name in self.wanted[1:]:
-                self.records[name].append(self._of(name, outputs, state))
+                self.records[name].append(self._of(name, outputs, held, state))
         first = self.records["loss"][0]
         return bool((losses <= DIVERGED * first).all())
 
-    def _of(self, name: str, outputs: Float[np.ndarray, "n k"], state: Any) -> Any:  # noqa: ANN401
-        if name == "outputs":
+    def _of(
+        self,
+        name: str,
+        outputs: Float[np.ndarray, "n k"] | None,
+        held: Float[np.ndarray, "m k"] | None,
+        state: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        test = self.problem.test
+        if test is not None and held is not None and name in _TEST:
+            return test.loss_of(held) if name == "test_loss" else self.hits(held, test.y)
+        if outputs is not None and name == "outputs":
             return outputs.reshape(-1)
-        if name == "residual":
+        if outputs is not None and name == "residual":
             return self.problem.gradient_of(outputs).reshape(-1)
         return self.problem.distance(state)
 
@@ -255,6 +300,7 @@ def _by_optax(
     @jax.jit
     def step(w: list[jax.Array], memory: Any) -> tuple[list[jax.Array], Any, jax.Array]:  # noqa: ANN401
         loss, gradient = jax.value_and_grad(problem.objective)(w, problem.x, problem.targets)
+        gradient = decayed(gradient, w, problem.decay)
         updates, memory = transformation.update(gradient, memory, w)
         return jax.tree.map(lambda a, b: a + b, w, updates), memory, loss
 

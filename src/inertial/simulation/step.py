@@ -43,7 +43,8 @@ CHUNK = 64
 class Problem(NamedTuple):
     """What stays fixed along a run; neurons in tiles, padded with neurons of weight zero.
 
-    `patterns` has the sign bits at the start, `residual` is the one there.
+    `patterns` has the sign bits at the start, `residual` is the one there; `decay` is the rate of
+    weight decay, None for none.
     """
 
     x: Float[Array, "n d"]
@@ -52,6 +53,7 @@ class Problem(NamedTuple):
     start: Float[Array, "tiles b d"]
     patterns: UInt8[Array, "tiles n bytes"]
     residual: Float[Array, "n"]
+    decay: Float[Array, ""] | None = None
 
 
 class State(NamedTuple):
@@ -98,13 +100,15 @@ def prepare(
     start: Float[Array, "m d"],
     output_weights: Float[Array, "m"],
     mesh: Mesh | None = None,
+    decay: float = 0.0,
 ) -> Problem:
     """Lay out a problem in the arithmetic of `start`, its neurons on the devices of a mesh."""
     n, dtype = len(x), start.dtype
     inputs, targets = (placed(part.astype(dtype), mesh, EVERYWHERE) for part in (x, y))
     weights, neurons = tiled(output_weights, n, mesh), tiled(start, n, mesh)
     residual, patterns = _begin(inputs, targets, weights, neurons, mesh)
-    return Problem(inputs, targets, weights, neurons, patterns, residual)
+    rate = placed(np.asarray(decay, dtype), mesh, EVERYWHERE) if decay else None
+    return Problem(inputs, targets, weights, neurons, patterns, residual, rate)
 
 
 def at_rest(problem: Problem) -> State:
@@ -149,7 +153,7 @@ def advance(
     """
     if mesh is None:
         return _advance(problem, state, coefficients, count, rows, shared=False)
-    parts = Problem._make([EVERYWHERE, EVERYWHERE, PARTS, PARTS, PARTS, EVERYWHERE])
+    parts = Problem._make([EVERYWHERE, EVERYWHERE, PARTS, PARTS, PARTS, EVERYWHERE, EVERYWHERE])
     spread = jax.shard_map(
         partial(_advance, shared=True),
         mesh=mesh,
@@ -215,6 +219,8 @@ def _step(
 
     tiles = (problem.output_weights, patterns, problem.patterns)
     _, (gradient, changed) = jax.lax.scan(backwards, None, tiles)
+    if problem.decay is not None:
+        gradient = gradient + problem.decay * (problem.start + state.displacement)
     momentum = state.momentum - damping * state.momentum - drive * gradient
     moved = State(state.displacement + momentum - correction * gradient, momentum)
     return moved, Buffers(residual, changed, *distances)

@@ -6,7 +6,7 @@ in `inertial.simulation.step`, and runs in the inputs' own span where that is sm
 
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import jax
@@ -15,7 +15,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Float, Int
 
-from inertial._checks import one_of, whole
+from inertial._checks import nonnegative, one_of, whole
 from inertial._types import Inputs, Targets
 from inertial.method.batch import noise_share
 from inertial.method.recursion import Recursion
@@ -29,6 +29,9 @@ Precision = Literal["float32", "float64"]
 
 Order = Literal["fresh", "shuffled"]
 """Batches drawn anew at each step, or the parts of a permutation that is drawn for each epoch."""
+
+Neurons = Float[np.ndarray, "m r"]
+"""Hidden weights, in the coordinates of the inputs' span."""
 
 _LOOK_SECONDS = 0.5
 """Wanted time between two looks."""
@@ -73,6 +76,8 @@ def train(
     within: Span | None = None,
     batch: int | None = None,
     order: Order = "fresh",
+    decay: float = 0.0,
+    held_out: Float[np.ndarray, "k d"] | None = None,
     progress: Callable[[int], None] | None = None,
     snapshots: Collection[int] = (),
     observe: Callable[[int, Float[np.ndarray, "m r"]], None] | None = None,
@@ -107,6 +112,10 @@ def train(
     order
         `fresh` for new rows at each step, `shuffled` for epochs: each row once an epoch, but for
         the rows that a last, smaller batch would have.
+    decay
+        Rate alpha of weight decay, at least 0: every step adds ``alpha W`` to the gradient.
+    held_out
+        Rows to record the outputs on at every step; none are trained on.
     progress
         Called with the number of steps just done, every half second or so.
     snapshots, observe
@@ -129,27 +138,34 @@ def train(
     ------
     InvalidInput
         If `steps` is not a whole number of at least 1, `batch` not one up to the number of rows,
-        or `precision` or `order` is unknown, or there are fewer devices.
+        `decay` is negative, `precision` or `order` is unknown, or there are fewer devices.
     LostProcessError
         If another of several processes has ended.
 
     """
     whole("steps", steps)
+    nonnegative("decay", decay)
     one_of("order", order, ("fresh", "shuffled"))
     if batch is not None:
         noise_share(batch, len(x))
     one_of("precision", precision, ("float32", "float64"))
     mesh = mesh_of(devices)
+    # Decay shrinks what lies outside of the inputs' span as well.
+    within = Span(x, None) if decay else within or span(x)
     with jax.enable_x64(precision == "float64"), together():
-        problem = _draw(network, within or span(x), y, seed, precision, mesh)
+        problem = _draw(network, within, y, seed, precision, mesh, decay=decay)
+        test = None if held_out is None else _test_rows(network, within, held_out, seed, precision)
+        watch = _Watch(test, observe, snapshots)
         state, records = _begin(problem, resume, mesh)
         done = len(records[0].loss) if records else 0
         threshold = DIVERGED * records[0].loss[0] if records else np.inf
         count, saved = 1, time.monotonic()
         while done <= steps:
-            if observe is not None and done in snapshots:
-                observe(done, _neurons(problem.start + state.displacement, network.width, mesh))
-            count = min([count, *(t - done for t in snapshots if t > done)])
+            watch.look(
+                done,
+                lambda: _neurons(problem.start + state.displacement, network.width, mesh),  # noqa: B023 - called at once
+            )
+            count = watch.limit(done, count)
             began = time.perf_counter()
             coefficients = step.device_coefficients(method, done, problem.start.dtype)
             rows = None
@@ -175,7 +191,36 @@ def train(
                 if first_process():
                     save(found)
                 saved = time.monotonic()
-    return _assemble(method, records, threshold, record_residual=record_residual)
+    run = _assemble(method, records, threshold, record_residual=record_residual)
+    if test is None:
+        return run
+    return replace(run, test_outputs=np.array(watch.outputs)[: len(run.loss)])
+
+
+class _Watch:
+    """What looks at the weights on the way: outputs on test rows at every step, and `observe`."""
+
+    def __init__(
+        self,
+        test: Callable[[Neurons], Float[np.ndarray, "k"]] | None,
+        observe: Callable[[int, Neurons], None] | None,
+        snapshots: Collection[int],
+    ) -> None:
+        self.test, self.observe, self.snapshots = test, observe, snapshots
+        self.outputs: list[np.ndarray] = []
+
+    def look(self, done: int, neurons: Callable[[], Neurons]) -> None:
+        """Look at the weights before step `done`."""
+        if self.test is not None:
+            self.outputs.append(self.test(neurons()))
+        if self.observe is not None and done in self.snapshots:
+            self.observe(done, neurons())
+
+    def limit(self, done: int, count: int) -> int:
+        """Return the number of steps to the next look, `count` at most."""
+        if self.test is not None:
+            return 1
+        return min([count, *(t - done for t in self.snapshots if t > done)])
 
 
 def batch_rows(
@@ -236,13 +281,39 @@ def _draw(
     seed: int,
     precision: Precision,
     mesh: Mesh | None = None,
+    *,
+    decay: float = 0.0,
 ) -> step.Problem:
     """Draw the start and lay the problem out."""
     dtype = jnp.dtype(precision)
     w, a = network.init(start_key(seed), dtype)
     if within.basis is not None:
         w = w @ jnp.asarray(within.basis, dtype)
-    return step.prepare(within.x, y, w, a / np.sqrt(network.width).astype(dtype), mesh)
+    return step.prepare(within.x, y, w, a / np.sqrt(network.width).astype(dtype), mesh, decay)
+
+
+def _test_rows(
+    network: TwoLayerReLU,
+    within: Span,
+    z: Float[np.ndarray, "k d"],
+    seed: int,
+    precision: Precision,
+) -> Callable[[Float[np.ndarray, "m r"]], Float[np.ndarray, "k"]]:
+    """Return outputs on the rows z as a function of the weights in the span of the others.
+
+    Outside of that span the weights stay as they were drawn, and act on z all the same.
+    """
+    w, a = (np.asarray(part) for part in network.init(start_key(seed), jnp.dtype(precision)))
+    signs = a / np.sqrt(network.width).astype(w.dtype)
+    inside, beyond = z.astype(w.dtype), np.zeros((), w.dtype)
+    if within.basis is not None:
+        inside = (z @ within.basis).astype(w.dtype)
+        beyond = (z - (z @ within.basis) @ within.basis.T).astype(w.dtype) @ w.T
+
+    def outputs(neurons: Float[np.ndarray, "m r"]) -> Float[np.ndarray, "k"]:
+        return np.asarray(np.maximum(inside @ neurons.T + beyond, 0) @ signs, float)
+
+    return outputs
 
 
 def _begin(

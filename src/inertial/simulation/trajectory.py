@@ -32,6 +32,8 @@ class Trajectory:
         Share of the pairs (neuron, sample) whose activation differs from the start.
     residual
         ``f(w_t) - y``, shape (T, n), where asked for.
+    test_outputs
+        Outputs on rows that are held out, shape (T, k), where there are some.
 
     """
 
@@ -43,6 +45,7 @@ class Trajectory:
     mean_distance: Float[np.ndarray, "T"] | None = None
     pattern_change: Float[np.ndarray, "T"] | None = None
     residual: Float[np.ndarray, "T n"] | None = None
+    test_outputs: Float[np.ndarray, "T k"] | None = None
 
     @property
     def diverged_at(self) -> int | None:
