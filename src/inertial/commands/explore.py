@@ -1,20 +1,29 @@
-"""`inertial explore`: an interactive page on one data set."""
+"""`inertial explore`: an interactive page on one data set, for the papers' network or a model."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from inertial import files
+from inertial._checks import InvalidInput
 from inertial.commands.options import DATA, DataOptions, Page, Whole, command_line
 from inertial.commands.terminal import progress, write
+
+if TYPE_CHECKING:
+    from inertial.data import Data
+    from inertial.runs.exploration import Exploration
 
 
 def explore(
     data: str,
     *,
     out: Page = Path("explore.html"),
-    runs: Whole = 3,
+    runs: Whole | None = None,
     steps: Whole = 100,
-    width: Whole = 1000,
-    target: float = 0.01,
+    width: Whole | None = None,
+    target: float | None = None,
+    model: str | None = None,
+    loss: str | None = None,
+    trials: Whole | None = None,
     options: DataOptions = DATA,
 ) -> None:
     """Write an interactive page on DATA: move step size and momentum, see every mode and the loss.
@@ -26,21 +35,80 @@ def explore(
     out
         File to write.
     runs
-        Random starts of each method that are trained to stand beside the forecast.
+        Random starts of each method that are trained to stand beside the forecast (default: 3).
     steps
         Updates of these runs.
     width
-        Neurons of these runs.
+        Neurons of the papers' network in these runs (default: 1000).
     target
-        Share of the initial loss that counts as reached.
+        Share of the initial loss that counts as reached (default: 0.01, or 0.1 with --model).
+    model
+        Another network than the papers': mlp:256x2 (or mlp:300,100, with :tanh or :gelu behind it),
+        or module:function, where function(inputs, outputs) returns (params, apply) for JAX or a
+        torch.nn.Module.  It is measured, and trained, from one start.
+    loss
+        Loss of that model: mse, half_sum, cross_entropy or binary_cross_entropy (default: by the
+        targets).
+    trials
+        Settings of that model that are trained to find the best, at most (default: as many as pay);
+        0 takes those of the forecast, unchecked.
     """
-    from inertial.runs.exploration import Trials
-    from inertial.runs.exploration import explore as run_exploration
     from inertial.view.explorer_page import explorer_page
 
-    trials = Trials(seeds=runs, steps=steps, width=width, target=target)
+    for name, given in (("--loss", loss), ("--trials", trials)):
+        if given is not None and model is None:
+            raise InvalidInput(f"{name} needs a model; give one with --model, such as mlp:256x2.")
+    if model is not None and (runs is not None or width is not None):
+        raise InvalidInput(
+            "--runs and --width are for the papers' network; leave them out with --model, which "
+            "has its own width and one start."
+        )
     files.check_writable(out)
-    with progress() as show:
-        found = run_exploration(options.load(data), trials, progress=show)
+    loaded = options.load(data)
+    if model is None:
+        found = _network(
+            loaded, 3 if runs is None else runs, steps, 1000 if width is None else width, target
+        )
+    else:
+        found = _model(loaded, model, loss, steps, target, trials)
     files.write(out, explorer_page(found, command_line()))
     write(f"page    {out}\n")
+
+
+def _network(
+    data: "Data", runs: int, steps: int, width: int, target: float | None
+) -> "Exploration":
+    from inertial._checks import whole
+    from inertial.runs.exploration import explore as run_exploration
+    from inertial.runs.settings import Settings
+
+    seeds = tuple(range(whole("runs", runs)))
+    settings = Settings(
+        width=width, seeds=seeds, steps=steps, target=0.01 if target is None else target
+    )
+    with progress() as show:
+        return run_exploration(data, settings, progress=show)
+
+
+def _model(
+    data: "Data",
+    model: str,
+    loss: str | None,
+    steps: int,
+    target: float | None,
+    trials: int | None,
+) -> "Exploration":
+    from inertial.commands.models import problem_of
+    from inertial.runs.exploration import explore_model
+    from inertial.runs.tuning import TRIALS
+
+    with progress() as show:
+        return explore_model(
+            problem_of(model, data, loss),
+            data.provenance,
+            name=model,
+            steps=steps,
+            target=0.1 if target is None else target,
+            trials=TRIALS if trials is None else trials,
+            progress=show,
+        )

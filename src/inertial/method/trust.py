@@ -40,7 +40,7 @@ HOLDS = 5.0
 DEPARTS = 8.0
 """Strain from which none did."""
 
-_STEPS = 1_000
+STEPS = 1_000
 """Steps that the movement is looked at over, where the target is not forecast to be reached."""
 
 _WIDEST = 1e15
@@ -159,7 +159,7 @@ def trust(
 
 
 def _limit(method: Recursion) -> int:
-    return _STEPS if method.steps is None else min(_STEPS, method.steps)
+    return STEPS if method.steps is None else min(STEPS, method.steps)
 
 
 def _remedy(residual: float, needed: float) -> str:

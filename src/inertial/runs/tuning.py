@@ -40,7 +40,7 @@ PRODUCT = 1.5
 _FIRST, _MOST = 12, 96
 """Products to begin with, and at most."""
 
-_AGREE = (0.15, 1)
+AGREE = (0.15, 1)
 """A forecast holds within this share of the measured steps, or this many."""
 
 _FAR = 0.02
@@ -49,7 +49,7 @@ _FAR = 0.02
 _AGAINST = 20
 """A setting to compare with is trained for this many times the best one's steps, at most."""
 
-_RESOLUTION = 1e-6
+RESOLUTION = 1e-6
 """Share of the largest node up to which nodes from products in single precision are known."""
 
 
@@ -422,7 +422,7 @@ def _entry(
     steps, losses = None, np.empty(0)
     if forecast is not None:
         steps, losses = forecast.of(method, len(trial.losses) if trial.losses.size else 100)
-    share, least = _AGREE
+    share, least = AGREE
     trust = "unchecked"
     if trial.steps is not None and steps is not None:
         near = abs(steps - trial.steps) <= max(share * trial.steps, least)
@@ -450,6 +450,6 @@ def _forecast_order(entry: TunedMethod) -> float:
 
 
 def _bound(measure: Measure, target: float) -> int | None:
-    found = fewest_steps(measure, target, resolution=_RESOLUTION)
+    found = fewest_steps(measure, target, resolution=RESOLUTION)
     known = measure.proven is None or (found is not None and found <= measure.proven)
     return found if known else None

@@ -4,14 +4,18 @@ The page computes forecasts itself, from the measure, in the formulas of `inerti
 """
 
 import base64
+from dataclasses import astuple
 from importlib.metadata import version
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from jaxtyping import Float
 
-from inertial.method.recursion import Recursion
-from inertial.runs.exploration import RULE_OF_RUNS, Exploration
+from inertial.linear.measure import Measure
+from inertial.method.batch import BatchSizes, Modes
+from inertial.method.recursion import Recursion, label
+from inertial.method.trust import DEPARTS, HOLDS, STEPS, Verdict
+from inertial.runs.exploration import Exploration
 from inertial.runs.meanings import Meaning
 from inertial.view.page import render
 
@@ -27,6 +31,9 @@ SCRIPTS = (
 )
 """The state first, then what draws it, then what moves it."""
 
+VERDICTS = get_args(Verdict)
+"""The best first."""
+
 _FACTS = ("name", "task", "n", "d")
 
 
@@ -41,18 +48,31 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
         The command that makes this page.
 
     """
-    measure, data = exploration.measure, exploration.data
+    measure, data, modes = exploration.measure, exploration.data, exploration.modes
     document = {
         "data": {key: getattr(data, key) for key in _FACTS},
         "spectrum": {"nodes": measure.nodes.tolist(), "weights": measure.weights.tolist()},
-        "target": exploration.trials.target,
-        "tuned": RULE_OF_RUNS,
+        "modes": None if modes is None else _modes(modes, measure),
+        "sizes": None if exploration.sizes is None else list(astuple(exploration.sizes)),
+        "bound": _plain(exploration.bound),
+        "loss": "loss ½ Σ (f − y)²" if exploration.width else f"loss, {exploration.loss}",
+        "offset": 0 if exploration.squared else exploration.start - 0.5 * measure.total,
+        "proven": measure.proven,
+        "trust": None
+        if exploration.width is None
+        else {"width": exploration.width, "steps": STEPS, "holds": HOLDS, "departs": DEPARTS},
+        "target": exploration.target,
         "points": [
             {"rule": point.rule, "source": point.source, **_coefficients(point.method)}
             for point in exploration.points
         ],
         "runs": [
-            {**_coefficients(curve.method), "loss": [_plain(row) for row in curve.loss]}
+            {
+                "rule": curve.rule,
+                **_coefficients(curve.method),
+                "loss": [_plain(row) for row in curve.loss],
+                "forecast": _plain(curve.forecast),
+            }
             for curve in exploration.curves
         ],
         "meanings": [_meaning(one) for one in exploration.meanings],
@@ -61,17 +81,47 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
         "explorer.html",
         SCRIPTS,
         document,
+        exploration=exploration,
         data=data,
         merged=len(measure.nodes) < data.n,
-        count=len(measure.nodes),
-        smallest=measure.smallest,
-        largest=measure.largest,
-        trials=exploration.trials,
-        meanings=exploration.meanings,
+        steps=exploration.curves[0].loss.shape[1] - 1,
+        starts=exploration.curves[0].loss.shape[0],
+        worst=max(exploration.curves, key=lambda curve: VERDICTS.index(curve.verdict)),
+        departing=[label(one.method.name) for one in exploration.curves if one.verdict != "holds"],
+        label=label,
+        count_of_nodes=f"{len(measure.nodes):,}",
+        proven=measure.proven,
+        batch_words=_batch_words(exploration.sizes, data.n),
         pictures=any(one.picture is not None for one in exploration.meanings),
         command=command,
         version=version("inertial"),
     )
+
+
+def _batch_words(sizes: BatchSizes | None, rows: int) -> str:
+    """Say at which batches noise limits the step, and from which on momentum pays in full."""
+    if sizes is None:
+        return ""
+    low, high = sizes.noise_limits_below, sizes.momentum_pays_above
+    noisy = (
+        f"Noise limits the step below about {low:.2g} rows"
+        if low > 1
+        else ("Noise limits the step at no batch")
+    )
+    useful = (
+        f"momentum does all it can from about {high:.2g} rows on"
+        if high <= rows
+        else ("momentum does not do all it can even on all rows")
+    )
+    return f"{noisy}; {useful}."
+
+
+def _modes(modes: Modes, measure: Measure) -> dict[str, list[float]]:
+    """Give every eigenvalue's count; nodes and weights only where they are not the measure's."""
+    described = {"counts": modes.counts.tolist()}
+    if len(modes.nodes) < len(measure.nodes):
+        described |= {"nodes": modes.nodes.tolist(), "weights": modes.weights.tolist()}
+    return described
 
 
 def _coefficients(method: Recursion) -> dict[str, Any]:
@@ -82,7 +132,8 @@ def _coefficients(method: Recursion) -> dict[str, Any]:
 
 
 def _plain(values: Float[np.ndarray, "T"]) -> list[float | None]:
-    return [float(value) if np.isfinite(value) else None for value in values]
+    """Write numbers that are drawn with nine digits, and null where there is none."""
+    return [float(f"{value:.9g}") if np.isfinite(value) else None for value in values]
 
 
 def _meaning(one: Meaning) -> dict[str, Any]:

@@ -62,11 +62,13 @@ const charts = (() => {
     return size >= 1000 ? Math.round(value).toLocaleString("en") : String(+value.toPrecision(4));
   }
 
+  /* A line is drawn as far as there are numbers; on a logarithmic axis one that falls to 0 leaves it. */
   function line(x, y, sx, sy, log) {
     let path = "", pen = false;
     for (let i = 0; i < x.length; i++) {
       let value = y[i];
       if (value === Infinity && pen) value = Number.MAX_VALUE;
+      if (log && value <= 0 && pen) value = Number.MIN_VALUE;
       if (!Number.isFinite(value) || (log && value <= 0)) { pen = false; continue; }
       path += `${pen ? "L" : "M"}${sx(x[i]).toFixed(2)} ${Math.max(-1e4, Math.min(1e4, sy(value))).toFixed(2)}`;
       pen = true;

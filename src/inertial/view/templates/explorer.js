@@ -17,13 +17,16 @@ const explorer = (() => {
     nesterov_varying: "Nesterov, t/(t+d)",
   };
   const $ = (id) => document.getElementById(id);
+  /* Every eigenvalue with its count, where batches can be told; the rows of the data. */
+  const MODES = page.modes && { nodes, weights, ...page.modes }, ROWS = page.data.n;
+  const BATCH_STEPS = 5000;
   const RUN_STEPS = page.runs[0].loss[0].length - 1;
 
   /* ---- state and address ---- */
 
-  const state = { method: "heavy_ball", eta: 1 / LARGEST, beta: 0.9, friction: 3, steps: 100, at: 10, mode: HEAVIEST, colour: "rate", zoom: "near", thread: 0 };
-  const LIMITS = { eta: [1e-12 / LARGEST, 10 / LARGEST], beta: [0, 0.99999], friction: [0.5, 12], steps: [10, 2000], at: [0, 2000], mode: [0, K - 1], thread: [0, 5] };
-  const WHOLE = ["steps", "at", "mode", "thread"];
+  const state = { method: "heavy_ball", eta: 1 / LARGEST, beta: 0.9, friction: 3, batch: ROWS, steps: 100, at: 10, mode: HEAVIEST, colour: page.proven === null ? "rate" : "loss", zoom: "near", thread: 0 };
+  const LIMITS = { eta: [1e-12 / LARGEST, 10 / LARGEST], beta: [0, 0.99999], friction: [0.5, 12], batch: [MODES ? 1 : ROWS, ROWS], steps: [10, 2000], at: [0, 2000], mode: [0, K - 1], thread: [0, 5] };
+  const WHOLE = ["batch", "steps", "at", "mode", "thread"];
   const WORDS = { method: METHODS, colour: ["rate", "loss"], zoom: ["near", "whole"] };
 
   function clamp(key, value) {
@@ -55,11 +58,21 @@ const explorer = (() => {
     return numerics.method(state.method, state.eta, state.beta, state.friction);
   }
 
-  /* Another method at the same share of its stability limit. */
+  function noise() {
+    return MODES ? numerics.noiseShare(state.batch, ROWS) : 0;
+  }
+
+  /* The step size from which a method diverges, on all rows or on batches of the size that is set. */
+  function limitOf(m) {
+    return noise() ? numerics.batchLimit(m, MODES, noise()) : numerics.stabilityLimit(m) / LARGEST;
+  }
+
+  /* Another method at the same share of its stability limit; where it has none, of that for all rows. */
   function switched(name) {
-    const share = state.eta * LARGEST / numerics.stabilityLimit(current());
-    const limit = numerics.stabilityLimit(numerics.method(name, 1, state.beta, state.friction));
-    return { method: name, eta: clamp("eta", share * limit / LARGEST) };
+    const [from, to] = [current(), numerics.method(name, 1, state.beta, state.friction)];
+    const limits = [from, to].map(limitOf), whole = limits.some((limit) => limit < 1e-9 / LARGEST);
+    const [before, after] = whole ? [from, to].map((m) => numerics.stabilityLimit(m) / LARGEST) : limits;
+    return { method: name, eta: clamp("eta", state.eta / before * after) };
   }
 
   /* A step of the thread is left as soon as something else is moved. */
@@ -80,13 +93,28 @@ const explorer = (() => {
   function numbers() {
     // All of them: of a mode that jumps from side to side every second step would glide.
     const m = current(), steps = Array.from({ length: state.steps + 1 }, (_, t) => t);
-    const loss = numerics.forecast(m, nodes, weights, steps);
-    const limit = numerics.stabilityLimit(m) / LARGEST;
+    const all = numerics.forecast(m, nodes, weights, steps), limit = limitOf(m);
+    const { loss, spread, stepsTo } = noise() ? onBatches(m, all)
+      : { loss: all, spread: null, stepsTo: numerics.stepsTo(m, nodes, weights, page.target, STEPS_LIMIT) };
     return {
-      method: m, steps, loss, limit, radius: numerics.spectralRadius(m, nodes), at: Math.min(state.at, state.steps),
-      share: m.eta / limit, lossShare: loss[loss.length - 1] / (0.5 * MASS),
-      stepsTo: numerics.stepsTo(m, nodes, weights, page.target, STEPS_LIMIT),
+      method: m, steps, all, loss, spread, limit, stepsTo, radius: numerics.spectralRadius(m, nodes), at: Math.min(state.at, state.steps),
+      share: limit > 0 ? m.eta / limit : Infinity, lossShare: loss[loss.length - 1] / (0.5 * MASS), trust: trustOf(m, stepsTo),
     };
+  }
+
+  /* The expected loss on fresh batches: that of all rows, and what their noise adds. */
+  function onBatches(m, all) {
+    const { added, spread, stepsTo } = numerics.moments(m, MODES, noise(), all.length - 1, page.target, BATCH_STEPS);
+    return { loss: all.map((value, t) => value + added[t]), spread, stepsTo };
+  }
+
+  /* Movement of the papers' network at this setting, and the strain that decides whether to believe it. */
+  function trustOf(m, stepsTo) {
+    if (!page.trust || noise()) return null;
+    const steps = Math.max(1, stepsTo === null ? page.trust.steps : Math.min(stepsTo, page.trust.steps));
+    const movement = numerics.distance(m, nodes, weights, steps) / Math.sqrt(page.trust.width);
+    const strain = movement * (m.beta > 0 ? steps : 2 * Math.sqrt(steps));
+    return { movement, strain, verdict: strain < page.trust.holds ? "holds" : strain < page.trust.departs ? "departs" : "does not hold" };
   }
 
   function percent(value) {
@@ -161,8 +189,8 @@ const explorer = (() => {
   }
 
   function start() {
-    const tuned = page.points.find((point) => point.rule === page.tuned && point.method === "heavy_ball");
-    Object.assign(state, { eta: tuned.eta, beta: tuned.beta, steps: clamp("steps", RUN_STEPS) });
+    const tuned = page.runs.find((run) => run.method === "heavy_ball");
+    Object.assign(state, { batch: page.batch ?? ROWS, eta: tuned.eta, beta: tuned.beta, steps: clamp("steps", RUN_STEPS) });
     readAddress();
     window.inertial = { numerics, page, state };
     addEventListener("hashchange", () => { readAddress(); schedule(); });
@@ -171,7 +199,7 @@ const explorer = (() => {
 
   return {
     $, page, nodes, weights, K, LARGEST, SMALLEST, MASS, HEAVIEST, STEPS_LIMIT, METHODS, LABELS, RUN_STEPS, RAMPS,
-    state, clamp, address, current, switched, update, percent, plural, theme, ramp, modeColour, canvasIn, paintRamp,
+    MODES, ROWS, BATCH_STEPS, noise, limitOf, state, clamp, address, current, switched, update, percent, plural, theme, ramp, modeColour, canvasIn, paintRamp,
     view, start,
   };
 })();

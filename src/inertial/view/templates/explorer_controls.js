@@ -1,11 +1,14 @@
 /* Sliders, fields, buttons and readouts of the explorer, and why a setting diverges. */
 (() => {
   const { short, say } = charts;
-  const { $, page, nodes, weights, K, LARGEST, MASS, HEAVIEST, STEPS_LIMIT, LABELS, state, clamp, address, switched, update, percent, plural } = explorer;
+  const { $, page, nodes, weights, K, LARGEST, MASS, HEAVIEST, STEPS_LIMIT, BATCH_STEPS, LABELS, MODES, ROWS, noise, state, clamp, address, switched, update, percent, plural } = explorer;
   let heard = false;
 
   /* Which modes grow, past which limit, and how fast. */
-  function why({ method: m, radius }) {
+  function why({ method: m, radius, limit }) {
+    if (radius < 1) {
+      return `Diverges on batches of ${plural(state.batch, "row")}: the mean decays, but its noise ${limit > 0 ? `grows from ηλₘₐₓ = ${short(limit * LARGEST)} on, at this momentum` : "grows at any step size, as the momentum goes to 1"}. Take a smaller step, less momentum or a larger batch.`;
+    }
     const growing = nodes.filter((l) => numerics.radius(m, l) >= 1);
     const carried = weights.reduce((sum, w, k) => sum + (numerics.radius(m, nodes[k]) >= 1 ? w : 0), 0) / MASS;
     const formula = m.name === "gradient_descent" ? "2" : m.name === "heavy_ball" ? "2(1+β)" : m.name === "nesterov" ? "2(1+β)/(1+2β)" : "4/3, the limit of 2(1+β)/(1+2β)";
@@ -54,14 +57,28 @@
     $("steps-hint").textContent = state.steps.toLocaleString("en");
     $("mode-hint").textContent = `λ = ${short(nodes[state.mode])}, ${percent(weights[state.mode] / MASS)} of the loss`;
     for (const [id, text] of [["eta", $("eta-hint").textContent], ["beta", $("beta-hint").textContent], ["mode", $("mode-hint").textContent], ["steps", `${state.steps} steps`], ["friction", $("friction-hint").textContent]]) $(id).setAttribute("aria-valuetext", text);
-    const unstable = now.share >= 1;
-    show("radius", now.radius, !unstable ? `× ${now.radius.toFixed(now.radius > 0.999 ? 6 : 4)}` : "grows", unstable);
-    show("steps-to", now.stepsTo, now.stepsTo === null ? (unstable ? "never" : `> ${STEPS_LIMIT.toLocaleString("en")}`) : now.stepsTo.toLocaleString("en"), unstable && now.stepsTo === null);
+    const unstable = now.share >= 1, most = noise() ? BATCH_STEPS : STEPS_LIMIT;
+    show("radius", now.radius, now.radius < 1 ? `× ${now.radius.toFixed(now.radius > 0.999 ? 6 : 4)}` : "grows", now.radius >= 1);
+    show("steps-to", now.stepsTo, now.stepsTo === null ? (unstable ? "never" : `> ${most.toLocaleString("en")}`) : now.stepsTo.toLocaleString("en"), unstable && now.stepsTo === null);
     show("loss-share", now.lossShare, percent(now.lossShare), now.lossShare > 1);
     show("limit-share", now.share, percent(now.share), unstable);
+    const samples = now.stepsTo === null ? null : now.stepsTo * state.batch;
+    if (MODES) {
+      show("samples-to", samples, samples === null ? "–" : samples.toLocaleString("en"));
+      $("batch-hint").textContent = noise() ? `${state.batch.toLocaleString("en")} of ${plural(ROWS, "row")}` : `all ${plural(ROWS, "row")}`;
+      setRange("batch", Math.log10(state.batch));
+      setNumber("batch-number", state.batch);
+      $("batch").setAttribute("aria-valuetext", $("batch-hint").textContent);
+      $("batch-note").hidden = !noise();
+    }
+    if (page.trust) {
+      const trust = now.trust;
+      show("trust-here", trust && trust.strain, trust ? `${Number.isFinite(trust.strain) ? trust.verdict : "no forecast"}` : "not judged", trust && trust.verdict !== "holds");
+      $("trust-here").title = trust ? `movement ${short(+trust.movement.toPrecision(2))}, strain ${short(+trust.strain.toPrecision(2))}` : "a batch’s noise moves the weights too";
+    }
     $("why").textContent = unstable ? why(now) : "";
     $("horizon-word").textContent = $("plane-horizon").textContent = state.steps.toLocaleString("en");
-    const reached = now.stepsTo !== null ? `${plural(now.stepsTo, "step")} to the target` : unstable ? "never at the target" : `more than ${STEPS_LIMIT.toLocaleString("en")} steps to the target`;
+    const reached = now.stepsTo !== null ? `${plural(now.stepsTo, "step")} to the target` : unstable ? "never at the target" : `more than ${most.toLocaleString("en")} steps to the target`;
     if (heard) say(`${LABELS[state.method]}: ${reached}, loss after ${state.steps} steps ${$("loss-share").textContent}`);
   }
 
@@ -106,21 +123,25 @@
     slide("beta", (v) => ({ beta: clamp("beta", 1 - 10 ** -v) }));
     slide("friction", (v) => ({ friction: v }));
     slide("steps", (v) => ({ steps: clamp("steps", Math.round(10 ** v)) }), null);
+    if (MODES) {
+      $("batch").max = Math.log10(ROWS);
+      slide("batch", (v) => ({ batch: clamp("batch", Math.round(10 ** v)) }));
+    }
     slide("mode", (v) => ({ mode: v }), null);
     slide("at", (v) => ({ at: v }), null);
     slide("eta-top", (v) => ({ eta: 10 ** v / LARGEST }));
     slide("beta-top", (v) => ({ beta: clamp("beta", 1 - 10 ** -v) }));
-    for (const key of ["eta", "beta", "friction"]) {
+    for (const key of ["eta", "beta", "friction", ...(MODES ? ["batch"] : [])]) {
       $(`${key}-number`).addEventListener("change", () => {
         const value = $(`${key}-number`).valueAsNumber;
-        if (Number.isFinite(value)) update({ [key]: clamp(key, value) });
+        if (Number.isFinite(value)) update({ [key]: clamp(key, key === "batch" ? Math.round(value) : value) });
         setNumber(`${key}-number`, state[key], true);
       });
     }
     for (const button of document.querySelectorAll("[data-preset]")) button.addEventListener("click", () => PRESETS[button.dataset.preset]());
     for (const button of document.querySelectorAll("[data-run]")) button.addEventListener("click", () => {
       const run = page.runs.find((one) => one.method === button.dataset.run);
-      plane.goTo(page.points.find((p) => p.method === run.method && p.rule === page.tuned) || run);
+      plane.goTo(page.points.find((p) => p.method === run.method && p.rule === run.rule));
     });
     document.addEventListener("input", () => { heard = true; });
     $("copy").addEventListener("click", async () => {
@@ -163,5 +184,5 @@
   connect();
   explorer.view(renderControls);
   explorer.start();
-  if (!location.hash) $("lesson").textContent = "This setting reaches the target soonest on this spectrum: rule “forecast”.";
+  if (!location.hash) $("lesson").textContent = page.runs.find((run) => run.method === "heavy_ball").rule === "trials" ? "Real runs of this network found this setting." : "This setting reaches the target soonest on this spectrum: rule “forecast”.";
 })();

@@ -1,7 +1,7 @@
 /* The lesson: a path over the contours of two modes, a thread of five steps, what a mode means. */
 (() => {
   const { node, html, frame, short, tip, say } = charts;
-  const { $, page, nodes, weights, K, LARGEST, SMALLEST, MASS, HEAVIEST, STEPS_LIMIT, LABELS, state, address, update, percent, plural, theme, ramp, modeColour } = explorer;
+  const { $, page, nodes, weights, K, LARGEST, SMALLEST, MASS, HEAVIEST, STEPS_LIMIT, LABELS, ROWS, state, address, update, percent, plural, theme, ramp, modeColour } = explorer;
 
   /* ---- the opening picture ---- */
 
@@ -86,7 +86,7 @@
 
   /* ---- the thread ---- */
 
-  const TUNED = (name) => page.points.find((point) => point.method === name && point.rule === page.tuned);
+  const TUNED = (name) => page.runs.find((run) => run.method === name);
   const count = (m) => numerics.stepsTo(m, nodes, weights, page.target, STEPS_LIMIT);
   const made = (name, eta, beta) => numerics.method(name, eta, beta, 3);
   const said = (steps) => (steps === null ? `more than ${STEPS_LIMIT.toLocaleString("en")} steps` : plural(steps, "step"));
@@ -97,7 +97,7 @@
     // The step that damps the flat mode critically, with the step size of the first picture.
     const critical = (1 - Math.sqrt(eta * flat)) ** 2, ringing = 1 - (1 - critical) / 8;
     const at = Math.min(10, length);
-    const one = (title, words, changes) => ({ title, words, changes: { friction: 3, steps: length, at, mode: FLAT, colour: "rate", zoom: "near", ...changes } });
+    const one = (title, words, changes) => ({ title, words, changes: { friction: 3, batch: ROWS, steps: length, at, mode: FLAT, colour: "rate", zoom: "near", ...changes } });
     return [
       one("Every direction has its own pace",
         `Gradient descent with the safe step η = 1/λₘₐₓ. The steepest direction is done after one step. Along the flat one, ${short(LARGEST / flat)} times flatter, ${percent(slow)} of the way is left after ten. The loss waits for the flat ones.`,
@@ -112,7 +112,7 @@
         `With β = ${short(ringing)} the mode passes its goal and swings back: a spiral in its phase portrait, ripples in the loss. From here on each step takes only the factor √β = ${short(Math.sqrt(ringing))}, whatever the step size.`,
         { method: "heavy_ball", eta, beta: ringing }),
       one("The best for these data weighs all modes",
-        `No single mode decides: the bars say where the loss sits. Weighing all ${K} of them, heavy ball with η = ${short(ball.eta)} and β = ${short(ball.beta)} takes ${said(count(made("heavy_ball", ball.eta, ball.beta)))} to ${percent(page.target)}; the networks that were trained with it are the coloured curves under “Added up, they are the loss”.`,
+        `No single mode decides: the bars say where the loss sits. ${ball.rule === "trials" ? "Real runs of this network chose the setting; as the forecast has it" : `Weighing all ${K} of them`}, heavy ball with η = ${short(ball.eta)} and β = ${short(ball.beta)} takes ${said(count(made("heavy_ball", ball.eta, ball.beta)))} to ${percent(page.target)}; the networks that were trained with it are the coloured curves under “Added up, they are the loss”.`,
         { method: "heavy_ball", eta: ball.eta, beta: ball.beta, mode: HEAVIEST }),
     ].map((step, i) => ({ ...step, changes: { ...step.changes, thread: i + 1 } }));
   })();

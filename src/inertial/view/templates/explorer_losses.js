@@ -1,27 +1,26 @@
 /* The loss at the setting beside real runs, and the flows behind the method. */
 (() => {
   const { draw, short } = charts;
-  const { $, page, nodes, weights, MASS, LABELS, state } = explorer;
+  const { $, page, nodes, weights, MASS, LABELS, ROWS, state, plural } = explorer;
 
   const RUNS = page.runs.map((run) => {
     const steps = run.loss[0].map((_, t) => t);
     const column = (t) => run.loss.map((row) => (row[t] === null ? NaN : row[t]));
-    const m = numerics.method(run.method, run.eta, run.beta, 3);
     return {
       ...run, steps,
       mean: steps.map((t) => column(t).reduce((a, b) => a + b, 0) / run.loss.length),
       low: steps.map((t) => Math.min(...column(t))), high: steps.map((t) => Math.max(...column(t))),
-      forecast: numerics.forecast(m, nodes, weights, steps),
+      forecast: run.forecast.map((value) => value ?? NaN),
     };
   });
 
   /* The axis of losses: all that is drawn, from 1e-8 to 1e4 times the first. */
   function lossAxis(series, first) {
     let low = first, high = first;
-    for (const one of series) for (const v of one.y) if (v > 0 && Number.isFinite(v)) { low = Math.min(low, v); high = Math.max(high, v); }
+    for (const one of series) for (const v of one.shade ? [] : one.y) if (v > 0 && Number.isFinite(v)) { low = Math.min(low, v); high = Math.max(high, v); }
     low = Math.max(low, first * 1e-8);
     high = Math.min(high, first * 1e4);
-    return { log: true, domain: [low / 1.4, high * 2], title: "loss ½ Σ (f − y)²" };
+    return { log: true, domain: [low / 1.4, high * 2], title: page.loss };
   }
 
   /* What a chart saves: one line a point. */
@@ -35,15 +34,50 @@
     for (const run of RUNS) {
       const kept = Math.min(run.steps.length, state.steps + 1);
       const cut = (values) => Array.from(values).slice(0, kept);
-      series.push({ name: LABELS[run.method], colour: run.method, x: cut(run.steps), y: cut(run.mean), band: [cut(run.low), cut(run.high)] });
+      series.push({ name: LABELS[run.method], colour: run.method, x: cut(run.steps), y: cut(run.mean), ...(run.loss.length > 1 ? { band: [cut(run.low), cut(run.high)] } : {}) });
       series.push({ name: "", title: `forecast of ${LABELS[run.method]}`, colour: run.method, x: cut(run.steps), y: cut(run.forecast), dash: "5 4", width: 1.4 });
     }
-    series.push({ name: `forecast at your setting, ${LABELS[state.method]}`, colour: "ink", x: now.steps, y: now.loss, width: 2.6 });
+    const shifted = (values) => Array.from(values, (value) => value + page.offset);
+    if (now.spread) {
+      // One standard deviation, as a factor in both directions: it may be more than the mean.
+      const band = [-1, 1].map((sign) => now.loss.map((value, t) => value * (1 + now.spread[t] / value) ** sign));
+      series.push({ name: `expected at your setting, ${LABELS[state.method]}, batches of ${state.batch.toLocaleString("en")}, with its spread`, colour: "ink", x: now.steps, y: now.loss, band, width: 2.6 });
+    }
+    const words = now.spread ? "the same on all rows" : `${page.offset ? "quadratic model" : "forecast"} at your setting, ${LABELS[state.method]}`;
+    series.push({ name: words, colour: "ink", x: now.steps, y: shifted(now.all), ...(now.spread ? { dash: "2 3", width: 1.4 } : { width: 2.6 }) });
+    const axis = lossAxis(series, Math.max(...RUNS.map((run) => run.high[0])));
+    const bound = page.bound.slice(0, state.steps + 1);
+    if (bound.length) series.unshift({ ...charts.BOUND, title: "no gradient method below", x: bound.map((_, t) => t), y: bound });
+    if (page.proven !== null && page.proven < state.steps) series.push({ name: `forecasts exact up to step ${page.proven}`, colour: "soft", x: [page.proven, page.proven], y: axis.domain, dash: "1 4", width: 1.4, silent: true });
     draw($("loss"), {
       label: "Loss against step: forecast at this setting, and real networks at the tuned settings", series,
-      x: { domain: [0, state.steps], title: "step" }, y: lossAxis(series, Math.max(...RUNS.map((run) => run.high[0]))),
-      file: "loss", table: () => tableOf(series),
+      x: { domain: [0, state.steps], title: "step" }, y: axis, file: "loss", table: () => tableOf(series.filter((one) => !one.silent)),
     });
+  }
+
+  /* ---- batches: the largest stable step size for each ---- */
+
+  const SIZES = Array.from({ length: 49 }, (_, i) => Math.round(ROWS ** (i / 48))).filter((size, i, all) => size !== all[i - 1]);
+
+  function drawBatches(now) {
+    if (!explorer.MODES || ROWS < 2) return;
+    const { LARGEST, MODES } = explorer, m = now.method;
+    const limits = SIZES.map((size) => LARGEST * numerics.batchLimit(m, MODES, numerics.noiseShare(size, ROWS), 40));
+    const low = Math.max(1e-6, Math.min(...limits.filter((v) => v > 0), state.eta * LARGEST)), high = Math.max(...limits, state.eta * LARGEST);
+    const domain = [low / 1.5, high * 1.8];
+    const [noisy, useful] = page.sizes, at = (size, name, dash) => ({ name, dash, colour: "soft", x: [size, size], y: domain, width: 1.4, silent: true });
+    const series = [
+      { name: `stability limit, ${LABELS[state.method]}`, colour: state.method, x: SIZES, y: limits, width: 2.4 },
+      ...(noisy >= 1 && noisy <= ROWS ? [at(noisy, `noise limits the step below ${short(+noisy.toPrecision(2))}`, "2 4")] : []),
+      ...(useful >= 1 && useful <= ROWS ? [at(useful, `momentum pays above ${short(+useful.toPrecision(2))}`, "8 4")] : []),
+      { name: "your setting", colour: "ink", x: [state.batch], y: [state.eta * LARGEST], dots: 5 },
+    ];
+    draw($("batches"), {
+      label: "Largest stable step size against the batch size", series, x: { title: "rows in a batch", log: true, domain: [0.85, 1.15 * ROWS] },
+      y: { title: "largest stable ηλₘₐₓ", log: true, domain }, file: "batches", table: () => ({ columns: ["batch", "step size", "step size × largest eigenvalue"], rows: SIZES.map((size, i) => [size, limits[i] / LARGEST, limits[i]]) }),
+    });
+    const gone = now.spread ? `On batches of ${plural(state.batch, "row")} it is ${short(now.limit * LARGEST)}, ${explorer.percent(now.limit * LARGEST / numerics.stabilityLimit(m))} of that for all rows.` : `The batch is all ${plural(ROWS, "row")}; move its slider.`;
+    $("batches-words").textContent = gone;
   }
 
   function drawFlows(now) {
@@ -61,9 +95,9 @@
       label: `Mode of eigenvalue ${short(l)}: method and flow`, x: { title: "step" }, y: { title: `what is left, λ = ${short(l)}`, domain: [-1.08, 1.08] },
       series: modes, file: "flow-mode", table: () => tableOf(modes),
     });
-    const losses = [...lines(1, (flow, x) => numerics.flowLoss(flow, m, nodes, weights, x)), { name: LABELS[state.method], colour: "ink", x: steps, y: now.loss, dots }];
+    const losses = [...lines(1, (flow, x) => numerics.flowLoss(flow, m, nodes, weights, x)), { name: LABELS[state.method], colour: "ink", x: steps, y: now.all, dots }];
     draw($("flow-loss"), {
-      label: "Loss: method and flow", x: { title: "step" }, y: lossAxis(losses, 0.5 * MASS),
+      label: "Loss: method and flow", x: { title: "step" }, y: { ...lossAxis(losses, 0.5 * MASS), title: page.offset ? "quadratic model’s loss, above its least" : page.loss },
       series: losses, file: "flow-loss", table: () => tableOf(losses),
     });
     $("flow-caption").textContent = {
@@ -73,5 +107,6 @@
   }
 
   explorer.view(drawLoss);
+  explorer.view(drawBatches);
   explorer.view(drawFlows);
 })();

@@ -1,10 +1,10 @@
 /* Every setting at once: the plane of step size and momentum, and the curve of one setting. */
 const plane = (() => {
   const { node, html, frame, draw, short, tip } = charts;
-  const { $, page, nodes, weights, LARGEST, SMALLEST, MASS, LABELS, state, clamp, update, percent, plural, theme, ramp, canvasIn, paintRamp, RAMPS } = explorer;
+  const { $, page, nodes, weights, LARGEST, SMALLEST, MASS, LABELS, MODES, state, clamp, update, noise, limitOf, percent, plural, theme, ramp, canvasIn, paintRamp, RAMPS } = explorer;
   const COARSE = numerics.coarsen(nodes, weights, 48);
-  const RULES = { paper: "Liu–Pan–Tao", quadratic: "quadratic optimum", wang2020: "Wang–Abernethy", forecast: "forecast" };
-  const GLYPHS = { paper: "▲", quadratic: "■", wang2020: "◆", forecast: "●" };
+  const RULES = { paper: "Liu–Pan–Tao", quadratic: "quadratic optimum", wang2020: "Wang–Abernethy", forecast: "forecast", trials: "real trials" };
+  const GLYPHS = { paper: "▲", quadratic: "■", wang2020: "◆", forecast: "●", trials: "✚" };
   const TOP = 4, RIGHT = 4.4, WIDEST = 1e-3;
 
   function family() {
@@ -30,7 +30,6 @@ const plane = (() => {
 
   /* Value of a setting: steps a tenfold decrease takes, or the loss left, each as a logarithm. */
   function planeValue(m) {
-    if (m.eta * LARGEST >= numerics.stabilityLimit(m)) return NaN;
     if (state.colour === "rate") {
       const radius = Math.max(numerics.radius(m, SMALLEST), numerics.radius(m, LARGEST));
       return Math.log10(Math.LN10 / -Math.log(Math.min(radius, 1 - 1e-15)));
@@ -40,19 +39,31 @@ const plane = (() => {
     return Math.log10(loss / MASS);
   }
 
+  /* Largest stable ηλₘₐₓ over the heights of the plane; between a few of them, a straight line. */
+  function edges(top) {
+    const count = 60, found = Array.from({ length: count + 1 }, (_, i) => {
+      const m = planeMethod(1, top * i / count);
+      return LARGEST * (noise() ? numerics.batchLimit(m, MODES, noise(), 30) : limitOf(m));
+    });
+    return (level) => {
+      const place = Math.min(1, Math.max(0, level / top)) * count, i = Math.min(count - 1, Math.floor(place));
+      return found[i] + (place - i) * (found[i + 1] - found[i]);
+    };
+  }
+
   function paintPlane(width, height) {
     const colours = theme();
-    const key = [family(), state.colour, state.colour === "loss" ? state.steps : 0, width, height, colours === RAMPS.dark, ...PLANE.x, PLANE.top].join();
+    const key = [family(), state.colour, state.colour === "loss" ? state.steps : 0, state.batch, width, height, colours === RAMPS.dark, ...PLANE.x, PLANE.top].join();
     if (planeCache.key === key) return planeCache;
     const columns = state.colour === "rate" ? Math.round(width) : 110, rows = state.colour === "rate" ? Math.round(height) : 80;
     const values = new Float64Array(columns * rows);
     const from = Math.log10(PLANE.x[0]), to = Math.log10(PLANE.x[1]);
-    const known = [];
+    const known = [], limit = edges(PLANE.top);
     for (let row = 0; row < rows; row++) {
       const level = PLANE.top * (1 - (row + 0.5) / rows);
       for (let column = 0; column < columns; column++) {
         const scaled = 10 ** (from + (to - from) * (column + 0.5) / columns);
-        const value = planeValue(planeMethod(scaled, level));
+        const value = scaled >= limit(level) ? NaN : planeValue(planeMethod(scaled, level));
         values[row * columns + column] = value;
         if (Number.isFinite(value)) known.push(value);
       }
@@ -72,7 +83,7 @@ const plane = (() => {
       image.data.set([...colour, 255], 4 * i);
     });
     context.putImageData(image, 0, 0);
-    Object.assign(planeCache, { key, canvas, best, worst, colours });
+    Object.assign(planeCache, { key, canvas, best, worst, colours, limit });
     return planeCache;
   }
 
@@ -97,9 +108,13 @@ const plane = (() => {
     context.imageSmoothingEnabled = state.colour === "loss";
     context.drawImage(painted.canvas, 0, 0, canvas.width, canvas.height);
     svg.append(node("text", { class: "math", x: margin.left - 44, y: margin.top + 34 }, "β"));
-    const edge = [];
-    for (let level = 0; level <= PLANE.top + 1e-9; level += 0.05) edge.push(`${sx(Math.min(PLANE.x[1], numerics.stabilityLimit(planeMethod(1, level)))).toFixed(2)} ${sy(level).toFixed(2)}`);
-    svg.append(node("path", { class: "edge", d: `M${edge.join("L")}` }));
+    const border = (limit, kind) => {
+      const edge = [];
+      for (let level = 0; level <= PLANE.top + 1e-9; level += 0.05) edge.push(`${sx(Math.min(PLANE.x[1], Math.max(PLANE.x[0], limit(level)))).toFixed(2)} ${sy(level).toFixed(2)}`);
+      svg.append(node("path", { class: kind, d: `M${edge.join("L")}` }));
+    };
+    border(painted.limit, "edge");
+    if (noise()) border((level) => numerics.stabilityLimit(planeMethod(1, level)), "dashed");
     for (const point of visiblePoints()) {
       const scaled = point.eta * LARGEST, off = scaled < PLANE.x[0];
       const px = sx(Math.max(PLANE.x[0] * 1.06, scaled)), py = sy(Math.min(PLANE.top - 0.04, -Math.log10(1 - point.beta)));
@@ -120,7 +135,8 @@ const plane = (() => {
     else paintRamp("plane-ramp", painted.colours.plane, `${percent(slow)}`, `${percent(fast)} of the loss left`);
     const how = state.colour === "rate" ? `${painted.colours === RAMPS.dark ? "Brighter" : "Darker"} is faster in the long run, where the slowest mode rules.` : "Colour is the loss left after the steps shown: what you would see, all modes and their weights.";
     const edges = state.method === "gradient_descent" ? " Gradient descent is the bottom edge." : state.method === "nesterov_varying" ? " Momentum t/(t+d) climbs to the top edge." : "";
-    $("plane-caption").textContent = `${how} Right of the line, ${LABELS[family()]} diverges.${edges} Drag the ring, or press a place.`;
+    const divide = noise() ? `Right of the line, the expected loss on batches of ${plural(state.batch, "row")} grows; dashed, the limit for all rows, which the colours are for.` : `Right of the line, ${LABELS[family()]} diverges.`;
+    $("plane-caption").textContent = `${how} ${divide}${edges} Drag the ring, or press a place.`;
     drawPoints();
     drawCurve(null);
     const columns = ["method", "rule", "step size", "momentum"];
@@ -135,7 +151,11 @@ const plane = (() => {
   function drawCurve(pointed) {
     const every = Math.max(1, Math.round(state.steps / CURVE_STEPS)), steps = [];
     for (let t = 0; t <= state.steps; t += every) steps.push(t);
-    const line = (m, more) => ({ x: steps, y: numerics.forecast(m, COARSE[0], COARSE[1], steps).map((v) => v / (0.5 * MASS)), ...more });
+    const line = (m, more) => {
+      const added = noise() ? numerics.moments(m, MODES, noise(), state.steps, 0, state.steps).added : null;
+      const y = numerics.forecast(m, COARSE[0], COARSE[1], steps).map((v, i) => (v + (added ? added[steps[i]] : 0)) / (0.5 * MASS));
+      return { x: steps, y, ...more };
+    };
     const series = [line(explorer.current(), { name: "at the ring", colour: "ink", width: 2.2 })];
     if (pointed) series.push(line(pointed, { name: "under the pointer", colour: "accent", width: 2 }));
     const steady = series.flatMap((one) => Array.from(one.y)).filter((v) => v > 0 && Number.isFinite(v));
@@ -146,8 +166,8 @@ const plane = (() => {
   }
 
   function words(m) {
-    if (m.eta * LARGEST >= numerics.stabilityLimit(m)) return `η ${short(m.eta)}, β ${short(m.beta)}: diverges`;
-    const reached = numerics.stepsTo(m, COARSE[0], COARSE[1], page.target, 5000);
+    if (m.eta >= limitOf(m)) return `η ${short(m.eta)}, β ${short(m.beta)}: diverges`;
+    const reached = noise() ? numerics.moments(m, MODES, noise(), 0, page.target, 5000).stepsTo : numerics.stepsTo(m, COARSE[0], COARSE[1], page.target, 5000);
     return `η ${short(m.eta)}, β ${short(m.beta)}: ${reached === null ? "more than 5,000 steps" : plural(reached, "step")} to ${percent(page.target)}`;
   }
 
@@ -166,6 +186,7 @@ const plane = (() => {
     if (rule === "paper") return node("path", { d: `M${x} ${y - 7}l6.5 12h-13z` });
     if (rule === "quadratic") return node("rect", { x: x - 5, y: y - 5, width: 10, height: 10 });
     if (rule === "wang2020") return node("path", { d: `M${x} ${y - 7}l7 7l-7 7l-7 -7z` });
+    if (rule === "trials") return node("path", { d: `M${x - 2.5} ${y - 7}h5v4.5h4.5v5h-4.5v4.5h-5v-4.5h-4.5v-5h4.5z` });
     return node("circle", { cx: x, cy: y, r: 6 });
   }
 

@@ -1,5 +1,5 @@
 "use strict";
-/* The recursion of inertial.dynamics, mode by mode, in the same formulas as its Python.
+/* The recursion of inertial.method, mode by mode, in the same formulas as its Python.
  *
  * A method is {name, eta, beta, gamma, friction}; friction is null for constant coefficients.
  * xi_{t+1} = T xi_t - D xi_{t-1},  T = 1 + beta - (1 + gamma) eta l,  D = beta - gamma eta l.
@@ -143,6 +143,99 @@ const numerics = (() => {
     return null;
   }
 
+  /* ---- fresh batches, for modes {nodes, weights, counts}: inertial.method.batch ---- */
+
+  function noiseShare(batch, rows) {
+    return rows > 1 ? (rows - batch) / (batch * (rows - 1)) : 0;
+  }
+
+  /* What noise adds to the expected loss, its standard deviation, and the first step at a share of
+     the first loss, looked for up to `limit`: null if it is not there. */
+  function moments(m, { nodes, weights, counts }, noise, steps, share, limit) {
+    const n = nodes.length, added = new Float64Array(steps + 1), spread = new Float64Array(steps + 1);
+    const mean = Float64Array.from(weights, Math.sqrt), before = mean.slice();
+    const a = new Float64Array(n), b = new Float64Array(n), c = new Float64Array(n), power = new Float64Array(n);
+    let first = 0, reached = null, last = 0, lastDrive = 0;
+    for (let t = 0; t <= limit && (t <= steps || reached === null); t++) {
+      let squares = 0, deviation = 0, cross = 0, fourth = 0;
+      for (let k = 0; k < n; k++) {
+        const s = mean[k] * mean[k], many = counts[k] * a[k];
+        squares += s;
+        deviation += many;
+        cross += s * a[k];
+        fourth += many * a[k];
+      }
+      const total = squares + deviation;
+      if (t === 0) first = total;
+      if (t <= steps) { added[t] = 0.5 * deviation; spread[t] = Math.sqrt(cross + 0.5 * fourth); }
+      if (reached === null && total <= share * first) reached = t;
+      if (!(total <= 1e200 * first)) {
+        for (let i = t; i <= steps; i++) added[i] = spread[i] = Infinity;
+        break;
+      }
+      const weight = m.friction === null ? 1 : t / (t + m.friction), beta = m.beta * weight, gamma = m.gamma * weight;
+      for (let k = 0; k < n; k++) {
+        const forward = m.eta * nodes[k], back = last * nodes[k];
+        const trace = 1 + beta - (1 + gamma) * forward, determinant = beta - gamma * back;
+        const b0 = -(1 + gamma) * forward, b1 = gamma * back, old = power[k];
+        power[k] = noise * (total - mean[k] * mean[k] / counts[k] - a[k]);
+        const shared = b1 * lastDrive * nodes[k] * old, was = a[k];
+        a[k] = trace * trace * was - 2 * trace * determinant * b[k] + determinant * determinant * c[k] + b0 * b0 * power[k] + b1 * b1 * old + 2 * trace * shared;
+        b[k] = trace * was - determinant * b[k] + shared;
+        c[k] = was;
+        const here = mean[k];
+        mean[k] = trace * here - determinant * before[k];
+        before[k] = here;
+      }
+      lastDrive = -(1 + gamma) * m.eta;
+      last = m.eta;
+    }
+    return { added, spread, stepsTo: reached };
+  }
+
+  /* sum_k g_k / (1 + g_k) over all modes: below 1 the expected loss decays. */
+  function excess({ beta, gamma }, eta, { nodes, counts }, noise) {
+    let sum = 0;
+    for (let k = 0; k < nodes.length; k++) {
+      const scaled = eta * nodes[k], trace = 1 + beta - (1 + gamma) * scaled, determinant = beta - gamma * scaled;
+      const b0 = -(1 + gamma) * scaled, b1 = gamma * scaled, width = scaled * (2 * (1 + beta) - (1 + 2 * gamma) * scaled);
+      if (!(width > 0 && determinant < 1)) return Infinity;
+      const gain = noise * ((b0 * b0 + b1 * b1) * (1 + determinant) + 2 * b0 * b1 * trace) / ((1 - determinant) * width);
+      sum += counts[k] * gain / (1 + gain);
+    }
+    return sum;
+  }
+
+  /* The step size from which the expected loss on batches grows. */
+  function batchLimit(m, modes, noise, halvings = 50) {
+    let low = 0, high = stabilityLimit(m) / modes.nodes[modes.nodes.length - 1];
+    for (let i = 0; i < halvings; i++) {
+      const middle = (low + high) / 2;
+      if (excess(m, middle, modes, noise) < 1) low = middle; else high = middle;
+    }
+    return low;
+  }
+
+  /* Largest |w_t - w_0| over the steps, of all weights: inertial.method.trust. */
+  function distance(m, nodes, weights, steps) {
+    const n = nodes.length, here = new Float64Array(n), step = new Float64Array(n), drive = new Float64Array(n);
+    let most = 0;
+    for (let t = 0; t < steps; t++) {
+      const weight = m.friction === null ? 1 : t / (t + m.friction), beta = m.beta * weight, gamma = m.gamma * weight;
+      let square = 0;
+      for (let k = 0; k < n; k++) {
+        const old = drive[k];
+        drive[k] = m.eta * (1 - nodes[k] * here[k]);
+        step[k] = beta * step[k] + drive[k] + gamma * (drive[k] - old);
+        here[k] += step[k];
+        square += nodes[k] * weights[k] * here[k] * here[k];
+      }
+      if (!Number.isFinite(square)) return Infinity;
+      most = Math.max(most, square);
+    }
+    return Math.sqrt(most);
+  }
+
   /* A flow: x'' + (a + d/t + b l) x' + c l x = 0 with x'(0) = v l, or of first order, x' = -l x. */
   function flows(m) {
     if (m.name === "gradient_descent") {
@@ -269,6 +362,6 @@ const numerics = (() => {
 
   return {
     method, regime, bestStep, roots, radius, spectralRadius, stabilityLimit, amplification, history, forecast,
-    stepsTo, flows, flowTime, flowValue, flowLoss, hypergeometric, coarsen,
+    stepsTo, noiseShare, moments, excess, batchLimit, distance, flows, flowTime, flowValue, flowLoss, hypergeometric, coarsen,
   };
 })();
