@@ -67,6 +67,7 @@ from .runs.monitor import Monitor as Monitor
 from .runs.settings import Settings as Settings
 from .runs.store import read_run as read_run
 from .runs.tuning import ModelAdvice as ModelAdvice
+from .simulation.conjugate import conjugate_gradients as conjugate_gradients
 from .simulation.curves import Curve as Curve
 from .simulation.curves import OutputModes as OutputModes
 from .simulation.curves import learning_curve as learning_curve
