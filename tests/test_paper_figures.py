@@ -112,6 +112,14 @@ def test_missing_seeds_are_left_out_and_counted_and_a_divergence_leaves_visibly(
     assert exits[0].get_color() == STYLES["gradient_descent"].colour
 
 
+@pytest.mark.parametrize("first", [np.inf, np.nan, 0.0])
+def test_a_first_loss_that_is_none_costs_no_figure(stored, first):
+    part = stored.copy(deep=True)
+    part.loss.loc[{"step": 0}] = first
+    low, high = FIGURES["convergence"](part).axes[0].get_ylim()
+    assert 0 < low < high < np.inf
+
+
 @pytest.mark.parametrize("key", ["distance_by_method", "convergence"])
 def test_lines_differ_in_marker_as_well_as_colour(stored, key):
     lines = [line for line in FIGURES[key](stored).axes[0].lines if line.get_label()[0] != "_"]

@@ -40,6 +40,7 @@ def test_table_takes_the_last_column_and_skips_blank_lines(tmp_path):
         ("1 2\n3 nan\n", r"row 2, column '2' of .*data.txt is 'nan'; write a finite"),
         ("1 2\n-inf 4\n", r"row 2, column '1' of .*data.txt is '-inf'; write a finite"),
         ("1 2\n3 4 5\n", r"line 2 of .*data.txt has 3 cells where the first row has 2"),
+        (f"1 2\n3 {'9' * 2000}\n", r"row 2, column '2' of .*data.txt is '999.*write a finite"),
         ("1\n2\n", r"data.txt has 1 columns; give at least one input"),
         ("", r"data.txt has no rows; give"),
     ],

@@ -182,14 +182,22 @@ def test_the_seal_is_compared_before_the_arrays_are_opened(run, monkeypatch):
         read_run(path)
 
 
+METHOD = {"name": "nesterov", "eta": 0.1, "beta": 0.9, "gamma": 0.9, "start": "zero"}
+
+
 @pytest.mark.parametrize(
     ("entry", "value", "where"),
     [
         ("settings", [], r"\$.settings"),
         ("settings", {"width": "wide"}, r"\$.settings.width"),
         ("settings", {"seeds": [0, -1]}, r"\$.settings.seeds"),
-        ("methods", [{"name": "nesterov", "eta": "0.1"}], r"\$.methods\[0\].eta"),
-        ("methods", [{"name": "nesterov", "eta": 1, "start": "x"}], r"\$.methods\[0\].start"),
+        ("settings", {"target": 0}, r"\$.settings.target"),
+        ("settings", {"width": None}, r"\$.settings.width"),
+        ("methods", [METHOD | {"eta": "0.1"}], r"\$.methods\[0\].eta"),
+        ("methods", [METHOD | {"start": "x"}], r"\$.methods\[0\].start"),
+        ("methods", [METHOD | {"start": "\ud800"}], "damaged or edited"),
+        ("methods", [{"name": "nesterov", "eta": 1}], r"field `beta` - at `\$.methods\[0\]"),
+        ("machine", 3, r"\$.machine"),
         ("data", {"name": "digits"}, r"\$.data"),
         ("packages", {"jax": 1}, r"\$.packages"),
         ("result_version", "new", r"\$.result_version"),
@@ -225,6 +233,40 @@ def test_records_of_other_dimensions_or_kinds_are_refused(run, loss):
     path, _ = run
     store.write_run(path, xr.Dataset({"loss": loss}), {})
     with pytest.raises(InvalidInput, match="loss"):
+        read_run(path)
+
+
+RUN = {
+    "loss": (("optimizer", "seed", "step"), np.ones((1, 1, 2))),
+    "status": (("optimizer", "seed"), np.array([["finished"]])),
+    "optimizer": ("optimizer", ["nesterov"]),
+    "seed": ("seed", [0]),
+    "step": ("step", [0, 1]),
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "attributes", "words"),
+    [
+        ({}, {}, None),
+        ({"loss": (*RUN["loss"][:1], -np.ones((1, 1, 2)))}, {}, "loss is negative somewhere"),
+        ({"seed": ("seed", ["a"])}, {}, "seed is of another kind"),
+        ({"step": ("step", [1, 1])}, {}, "step is empty or names a value twice"),
+        ({"status": ("seed", np.array(["finished"]))}, {}, "status has the dimensions seed"),
+        ({"status": (*RUN["status"][:1], np.ones((1, 1)))}, {}, "status is of another kind"),
+        ({}, {"width": ""}, r"Expected `int`, got `str` - at `\$.width`"),
+        ({}, {"n": 0}, r"\$.n"),
+        ({}, {"target": 1.5}, r"\$.target"),
+        ({}, {"data_sha256": "../x"}, r"\$.data_sha256"),
+    ],
+)
+def test_what_is_no_run_is_named(run, changes, attributes, words):
+    path, _ = run
+    store.write_run(path, xr.Dataset(RUN | changes, attrs=attributes), {})
+    if words is None:
+        read_run(path)
+        return
+    with pytest.raises(InvalidInput, match=words):
         read_run(path)
 
 

@@ -113,6 +113,12 @@ def test_a_mistake_is_on_the_line_that_is_named(old, new, line, words):
         parse_study(DATA.replace(old, new, 1), "mine.toml")
 
 
+def test_a_number_of_thousands_of_digits_is_one_sentence():
+    for number in ("9" * 5000, "0x" + "f" * 5000):
+        with pytest.raises(InvalidInput, match="nests too deep or has a huge number; take that"):
+            parse_study(TEMPLATE.replace("steps = 100", f"steps = {number}"), "mine.toml")
+
+
 def test_a_missing_file_is_one_sentence(tmp_path):
     with pytest.raises(InvalidInput, match=r"cannot be read \(No such file"):
         read_study(tmp_path / "none.toml")

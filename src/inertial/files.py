@@ -78,9 +78,13 @@ def writing(path: Path, *, remedy: str = ANOTHER) -> Iterator[IO[bytes]]:
 
 
 def write(path: Path, content: bytes | str, *, remedy: str = ANOTHER) -> None:
-    """Write a file, whole or not at all, also if the machine stops; text as UTF-8."""
+    """Write a file, whole or not at all, also if the machine stops; text as UTF-8.
+
+    What UTF-8 cannot say, such as the name of a file in another code, is written as an escape.
+    """
+    code = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     with writing(path, remedy=remedy) as file:
-        file.write(content.encode() if isinstance(content, str) else content)
+        file.write(code)
 
 
 def check_writable(path: Path, *, remedy: str = ANOTHER) -> None:

@@ -67,9 +67,8 @@ def read_table(path: Path) -> Raw:
         raise InvalidInput(
             f"{path} has {frame.shape[1]} columns; give at least one input and the target."
         )
-    import pandas as pd
-
-    values = frame.apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
+    columns = [list(map(_float, column)) for _, column in frame.items()]
+    values = np.column_stack(columns)
     if (bad := np.argwhere(~np.isfinite(values))).size:
         i, j = bad[0]
         raise InvalidInput(
@@ -207,6 +206,14 @@ def _parsed(dialect: Dialect, path: Path) -> "pd.DataFrame":
                 f"has {first}; make them equal."
             ) from None
         raise InvalidInput(f"{path} is no table ({printable(error, 80)}); correct it.") from None
+
+
+def _float(cell: object) -> float:
+    """Return a cell as a number; what is none, or too large for one, is missing."""
+    try:
+        return float(cell)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return float("nan")
 
 
 def _blank(frame: "pd.DataFrame", place: int) -> bool:

@@ -65,6 +65,9 @@ precision = "float32"
 _WIDTHS = 2**31
 """Numbers of neurons that arrays can be indexed with."""
 
+_HUGE = 10**100
+"""Whole numbers from here on make no sense in any place."""
+
 
 @dataclass(frozen=True)
 class DataSet:
@@ -176,9 +179,11 @@ def parse_study(text: str, origin: str) -> Study:
     except tomllib.TOMLDecodeError as error:
         raise InvalidInput(f"{origin} is not valid TOML: {error}; correct it.") from None
     except (RecursionError, ValueError):  # nested too deep, or a number of thousands of digits
+        table = None
+    if table is None or not _modest(table):
         raise InvalidInput(
-            f"{origin} is no study: it nests too deep or has a huge number."
-        ) from None
+            f"{origin} is no study: it nests too deep or has a huge number; take that out."
+        )
     source = _Source(origin, text)
     if isinstance(table.get("data"), list):
         entries = table["data"]
@@ -188,6 +193,13 @@ def parse_study(text: str, origin: str) -> Study:
         return Study(**arguments)
     except InvalidInput as error:
         raise InvalidInput(f"{_place(error, table, source.at)}: {error}") from None
+
+
+def _modest(value: object) -> bool:
+    """Whether all whole numbers can be printed; hexadecimal ones have no limit of their own."""
+    if isinstance(value, list | dict):
+        return all(map(_modest, value.values() if isinstance(value, dict) else value))
+    return not isinstance(value, int) or abs(value) < _HUGE
 
 
 @dataclass(frozen=True)

@@ -23,16 +23,14 @@ from contextlib import contextmanager, nullcontext, suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import h5py
-import msgspec
-import numpy as np
 import xarray as xr
 
 from inertial import files
 from inertial._checks import InvalidInput, Notice
-from inertial.runs.observables import OBSERVABLES
+from inertial.runs.schema import AGAIN, Manifest, check_arrays, validated
 from inertial.runs.spec import RESULT_VERSION
 
 ARRAYS = "run.nc"
@@ -45,8 +43,6 @@ _MOST_BYTES = 2**36
 
 _PACKAGES = ("inertial", "jax", "jaxlib", "numpy", "scipy", "xarray")
 
-_AGAIN = "make the run again"
-
 _ROOM = 2**20
 """Bytes that names and tables may take beside a file's arrays."""
 
@@ -56,84 +52,6 @@ class Record(NamedTuple):
 
     arrays: xr.Dataset
     manifest: dict[str, Any]
-
-
-class _Part(msgspec.Struct):
-    """A part of a manifest: what is there must fit; what is not there, its readers name."""
-
-
-_Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-_Coefficient = float | list[float]
-
-
-class _Settings(_Part):
-    width: Annotated[int, msgspec.Meta(ge=1, le=2**31)] | None = None
-    steps: Annotated[int, msgspec.Meta(ge=1, le=2**31)] | None = None
-    seeds: list[_Count] | None = None
-    methods: list[str] | None = None
-    rule: str | None = None
-    precision: str | None = None
-    kernel: str | None = None
-    target: float | None = None
-    flows: list[str] | None = None
-
-
-class _Method(_Part):
-    name: str
-    eta: _Coefficient
-    beta: _Coefficient = 0.0
-    gamma: _Coefficient = 0.0
-    start: Literal["zero", "copy"] = "zero"
-
-
-class _Data(_Part):
-    name: str
-    source: str
-    sha256: str
-    n: _Count
-    d: _Count
-    task: str | None = None
-    rows: _Count | None = None
-    dropped: _Count | None = None
-    label: str | None = None
-    seed: _Count | None = None
-    normalize: bool | None = None
-    standardize: bool | None = None
-    dedupe: bool | None = None
-
-
-class Manifest(_Part):
-    """What a manifest may say; unknown entries are ignored."""
-
-    result_version: int | None = None
-    key: str | None = None
-    settings: _Settings | None = None
-    methods: list[_Method] | None = None
-    data: _Data | None = None
-    packages: dict[str, str] | None = None
-    commit: str | None = None
-    command: str | None = None
-    started: str | None = None
-    wall_seconds: float | None = None
-    cost: dict[str, float] | None = None
-
-
-_Kind = TypeVar("_Kind")
-
-
-def validated(document: object, kind: type[_Kind], name: str, remedy: str = _AGAIN) -> _Kind:
-    """Return a document as what it should be.
-
-    Raises
-    ------
-    InvalidInput
-        If it does not fit; the message says where.
-
-    """
-    try:
-        return msgspec.convert(document, kind)
-    except msgspec.ValidationError as error:
-        raise InvalidInput(f"{name} is damaged or edited: {error}; {remedy}.") from None
 
 
 @contextmanager
@@ -237,13 +155,13 @@ def read_record(arrays_file: Path, manifest_file: Path) -> Record:
     """
     manifest = files.read_json(manifest_file, follow=False)
     if not isinstance(manifest, dict):
-        raise InvalidInput(f"{manifest_file} is no JSON object; {_AGAIN}.")
+        raise InvalidInput(f"{manifest_file} is no JSON object; {AGAIN}.")
     validated(manifest, Manifest, str(manifest_file))
     content = files.read(arrays_file, _MOST_BYTES, follow=False)
     if manifest.get(_SEAL) != hashlib.sha256(content).hexdigest():
         raise InvalidInput(
             f"{arrays_file} is not the file that its manifest was written for (its SHA-256 "
-            f"differs); {_AGAIN}."
+            f"differs); {AGAIN}."
         )
     return Record(_opened(content, arrays_file), manifest)
 
@@ -273,7 +191,7 @@ def _opened(content: bytes, path: Path) -> xr.Dataset:
         raise
     except Exception as error:  # noqa: BLE001 - HDF5 and its readers raise anything
         raise InvalidInput(
-            f"{path} is damaged ({type(error).__name__}: {error}); {_AGAIN}."
+            f"{path} is damaged ({type(error).__name__}: {error}); {AGAIN}."
         ) from None
     if "method" in arrays.dims:
         warnings.warn(
@@ -306,31 +224,14 @@ def _refuse_references(content: bytes, path: Path) -> None:
                 ):
                     raise InvalidInput(
                         f"{path} is not as it was written: {name} refers to elsewhere or is "
-                        f"packed; {_AGAIN}."
+                        f"packed; {AGAIN}."
                     )
                 size += part.size * part.dtype.itemsize
                 if size > len(content) + _ROOM:
                     raise InvalidInput(
                         f"{path} is not as it was written: its arrays are larger than the file; "
-                        f"{_AGAIN}."
+                        f"{AGAIN}."
                     )
-
-
-def check_arrays(arrays: xr.Dataset, path: Path) -> None:
-    """Refuse a recorded quantity of other dimensions, or that is no number."""
-    for name, observable in OBSERVABLES.items():
-        if name not in arrays:
-            continue
-        found = arrays[name]
-        if not np.issubdtype(found.dtype, np.floating):
-            raise InvalidInput(f"{path}: {name} are no numbers; {_AGAIN}.")
-        own = observable.dims if name != "flow_loss" else ("step",)
-        if tuple(found.dims)[-len(own) :] != own:
-            raise InvalidInput(
-                f"{path}: {name} has the dimensions {', '.join(map(str, found.dims))}; {_AGAIN}."
-            )
-    if "step" in arrays.dims and not np.issubdtype(arrays["step"].dtype, np.integer):
-        raise InvalidInput(f"{path}: step is no whole number; {_AGAIN}.")
 
 
 @cache

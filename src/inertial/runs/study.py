@@ -31,8 +31,9 @@ from inertial.runs.cost import Prediction, predict
 from inertial.runs.execution import SAVE_SECONDS, compute
 from inertial.runs.measures import distinct_names
 from inertial.runs.observables import join
+from inertial.runs.schema import check_arrays, validated
 from inertial.runs.spec import RESULT_VERSION, Run, runs
-from inertial.runs.store import Record, check_arrays, read_record, validated, write_record
+from inertial.runs.store import Record, read_record, write_record
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, predicted milliseconds done and in all."""

@@ -100,8 +100,9 @@ def frame_losses(axes: Axes, measured: Float[np.ndarray, "..."]) -> None:
     known = measured[np.isfinite(measured) & (measured > 0)]
     if not known.size:
         return
-    first = float(np.nanmax(measured[..., 0]))
-    drawn = np.concatenate([np.asarray(line.get_ydata(), float) for line in axes.lines])
+    starts = measured[..., 0]
+    first = float(starts[np.isfinite(starts) & (starts > 0)].max(initial=0.0)) or float(known.max())
+    drawn = np.concatenate([known, *(np.asarray(line.get_ydata(), float) for line in axes.lines)])
     drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
     high = min(max(float(known.max()), float(drawn.max())), _TOP * first)
     low = max(min(float(known.min()), float(drawn.min())), _BOTTOM * float(known.min()))
