@@ -11,10 +11,11 @@ from contextlib import suppress
 from xml.etree import ElementTree as ET
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from helpers import run
-from inertial import load, measure_of
+from inertial import Measure, load, measure_of, module_source, tune
 
 SMALL = {"--n": "40", "--width": "60", "--seeds": "2", "--steps": "8"}
 
@@ -159,6 +160,87 @@ def test_without_trials_the_forecast_is_marked_unchecked(capsys):
     code, _, error = run(capsys, "tune", "digits", "--n", 50, "--trials", -1)
     assert code == 2
     assert "trials is -1" in error
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A kernel, a residual and their spectrum, in every form that is read."""
+    rng = np.random.default_rng(0)
+    j, residual = rng.standard_normal((20, 40)), rng.standard_normal(20)
+    kernel = j @ j.T
+    nodes, basis = np.linalg.eigh(kernel)
+    np.save(tmp_path / "K.npy", np.asfortranarray(kernel))
+    np.savez(tmp_path / "r.npz", residual)
+    np.savetxt(tmp_path / "r.csv", residual)
+    pd.DataFrame(kernel).to_csv(tmp_path / "K.csv")
+    np.save(tmp_path / "eigs.npy", nodes[::-1])
+    pd.Series(((basis.T @ residual) ** 2)[::-1], name="w").to_csv(tmp_path / "w.csv", index=False)
+    np.save(tmp_path / "objects.npy", np.array([{}]), allow_pickle=True)
+    np.save(tmp_path / "nan.npy", [1.0, np.nan])
+    np.savez(tmp_path / "two.npz", a=nodes, b=nodes)
+    (tmp_path / "text.csv").write_text("a,b\n1,x\n2,y\n")
+    (tmp_path / "damaged.npy").write_bytes(b"\x93NUMPY\x01\x00nothing")
+    (tmp_path / "own.txt.bak").write_text("1")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--kernel", "K.npy", "--residual", "r.npz"),
+        ("--kernel", "K.csv", "--residual", "r.csv"),
+        ("--from-spectrum", "eigs.npy", "--weights", "w.csv"),
+    ],
+)
+@pytest.mark.usefixtures("own")
+def test_a_kernel_of_ones_own_is_tuned_unchecked_for_its_loss(capsys, words):
+    measure = Measure.from_kernel(np.load("K.npy"), np.load("r.npz")["arr_0"])
+    code, out, error = run(capsys, "tune", *words)
+    assert (code, error) == (0, "")
+    assert out == f"{tune(measure)}\n"
+    assert "Unchecked: without a network nothing can be trained" in out
+    assert "# for the loss 0.5 * (r ** 2).sum()" in out
+    document = json.loads(run(capsys, "tune", *words, "--json")[1])
+    assert (document["data"], document["trust"], document["checks"]) == (None, None, [])
+    assert document["kernel"]["kind"] == "given"
+    assert document["kernel"]["lambda_max"] == pytest.approx(measure.largest)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--kernel K.npy", "--kernel with --residual; give one of the two"),
+        ("--kernel K.npy --residual r.csv --weights w.csv", "give one of the two"),
+        ("--from-spectrum eigs.npy digits", "leave the rest out"),
+        ("--from-spectrum eigs.npy --n 5", "leave the rest out"),
+        ("--from-spectrum eigs.npy --trials 3", "nothing can be trained"),
+        ("--from-spectrum none.npy", "none.npy is not a file; give the path"),
+        ("--from-spectrum objects.npy", "no .npy file of plain numbers"),
+        ("--from-spectrum damaged.npy", "no .npy file of plain numbers"),
+        ("--from-spectrum nan.npy", "holds NaN"),
+        ("--from-spectrum two.npz", "holds 2 arrays; save one"),
+        ("--from-spectrum text.csv", "column 'b' holds texts"),
+        ("--from-spectrum own.txt.bak", "ends in .npy, .npz or .csv"),
+        ("--from-spectrum K.npy", "shape (n,)"),
+        ("--from-spectrum eigs.npy --weights r.npz", "the weight -"),
+        ("--kernel eigs.npy --residual r.csv", "shape (n, n)"),
+        ("digits --module torch --model mlp:8", "--module is the papers' network"),
+        ("", "no data are given"),
+    ],
+)
+@pytest.mark.usefixtures("own")
+def test_files_that_are_no_measure_are_refused_in_a_sentence(capsys, words, message):
+    code, out, error = run(capsys, "tune", *words.split())
+    assert (code, out) == (2, "")
+    assert message in error
+    assert "inertial: error: " in error.splitlines()[-1]
+
+
+def test_the_module_to_copy_has_the_recommended_optimiser(capsys):
+    words = ("tune", "digits", "--n", 30, "--trials", 0, "--width", 64, "--module", "torch")
+    _, out, _ = run(capsys, *words)
+    advice = tune(load("digits", n=30), trials=0, width=64)
+    assert out.endswith(module_source("torch", 64, 64, advice.best.method))
 
 
 def test_data_commands(capsys):

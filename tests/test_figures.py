@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from inertial.view.figures import STYLES, convergence
+from inertial.runs.style import STYLES
+from inertial.view.figures import convergence
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from inertial.view.figures import STYLES
+from inertial.runs.style import STYLES
 from inertial.view.paper_figures import FIGURES, save
 
 

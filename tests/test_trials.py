@@ -192,7 +192,7 @@ def test_trials_end_where_they_cannot_win():
     [
         ("target is 1.5", {"target": 1.5}),
         ("trials is -1", {"trials": -1}),
-        ("give either learning_rate or lr", {"against": {"momentum": 0.9}}),
+        ("give lr or learning_rate", {"against": {"momentum": 0.9}}),
         ("weight_decay is 0.1", {"against": {"lr": 0.1, "weight_decay": 0.1}}),
     ],
 )

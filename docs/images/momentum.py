@@ -21,8 +21,8 @@ from inertial.linear.measure import Measure
 from inertial.method.modes import stability_limit
 from inertial.method.recursion import heavy_ball
 from inertial.method.rules import choose
+from inertial.runs.style import SETTINGS, STYLES
 from inertial.simulation.forecast import forecast_loss
-from inertial.view.figures import SETTINGS, STYLES
 
 STEPS = 24
 """Steps after which the plane shows the loss: those that the recommended setting takes to 1 %."""

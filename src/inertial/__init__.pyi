@@ -57,8 +57,8 @@ from .method.trust import trust as trust
 from .problem.mlp import MLP as MLP
 from .problem.model import TwoLayerReLU as TwoLayerReLU
 from .problem.problem import Problem as Problem
-from .runs.advice import Advice as Advice
 from .runs.advice import tune as tune
+from .runs.advised import Advice as Advice
 from .runs.batches import BatchAdvice as BatchAdvice
 from .runs.comparison import Comparison as Comparison
 from .runs.comparison import StabilityWarning as StabilityWarning

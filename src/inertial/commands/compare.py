@@ -16,7 +16,7 @@ from inertial.commands.options import (
     read_seeds,
     split,
 )
-from inertial.commands.terminal import console, count, progress, table, write
+from inertial.commands.terminal import console, progress, table, write
 
 if TYPE_CHECKING:
     from inertial.runs.comparison import Comparison
@@ -161,6 +161,8 @@ def _trust(methods: "Sequence[Summary]") -> Iterator[str]:
 
 def _rows(methods: "Sequence[Summary]") -> Iterator[Sequence[str]]:
     """Rows of the table: a title, then one cell per method."""
+    from inertial.runs.shown import count
+
     yield ("rule", *(row.rule for row in methods))
     yield ("eta", *(f"{row.eta:.5g}" for row in methods))
     yield ("beta", *(f"{row.beta:.5g}" for row in methods))

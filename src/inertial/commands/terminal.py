@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from inertial.runs.cost import Prediction
+    from inertial.runs.shown import Shown
 
 Progress = Callable[[str, int, int], None]
 """What is told what is being done, how much of it is done, and out of how much."""
@@ -78,6 +79,13 @@ def table(columns: Sequence[str]) -> "Table":
     for title in columns:
         made.add_column(title, justify="right")
     return made
+
+
+def show_table(result: "Shown") -> None:
+    """Print a result as its table, with the recommendation in bold."""
+    out = console()
+    for line in str(result).splitlines():
+        out.print(line, style="bold" if line == result.recommendation else None)
 
 
 @contextmanager
@@ -153,8 +161,3 @@ def duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.1f} s"
     return f"{seconds / 60:.1f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
-
-
-def count(value: float | None) -> str:
-    """Return a number of steps as it is read, a dash where there is none."""
-    return "-" if value is None else f"{value:,.1f}".removesuffix(".0")

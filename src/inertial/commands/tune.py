@@ -1,18 +1,21 @@
 """`inertial tune`: step size and momentum for a data set, and how long training will take."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from cyclopts import Parameter
 
 from inertial import _json, files
 from inertial._checks import InvalidInput
 from inertial.commands.options import DATA, DataOptions, Whole
-from inertial.commands.terminal import console, count, say, table, write
+from inertial.commands.terminal import say, show_table, write
 
 if TYPE_CHECKING:
     from inertial.data import Data
+    from inertial.linear.measure import Measure
     from inertial.method.trust import Trust
-    from inertial.runs.advice import Advice
+    from inertial.runs.advised import Advice
 
 _WORTH_SAYING = 10.0
 """Seconds from which what a command will take is said beforehand."""
@@ -20,8 +23,47 @@ _WORTH_SAYING = 10.0
 _ANOTHER = "give another path with --spectrum."
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class OwnOptions:
+    """A spectrum or a kernel of the user's own, instead of data."""
+
+    from_spectrum: Path | None = None
+    "Instead of DATA: eigenvalues of J J' of the loss 1/2 sum r^2, as .npy, .npz or .csv."
+    weights: Path | None = None
+    "Squared coordinates of the residual in their eigenvectors (default: equal ones)."
+    kernel: Path | None = None
+    "Instead of DATA: the matrix J J' itself, with --residual."
+    residual: Path | None = None
+    "Outputs minus targets at the start."
+
+    def measure(self) -> "Measure | None":
+        """Return the measure of these files, None if there are none."""
+        from inertial.data.arrays import read_array
+        from inertial.linear.measure import Measure
+
+        if self == OWN:
+            return None
+        if self.from_spectrum is not None and self.kernel is None and self.residual is None:
+            if self.weights is None:
+                say("note", "no --weights: every eigenvalue counts the same.")
+                return Measure.from_spectrum(read_array(self.from_spectrum, vector=True))
+            weights = read_array(self.weights, vector=True)
+            return Measure.from_spectrum(read_array(self.from_spectrum, vector=True), weights)
+        if self.kernel is None or self.residual is None or self.weights is not None:
+            raise InvalidInput(
+                "a measure of your own is --from-spectrum, with --weights if you know them, or "
+                "--kernel with --residual; give one of the two."
+            )
+        return Measure.from_kernel(read_array(self.kernel), read_array(self.residual, vector=True))
+
+
+OWN = OwnOptions()
+"""No files of the user's own."""
+
+
 def tune(
-    data: str,
+    data: str | None = None,
     *,
     rule: str | None = None,
     target: float | None = None,
@@ -30,8 +72,10 @@ def tune(
     loss: str | None = None,
     trials: Whole | None = None,
     batch: Whole | None = None,
+    module: Literal["torch", "flax", "keras"] | None = None,
     spectrum: Path | None = None,
     json: bool = False,
+    own: OwnOptions = OWN,
     options: DataOptions = DATA,
 ) -> None:
     """Recommend step size and momentum for DATA, and forecast how long training will take.
@@ -60,24 +104,37 @@ def tune(
     batch
         Tune for fresh batches of this many rows instead of all: steps and samples of the expected
         loss, and the sizes at which noise limits the step and momentum pays.
+    module
+        Print the papers' network as a module to copy, with its optimiser: torch, flax or keras.
     spectrum
         Write all eigenvalues, ascending, to this .npy file.
     json
         Print one JSON document instead of the table.
     """
-    import numpy as np
-
-    from inertial.linear.expected import eigenvalues_of, need_of
+    from inertial.linear.expected import need_of
     from inertial.method.rules import DEFAULT_RULE
     from inertial.runs import advice
 
-    _check_words(model, rule, loss, batch, spectrum)
-    if model is not None:
-        if rule is not None or spectrum is not None or width is not None:
+    _check_words(
+        model=model, rule=rule, loss=loss, batch=batch, spectrum=spectrum, module=module,
+        width=width,
+    )  # fmt: skip
+    measure = own.measure()
+    goal = 0.01 if target is None else target
+    if measure is not None:
+        given = (data, width, model, loss, batch, module, spectrum, trials or None)
+        if any(word is not None for word in given) or options != DATA:
             raise InvalidInput(
-                "--rule, --width and --spectrum are for the papers' network; leave them out with "
-                "--model."
+                "a spectrum or kernel of your own goes with --rule, --target and --json alone, for "
+                "without data nothing can be trained; leave the rest out."
             )
+        _print(advice.tune(measure, rule or DEFAULT_RULE, target=goal), as_json=json)
+        return
+    if data is None:
+        raise InvalidInput(
+            "no data are given; name DATA, --from-spectrum, or --kernel with --residual."
+        )
+    if model is not None:
         _tune_model(model, options.load(data), target, loss, trials, as_json=json)
         return
     if spectrum is not None:
@@ -86,7 +143,6 @@ def tune(
     need = need_of(loaded.x)
     if need.seconds > _WORTH_SAYING:
         say("note", f"this takes {need}")
-    goal = 0.01 if target is None else target
     neurons = 2000 if width is None else width
     if batch is not None or rule == "optimal":
         once = 1 if trials is None else trials
@@ -100,23 +156,45 @@ def tune(
         trials=6 if trials is None else trials,
     )
     if spectrum is not None:
-        with files.writing(spectrum, remedy=_ANOTHER) as file:
-            whole = advised.measure.proven is None
-            np.save(file, advised.measure.nodes if whole else eigenvalues_of(loaded))
-    if json:
-        write(_json.dumps(_document(advised)))
-    else:
-        _show(advised)
+        _write_spectrum(spectrum, advised.measure, loaded)
+    _print(advised, as_json=json, module=module, width=neurons)
+
+
+def _write_spectrum(path: Path, measure: "Measure", data: "Data") -> None:
+    """Write all eigenvalues; those of a Krylov space are not all there are."""
+    import numpy as np
+
+    from inertial.linear.expected import eigenvalues_of
+
+    with files.writing(path, remedy=_ANOTHER) as file:
+        np.save(file, measure.nodes if measure.proven is None else eigenvalues_of(data))
 
 
 def _check_words(
-    model: str | None, rule: str | None, loss: str | None, batch: int | None, spectrum: Path | None
+    *,
+    model: str | None,
+    rule: str | None,
+    loss: str | None,
+    batch: int | None,
+    spectrum: Path | None,
+    module: str | None,
+    width: int | None,
 ) -> None:
     """Refuse options that do not go with each other."""
+    if module is not None and (model is not None or batch is not None or rule == "optimal"):
+        raise InvalidInput(
+            "--module is the papers' network with an optimiser of constants; leave it out with "
+            "--model, --batch and the rule optimal."
+        )
     if batch is not None and any(word is not None for word in (model, rule, loss, spectrum)):
         raise InvalidInput(
             "--batch is for the papers' network with a rule of its own; leave out --model, --rule, "
             "--loss and --spectrum."
+        )
+    if model is not None and (rule is not None or spectrum is not None or width is not None):
+        raise InvalidInput(
+            "--rule, --width and --spectrum are for the papers' network; leave them out with "
+            "--model."
         )
     if loss is not None and model is None:
         raise InvalidInput(
@@ -165,112 +243,38 @@ def _tune_model(
     if as_json:
         write(_json.dumps(document(advice, data)))
     else:
-        console().print(str(advice))
+        show_table(advice)
 
 
-def _show(advice: "Advice") -> None:
-    """Print the recommendation, the lines to copy, and the table."""
-    from inertial.linear.spectrum import known
-    from inertial.method.conventions import snippet
-    from inertial.method.recursion import label
+def _print(
+    advice: "Advice", *, as_json: bool, module: str | None = None, width: int | None = None
+) -> None:
+    """Print the advice, and the module to copy if one is asked for."""
+    from inertial.method.modules import module_source
 
-    best, data, ends = advice.best, advice.data, advice.extremes
-    out = console()
-    out.print(f"Trust: {advice.best.trust.sentence}")
-    out.print(_recommendation(advice), style="bold")
-    out.print(_checked(advice))
-    out.print(
-        "\n# for the papers' two-layer ReLU network; "
-        "for a model of your own: inertial tune --model\n"
-        f"# for the loss 0.5 * ((f - y) ** 2).sum() over all {data.n:,} rows;\n"
-        f"# for a mean over rows multiply eta by {data.n},\n"
-        f"# for a mean of squares without the 0.5 by {data.n / 2:g}"
-    )
-    out.print(snippet(best.method))
-    out.print(
-        f"\n{data.name}: n = {data.n:,}, d = {data.d:,}; eigenvalues "
-        f"{known(ends.smallest, ends.smallest_error)} to "
-        f"{known(ends.largest, ends.largest_error)}, condition number "
-        f"{known(ends.condition_number, ends.condition_error, 5)}"
-    )
-    rows = table([label(entry.name) for entry in advice.methods])
-    for title, cell in (
-        ("rule", lambda m: m.rule),
-        ("eta", lambda m: f"{m.method.constant[0]:.5g}"),
-        ("beta", lambda m: f"{m.method.constant[1]:.5g}"),
-        ("spectral radius", lambda m: f"{m.spectral_radius:.6f}"),
-        ("stability limit of eta", lambda m: f"{m.eta_limit:.5g}"),
-        (f"steps to {100 * advice.target:g} %", lambda m: count(m.steps_to)),
-    ):
-        rows.add_row(title, *(cell(entry) for entry in advice.methods))
-    out.print(rows)
-    out.print("steps are forecast for the linearised network, from the expected initial loss")
-    if advice.measure.proven is not None:
-        out.print(
-            "the measure is that of a block Krylov space: losses are right to a few thousandths"
-        )
-    if not ends.proven:
-        out.print(
-            "both ends are from products alone: the smallest eigenvalue may lie below the one given"
-        )
-
-
-def _checked(advice: "Advice") -> str:
-    """Promised and measured steps side by side."""
-    from inertial.method.recursion import label
-
-    if not advice.checks:
-        return "Unchecked: no network was trained."
-    first, share = advice.checks[0], f"{advice.target:.3g}"
-    got = "diverged" if first.diverged else f"not reached in {first.steps}"
-    line = (
-        f"Checked by a real run (width {first.width:,}, seed {first.seed}): {label(first.name)} "
-        f"promised {count(first.promised)} steps for this start, measured "
-        f"{count(first.measured) if first.measured is not None else got}."
-    )
-    if first.kept:
-        return line
-    runs, fastest = len(advice.checks), advice.measured
-    if fastest is None:
-        return f"{line} The promise does not hold; none of {runs} settings reached {share}."
-    eta, beta, _ = fastest.method.constant
-    return (
-        f"{line} The promise does not hold; the fastest of {runs} settings on the real network is "
-        f"{label(fastest.name)} with eta {eta:.4g}, momentum {beta:.4g}: {fastest.measured} steps."
-    )
-
-
-def _recommendation(advice: "Advice") -> str:
-    from inertial.method.recursion import label
-
-    best = advice.best
-    eta, beta, _ = best.method.constant
-    momentum = f", momentum {beta:.4g}" if beta else ""
-    plain = advice.of("gradient_descent")
-    others = []
-    if best.name != "gradient_descent":
-        others.append(f"gradient descent: {count(plain.steps_to)}")
-    if advice.bound is not None:
-        others.append(f"no gradient method below {advice.bound}")
-    beside = f" ({'; '.join(others)})" if others else ""
-    return (
-        f"Use {label(best.name)} with eta {eta:.4g}{momentum}: "
-        f"{count(best.steps_to)} steps to {advice.target:.3g} of the initial loss, forecast at "
-        f"infinite width{beside}."
-    )
+    source = None
+    if module is not None and width is not None and advice.data is not None:
+        inputs = advice.data.d
+        source = module_source(module, width, inputs, advice.best.method)
+    if as_json:
+        write(_json.dumps(_document(advice) | ({} if source is None else {"module": source})))
+        return
+    show_table(advice)
+    if source is not None:
+        write(f"\n# for the loss 0.5 * ((model(x) - y) ** 2).sum()\n{source}")
 
 
 def _document(advice: "Advice") -> dict[str, Any]:
     data, ends = advice.data, advice.extremes
     return {
-        "trust": _trust_document(advice.best.trust),
-        "recommendation": _recommendation(advice),
+        "trust": advice.best.trust and _trust_document(advice.best.trust),
+        "recommendation": advice.recommendation,
         "bound": advice.bound,
         "checks": [run.document for run in advice.checks],
         "target": advice.target,
-        "data": {key: asdict(data)[key] for key in ("name", "n", "d", "task", "sha256")},
+        "data": data and {key: asdict(data)[key] for key in ("name", "n", "d", "task", "sha256")},
         "kernel": {
-            "kind": "infinite",
+            "kind": "given" if data is None else "infinite",
             "lambda_min": ends.smallest,
             "lambda_max": ends.largest,
             "condition_number": ends.condition_number,
@@ -283,7 +287,7 @@ def _document(advice: "Advice") -> dict[str, Any]:
                 "spectral_radius": entry.spectral_radius,
                 "stability_limit": entry.eta_limit,
                 "steps_to": entry.steps_to,
-                "trust": _trust_document(entry.trust),
+                "trust": entry.trust and _trust_document(entry.trust),
             }
             for entry in advice.methods
         ],

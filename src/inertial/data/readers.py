@@ -275,6 +275,33 @@ def _distinct(names: list[str]) -> list[str]:
     return found
 
 
+def npz_array(path: Path) -> Shaped[np.ndarray, "..."]:
+    """Return the only array of a NumPy archive."""
+    packed = files.read(path, MOST_BYTES)
+    try:
+        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+            names = [name.removesuffix(".npy") for name in archive.namelist()]
+    except (zipfile.BadZipFile, ValueError, OSError):
+        names = []
+    if len(names) != 1:
+        raise InvalidInput(
+            f"{path} holds {len(names)} arrays; save one, with numpy.save or numpy.savez."
+        )
+    return _member(path, names[0])
+
+
+def npy_array(content: bytes, title: Path) -> Shaped[np.ndarray, "..."]:
+    """Return the array in the bytes of an .npy file."""
+    try:
+        return _array(content, str(title))
+    except (InvalidInput, MemoryError):
+        raise
+    except Exception:  # noqa: BLE001 - a damaged header makes its reader raise anything
+        raise InvalidInput(
+            f"{title} is no .npy file of plain numbers, or is damaged; write it with numpy.save."
+        ) from None
+
+
 def _member(path: Path, key: str) -> Shaped[np.ndarray, "..."]:
     """Return one numeric array of a NumPy archive, whose header is checked before its numbers."""
     names: list[str] = []

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+from numpy.typing import ArrayLike
 
-from inertial._checks import InvalidInput
-from inertial.linear.spectrum import Extremes, Spectrum, ends_of
+from inertial._checks import InvalidInput, numbers
+from inertial.linear.spectrum import Extremes, Spectrum, decompose, ends_of
 
 _ROUNDING = 1e-6
 """Share of the largest node, and of the total weight, below which a negative one is rounding.
@@ -59,8 +60,9 @@ class Measure:
     holds: int | None = None
 
     def __post_init__(self) -> None:
-        nodes, weights = (np.asarray(part, float) for part in (self.nodes, self.weights))
-        if nodes.ndim != 1 or nodes.shape != weights.shape or not nodes.size:
+        nodes = numbers("the measure's nodes", self.nodes, "k")
+        weights = numbers("the measure's weights", self.weights, "k")
+        if nodes.shape != weights.shape or not nodes.size:
             raise InvalidInput(
                 f"the measure has nodes of shape {nodes.shape} and weights of shape "
                 f"{weights.shape}; give one weight for each node, and at least one."
@@ -69,12 +71,11 @@ class Measure:
             ("node", nodes, _ROUNDING * np.abs(nodes).max()),
             ("weight", weights, _ROUNDING * np.abs(weights).sum()),
         ):
-            wrong = values[~(values >= -allowed)]
-            if wrong.size or not np.isfinite(values).all():
-                found = wrong[0] if wrong.size else values[~np.isfinite(values)][0]
+            wrong = values[values < -allowed]
+            if wrong.size:
                 raise InvalidInput(
-                    f"the measure has the {name} {found:.4g}; a kernel's are finite and not below "
-                    "0, check the kernel and the residual that it comes from."
+                    f"the measure has the {name} {wrong.min():.4g}; a kernel's are not below 0, "
+                    "check the kernel and the residual that it comes from."
                 )
         if (np.diff(nodes) < 0).any():
             raise InvalidInput("the measure's nodes are not ascending; sort them with the weights.")
@@ -87,6 +88,73 @@ class Measure:
             f"Measure({len(self.nodes)} nodes from {self.smallest:.4g} to {self.largest:.4g}, "
             f"total {self.total:.6g}, exact to {proven})"
         )
+
+    @classmethod
+    def from_spectrum(cls, eigenvalues: ArrayLike, weights: ArrayLike | None = None) -> "Measure":
+        """Return the measure of a kernel's eigenvalues and the residual's squared coordinates.
+
+        Parameters
+        ----------
+        eigenvalues
+            In any order, shape (n,).
+        weights
+            One for each eigenvalue, shape (n,); equal ones unless given, which is the expectation
+            over residuals of no direction.
+
+        Raises
+        ------
+        InvalidInput
+            If the arrays are no finite vectors of one length, or hold a number below 0 by more than
+            rounding, or no eigenvalue or no weight is above 0.
+
+        """
+        nodes = numbers("the spectrum", eigenvalues, "n")
+        mass = np.ones(len(nodes)) if weights is None else numbers("the weights", weights, "n")
+        if len(mass) != len(nodes) or not len(nodes):
+            raise InvalidInput(
+                f"there are {len(nodes)} eigenvalues and {len(mass)} weights; give one weight for "
+                "each eigenvalue, and at least one."
+            )
+        order = np.argsort(nodes, kind="stable")
+        made = cls(nodes[order], mass[order])
+        if not made.largest > 0 or not made.total > 0:
+            raise InvalidInput(
+                "all eigenvalues or all weights are 0, so nothing moves; check what they come from."
+            )
+        return made
+
+    @classmethod
+    def from_kernel(cls, kernel: ArrayLike, residual: ArrayLike) -> "Measure":
+        r"""Return the measure of a kernel matrix and a residual at the start.
+
+        Parameters
+        ----------
+        kernel
+            Symmetric and positive semidefinite up to rounding, shape (n, n): of the loss
+            :math:`\tfrac12 |f - y|^2`, so J J'.
+        residual
+            Outputs minus targets, shape (n,), or (n, k) for k outputs that share the kernel.
+
+        Raises
+        ------
+        InvalidInput
+            If the kernel is not square or not symmetric, has eigenvalues below 0, the shapes do
+            not go together, or a number is not finite.
+
+        """
+        matrix = numbers("the kernel", kernel, "n", "n")
+        if matrix.shape[0] != matrix.shape[1] or not len(matrix):
+            raise InvalidInput(f"the kernel has the shape {matrix.shape}; give a square matrix.")
+        outputs = len(getattr(residual, "shape", "n")) == 2
+        start = numbers("the residual", residual, *("n", "k")[: 1 + outputs])
+        if len(start) != len(matrix):
+            raise InvalidInput(
+                f"the kernel has {len(matrix)} rows and the residual {len(start)}; give one "
+                "residual for each row."
+            )
+        spectrum = decompose(matrix)
+        modes = spectrum.basis.T @ start.reshape(len(start), -1)
+        return cls.from_spectrum(spectrum.eigenvalues, (modes**2).sum(axis=1))
 
     @property
     def ends(self) -> Extremes:

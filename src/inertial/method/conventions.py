@@ -170,7 +170,7 @@ def from_sgd(
     """
     rate = learning_rate if lr is None else lr
     if rate is None or (lr is not None and learning_rate is not None):
-        raise InvalidInput("the optimiser has one step size; give either learning_rate or lr.")
+        raise InvalidInput("an optimiser has one step size; give lr or learning_rate.")
     eta = positive("the learning rate", rate) * scale(loss, rows)
     beta, damped = unit_interval("momentum", momentum), unit_interval("dampening", dampening)
     if number("weight_decay", 0.0 if weight_decay is None else weight_decay):

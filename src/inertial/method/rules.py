@@ -186,7 +186,7 @@ def fastest(name: str, measure: Measure, target: float, *, margin: float = MARGI
     few, ends = measure.merged(_NODES), measure.ends
     candidates = _candidates(name, ends.largest, margin)
     for table in (_PAPER, _QUADRATIC):
-        if name in table:
+        if name in table and not ends.singular:
             method = table[name](ends)
             if method.constant[0] * ends.largest <= margin * stability_limit(method):
                 candidates.append(method)
@@ -225,7 +225,15 @@ _WANG = {"gradient_descent": wang_gradient_descent, "heavy_ball": wang_heavy_bal
 
 def _by_ends(table: Mapping[str, Callable[[Extremes], Recursion]]) -> dict[str, Choice]:
     def reading(tune: Callable[[Extremes], Recursion]) -> Choice:
-        return lambda measure, _target: tune(measure.ends)
+        def choice(measure: Measure, _target: float) -> Recursion:
+            if measure.ends.singular:
+                raise InvalidInput(
+                    "the kernel is singular, and this rule needs a smallest eigenvalue above 0; "
+                    "take the rule forecast."
+                )
+            return tune(measure.ends)
+
+        return choice
 
     return {name: reading(tune) for name, tune in table.items()}
 

@@ -1,94 +1,32 @@
-"""Advice for a data set: step size and momentum of every method, and how long training takes."""
+"""Advice for a problem, data or a measure: step size and momentum, and how long training takes."""
 
 import dataclasses
-import math
+import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, overload
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from inertial._checks import InvalidInput, fraction, one_of, whole
-from inertial.data import Data, Provenance
+from inertial._checks import InvalidInput, fraction, one_of, printable, whole
+from inertial.data import Data, load
 from inertial.linear.expected import measure_of, need_of, spectrum_of
 from inertial.linear.measure import Measure
-from inertial.linear.spectrum import Extremes
 from inertial.method.bound import fewest_steps
 from inertial.method.curve import steps_to
 from inertial.method.modes import spectral_radius, stability_limit
 from inertial.method.recursion import Recursion
 from inertial.method.rules import DEFAULT_RULE, RULES, choose
-from inertial.method.trust import Trust, trust
+from inertial.method.trust import trust
 from inertial.problem.problem import Trainable
+from inertial.runs.advised import Advice, MethodAdvice
 from inertial.runs.batches import BatchAdvice, tune_batch
-from inertial.runs.check import LONGEST, Check, check, search
+from inertial.runs.check import LONGEST, check, search
 from inertial.runs.scheduled import OPTIMAL, ScheduleAdvice, tune_schedule
 from inertial.runs.tuning import ModelAdvice, tune_problem
 
-
-@dataclass(frozen=True)
-class MethodAdvice:
-    """A tuned method with its forecast.
-
-    `eta_limit` is the step size below which every mode decays at this momentum; `steps_to` is
-    the forecast number of steps to the target, None if beyond the search limit; `trust` says
-    whether that holds at the width asked for.
-    """
-
-    name: str
-    method: Recursion
-    rule: str
-    spectral_radius: float
-    eta_limit: float
-    steps_to: int | None
-    trust: Trust
-
-
-@dataclass(frozen=True)
-class Advice:
-    """What `tune` returns: the data, its expected measure, and one entry per method.
-
-    `bound` is the steps to the target that no gradient method can undercut, on the linearised
-    network; `checks` are the real runs, the one of the best method first.
-    """
-
-    data: Provenance
-    measure: Measure
-    target: float
-    methods: tuple[MethodAdvice, ...]
-    bound: int | None = None
-    checks: tuple[Check, ...] = ()
-
-    @property
-    def measured(self) -> Check | None:
-        """The run that reached the target first, or None."""
-        reached = [run for run in self.checks if run.measured is not None]
-        return min(reached, key=lambda run: run.measured or 0, default=None)
-
-    @property
-    def extremes(self) -> Extremes:
-        """Both ends of the kernel's spectrum."""
-        return self.measure.ends
-
-    @property
-    def best(self) -> MethodAdvice:
-        """The method with the fewest forecast steps to the target, or the smallest radius."""
-        return min(
-            self.methods,
-            key=lambda m: (math.inf if m.steps_to is None else m.steps_to, m.spectral_radius),
-        )
-
-    def of(self, name: str) -> MethodAdvice:
-        """Return the entry of a method by name.
-
-        Raises
-        ------
-        InvalidInput
-            If the rule defines no such method.
-
-        """
-        entries = {entry.name: entry for entry in self.methods}
-        return entries[one_of("method", name, entries)]
+_NOTHING = 1e-14
+"""Share of the largest eigenvalue below which one counts as 0: a mode that takes forever."""
 
 
 @overload
@@ -108,6 +46,7 @@ def tune(
 def tune(  # type: ignore[overload-overlap]  # the rules of constants are any other word
     data: Data,
     rule: Literal["optimal"],
+    /,
     *,
     target: float = 0.01,
     width: int = 2000,
@@ -119,7 +58,32 @@ def tune(  # type: ignore[overload-overlap]  # the rules of constants are any ot
 def tune(
     data: Data,
     rule: str = DEFAULT_RULE,
+    /,
     *,
+    target: float = 0.01,
+    width: int = 2000,
+    trials: int = 6,
+) -> Advice: ...
+
+
+@overload
+def tune(  # type: ignore[overload-overlap]
+    data: Data,
+    /,
+    *,
+    rule: Literal["optimal"],
+    target: float = 0.01,
+    width: int = 2000,
+    trials: int = 1,
+) -> ScheduleAdvice: ...
+
+
+@overload
+def tune(
+    data: Data,
+    /,
+    *,
+    rule: str,
     target: float = 0.01,
     width: int = 2000,
     trials: int = 6,
@@ -138,27 +102,76 @@ def tune(
 ) -> BatchAdvice: ...
 
 
+@overload
 def tune(
-    data: Any,
+    data: Measure,
     rule: str = DEFAULT_RULE,
+    /,
     *,
+    target: float = 0.01,
+) -> Advice: ...
+
+
+@overload
+def tune(
+    *,
+    spectrum: ArrayLike,
+    weights: ArrayLike | None = None,
+    rule: str = DEFAULT_RULE,
+    target: float = 0.01,
+) -> Advice: ...
+
+
+@overload
+def tune(
+    *,
+    kernel: ArrayLike,
+    residual: ArrayLike,
+    rule: str = DEFAULT_RULE,
+    target: float = 0.01,
+) -> Advice: ...
+
+
+@overload
+def tune(
+    data: object,
+    y: object = None,
+    **options: Any,  # noqa: ANN401 - those of the way that data takes
+) -> Advice | ModelAdvice | BatchAdvice | ScheduleAdvice: ...
+
+
+def tune(
+    data: Any = None,
+    y: Any = None,
+    *,
+    rule: str | None = None,
     batch: int | None = None,
+    spectrum: Any = None,
+    weights: Any = None,
+    kernel: Any = None,
+    residual: Any = None,
     **options: Any,
 ) -> Advice | ModelAdvice | BatchAdvice | ScheduleAdvice:
-    """Recommend step size and momentum: for a problem, or for data with the papers' network.
+    """Recommend step size and momentum: for a problem, data with the papers' network, or a measure.
 
     Parameters
     ----------
     data
         A problem (`Problem`, or what `inertial.torch.problem` returns), which is tuned by
-        `inertial.runs.tuning.tune_problem`; or what `load` returned, for the two-layer network of
-        infinite width.
+        `inertial.runs.tuning.tune_problem`; what `load` returned or takes, for the two-layer
+        network of infinite width; or a `Measure`.
+    y
+        Targets, if `data` holds inputs only; or the rule.
     rule
         For data, key of the rule: `forecast`, `paper`, `quadratic` or `wang2020`; or
         `optimal`, the schedule of `inertial.runs.scheduled.tune_schedule`.
     batch
         For data, rows of the fresh batches to tune for instead of all rows; the best settings for
         it come from `inertial.runs.batches.tune_batch`, and no rule is asked.
+    spectrum, weights
+        Instead of data, what `Measure.from_spectrum` takes: no network is trained.
+    kernel, residual
+        Instead of data, what `Measure.from_kernel` takes: no network is trained.
     options
         `target`, the share of the loss at the start to reach, in (0, 1): 0.1 unless given, and 0.01
         for data; `trials`, the settings that are trained at most (0 for the forecast alone).  For
@@ -173,28 +186,119 @@ def tune(
         If the rule or target makes no sense, or the kernel is singular.
 
     """
+    if isinstance(y, str) and rule is None:
+        rule, y = y, None
+    own = _own_measure(spectrum, weights, kernel, residual)
+    if own is not None and (data is not None or y is not None):
+        raise InvalidInput("data and a spectrum or kernel are both given; give one of them.")
+    subject = data if own is None else own
+    if not isinstance(subject, Data | Measure) and not hasattr(subject, "linearise"):
+        subject, y = _loaded(subject, y), None
+    if y is not None:
+        raise InvalidInput("y is given beside data that have targets; leave y out.")
+    function, given = _way(subject, rule, batch)
+    _check_options(function, options)
+    advice: Advice | ModelAdvice | BatchAdvice | ScheduleAdvice
+    advice = function(subject, *given, **options)
+    return advice
+
+
+def _own_measure(
+    spectrum: ArrayLike | None,
+    weights: ArrayLike | None,
+    kernel: ArrayLike | None,
+    residual: ArrayLike | None,
+) -> Measure | None:
+    """Return the measure of what was given instead of data, or None."""
+    if spectrum is not None and kernel is None and residual is None:
+        return Measure.from_spectrum(spectrum, weights)
+    if kernel is not None and residual is not None and spectrum is None and weights is None:
+        return Measure.from_kernel(kernel, residual)
+    if any(part is not None for part in (spectrum, weights, kernel, residual)):
+        raise InvalidInput(
+            "a measure of your own is a spectrum, with weights if you know them, or a kernel with "
+            "a residual; give one of the two."
+        )
+    return None
+
+
+def _loaded(data: object, y: object) -> Data:
+    """Load what `load` takes; anything else is no subject of advice."""
+    if data is None or isinstance(data, bool | int | float | complex | Recursion) or callable(data):
+        raise InvalidInput(
+            f"there is nothing to tune in a {type(data).__name__!r}; give a Problem, x and y, what "
+            "load() takes or returned, or a Measure."
+        )
+    return load(data, y)
+
+
+def _way(
+    subject: object, rule: str | None, batch: int | None
+) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """Return the function that tunes a subject, and what it is given besides."""
     if batch is not None:
-        if not isinstance(data, Data) or rule != DEFAULT_RULE:
+        if not isinstance(subject, Data) or rule is not None:
             raise InvalidInput(
                 "a batch is for data that load() returned, and has a rule of its own; leave out "
                 "the batch or the rule."
             )
-        return tune_batch(data, batch, **options)
-    if isinstance(data, Data) and rule == OPTIMAL:
-        return tune_schedule(data, **options)
-    if isinstance(data, Data):
-        return _tune_data(data, rule, **options)
-    if not hasattr(data, "linearise"):
+        return tune_batch, (batch,)
+    if isinstance(subject, Data):
+        return (tune_schedule, ()) if rule == OPTIMAL else (_tune_data, (rule or DEFAULT_RULE,))
+    if isinstance(subject, Measure):
+        return _tune_measure, (rule or DEFAULT_RULE,)
+    if rule is not None:
         raise InvalidInput(
-            f"there is nothing to tune in a {type(data).__name__!r}; give a Problem, or data that "
-            "load() returned."
+            f"rule is {printable(rule)!r}, but a problem is tuned by trials; leave it out."
         )
-    return tune_problem(data, **options)
+    return tune_problem, ()
+
+
+def _check_options(function: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    """Name an option that the function does not have."""
+    known = [
+        name
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    ]
+    for name in options:
+        one_of("the option", name, known)
+
+
+def _tune_measure(measure: Measure, rule: str, *, target: float = 0.01) -> Advice:
+    """Tune every method that `rule` defines for a measure; no network is trained."""
+    names = RULES[one_of("rule", rule, RULES)].methods
+    fraction("target", target)
+    stays = float(measure.weights[measure.nodes <= _NOTHING * measure.largest].sum())
+    if stays >= target * measure.total:
+        raise InvalidInput(
+            f"{100 * stays / measure.total:.3g} % of the loss lie where the kernel is 0, and stay; "
+            "give a target above that share."
+        )
+    entries = [_forecast(rule, name, measure, target) for name in names]
+    return Advice(None, measure, target, tuple(entries), fewest_steps(measure, target))
+
+
+def _forecast(
+    rule: str, name: str, measure: Measure, target: float, width: int | None = None, rows: int = 0
+) -> MethodAdvice:
+    """Tune a method, and forecast its steps; judge that for a width, if there is one."""
+    method = choose(rule, name, measure, target=target)
+    spectrum = np.array([measure.smallest, *measure.nodes, measure.largest])
+    return MethodAdvice(
+        name,
+        method,
+        rule,
+        spectral_radius(method, spectrum),
+        stability_limit(method) / measure.largest,
+        steps_to(method, measure, target),
+        None if width is None else trust(method, measure, width, target=target, rows=rows),
+    )
 
 
 def _tune_data(
     data: Data,
-    rule: str = DEFAULT_RULE,
+    rule: str,
     *,
     target: float = 0.01,
     width: int = 2000,
@@ -207,21 +311,7 @@ def _tune_data(
     whole("trials", trials, least=0)
     whole_spectrum = need_of(data.x).route == "dense"
     basis, measure = spectrum_of(data) if whole_spectrum else (None, measure_of(data))
-    spectrum = np.array([measure.smallest, *measure.nodes, measure.largest])
-    entries = []
-    for name in names:
-        method = choose(rule, name, measure, target=target)
-        entries.append(
-            MethodAdvice(
-                name,
-                method,
-                rule,
-                spectral_radius(method, spectrum),
-                stability_limit(method) / measure.largest,
-                steps_to(method, measure, target),
-                trust(method, measure, width, target=target, rows=len(data.x)),
-            )
-        )
+    entries = [_forecast(rule, name, measure, target, width, len(data.x)) for name in names]
     advice = Advice(data.provenance, measure, target, tuple(entries), fewest_steps(measure, target))
     best = advice.best
     if not trials or best.steps_to is None or best.steps_to > LONGEST:

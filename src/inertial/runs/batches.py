@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from inertial._checks import InvalidInput, fraction, whole
 from inertial.data import Data, Provenance
@@ -12,11 +13,21 @@ from inertial.method.batch import (
     BatchSizes,
     batch_sizes,
     fastest_for_batch,
+    forecast_batches,
     largest_step,
     noise_share,
 )
-from inertial.method.recursion import METHODS, Recursion
-from inertial.runs.check import LONGEST, Check, check
+from inertial.method.conventions import snippet
+from inertial.method.recursion import METHODS, Recursion, label
+from inertial.runs.check import LONGEST, Check, check, said
+from inertial.runs.shown import Curve, Shown, columns, count, draw
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+_MOST_DRAWN = 2_000
+"""Steps that curves are drawn for at most."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +45,9 @@ class BatchMethod:
     samples_to: int | None
 
 
-@dataclass(frozen=True)
-class BatchAdvice:
-    """What `tune` returns for a batch: a row a method, and the sizes that matter.
+@dataclass(frozen=True, repr=False)
+class BatchAdvice(Shown):
+    """What `tune` returns for a batch: an entry a method, and the sizes that matter.
 
     `check` is a real run of the best method on such batches, None if there was none.
     """
@@ -53,6 +64,106 @@ class BatchAdvice:
     def best(self) -> BatchMethod:
         """The method with the fewest steps of the expected loss to the target."""
         return min(self.methods, key=lambda m: math.inf if m.steps_to is None else m.steps_to)
+
+    @property
+    def recommendation(self) -> str:
+        """Which method at which setting, in how many steps and samples."""
+        best, plain = self.best, self.methods[0]
+        eta, beta, _ = best.method.constant
+        momentum = f", momentum {beta:.4g}" if beta else ""
+        steps = (
+            "more than 5,000 steps"
+            if best.steps_to is None
+            else f"{best.steps_to:,} steps, {best.samples_to:,} samples,"
+        )
+        beside = (
+            ""
+            if best.name == plain.name
+            else f" ({label(plain.name)}: {count(plain.steps_to)} steps)"
+        )
+        return (
+            f"On batches of {self.batch:,} use {label(best.name)} with eta {eta:.4g}{momentum}: "
+            f"{steps} to {self.target:.3g} of the initial loss, forecast at infinite width{beside}."
+        )
+
+    @property
+    def checked(self) -> str:
+        """Promised and measured steps side by side, in a sentence."""
+        return said(self.check, batches=True)
+
+    @property
+    def lines(self) -> str:
+        """Lines to copy for optax, PyTorch and Keras, with the network and loss they are for."""
+        return (
+            "# for the papers' two-layer ReLU network and the loss "
+            "(0.5 * ((f - y) ** 2)).mean() over the batch;\n"
+            "# for a mean of squares without the 0.5 divide the step size by 2\n"
+            + snippet(self.best.method, loss="half_mean", rows=self.data.n)
+        )
+
+    @property
+    def table(self) -> str:
+        """Recommendation, real run, useful sizes, lines to copy, and a column per method."""
+        methods, share, n = self.methods, f"{100 * self.target:g} %", self.data.n
+        rows = [
+            ["", *(label(m.name) for m in methods)],
+            ["eta", *(f"{m.method.constant[0]:.5g}" for m in methods)],
+            ["beta", *(f"{m.method.constant[1]:.5g}" for m in methods)],
+            ["stability limit of eta", *(f"{m.eta_limit:.5g}" for m in methods)],
+            [f"steps to {share}", *(count(m.steps_to) for m in methods)],
+            [f"samples to {share}", *(count(m.samples_to) for m in methods)],
+        ]
+        return "\n".join(
+            [
+                self.recommendation,
+                self.checked,
+                _sizes(self.sizes, n),
+                "",
+                self.lines,
+                "",
+                f"{self.data.name}: n = {n:,}, batches of {self.batch:,}; eta is for the sum",
+                *columns(rows),
+                "steps are those of all rows' expected loss, on fresh batches, at infinite width",
+            ]
+        )
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """Return one row a method: setting, limit, steps and samples."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {
+                    "method": entry.name,
+                    **dict(zip(("eta", "beta", "gamma"), entry.method.constant, strict=True)),
+                    "eta_limit": entry.eta_limit,
+                    "steps": entry.steps_to,
+                    "samples": entry.samples_to,
+                }
+                for entry in self.methods
+            ]
+        ).astype({"steps": "Int64", "samples": "Int64"})
+
+    def plot(self) -> "Figure":
+        """Draw the expected losses of all methods against samples, and the target."""
+        known = [m.steps_to for m in self.methods if m.steps_to is not None]
+        last = max(20, min(_MOST_DRAWN, int(1.3 * max(known, default=_MOST_DRAWN))))
+        curves = [
+            Curve(m.name, forecast_batches(m.method, self.measure, self.batch, last).loss, True)
+            for m in self.methods
+        ]
+        return draw(curves, target=self.target, xlabel="samples", scale=self.batch)
+
+
+def _sizes(sizes: BatchSizes, rows: int) -> str:
+    """Say from which batch on noise matters less, and momentum pays."""
+    pays = sizes.momentum_pays_above
+    full = (
+        f"momentum pays in full from batches of {math.ceil(pays):,}"
+        if pays <= rows
+        else "momentum does not pay in full on batches of these rows"
+    )
+    return f"Noise limits the step on batches below {sizes.noise_limits_below:.3g} rows; {full}."
 
 
 def tune_batch(

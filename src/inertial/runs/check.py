@@ -14,9 +14,10 @@ from inertial.linear.measure import Measure, dense
 from inertial.linear.spectrum import Spectrum
 from inertial.method.batch import forecast_batches
 from inertial.method.curve import steps_to
-from inertial.method.recursion import Recursion
+from inertial.method.recursion import Recursion, label
 from inertial.method.rules import fastest
 from inertial.problem.model import TwoLayerReLU
+from inertial.runs.shown import count
 from inertial.simulation.span import span
 from inertial.simulation.train import initial_residual, train
 
@@ -71,6 +72,20 @@ class Check:
             **{word: getattr(self.method, word) for word in ("eta", "beta", "gamma")},
             **{word: getattr(self, word) for word in words},
         }
+
+
+def said(run: Check | None, *, batches: bool = False) -> str:
+    """Say in a sentence what was promised and measured."""
+    if run is None:
+        return "Unchecked: no network was trained."
+    missed = "diverged" if run.diverged else f"not reached in {run.steps:,}"
+    measured = missed if run.measured is None else count(run.measured)
+    kept = "" if run.kept else " The promise does not hold."
+    return (
+        f"Checked by a real run{' on such batches' if batches else ''} (width {run.width:,}, seed "
+        f"{run.seed}): {label(run.name)} promised {count(run.promised)} steps for this start, "
+        f"measured {measured}.{kept}"
+    )
 
 
 def start_measure(spectrum: Spectrum, residual: Targets) -> Measure:

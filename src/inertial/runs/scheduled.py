@@ -2,17 +2,28 @@
 
 import dataclasses
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from inertial._checks import InvalidInput, fraction, whole
 from inertial.data import Data, Provenance
 from inertial.linear.expected import measure_of, need_of, spectrum_of
 from inertial.linear.measure import Measure
 from inertial.method.bound import fewest_steps
-from inertial.method.curve import steps_to
+from inertial.method.curve import forecast_loss, steps_to
 from inertial.method.recursion import Recursion
-from inertial.method.schedule import optimal_schedule
+from inertial.method.schedule import keras_lines, optimal_schedule, to_optax_schedules
 from inertial.method.trust import Trust, trust
-from inertial.runs.check import LONGEST, Check, check
+from inertial.runs.check import LONGEST, Check, check, said
+from inertial.runs.shown import Curve, Shown, draw
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+_SHOWN = 6
+"""Entries that are shown beside each other; the lines to copy have all."""
 
 OPTIMAL = "optimal"
 """Key of the rule."""
@@ -21,8 +32,8 @@ _BEYOND = 3
 """Entries that are made, as a multiple of the steps: a start may take longer than the mean."""
 
 
-@dataclass(frozen=True)
-class ScheduleAdvice:
+@dataclass(frozen=True, repr=False)
+class ScheduleAdvice(Shown):
     """What `tune` returns for the rule `optimal`.
 
     `steps_to` is the forecast step at the target; `method` has entries for three times as many.
@@ -37,6 +48,75 @@ class ScheduleAdvice:
     trust: Trust
     bound: int | None
     check: Check | None = None
+
+    @property
+    def recommendation(self) -> str:
+        """In how many steps, beside what no method can undercut."""
+        bound = "" if self.bound is None else f" (no gradient method below {self.bound})"
+        return (
+            f"Use the optimal schedule: {self.steps_to} steps to {self.target:.3g} of the initial "
+            f"loss, forecast at infinite width{bound}."
+        )
+
+    @property
+    def checked(self) -> str:
+        """Promised and measured steps side by side, in a sentence."""
+        return said(self.check)
+
+    @property
+    def lines(self) -> str:
+        """Lines to copy for optax, PyTorch and Keras, with the network and loss they are for."""
+        rate, momentum = to_optax_schedules(self.method)
+        arrays = [
+            f"{name} = [{', '.join(f'{v:.9g}' for v in values)}]"
+            for name, values in (("RATE", rate), ("MOMENTUM", momentum))
+        ]
+        return "\n".join(
+            [
+                "# for the papers' two-layer ReLU network and the loss",
+                f"# 0.5 * ((f - y) ** 2).sum() over all {self.data.n:,} rows, in full batches",
+                *arrays,
+                "# optax, with rate, momentum = jnp.array(RATE), jnp.array(MOMENTUM):",
+                "optax.inject_hyperparams(optax.sgd)(",
+                "    learning_rate=lambda t: rate[t], momentum=lambda t: momentum[t])",
+                "# PyTorch, before step t of torch.optim.SGD:",
+                "for group in optimizer.param_groups:",
+                "    group.update(lr=RATE[t], momentum=MOMENTUM[t])",
+                "# Keras:",
+                keras_lines(self.method),
+            ]
+        )
+
+    @property
+    def table(self) -> str:
+        """Trust, the schedule's first entries, and lines to copy for three libraries."""
+        eta, beta, _ = self.method.coefficients(0, min(_SHOWN, self.method.steps or _SHOWN))
+        return "\n".join(
+            [
+                f"Trust: {self.trust.sentence}",
+                self.recommendation,
+                self.checked,
+                f"eta_t   {', '.join(f'{v:.4g}' for v in eta)}, ...",
+                f"beta_t  {', '.join(f'{v:.4g}' for v in beta)}, ...",
+                "",
+                self.lines,
+            ]
+        )
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """Return one row a step: step size, momentum, and the forecast loss before it."""
+        import pandas as pd
+
+        steps = self.method.steps or 0
+        eta, beta, _ = self.method.coefficients(0, steps)
+        loss = forecast_loss(self.method, self.measure, np.arange(steps))
+        return pd.DataFrame({"step": np.arange(steps), "eta": eta, "beta": beta, "loss": loss})
+
+    def plot(self) -> "Figure":
+        """Draw the forecast loss, and the target."""
+        steps = np.arange((self.method.steps or 0) + 1)
+        losses = forecast_loss(self.method, self.measure, steps)
+        return draw([Curve("optimal schedule", losses, forecast=True)], target=self.target)
 
 
 def tune_schedule(

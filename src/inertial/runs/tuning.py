@@ -5,16 +5,15 @@ far the linearised model is to be trusted.  What is recommended was trained: `Se
 on the real model, and the number of steps in the advice is the one that was counted there.
 """
 
-import html
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
 
-from inertial._checks import InvalidInput, fraction, whole
+from inertial._checks import fraction, one_of, whole
 from inertial.linear.measure import Measure
 from inertial.linear.tangent import Tangent, tangent
 from inertial.method.bound import fewest_steps
@@ -24,6 +23,7 @@ from inertial.method.modes import stability_limit
 from inertial.method.recursion import Recursion, label
 from inertial.method.rules import fastest
 from inertial.problem.problem import Trainable
+from inertial.runs.shown import Curve, Shown, columns, draw
 from inertial.runs.trials import LONGEST, Search, Setting, Trial, setting, settled
 from inertial.simulation.linearised import linearised_loss
 
@@ -87,8 +87,8 @@ class TunedMethod:
     forecast: Float[np.ndarray, "s"]
 
 
-@dataclass(frozen=True, eq=False)
-class ModelAdvice:
+@dataclass(frozen=True, eq=False, repr=False)
+class ModelAdvice(Shown):
     """What `tune` returns for a problem; printed, it is a table with lines to copy.
 
     `passes` is the cost of the search: losses and gradients of all rows, a product counted as 1.5.
@@ -160,14 +160,6 @@ class ModelAdvice:
         headings = [label(entry.name) for entry in self.methods]
         rows = [["", *headings, *(["compared with"] if self.against is not None else [])]]
         rows += [[title, *(cell(m) for m in self._shown)] for title, cell in _CELLS]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-        lines = [
-            "  ".join(
-                cell.ljust(width) if not i else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-            for row in rows
-        ]
         notes = [
             f"{self.model}; loss {self.loss} over {self.rows:,} rows, {self.start:.4g} at the start"
         ]
@@ -184,17 +176,11 @@ class ModelAdvice:
             if self.checked
             else f"forecast alone, not checked by a real run; {self.passes:,.0f} passes"
         )
-        return "\n".join([self.recommendation, "", self.lines, "", *lines, "", *notes])
+        return "\n".join([self.recommendation, "", self.lines, "", *columns(rows), "", *notes])
 
     @property
     def _shown(self) -> tuple[TunedMethod, ...]:
         return self.methods + ((self.against,) if self.against is not None else ())
-
-    def __str__(self) -> str:
-        return self.table
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.table)}</pre>"
 
     def of(self, name: str) -> TunedMethod:
         """Return the best setting of a family by name.
@@ -205,11 +191,8 @@ class ModelAdvice:
             If no setting of that family was tried.
 
         """
-        for entry in self.methods:
-            if entry.name == name:
-                return entry
-        known = ", ".join(entry.name for entry in self.methods)
-        raise InvalidInput(f"method is {name!r}; choose one of {known}.")
+        entries = {entry.name: entry for entry in self.methods}
+        return entries[one_of("method", name, entries)]
 
     def to_dataframe(self) -> "pd.DataFrame":
         """Return one row a trial: setting, outcome, steps to the target, length of the run."""
@@ -233,32 +216,22 @@ class ModelAdvice:
 
     def plot(self) -> "Figure":
         """Draw the losses of the trials, of the recommendation, and its forecast."""
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(7, 4.2), layout="constrained")
-        axes = figure.add_subplot()
-        for i, trial in enumerate(self.trials):
-            said = "other trials" if not i else None
-            axes.semilogy(trial.losses / self.start, color="0.8", lw=0.8, label=said)
         best = self.best
-        if best.forecast.size:
-            forecast = best.forecast / self.start
-            axes.semilogy(forecast, "k--", lw=1, label="recommended, linearised model")
-        if best.losses.size:
-            axes.semilogy(best.losses / self.start, lw=2, color="C0", label="recommended, trained")
+        curves = [Curve("other trials", trial.losses) for trial in self.trials]
         if self.against is not None:
-            axes.semilogy(self.against.losses / self.start, color="C1", label="compared with")
-        axes.axhline(self.target, color="0.4", lw=0.8, ls=":")
-        length = max(len(best.losses), len(best.forecast), 2)
-        axes.set(
-            xlabel="step",
-            ylabel="loss / loss at the start",
-            xlim=(0, 1.6 * length),
-            ylim=(self.target / 10, 10),
+            curves.append(Curve("compared with", self.against.losses))
+        if best.forecast.size:
+            curves.append(Curve(best.name, best.forecast, forecast=True))
+        curves.append(Curve(best.name, best.losses))
+        longest = int(1.6 * max(len(best.losses), len(best.forecast), 2))
+        return draw(
+            [
+                replace(curve, losses=curve.losses[:longest])
+                for curve in curves
+                if curve.losses.size
+            ],
+            target=self.target,
         )
-        axes.legend(frameon=False, loc="upper right")
-        axes.spines[["top", "right"]].set_visible(False)
-        return figure
 
 
 def _or_dash(value: int | None) -> str:

@@ -10,7 +10,7 @@ import xarray as xr
 
 from inertial.files import folder_in
 from inertial.runs.study import Stored
-from inertial.view.figures import style_of
+from inertial.runs.style import style_of
 from inertial.view.paper_figures import save
 
 _BY_METHOD = {

@@ -1,11 +1,9 @@
 """Figures as functions of stored results only: arrays in, figure out, nothing recomputed.
 
-One colour and one line style per method everywhere, from the Okabe-Ito palette, so that figures
-read in black and white and for colour-blind readers.
+How a method looks stands in `inertial.runs.style`.
 """
 
 import warnings
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -16,35 +14,10 @@ from matplotlib.figure import Figure
 from inertial import files
 from inertial._checks import Notice
 from inertial.method.recursion import label
+from inertial.runs.style import MethodStyle, house_style, style_of
 from inertial.view.scaffold import captioned, frame_losses, new_figure, shade_bound
-from inertial.view.style import house_style
 
 FORMATS = ("png", "svg")
-
-
-@dataclass(frozen=True)
-class MethodStyle:
-    """How a method looks in every figure."""
-
-    label: str
-    colour: str
-    marker: str
-
-
-STYLES = {
-    "gradient_descent": MethodStyle("gradient descent", "#0072B2", "o"),
-    "heavy_ball": MethodStyle("heavy ball", "#D55E00", "s"),
-    "nesterov": MethodStyle("Nesterov", "#009E73", "^"),
-}
-
-
-_OTHER = ("#CC79A7", "D")
-"""Colour and marker of methods besides the papers'."""
-
-
-def style_of(name: str) -> MethodStyle:
-    """Return how a method is drawn."""
-    return STYLES.get(name) or MethodStyle(label(name), *_OTHER)
 
 
 def convergence(arrays: xr.Dataset) -> Figure:

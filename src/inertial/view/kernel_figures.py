@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from inertial.runs.measures import envelope
-from inertial.view.figures import style_of
+from inertial.runs.style import style_of
 from inertial.view.scaffold import DASHES, captioned, legend_below, new_figure, plain
 
 _RULE_MARKS = {"paper": "o", "quadratic": "s", "forecast": "*"}

@@ -17,8 +17,8 @@ from inertial.method.recursion import label
 from inertial.method.trust import Trust
 from inertial.runs.measures import diverged, forecast_error, steps_to_share, trust_of, unforeseen
 from inertial.runs.ranking import Ranking, Standing, rank
+from inertial.runs.style import style_of
 from inertial.theory.gather import StoredRun
-from inertial.view.figures import style_of
 from inertial.view.page import packed
 
 MOST_NUMBERS = 90_000

@@ -11,8 +11,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from inertial import files
+from inertial.runs.style import house_style
 from inertial.view import kernel_figures, law_figures, run_figures
-from inertial.view.style import house_style
 
 KINDS = ("png", "svg", "pdf")
 

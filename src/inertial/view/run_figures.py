@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from inertial.runs.measures import forecast_error as error_of
 from inertial.runs.measures import window, windowed
-from inertial.view.figures import MethodStyle, style_of
+from inertial.runs.style import MethodStyle, style_of
 from inertial.view.scaffold import (
     DASHES,
     MARKERS,

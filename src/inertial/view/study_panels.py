@@ -17,9 +17,9 @@ from inertial.method.recursion import FAMILIES
 from inertial.runs.measures import distinct_names
 from inertial.runs.ranking import Ranking
 from inertial.runs.store import Record
+from inertial.runs.style import style_of
 from inertial.theory.gather import StoredRun
 from inertial.view import panels
-from inertial.view.figures import style_of
 from inertial.view.study_runs import check_record, joined
 
 

@@ -1,15 +1,19 @@
 """How every figure looks, whatever a reader's own matplotlib settings say.
 
 Figures are drawn on `Figure` objects with Agg's canvas, never through pyplot, so that no backend
-for windows is looked for.
+for windows is looked for.  One colour and one marker per method everywhere, from the Okabe-Ito
+palette, so that figures read in black and white and for colour-blind readers.
 """
 
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
+
+from inertial.method.recursion import label
 
 SETTINGS: dict[Any, Any] = {
     "axes.spines.right": False,
@@ -23,6 +27,37 @@ SETTINGS: dict[Any, Any] = {
 
 _SURROUNDINGS = ("backend", "backend_fallback", "interactive", "toolbar")
 """Settings of the process, not of figures."""
+
+
+@dataclass(frozen=True)
+class MethodStyle:
+    """How a method looks in every figure."""
+
+    label: str
+    colour: str
+    marker: str
+
+
+STYLES = {
+    "gradient_descent": MethodStyle("gradient descent", "#0072B2", "o"),
+    "heavy_ball": MethodStyle("heavy ball", "#D55E00", "s"),
+    "nesterov": MethodStyle("Nesterov", "#009E73", "^"),
+}
+"""The methods of the papers, in the Okabe-Ito palette."""
+
+_BESIDE = {
+    "other trials": MethodStyle("other trials", "0.8", ""),
+    "compared with": MethodStyle("compared with", "#E69F00", "v"),
+}
+"""What stands beside a recommended setting."""
+
+_OTHER = ("#CC79A7", "D")
+"""Colour and marker of methods besides the papers'."""
+
+
+def style_of(name: str) -> MethodStyle:
+    """Return how a method is drawn."""
+    return STYLES.get(name) or _BESIDE.get(name) or MethodStyle(label(name), *_OTHER)
 
 
 @contextmanager

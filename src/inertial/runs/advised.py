@@ -1,0 +1,231 @@
+"""What `tune` returns for data or a measure, and how it is said."""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from inertial._checks import one_of
+from inertial.data import Provenance
+from inertial.linear.measure import Measure
+from inertial.linear.spectrum import Extremes, known
+from inertial.method.conventions import snippet
+from inertial.method.curve import forecast_loss
+from inertial.method.recursion import Recursion, label
+from inertial.method.trust import Trust
+from inertial.runs.check import Check, said
+from inertial.runs.shown import Curve, Shown, columns, count, draw
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+_DRAWN = 1.3
+"""Curves are drawn for this many times the steps of the best method."""
+
+_LONGEST = 5_000
+"""And for this many steps at most."""
+
+
+@dataclass(frozen=True)
+class MethodAdvice:
+    """A tuned method with its forecast.
+
+    `eta_limit` is the step size below which every mode decays at this momentum; `steps_to` is
+    the forecast number of steps to the target, None if beyond the search limit; `trust` says
+    whether that holds at the width asked for, and is None without a network.
+    """
+
+    name: str
+    method: Recursion
+    rule: str
+    spectral_radius: float
+    eta_limit: float
+    steps_to: int | None
+    trust: Trust | None
+
+
+@dataclass(frozen=True, repr=False)
+class Advice(Shown):
+    """What `tune` returns for data or a measure: one entry per method; printed, it is a table.
+
+    `data` is None for a measure of one's own, for which no network can be trained.  `bound` is the
+    steps to the target that no gradient method can undercut, on the linearised network; `checks`
+    are the real runs, the one of the best method first.
+    """
+
+    data: Provenance | None
+    measure: Measure
+    target: float
+    methods: tuple[MethodAdvice, ...]
+    bound: int | None = None
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def measured(self) -> Check | None:
+        """The run that reached the target first, or None."""
+        reached = [run for run in self.checks if run.measured is not None]
+        return min(reached, key=lambda run: run.measured or 0, default=None)
+
+    @property
+    def extremes(self) -> Extremes:
+        """Both ends of the kernel's spectrum."""
+        return self.measure.ends
+
+    @property
+    def best(self) -> MethodAdvice:
+        """The method with the fewest forecast steps to the target, or the smallest radius."""
+        return min(
+            self.methods,
+            key=lambda m: (math.inf if m.steps_to is None else m.steps_to, m.spectral_radius),
+        )
+
+    def of(self, name: str) -> MethodAdvice:
+        """Return the entry of a method by name.
+
+        Raises
+        ------
+        InvalidInput
+            If the rule defines no such method.
+
+        """
+        entries = {entry.name: entry for entry in self.methods}
+        return entries[one_of("method", name, entries)]
+
+    @property
+    def recommendation(self) -> str:
+        """Which method at which setting, in how many steps, beside what else there is."""
+        best = self.best
+        eta, beta, _ = best.method.constant
+        momentum = f", momentum {beta:.4g}" if beta else ""
+        others = []
+        if best.name != "gradient_descent":
+            others.append(f"gradient descent: {count(self.of('gradient_descent').steps_to)}")
+        if self.bound is not None:
+            others.append(f"no gradient method below {self.bound}")
+        beside = f" ({'; '.join(others)})" if others else ""
+        where = "at infinite width" if self.data is not None else "for this kernel"
+        return (
+            f"Use {label(best.name)} with eta {eta:.4g}{momentum}: {count(best.steps_to)} steps to "
+            f"{self.target:.3g} of the initial loss, forecast {where}{beside}."
+        )
+
+    @property
+    def checked(self) -> str:
+        """Promised and measured steps side by side, in a sentence."""
+        if self.data is None:
+            return (
+                "Unchecked: without a network nothing can be trained; steps are those of a model "
+                "whose kernel stays what it is."
+            )
+        line = said(self.checks[0] if self.checks else None)
+        if not self.checks or self.checks[0].kept:
+            return line
+        runs, fastest = len(self.checks), self.measured
+        if fastest is None:
+            return f"{line} None of {runs} settings reached {self.target:.3g}."
+        eta, beta, _ = fastest.method.constant
+        return (
+            f"{line} The fastest of {runs} settings on the real network "
+            f"is {label(fastest.name)} with eta {eta:.4g}, momentum {beta:.4g}: {fastest.measured} "
+            "steps."
+        )
+
+    @property
+    def lines(self) -> str:
+        """Lines to copy for optax, PyTorch and Keras, with the network and loss they are for."""
+        method = self.best.method
+        if self.data is None:
+            about = (
+                "# for the loss 0.5 * (r ** 2).sum() over all residuals r, with this kernel J J' "
+                "at the start"
+            )
+            return f"{about}\n{snippet(method)}"
+        n, eta = self.data.n, method.constant[0]
+        return (
+            "# for the papers' two-layer ReLU network (--module torch prints it); for a model of "
+            "your own: inertial tune --model\n"
+            f"# for the loss 0.5 * ((f - y) ** 2).sum() over all {n:,} rows:\n"
+            f"{snippet(method)}\n"
+            "# for a mean over these rows, or any number of rows like them, the same with a "
+            "learning rate of\n"
+            f"# {n * eta:.4g} for 0.5 * ((f - y) ** 2).mean(), {n * eta / 2:.4g} for a mean "
+            "without the 0.5 (MSELoss, mse)"
+        )
+
+    @property
+    def table(self) -> str:
+        """Trust, recommendation, real run, lines to copy, and a column per method."""
+        ends, trusted = self.extremes, self.best.trust
+        head = [self.recommendation, self.checked]
+        if trusted is not None:
+            head.insert(0, f"Trust: {trusted.sentence}")
+        size = (
+            f"the given kernel: {ends.size:,} eigenvalues, "
+            if self.data is None
+            else f"{self.data.name}: n = {self.data.n:,}, d = {self.data.d:,}; eigenvalues "
+        )
+        facts = (
+            f"{size}{known(ends.smallest, ends.smallest_error)} to "
+            f"{known(ends.largest, ends.largest_error)}, condition number "
+            f"{known(ends.condition_number, ends.condition_error, 5)}"
+        )
+        rows = [
+            ["", *(label(entry.name) for entry in self.methods)],
+            ["rule", *(m.rule for m in self.methods)],
+            ["eta", *(f"{m.method.constant[0]:.5g}" for m in self.methods)],
+            ["beta", *(f"{m.method.constant[1]:.5g}" for m in self.methods)],
+            ["spectral radius", *(f"{m.spectral_radius:.6f}" for m in self.methods)],
+            ["stability limit of eta", *(f"{m.eta_limit:.5g}" for m in self.methods)],
+            [f"steps to {100 * self.target:g} %", *(count(m.steps_to) for m in self.methods)],
+        ]
+        notes = []
+        if self.data is not None:
+            notes = [
+                "steps are forecast for the linearised network, from the expected loss at the start"
+            ]
+        if self.measure.proven is not None:
+            notes.append(
+                "the measure is that of a block Krylov space: losses are right to a few thousandths"
+            )
+        if not ends.proven:
+            notes.append(
+                "both ends are from products alone: the smallest eigenvalue may lie below the one "
+                "given"
+            )
+        return "\n".join([*head, "", self.lines, "", facts, *columns(rows), *notes])
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """Return one row a method: setting, limit, radius, steps, and whether it was checked."""
+        import pandas as pd
+
+        runs = {run.method: run for run in self.checks}
+        return pd.DataFrame(
+            [
+                {
+                    "method": entry.name,
+                    "rule": entry.rule,
+                    **dict(zip(("eta", "beta", "gamma"), entry.method.constant, strict=True)),
+                    "spectral_radius": entry.spectral_radius,
+                    "eta_limit": entry.eta_limit,
+                    "steps": entry.steps_to,
+                    "measured_steps": run.measured if (run := runs.get(entry.method)) else None,
+                    "trust": None if entry.trust is None else entry.trust.verdict,
+                }
+                for entry in self.methods
+            ]
+        ).astype({"steps": "Int64", "measured_steps": "Int64"})
+
+    def plot(self) -> "Figure":
+        """Draw the forecast losses of all methods, and the target."""
+        known_steps = [m.steps_to for m in self.methods if m.steps_to is not None]
+        last = max(20, min(_LONGEST, int(_DRAWN * max(known_steps, default=_LONGEST))))
+        steps = np.arange(last + 1)
+        return draw(
+            [
+                Curve(m.name, forecast_loss(m.method, self.measure, steps), True)
+                for m in self.methods
+            ],
+            target=self.target,
+        )

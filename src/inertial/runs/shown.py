@@ -1,0 +1,129 @@
+"""How results are shown: as a table of text, in notebooks, as one line, and as curves."""
+
+import html
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from inertial._checks import plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+class Shown(ABC):
+    """A result that prints as its table, and shows arrays nowhere."""
+
+    @property
+    @abstractmethod
+    def recommendation(self) -> str:
+        """The result in one sentence."""
+
+    @property
+    @abstractmethod
+    def table(self) -> str:
+        """What there is to know, as text."""
+
+    @abstractmethod
+    def to_dataframe(self) -> "pd.DataFrame":
+        """Return the table's numbers."""
+
+    @abstractmethod
+    def plot(self) -> "Figure":
+        """Draw losses against steps."""
+
+    def __str__(self) -> str:
+        return plain(self.table)
+
+    def __repr__(self) -> str:
+        return plain(f"<{type(self).__name__}: {self.recommendation}>")
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return lines of a table: the first column to the left, the others to the right."""
+    widths = [max(map(len, cells)) for cells in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def count(value: float | None) -> str:
+    """Return a number of steps as it is read, a dash where there is none."""
+    return "-" if value is None else f"{value:,.1f}".removesuffix(".0")
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Losses at steps 0, 1, ..., of a method by name; dashed if they are forecast."""
+
+    name: str
+    losses: Float[np.ndarray, "t"]
+    forecast: bool = False
+    lowest: Float[np.ndarray, "t"] | None = None
+    highest: Float[np.ndarray, "t"] | None = None
+
+
+def draw(
+    curves: Sequence[Curve],
+    *,
+    target: float | None = None,
+    xlabel: str = "step",
+    scale: float = 1.0,
+) -> "Figure":
+    """Draw losses against steps, in the look of all figures; a reader's settings stay.
+
+    Parameters
+    ----------
+    curves
+        Losses, each shown as a share of its first.
+    target
+        Share to mark.
+    xlabel, scale
+        What is counted along the axis, and how much of it a step is.
+
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from inertial.runs.style import house_style, style_of
+
+    with house_style():
+        figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
+        lowest, named = 1.0, set()
+        for curve in curves:
+            style, first = style_of(curve.name), curve.losses[0]
+            steps, share = scale * np.arange(len(curve.losses)), curve.losses / first
+            if curve.lowest is not None and curve.highest is not None:
+                low, high = curve.lowest / first, curve.highest / first
+                axes.fill_between(steps, low, high, color=style.colour, alpha=0.2, linewidth=0)
+            words = f"{style.label}, forecast" if curve.forecast else style.label
+            (line,) = axes.plot(steps, share, color=style.colour, linewidth=1.3)
+            line.set_linestyle("--" if curve.forecast else "-")
+            if words not in named:
+                line.set_label(words)
+            named.add(words)
+            lowest = min(lowest, *share[np.isfinite(share) & (share > 0)])
+        if target is not None:
+            axes.axhline(target, color="0.4", linewidth=0.8, linestyle=":")
+            lowest = min(lowest, target)
+        axes.set(
+            xlabel=xlabel, ylabel="loss / loss at the start", yscale="log", ylim=(lowest / 3, 10)
+        )
+        axes.margins(x=0.01)
+        axes.grid(visible=True, linewidth=0.4, alpha=0.5)
+        axes.legend(loc="upper right", fontsize=8)
+    return figure

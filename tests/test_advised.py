@@ -1,0 +1,211 @@
+"""Advice as people read it: a table, a frame, a figure; for data, arrays and measures alike."""
+
+import dataclasses
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+
+from inertial import (
+    InvalidInput,
+    Measure,
+    extremes,
+    forecast_loss,
+    infinite_gram,
+    load,
+    measure_of,
+    tune,
+)
+from inertial.linear.spectrum import decompose
+
+
+@pytest.fixture(scope="module")
+def data():
+    return load("digits", n=40)
+
+
+@pytest.fixture(scope="module")
+def results(data):
+    """One of each kind of advice for data."""
+    return {
+        "Advice": tune(data, target=0.05, trials=1, width=100),
+        "BatchAdvice": tune(data, batch=10, target=0.1, trials=0),
+        "ScheduleAdvice": tune(data, "optimal", target=0.1, trials=0),
+    }
+
+
+@pytest.mark.parametrize("kind", ["Advice", "BatchAdvice", "ScheduleAdvice"])
+def test_advice_prints_as_its_table_and_is_one_sentence_on_a_prompt(results, kind):
+    advice = results[kind]
+    text = str(advice)
+    assert text == advice.table
+    assert advice.recommendation in text.splitlines()
+    assert "optax." in text
+    assert repr(advice) == f"<{kind}: {advice.recommendation}>"
+
+
+@pytest.mark.parametrize("kind", ["Advice", "BatchAdvice", "ScheduleAdvice"])
+def test_a_notebook_gets_the_table_with_names_escaped(results, kind):
+    advice = results[kind]
+    named = dataclasses.replace(
+        advice, data=dataclasses.replace(advice.data, name="<b>\x1b[31m.csv")
+    )
+    page = named._repr_html_()
+    assert page.startswith("<pre>")
+    assert "<b>" not in page
+    assert "\x1b" not in page
+    if kind != "ScheduleAdvice":  # which names its rows, not its data
+        assert r"&lt;b&gt;\x1b[31m.csv" in page
+
+
+def test_frames_hold_what_the_entries_hold(results):
+    frame = results["Advice"].to_dataframe()
+    for row, entry in zip(frame.itertuples(), results["Advice"].methods, strict=True):
+        assert (row.method, row.eta, row.steps) == (entry.name, entry.method.eta, entry.steps_to)
+    checked = frame.set_index("method").measured_steps.dropna()
+    (run,) = results["Advice"].checks
+    assert checked.to_dict() == {run.name: run.measured}
+    batches = results["BatchAdvice"].to_dataframe()
+    assert (batches.samples == 10 * batches.steps).all()
+    schedule = results["ScheduleAdvice"]
+    assert schedule.to_dataframe().loss.is_monotonic_decreasing
+    assert len(schedule.to_dataframe()) == schedule.method.steps
+
+
+@pytest.mark.parametrize("kind", ["Advice", "BatchAdvice", "ScheduleAdvice"])
+def test_a_figure_shows_the_forecast_and_leaves_the_readers_settings(results, kind, tmp_path):
+    before = dict(mpl.rcParams)
+    with mpl.rc_context({"text.usetex": True, "axes.facecolor": "red"}):
+        figure = results[kind].plot()
+        figure.savefig(tmp_path / "figure.png")
+        assert mpl.rcParams["axes.facecolor"] == "red"
+    assert dict(mpl.rcParams) == before
+    (axes,) = figure.axes
+    assert axes.get_facecolor() == (1.0, 1.0, 1.0, 1.0)
+    first = axes.get_lines()[0]
+    assert first.get_ydata()[0] == 1.0
+    assert first.get_ydata().min() <= results[kind].target
+
+
+def test_arrays_frames_and_names_are_tuned_like_what_load_returns():
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((30, 4)), rng.standard_normal(30)
+    expected = tune(load(x, y), trials=0).methods
+    assert tune(x, y, trials=0).methods == expected
+    assert tune(x.tolist(), y.tolist(), trials=0).methods == expected
+    frame = pd.DataFrame(x, columns=list("abcd"))
+    of_frame = tune(load(frame, pd.Series(y)), "paper", trials=0)
+    assert tune(frame, pd.Series(y), rule="paper", trials=0).methods == of_frame.methods
+    assert tune(frame, y=pd.Series(y), rule="paper", trials=0).methods == of_frame.methods
+    assert tune("digits", "paper", trials=0).data == load("digits").provenance
+
+
+def test_a_given_spectrum_is_tuned_as_that_of_data_is(data):
+    """The measure decides: the expected one of data, passed back in, gives the same methods."""
+    measure = measure_of(data)
+    expected = tune(data, trials=0)
+    shuffled = np.random.default_rng(0).permutation(len(measure.nodes))
+    for advice in (
+        tune(measure),
+        tune(spectrum=measure.nodes[shuffled], weights=measure.weights[shuffled]),
+    ):
+        assert [m.steps_to for m in advice.methods] == [m.steps_to for m in expected.methods]
+        assert advice.best.method.constant == pytest.approx(expected.best.method.constant)
+        assert advice.bound == expected.bound
+        assert advice.data is None
+        assert advice.checks == ()
+        assert advice.checked.startswith("Unchecked: without a network nothing can be trained")
+        assert "0.5 * (r ** 2).sum()" in advice.lines
+        assert "given kernel: 40 eigenvalues" in str(advice)
+
+
+def test_a_given_kernel_forecasts_its_own_recursion():
+    """``r' = r - eta K r`` written out, to the step at which the target is reached."""
+    rng = np.random.default_rng(1)
+    j, residual = rng.standard_normal((12, 30)), rng.standard_normal((12, 2))
+    kernel = j @ j.T
+    entry = tune(kernel=kernel, residual=residual, target=0.03).of("gradient_descent")
+    r, losses = residual, []
+    for _ in range(entry.steps_to + 1):
+        losses.append(0.5 * (r**2).sum())
+        r = r - entry.method.eta * kernel @ r
+    assert losses[-1] <= 0.03 * losses[0] < losses[-2]
+    measure = Measure.from_kernel(kernel, residual)
+    steps = np.arange(len(losses))
+    np.testing.assert_allclose(forecast_loss(entry.method, measure, steps), losses, rtol=1e-9)
+
+
+def test_a_singular_kernel_keeps_what_lies_where_it_is_zero():
+    measure = Measure.from_spectrum([0.0, 1.0, 2.0], [0.5, 1.0, 8.5])
+    assert tune(measure, target=0.06).best.steps_to > 0
+    with pytest.raises(InvalidInput, match=r"5 % of the loss lie where the kernel is 0"):
+        tune(measure, target=0.05)
+    with pytest.raises(InvalidInput, match=r"singular.*take the rule forecast"):
+        tune(measure, "paper", target=0.2)
+
+
+@pytest.mark.parametrize("tiny", [0.0, -1e-9])
+def test_eigenvalues_below_zero_within_rounding_are_zero(tiny):
+    assert Measure.from_spectrum([1.0, tiny], [1.0, 1e-12]).smallest == 0.0
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"spectrum": [1.0, -0.1]}, "the node -0.1; a kernel's are not below 0"),
+        ({"spectrum": [1.0, np.nan]}, "the spectrum holds NaN"),
+        ({"spectrum": [[1.0]]}, r"shape \(n,\)"),
+        ({"spectrum": []}, "give one weight for each eigenvalue"),
+        ({"spectrum": [1.0, 2.0], "weights": [1.0]}, "2 eigenvalues and 1 weights"),
+        ({"spectrum": [1.0], "weights": [-1.0]}, "the weight -1"),
+        ({"spectrum": [0.0, 0.0]}, "all eigenvalues or all weights are 0"),
+        ({"weights": [1.0]}, "give one of the two"),
+        ({"kernel": np.eye(2)}, "a kernel with a residual"),
+        ({"kernel": np.eye(2), "residual": [1.0], "spectrum": [1.0]}, "give one of the two"),
+        ({"kernel": np.ones((2, 3)), "residual": [1.0, 1.0]}, r"shape \(2, 3\); give a square"),
+        ({"kernel": [[1.0, 0.5], [0.0, 1.0]], "residual": [1.0, 1.0]}, "not symmetric"),
+        ({"kernel": [[1.0, 2.0], [2.0, 1.0]], "residual": [1.0, 1.0]}, "the node -1"),
+        ({"kernel": np.eye(3), "residual": [1.0, 1.0]}, "3 rows and the residual 2"),
+        ({"kernel": [[np.inf]], "residual": [1.0]}, "the kernel holds NaN or infinite"),
+    ],
+)
+def test_what_is_no_measure_is_refused_in_a_sentence(words, message):
+    with pytest.raises(InvalidInput, match=message):
+        tune(**words)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda data: tune(data, widht=10), "the option is 'widht'; did you mean 'width'"),
+        (lambda data: tune(data, "papr"), "did you mean 'paper'"),
+        (lambda data: tune(data, y=[1.0]), "y is given beside data that have targets"),
+        (lambda data: tune(data, spectrum=[1.0]), "are both given"),
+        (lambda _: tune(3.0), "nothing to tune in a 'float'"),
+        (lambda _: tune(), "nothing to tune in a 'NoneType'"),
+        (lambda _: tune([[1.0], [2.0]]), "pass them as well: load"),
+        (lambda data: tune(data, batch=2, rule="paper"), "leave out the batch or the rule"),
+    ],
+)
+def test_what_cannot_be_tuned_is_refused_in_a_sentence(data, make, message):
+    with pytest.raises(InvalidInput, match=message):
+        make(data)
+
+
+def test_a_mean_over_more_rows_takes_the_same_step_size():
+    """The limit n/lambda_max of a mean's step size hardly moves from 120 to 360 rows."""
+    few, many = (extremes(infinite_gram(load("digits", n=n).x)).largest / n for n in (120, 360))
+    assert few == pytest.approx(many, rel=0.05)
+
+
+def test_a_kernel_of_several_outputs_counts_each():
+    rng = np.random.default_rng(2)
+    j, residual = rng.standard_normal((6, 9)), rng.standard_normal((6, 3))
+    whole = Measure.from_kernel(np.kron(j @ j.T, np.eye(3)), residual.reshape(-1))
+    shared = Measure.from_kernel(j @ j.T, residual)
+    for power in range(5):
+        moment = [float(m.weights @ m.nodes**power) for m in (whole, shared)]
+        assert moment[0] == pytest.approx(moment[1], rel=1e-10)
+    spectrum = decompose(j @ j.T)
+    assert shared.nodes == pytest.approx(spectrum.eigenvalues)
