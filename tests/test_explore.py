@@ -547,22 +547,27 @@ def test_path_phase_and_bars_are_those_of_python(chromium, file, exploration):
 
 
 FIGURES = (
-    *("path", "plane", "errors", "roots", "phase"),
-    *("modes", "loss", "batches", "flow-mode", "flow-loss"),
+    *("path", "plane", "curve", "errors", "roots"),
+    *("phase", "regimes", "modes", "meaning", "loss"),
+    *("batches", "flow-mode", "flow-loss"),
 )
 
 
 def test_every_figure_saves_its_picture_and_its_numbers(chromium, file):
-    for half in (FIGURES[:5], FIGURES[5:]):  # Chromium lets one page save ten files in a row
+    for some in (
+        FIGURES[:5],
+        FIGURES[5:10],
+        FIGURES[10:],
+    ):  # Chromium lets one page save ten files in a row
         with opened(chromium, file) as view:
-            for name in half:
+            for name in some:
                 _, rows = saved_rows(view, f"{name}.csv")
                 assert len(rows)
                 with view.expect_download() as download:
                     view.locator(f'[data-save="{name}.svg"]').click()
                 root = ET.fromstring(download.value.path().read_text("utf-8"))  # noqa: S314 - ours
                 tags = [one.tag.rpartition("}")[2] for one in root.iter()]
-                assert ("image" in tags) == (name in {"plane", "roots", "modes"})
+                assert ("image" in tags) == (name in {"plane", "roots", "modes", "meaning"})
                 assert root.find("{http://www.w3.org/2000/svg}title").text
                 assert not any(one.get("class") for one in root.iter())
 
@@ -653,10 +658,15 @@ def test_roots_and_heat_map_are_moved_by_keys(chromium, file, exploration):
         view.locator("#disc").focus()
         view.keyboard.press("ArrowDown")
         view.keyboard.press("ArrowDown")
+        settle(view)
+        nodes = exploration.measure.nodes
+        assert f"λ = {nodes[last - 2]:.4g}".rstrip("0") in view.locator("#disc .tip").inner_text()
         view.locator("#heat").focus()
         view.keyboard.press("ArrowUp")
         view.keyboard.press("ArrowRight")
         settle(view)
+        assert view.locator("#disc .tip").is_hidden()
+        assert "step 6, λ" in view.locator("#heat .tip").inner_text()
         state, _ = numbers_of(view)
         assert (state["mode"], state["at"]) == (last - 1, 6)
         view.locator("#bars").focus()
@@ -665,6 +675,37 @@ def test_roots_and_heat_map_are_moved_by_keys(chromium, file, exploration):
         view.locator("#phase").focus()
         view.keyboard.press("ArrowRight")
         assert "step 1" in view.locator("#phase .tip").inner_text()
+        view.locator("#regimes").focus()
+        for _ in range(9):
+            view.keyboard.press("ArrowRight")
+        assert "swings" in view.locator("#regimes .tip").inner_text()
+        view.locator("#plane").focus()
+        view.keyboard.press("ArrowLeft")
+        settle(view)
+        assert "to 1" in view.locator("#plane .tip").inner_text()
+        view.locator("#eta").focus()
+        assert view.locator("#plane .tip").is_hidden()
+
+
+def test_a_phase_portrait_holds_its_run_or_says_where_it_leaves(chromium, file, exploration):
+    last = len(exploration.measure.nodes) - 1
+    eta = 3.5 / exploration.measure.largest
+    address = f"#method=heavy_ball&eta={eta}&beta=0.8&steps=60&mode={last}"
+    with opened(chromium, file, address) as view:
+        _, rows = saved_rows(view, "phase.csv")
+        assert np.abs(rows.astype(float)[:, 1:]).max() > 1.45  # wider than the usual picture
+        outside = """() => {
+            const frame = document.querySelector("#phase clipPath rect").getBBox();
+            return [...document.querySelectorAll("#phase g circle")].filter((dot) => {
+                const [x, y] = [Number(dot.getAttribute("cx")), Number(dot.getAttribute("cy"))];
+                return x < frame.x || x > frame.x + frame.width || y < frame.y || y > frame.y + frame.height;
+            }).length; }"""  # noqa: E501
+        assert view.evaluate(outside) == 0
+        assert "leaves the picture" not in view.locator("#phase").inner_text()
+        view.locator("#eta-number").fill(str(1.2 * eta))
+        view.keyboard.press("Enter")
+        settle(view)
+        assert "leaves the picture at step" in view.locator("#phase").text_content()
 
 
 def test_the_first_tab_skips_to_the_figures(chromium, file):
@@ -703,7 +744,7 @@ def test_nothing_is_clipped_on_paper(chromium, file, width):
 
 
 def test_modes_are_shown_as_pictures(shared, exploration):
-    assert shared.locator("#meaning canvas").count() == 5
+    assert shared.locator("#meaning image").count() == 5
     assert shared.locator("#meaning-strip button").count() == len(exploration.meanings)
     shared.locator("#meaning-strip button").first.click()
     settle(shared)

@@ -174,7 +174,7 @@ def explore(
     runs = join(list(_runs(settings, prepared, tuned, progress or (lambda *_: None))))
     return Exploration(
         data.provenance,
-        f"the papers' two-layer ReLU network of {settings.width:,} neurons",
+        f"two-layer ReLU network of {settings.width:,} neurons",
         "half_sum",
         None,
         settings.width,

@@ -59,7 +59,7 @@
     for (const [id, text] of [["eta", $("eta-hint").textContent], ["beta", $("beta-hint").textContent], ["mode", $("mode-hint").textContent], ["steps", `${state.steps} steps`], ["friction", $("friction-hint").textContent]]) $(id).setAttribute("aria-valuetext", text);
     const unstable = now.share >= 1, most = noise() ? BATCH_STEPS : STEPS_LIMIT;
     show("radius", now.radius, now.radius < 1 ? `× ${now.radius.toFixed(now.radius > 0.999 ? 6 : 4)}` : "grows", now.radius >= 1);
-    show("steps-to", now.stepsTo, now.stepsTo === null ? (unstable ? "never" : `> ${most.toLocaleString("en")}`) : now.stepsTo.toLocaleString("en"), unstable && now.stepsTo === null);
+    show("steps-to", now.stepsTo, now.stepsTo === null ? (unstable ? "never" : `> ${most.toLocaleString("en")}`) : `${page.proven !== null && now.stepsTo > page.proven ? "≈ " : ""}${now.stepsTo.toLocaleString("en")}`, unstable && now.stepsTo === null);
     show("loss-share", now.lossShare, percent(now.lossShare), now.lossShare > 1);
     show("limit-share", now.share, percent(now.share), unstable);
     const samples = now.stepsTo === null ? null : now.stepsTo * state.batch;

@@ -153,26 +153,51 @@
     return canvas;
   }
 
-  function columnBars(one) {
-    const list = html("div", { className: "columns" });
-    for (const [name, value] of one.columns) {
-      const bar = html("i", { className: value < 0 ? "less" : "more" });
-      bar.style.width = `${Math.round(100 * Math.abs(value))}%`;
-      list.append(html("span", { textContent: name }), html("span", { className: "track" }, bar), html("b", { textContent: short(value) }));
+  /* The pattern and the examples at both ends as pictures, or the strongest columns as bars: one figure. */
+  function meaningFigure(one, width) {
+    const svg = node("svg", { role: "img", "aria-label": `Mode of eigenvalue ${short(one.eigenvalue)}` });
+    let height = 0;
+    if (one.picture) {
+      const [rows, columns] = one.shape, groups = [["what it weighs", 150, [one.picture], theme().swing], ["examples at one end", 72, one.high, null], ["and at the other", 72, one.low, null]];
+      let x = 0, y = 0;
+      for (const [words, size, texts, stops] of groups) {
+        const wide = texts.length * (size + 6) - 6, tall = Math.round(size * rows / columns);
+        if (x && x + wide > width) { x = 0; y = height + 10; }
+        texts.forEach((text, i) => svg.append(node("image", { x: x + i * (size + 6), y, width: size, height: tall, preserveAspectRatio: "none", "image-rendering": "pixelated", href: picture(text, one.shape, size, stops, "").toDataURL() })));
+        svg.append(node("text", { x, y: y + tall + 16 }, words));
+        height = Math.max(height, y + tall + 22);
+        x += wide + 28;
+      }
+    } else {
+      const left = Math.min(190, 0.45 * width), room = Math.min(360, width - left - 60), most = Math.floor(left / 7);
+      one.columns.forEach(([name, value], i) => {
+        const y = 22 * i;
+        const words = node("text", { x: 0, y: y + 14 }, name.length > most ? `${name.slice(0, most - 1)}…` : name);
+        words.append(node("title", {}, name));
+        svg.append(words, node("rect", { class: "track", x: left, y: y + 3, width: room, height: 13 }));
+        svg.append(node("rect", { class: `bar c-${value < 0 ? "gradient_descent" : "heavy_ball"}`, x: left, y: y + 3, width: room * Math.abs(value), height: 13 }));
+        svg.append(node("text", { x: left + room + 8, y: y + 14 }, short(value)));
+      });
+      height = 22 * one.columns.length;
     }
-    return list;
+    for (const [key, value] of [["width", width], ["height", height], ["viewBox", `0 0 ${width} ${height}`]]) svg.setAttribute(key, value);
+    return svg;
+  }
+
+  /* What is saved: the pattern's and the examples' numbers, or the columns' entries. */
+  function meaningTable(one) {
+    if (!one.picture) return { columns: ["column", "entry"], rows: one.columns };
+    const columns = one.shape[1], bytes = (text) => Array.from(atob(text), (c) => c.charCodeAt(0));
+    const parts = [["pattern", one.picture, (v) => v / 127.5 - 1], ...["high", "low"].flatMap((side) => one[side].map((text, i) => [`${side} ${i + 1}`, text, (v) => v / 255]))];
+    return { columns: ["picture", "row", "column", "value"], rows: parts.flatMap(([name, text, value]) => bytes(text).map((byte, i) => [name, Math.floor(i / columns), i % columns, +value(byte).toFixed(4)])) };
   }
 
   function drawMeaning() {
     if (!MEANINGS.length) return;
-    const chosen = nearestMeaning(nodes[state.mode]), one = MEANINGS[chosen], parts = [], stops = theme().swing;
-    if (one.picture) {
-      parts.push(html("figure", {}, picture(one.picture, one.shape, 150, stops, "pattern of the mode"), html("figcaption", { textContent: "what it weighs" })));
-      for (const [side, words] of [["high", "examples at one end"], ["low", "and at the other"]]) {
-        parts.push(html("figure", {}, html("div", { className: "pair-of-pictures" }, ...one[side].map((text, i) => picture(text, one.shape, 72, null, `example ${i + 1}`))), html("figcaption", { textContent: words })));
-      }
-    } else parts.push(columnBars(one));
-    $("meaning").replaceChildren(...parts);
+    const host = $("meaning"), one = MEANINGS[nearestMeaning(nodes[state.mode])], stops = theme().swing;
+    const svg = meaningFigure(one, Math.max(260, host.clientWidth));
+    host.replaceChildren(svg);
+    $("meaning-save").replaceChildren(charts.buttons(svg, { label: "What a mode is", file: "meaning", table: () => meaningTable(one) }, null));
     const place = one.place + 1, n = page.data.n;
     $("meaning-words").textContent = `Mode ${n - place + 1} of ${n}, λ = ${short(one.eigenvalue)}, ${percent(one.share)} of the loss`
       + `${Math.abs(Math.log(one.eigenvalue / nodes[state.mode])) > 0.02 ? `: the nearest to the eigenvalue followed (${short(nodes[state.mode])}) of the ${MEANINGS.length} that are described here` : ""}.`;

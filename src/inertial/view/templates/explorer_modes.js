@@ -58,6 +58,7 @@
       label: "Roots on the unit disc", file: "roots", canvases: () => [canvas],
       table: () => ({ columns: ["eigenvalue", "share of the loss", "re", "im", "re of the other", "im of the other"], rows: nodes.map((l, k) => [l, weights[k] / MASS, ...numerics.roots(now.method, l)]) }),
     }, null));
+    if (host.matches(":focus-visible")) readRoot(state.mode, ...at(z[first], z[first + 1]), [z[first], z[first + 1]]);
     host.setAttribute("aria-label", `Roots on the unit disc: ${swinging} of ${K} eigenvalues swing, the others glide; the largest modulus is ${now.radius.toFixed(6)}. Arrow keys follow another eigenvalue.`);
   }
 
@@ -109,6 +110,7 @@
     const here = sx(now.at);
     svg.append(node("path", { class: "dashed", d: `M${here} ${margin.top}V${height - margin.bottom}` }));
     heat = { ...made, canvas };
+    if (host.matches(":focus-visible")) readCell(now.at, state.mode, here, y);
     $("heat-save").replaceChildren(charts.buttons(svg, {
       label: "What is left of each mode", file: "modes", canvases: () => [canvas],
       table: () => ({ columns: ["eigenvalue", "step", "left"], rows: COARSE[0].flatMap((l) => Array.from(numerics.history(now.method, l, now.steps), (a, t) => [l, t, a])) }),
@@ -139,10 +141,12 @@
   $("disc").addEventListener("pointermove", (event) => {
     const found = pointsOfDisc(event);
     if (!found) { tip($("disc"), 0, 0, null); return; }
-    const [re, im] = found.z;
-    tip($("disc"), found.px, found.py, [[`λ = ${short(nodes[found.k])}`], ["ink", "root", `${+re.toFixed(4)}${im ? `${im < 0 ? " − " : " + "}${Math.abs(+im.toFixed(4))} i` : ""}`], ["ink", "modulus", Math.hypot(re, im).toFixed(4)], ["ink", "share of the loss", percent(weights[found.k] / MASS)]]);
+    readRoot(found.k, found.px, found.py, found.z);
   });
-  $("disc").addEventListener("pointerleave", () => tip($("disc"), 0, 0, null));
+  function readRoot(k, px, py, [re, im]) {
+    tip($("disc"), px, py, [[`λ = ${short(nodes[k])}`], ["ink", "root", `${+re.toFixed(4)}${im ? `${im < 0 ? " − " : " + "}${Math.abs(+im.toFixed(4))} i` : ""}`], ["ink", "modulus", Math.hypot(re, im).toFixed(4)], ["ink", "share of the loss", percent(weights[k] / MASS)]]);
+  }
+  for (const what of ["pointerleave", "blur"]) $("disc").addEventListener(what, () => tip($("disc"), 0, 0, null));
   $("disc").addEventListener("click", (event) => { const found = pointsOfDisc(event); if (found) update({ mode: found.k }, null); });
   $("disc").addEventListener("keydown", (event) => {
     const change = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1 }[event.key];
@@ -164,10 +168,13 @@
   $("heat").addEventListener("pointermove", (event) => {
     if (!inHeat(event)) { tip($("heat"), 0, 0, null); return; }
     const { step, mode } = cellAt(event), box = heat.svg.getBoundingClientRect();
-    const left = numerics.history(explorer.current(), nodes[mode], [step])[0];
-    tip($("heat"), event.clientX - box.left, event.clientY - box.top - 60, [[`step ${step}, λ = ${short(nodes[mode])}`], ["ink", "left of the mode", short(left)], ["ink", "share of the loss", percent(weights[mode] / MASS)]]);
+    readCell(step, mode, event.clientX - box.left, event.clientY - box.top);
   });
-  $("heat").addEventListener("pointerleave", () => tip($("heat"), 0, 0, null));
+  function readCell(step, mode, x, y) {
+    const left = numerics.history(explorer.current(), nodes[mode], [step])[0];
+    tip($("heat"), x, y - 60, [[`step ${step}, λ = ${short(nodes[mode])}`], ["ink", "left of the mode", short(left)], ["ink", "share of the loss", percent(weights[mode] / MASS)]]);
+  }
+  for (const what of ["pointerleave", "blur"]) $("heat").addEventListener(what, () => tip($("heat"), 0, 0, null));
   $("heat").addEventListener("click", (event) => {
     const box = heat.svg.getBoundingClientRect();
     const mode = nearest(heat.sy.invert(event.clientY - box.top));
@@ -285,9 +292,13 @@
 
   function drawPhase(now) {
     const host = $("phase"), width = Math.max(260, host.clientWidth), height = Math.round(Math.min(360, Math.max(280, width * 0.72)));
-    const m = now.method, l = nodes[state.mode], kind = numerics.regime(m, l), reach = 1.45;
+    const m = now.method, l = nodes[state.mode], kind = numerics.regime(m, l), run = orbit(m, l, state.steps);
     const margin = { top: 26, right: 14, bottom: 42, left: 48 };
-    const tall = (height - margin.top - margin.bottom) / (width - margin.left - margin.right) * 2 * reach;
+    const shape = (height - margin.top - margin.bottom) / (width - margin.left - margin.right);
+    // Room for the whole run, within reason; one scale for both directions.
+    const far = run.reduce((most, [x, v]) => Math.max(most, Math.abs(x), Math.abs(v) / shape), 0);
+    const reach = Math.min(8, Math.max(1.45, 1.06 * far)), tall = 2 * shape * reach;
+    const out = run.findIndex(([x, v]) => Math.abs(x) > reach || Math.abs(v) > tall / 2);
     const made = frame(width, height, { domain: [-reach, reach], title: "position: what is left of the mode" }, { domain: [-tall / 2, tall / 2], title: "" }, margin);
     const { svg, sx, sy } = made, id = "clip-phase";
     svg.setAttribute("role", "img");
@@ -303,7 +314,6 @@
         inside.append(node("path", { class: "faint", d: path(orbit(m, l, 40, 1.25 * Math.cos(angle), 1.25 * Math.sin(angle))) }));
       }
     }
-    const run = orbit(m, l, state.steps);
     const line = node("path", { class: "line", "stroke-width": kind === "flips" ? 1 : 2, d: path(run) });
     line.style.stroke = modeColour(l);
     inside.append(line);
@@ -315,6 +325,7 @@
     const at = run[Math.min(now.at, run.length - 1)];
     inside.append(node("circle", { class: "here", r: 6, cx: sx(at[0]), cy: sy(at[1]) }));
     svg.append(clip, inside, node("text", { class: "title", x: 4, y: 13 }, "velocity, in units of √(ηλ)"));
+    if (out > 0) svg.append(node("text", { class: "halo", x: margin.left + 8, y: margin.top + 12 }, `leaves the picture at step ${out}`));
     host.replaceChildren(svg);
     svg.setAttribute("aria-label", `Phase portrait of the mode of eigenvalue ${short(l)}: ${WORDS[kind]}`);
     phase = { ...made, run };
@@ -331,12 +342,14 @@
   function drawRegimes(m, l) {
     const host = $("regimes"), width = Math.max(260, host.clientWidth), high = 22, left = 48, wide = width - left - 14;
     const byStep = m.name === "gradient_descent", varying = m.friction !== null;
-    host.hidden = varying;
+    host.hidden = $("regimes-save").hidden = varying;
     if (varying) return;
     const top = byStep ? 2.6 : 4, value = (share) => (byStep ? numerics.method(m.name, share * top / l, 0, null) : numerics.method(m.name, m.eta, 1 - 10 ** -(share * top), null));
     const svg = node("svg", { width, height: 58, viewBox: `0 0 ${width} 58` }), cells = 240;
+    const name = byStep ? "ηλ" : "β", at = (share) => (byStep ? share * top : 1 - 10 ** -(share * top)), parts = [];
     let from = 0, kind = numerics.regime(value(0), l);
     const part = (to) => {
+      parts.push({ from, to, kind, words: `${name} ${short(at(from))} to ${short(at(to))}` });
       svg.append(node("rect", { class: `regime ${kind}`, x: left + wide * from, y: 4, width: wide * (to - from), height: high }));
       if (wide * (to - from) > 44) svg.append(node("text", { class: "regime-word", x: left + wide * (from + to) / 2, y: 19, "text-anchor": "middle" }, kind));
     };
@@ -349,11 +362,35 @@
     svg.append(node("path", { class: "dot", d: `M${px} ${high + 4}l-5 8h10z` }));
     const ticks = byStep ? [[0, "0"], [1 / top, "1"], [2 / top, "2"]] : [[0, "0"], [0.25, "0.9"], [0.5, "0.99"], [0.75, "0.999"], [1, "0.9999"]];
     for (const [share, text] of ticks) svg.append(node("text", { x: left + wide * share, y: 52, "text-anchor": share === 1 ? "end" : "middle" }, text));
-    svg.append(node("text", { class: "math", x: 4, y: 20 }, byStep ? "ηλ" : "β"));
+    svg.append(node("text", { class: "math", x: 4, y: 20 }, name));
     svg.setAttribute("role", "img");
     svg.setAttribute("aria-label", `Regimes of this mode over ${byStep ? "the step size" : "momentum"}`);
     host.replaceChildren(svg);
+    regimes = { svg, parts, place: (pixel) => (pixel - left) / wide, middle: (one) => left + wide * (one.from + one.to) / 2 };
+    $("regimes-save").replaceChildren(charts.buttons(svg, {
+      label: "Regimes of this mode", file: "regimes", table: () => ({ columns: ["from", "to", "regime"], rows: parts.map((one) => [at(one.from), at(one.to), one.kind]) }),
+    }, null));
   }
+
+  /* The regime at a place, in words. */
+  let regimes = null, regimeRead = 0;
+  function readRegime(one, aloud) {
+    tip($("regimes"), regimes.middle(one), 30, [[one.words], ["ink", one.kind, WORDS[one.kind]]]);
+    if (aloud) say(`${one.words}: ${WORDS[one.kind]}`);
+  }
+  $("regimes").addEventListener("pointermove", (event) => {
+    const share = regimes.place(event.clientX - regimes.svg.getBoundingClientRect().left);
+    const one = regimes.parts.find((part) => share >= part.from && share <= part.to);
+    if (one) readRegime(one); else tip($("regimes"), 0, 0, null);
+  });
+  for (const what of ["pointerleave", "blur"]) $("regimes").addEventListener(what, () => tip($("regimes"), 0, 0, null));
+  $("regimes").addEventListener("keydown", (event) => {
+    const change = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!change) return;
+    event.preventDefault();
+    regimeRead = Math.max(0, Math.min(regimes.parts.length - 1, regimeRead + change));
+    readRegime(regimes.parts[regimeRead], true);
+  });
 
   function readPhase(t, aloud) {
     const [x, v] = phase.run[t];

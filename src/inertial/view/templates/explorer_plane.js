@@ -129,6 +129,7 @@ const plane = (() => {
     }
     const level = state.method === "gradient_descent" ? 0 : state.method === "nesterov_varying" ? PLANE.top : Math.min(PLANE.top, -Math.log10(1 - state.beta));
     svg.append(node("circle", { class: "here", id: "here", r: 8, cx: sx(Math.min(PLANE.x[1], Math.max(PLANE.x[0], state.eta * LARGEST))), cy: sy(level) }));
+    if (host.matches(":focus-visible")) tip(host, sx(Math.min(PLANE.x[1], Math.max(PLANE.x[0], state.eta * LARGEST))), sy(level) - 40, [[words(explorer.current())]]);
     host.setAttribute("aria-label", `Plane of step size and momentum for ${LABELS[family()]}: step size times largest eigenvalue ${short(state.eta * LARGEST)}, momentum ${short(state.beta)}`);
     const slow = 10 ** painted.worst, fast = 10 ** painted.best;
     if (state.colour === "rate") paintRamp("plane-ramp", painted.colours.plane, `${short(+slow.toPrecision(2))} steps`, `${short(+fast.toPrecision(2))} steps a factor of ten`);
@@ -161,7 +162,7 @@ const plane = (() => {
     const steady = series.flatMap((one) => Array.from(one.y)).filter((v) => v > 0 && Number.isFinite(v));
     const low = Math.max(1e-6, Math.min(page.target / 2, ...steady)), high = Math.min(30, Math.max(1, ...steady));
     series.push({ name: `target, ${percent(page.target)}`, colour: "soft", x: [0, state.steps], y: [page.target, page.target], dash: "2 4", width: 1.2, silent: true });
-    draw($("plane-curve"), { label: "Share of the loss left, against step, at the ring and under the pointer", x: { title: "step", domain: [0, state.steps] }, y: { title: "share of the loss left", log: true, domain: [low / 1.5, high * 1.6] }, series, height: 210 });
+    draw($("plane-curve"), { label: "Share of the loss left, against step, at the ring and under the pointer", x: { title: "step", domain: [0, state.steps] }, y: { title: "share of the loss left", log: true, domain: [low / 1.5, high * 1.6] }, series, height: 210, file: "curve", table: () => ({ columns: ["setting", "step", "share of the loss left"], rows: series.filter((one) => !one.silent).flatMap((one) => steps.map((t, i) => [one.name, t, one.y[i]])) }) });
     $("plane-setting").textContent = pointed ? words(pointed) : "Point at a place of the plane, and its curve appears here.";
   }
 
@@ -238,7 +239,7 @@ const plane = (() => {
     hovering = requestAnimationFrame(() => { if (inPlane(event)) pointAt(event); else leave(); });
   });
   function leave() { cancelAnimationFrame(hovering); tip(host, 0, 0, null); drawCurve(null); }
-  host.addEventListener("pointerleave", leave);
+  for (const what of ["pointerleave", "blur"]) host.addEventListener(what, leave);
   host.addEventListener("click", (event) => { if (inPlane(event)) dragTo(event); });
   host.addEventListener("keydown", (event) => {
     const size = event.shiftKey ? 0.25 : 0.025;
