@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from inertial import InvalidInput, read_run
+from inertial import InvalidInput, files, read_run
 from inertial.runs import store
 
 
 @pytest.fixture
 def run(tmp_path):
     arrays = xr.Dataset({"loss": ("step", np.array([2.0, np.nan])), "word": ("optimizer", ["a"])})
-    with store.new_folder(tmp_path / "run") as folder:
+    with files.new_folder(tmp_path / "run") as folder:
         store.write_run(folder, arrays, {"b": 1, "a": [None, "x"]})
     return tmp_path / "run", arrays
 
@@ -40,7 +40,7 @@ def test_arrays_that_were_edited_are_named(run):
 
 def test_a_failure_leaves_nothing(tmp_path):
     def fail():
-        with store.new_folder(tmp_path / "deep" / "run") as folder:
+        with files.new_folder(tmp_path / "deep" / "run") as folder:
             (folder / "half").write_text("written")
             raise ZeroDivisionError
 
@@ -50,8 +50,20 @@ def test_a_failure_leaves_nothing(tmp_path):
     assert list((tmp_path / "deep").iterdir()) == []
 
 
+def test_what_a_killed_process_left_of_a_folder_goes_and_what_others_make_stays(tmp_path):
+    left = tmp_path / f".run.{'0' * 16}.partial"
+    left.mkdir()
+    (left / "half").write_text("half")
+    (tmp_path / f".{'0' * 16}.partial").mkdir()  # none of ours
+    with files.new_folder(tmp_path / "one") as one, files.new_folder(tmp_path / "two") as two:
+        assert not left.exists()
+        assert one.exists()
+        assert two.exists()
+    assert len(list(tmp_path.iterdir())) == 3
+
+
 def test_the_folder_appears_only_when_it_is_complete(tmp_path):
-    with store.new_folder(tmp_path / "run") as folder:
+    with files.new_folder(tmp_path / "run") as folder:
         assert not (tmp_path / "run").exists()
         assert folder.parent == tmp_path
     assert (tmp_path / "run").is_dir()
@@ -60,10 +72,10 @@ def test_the_folder_appears_only_when_it_is_complete(tmp_path):
 def test_folders_that_cannot_be_made_are_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InvalidInput, match=r"file/run cannot be created .*--out"):
-        store.new_folder(tmp_path / "file" / "run").__enter__()
+        files.new_folder(tmp_path / "file" / "run").__enter__()
     (tmp_path / "there").mkdir()
     with pytest.raises(InvalidInput, match="exists already"):
-        store.new_folder(tmp_path / "there").__enter__()
+        files.new_folder(tmp_path / "there").__enter__()
 
 
 @pytest.mark.parametrize("name", [store.ARRAYS, store.MANIFEST])

@@ -12,7 +12,9 @@ followed.
 import fcntl
 import json
 import os
+import re
 import secrets
+import shutil
 import socket
 import stat
 from collections.abc import Iterator
@@ -40,6 +42,9 @@ STAYS = "what is stored stays: see to the disk or give another folder, and repea
 
 TEXT_BYTES = 64 * 2**20
 """Largest JSON or TOML file that is read."""
+
+_FOLDER = re.compile(r"\..+\.[0-9a-f]{16}\.partial", re.DOTALL)
+"""Names of temporary folders."""
 
 _DEPTH = 100
 """Deepest nesting of JSON that is read."""
@@ -233,19 +238,82 @@ def _temporary(path: Path) -> tuple[Path, int]:
 
 
 def sweep(path: Path) -> None:
-    """Remove what killed processes left of this file: temporary ones that nobody has locked."""
+    """Remove what killed processes left of this file or folder: what nobody has locked."""
     start = f".{path.name[:200]}."
     there = path.parent.iterdir() if path.parent.is_dir() else ()
     for left in there:
-        if not (left.name.startswith(start) and left.name.endswith(".partial")):
-            continue
-        with suppress(OSError):
-            descriptor = os.open(left, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if left.name.startswith(start) and left.name.endswith(".partial"):
+            _sweep_one(left)
+
+
+def _sweep_one(left: Path) -> None:
+    """Remove a temporary file or folder, unless its maker lives."""
+    with suppress(OSError):
+        descriptor = os.open(left, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if left.is_dir():
+                shutil.rmtree(left)
+            else:
                 left.unlink()
-            finally:
-                os.close(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder that becomes `path` when the block ends well, and vanishes otherwise.
+
+    What killed processes left of folders beside it goes: each run has a name of its own, so that
+    nobody would come back for them.
+
+    Raises
+    ------
+    InvalidInput
+        If `path` exists already or cannot be created; if it has come to exist meanwhile, the
+        finished results are kept under another name.
+
+    """
+    if path.exists() or path.is_symlink():
+        raise InvalidInput(f"the output folder {path} exists already; give another one with --out.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for left in path.parent.iterdir():
+            if _FOLDER.fullmatch(left.name) and left.is_dir():
+                _sweep_one(left)
+        partial = path.with_name(f".{path.name[:200]}.{secrets.token_hex(8)}.partial")
+        partial.mkdir()
+        descriptor = os.open(partial, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        raise InvalidInput(
+            f"the output folder {path} cannot be created ({_reason(error)}); give another one with "
+            "--out."
+        ) from None
+    try:
+        with suppress(OSError):  # a file system without locks: then nobody sweeps either
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            yield partial
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        _named(partial, path)
+        _keep_name(path.parent)
+    finally:
+        os.close(descriptor)
+
+
+def _named(partial: Path, path: Path) -> None:
+    """Give a finished folder its name, or one beside it if that has been taken meanwhile."""
+    try:
+        partial.rename(path)
+    except OSError as error:
+        kept = partial
+        with suppress(OSError):
+            kept = partial.rename(path.with_name(f"{path.name[:200]}-{secrets.token_hex(4)}"))
+        raise InvalidInput(
+            f"the results cannot be moved to {path} ({error.strerror}); they lie in {kept}."
+        ) from None
 
 
 def _keep_name(folder: Path) -> None:

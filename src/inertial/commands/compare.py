@@ -101,9 +101,14 @@ def compare(
     )
     with progress() as show:
         result = run_comparison(
-            options.load(data), settings, out=out, command=command_line(), progress=show
+            options.load(data),
+            settings,
+            out=out,
+            command=command_line(),
+            progress=show,
+            draw=save_convergence,
         )
-    figure = save_convergence(result.arrays, result.run)
+    figure = next(result.run.glob("convergence.png"), None)
     if json:
         document = {
             "run": str(result.run),

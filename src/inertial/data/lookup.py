@@ -12,9 +12,11 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
+from inertial import files
 from inertial._checks import InvalidInput
-from inertial.data.sources import Source, find
+from inertial.data.sources import Download, Source, find
 
 ENVIRONMENT = "INERTIAL_DATA"
 """The environment variable that names a data folder."""
@@ -83,8 +85,8 @@ def locate(name: str | Path, data_dir: str | Path | None = None) -> Location | N
     if source.origin == "generated":
         return Location("generated", ())
     for root in (_data_folder(data_dir), SYSTEM, _cache()):
-        if root is not None and (files := _files(source, root)):
-            return Location(_words(source, files), files)
+        if root is not None and (found := _files(source, root)):
+            return Location(_words(source, found), found)
     return None
 
 
@@ -136,18 +138,18 @@ def _files(source: Source, root: Path) -> tuple[Path, ...]:
     """Return the files of the first complete layout below `root`."""
     for layout in source.layouts:
         names = ([root / part, root / f"{part}.gz"] for part in layout)
-        files = [next((path for path in pair if path.is_file()), None) for pair in names]
-        if all(files):
-            return tuple(path for path in files if path)
+        found = [next((path for path in pair if path.is_file()), None) for pair in names]
+        if all(found):
+            return tuple(path for path in found if path)
     return ()
 
 
-def _words(source: Source, files: tuple[Path, ...]) -> str:
+def _words(source: Source, found: tuple[Path, ...]) -> str:
     cached = {_cache() / item.path: item.url for item in source.downloads}
-    if all(path in cached for path in files):
-        return ", ".join(cached[path] for path in files)
-    words = ", ".join([str(files[0]), *(path.name for path in files[1:])])
-    if "t10k" in files[0].name:
+    if all(path in cached for path in found):
+        return ", ".join(cached[path] for path in found)
+    words = ", ".join([str(found[0]), *(path.name for path in found[1:])])
+    if "t10k" in found[0].name:
         words += " (the test files, as the training files are not there)"
     return words
 
@@ -155,39 +157,64 @@ def _words(source: Source, files: tuple[Path, ...]) -> str:
 def _check_cached(source: Source, found: Location) -> None:
     for item in source.downloads:
         path = _cache() / item.path
-        if path in found.files:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            if digest != item.sha256:
-                raise InvalidInput(
-                    f"{path} has the SHA-256 {digest} where {item.url} has {item.sha256}; delete "
-                    f"the file to download it again."
-                )
+        if path in found.files and (digest := _digest(path)) != item.sha256:
+            raise InvalidInput(
+                f"{path} has the SHA-256 {digest} where {item.url} has {item.sha256}; delete "
+                f"the file to download it again."
+            )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _download(source: Source, root: Path, *, remedy_folder: str | Path | None) -> Path:
-    import pooch
-
     if not source.downloads:
         raise InvalidInput(f"{source.name} is {source.origin}; load it without fetching.")
-    remedy = _remedy(source, remedy_folder)
     for item in source.downloads:
-        target = root / item.path
+        _retrieve(source.name, item, root / item.path, _remedy(source, remedy_folder))
+    return (root / source.downloads[0].path).parent
+
+
+def _retrieve(name: str, item: Download, target: Path, remedy: str) -> None:
+    """Download a file, whole or not at all, unless it is there already."""
+    from pooch import HTTPDownloader
+    from requests import RequestException
+
+    if files.is_regular(target) and _digest(target) == item.sha256:
+        return
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise files.cannot_write(target, error, remedy) from None
+    with files.writing(target, remedy=remedy) as file:
+        received = _Received(file)
         try:
-            pooch.retrieve(
-                item.url, f"sha256:{item.sha256}", target.name, target.parent, progressbar=False
-            )
-        except OSError as error:
-            reason = type(error).__name__
+            HTTPDownloader()(item.url, received, None)
+        except RequestException as error:
             raise InvalidInput(
-                f"{source.name} is not on this machine and {item.url} could not be downloaded "
-                f"({reason}); {remedy}"
+                f"{name} is not on this machine and {item.url} could not be downloaded "
+                f"({type(error).__name__}); {remedy}"
             ) from None
-        except ValueError:
+        if received.digest.hexdigest() != item.sha256:
             raise InvalidInput(
                 f"{item.url} does not have the SHA-256 {item.sha256}, so it was not kept; {remedy}"
-            ) from None
-    return (root / source.downloads[0].path).parent
+            )
+
+
+class _Received:
+    """A file that is written, with the hash of what was written."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.digest, self._file = hashlib.sha256(), file
+
+    def write(self, content: bytes) -> int:
+        self.digest.update(content)
+        return self._file.write(content)
+
+    def flush(self) -> None:
+        self._file.flush()
 
 
 def _remedy(source: Source, folder: str | Path | None) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 import xarray as xr
 
+from inertial import files
 from inertial._checks import InvalidInput, Notice
 from inertial._memory import check_memory
 from inertial.data import Data
@@ -58,6 +59,7 @@ def compare(
     out: str | Path | None = None,
     command: str | None = None,
     progress: Progress | None = None,
+    draw: Callable[[xr.Dataset, Path], object] | None = None,
 ) -> Comparison:
     """Train every method on every seed, forecast each, and store everything in a new folder.
 
@@ -73,6 +75,9 @@ def compare(
         What to record as the command that makes this run again.
     progress
         Called every half second or so.
+    draw
+        Called with the arrays and the folder before that gets its name: it appears with its
+        figures, or not at all.
 
     Raises
     ------
@@ -84,7 +89,7 @@ def compare(
     check_memory(_needed(data, settings), "take fewer rows, neurons, steps or seeds")
     began, started = time.perf_counter(), datetime.now(UTC)
     path = Path(out) if out else _default_folder(data.provenance.name, started)
-    with store.new_folder(path) as folder:
+    with files.new_folder(path) as folder:
         prepared = Prepared.of(data)
         wanted = list(specs(settings))
         methods = {spec.method: method_of(spec, prepared.measure) for spec in wanted}
@@ -105,6 +110,8 @@ def compare(
             **store.environment(),
         }
         _write(folder, path, arrays, manifest)
+        if draw is not None:
+            draw(arrays, folder)
     return Comparison(path, seconds, arrays, summaries)
 
 

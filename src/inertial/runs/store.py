@@ -12,14 +12,11 @@ import io
 import json
 import os
 import platform
-import secrets
-import shutil
 import subprocess
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -52,41 +49,6 @@ class Record(NamedTuple):
 
     arrays: xr.Dataset
     manifest: dict[str, Any]
-
-
-@contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
-    """Give a temporary folder that becomes `path` when the block ends well, and vanishes otherwise.
-
-    Raises
-    ------
-    InvalidInput
-        If `path` exists already or cannot be created; if it has come to exist meanwhile, the
-        finished results are kept under their temporary name.
-
-    """
-    if path.exists() or path.is_symlink():
-        raise InvalidInput(f"the output folder {path} exists already; give another one with --out.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name[:200]}.{secrets.token_hex(8)}.partial")
-        partial.mkdir()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InvalidInput(
-            f"the output folder {path} cannot be created ({reason}); give another one with --out."
-        ) from None
-    try:
-        yield partial
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    try:
-        partial.rename(path)
-    except OSError as error:
-        raise InvalidInput(
-            f"the results cannot be moved to {path} ({error.strerror}); they lie in {partial}."
-        ) from None
 
 
 def write_run(folder: Path, arrays: xr.Dataset, manifest: dict[str, Any]) -> None:
