@@ -21,7 +21,7 @@ from inertial.method.bound import lower_bound
 from inertial.method.curve import forecast_loss
 from inertial.method.recursion import METHODS, Recursion
 from inertial.method.rules import DEFAULT_RULE, RULES, choose, fastest
-from inertial.method.trust import Verdict
+from inertial.method.trust import Trust, Verdict
 from inertial.problem.problem import Trainable
 from inertial.runs.execution import Prepared, execute, start_of
 from inertial.runs.meanings import Meaning, meanings
@@ -70,9 +70,8 @@ class Curve:
     """Losses of one method over its starts and steps, NaN after a divergence, and their forecast.
 
     `rule` is that of its `TunedPoint`; `forecast` the mean over the starts of the linearised
-    network's losses.  `promised` and
-    `measured` are steps to the target, None where it was not reached; `words` say what was known
-    before the training, if anything.
+    network's losses.  `promised` and `measured` are steps to the target, None where it was not
+    reached; `trust` is what was known before the training, if anything.
     """
 
     rule: str
@@ -82,7 +81,7 @@ class Curve:
     promised: float | None
     measured: float | None
     verdict: Verdict
-    words: str = ""
+    trust: Trust | None = None
 
     @property
     def diverged(self) -> bool:
@@ -217,7 +216,7 @@ def _curve(runs: xr.Dataset, name: str, method: Recursion, settings: Settings) -
         steps_to_share(run.forecast_loss, settings.target),
         steps_to_share(run.loss, settings.target),
         judged.verdict,
-        judged.sentence,
+        judged,
     )
 
 

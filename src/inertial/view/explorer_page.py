@@ -6,7 +6,7 @@ The page computes forecasts itself, from the measure, in the formulas of `inerti
 import base64
 from dataclasses import astuple
 from importlib.metadata import version
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -14,8 +14,8 @@ from jaxtyping import Float
 from inertial.linear.measure import Measure
 from inertial.method.batch import BatchSizes, Modes
 from inertial.method.recursion import Recursion, label
-from inertial.method.trust import DEPARTS, HOLDS, STEPS, Verdict
-from inertial.runs.exploration import Exploration
+from inertial.method.trust import DEPARTS, HOLDS, STEPS
+from inertial.runs.exploration import Curve, Exploration
 from inertial.runs.meanings import Meaning
 from inertial.view.page import render
 
@@ -30,9 +30,6 @@ SCRIPTS = (
     "explorer_controls.js",
 )
 """The state first, then what draws it, then what moves it."""
-
-VERDICTS = get_args(Verdict)
-"""The best first."""
 
 _FACTS = ("name", "task", "n", "d")
 
@@ -86,7 +83,7 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
         merged=len(measure.nodes) < data.n,
         steps=exploration.curves[0].loss.shape[1] - 1,
         starts=exploration.curves[0].loss.shape[0],
-        worst=max(exploration.curves, key=lambda curve: VERDICTS.index(curve.verdict)),
+        worst=max(exploration.curves, key=_strain),
         departing=[label(one.method.name) for one in exploration.curves if one.verdict != "holds"],
         label=label,
         count_of_nodes=f"{len(measure.nodes):,}",
@@ -96,6 +93,10 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
         command=command,
         version=version("inertial"),
     )
+
+
+def _strain(curve: Curve) -> float:
+    return 0.0 if curve.trust is None else curve.trust.strain
 
 
 def _batch_words(sizes: BatchSizes | None, rows: int) -> str:
