@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from helpers import unit_inputs
-from inertial import InvalidInput, decompose, extremes, infinite_gram
-from inertial.linear import spectrum
+from inertial import Extremes, InvalidInput, decompose, extremes, infinite_gram
+from inertial.linear import ends as module
 
 
 @pytest.fixture(params=[4, 10**6], ids=["lanczos", "dense"], autouse=True, scope="module")
 def route(request):
     """Every test runs on both routes to the ends."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(spectrum, "DENSE_BELOW", request.param)
+        patch.setattr(module, "DENSE_BELOW", request.param)
         yield request.param
 
 
@@ -85,11 +85,15 @@ def test_eigenvalues_that_lanczos_missed_stay_within_the_stated_errors(monkeypat
     """The factorisations find out, whatever Lanczos says, and the errors still say something."""
     gram = with_spectrum(rng, np.concatenate([[0.95], np.linspace(1.0, 3.0, 60), [3.2]]))
 
-    def second(operator, _):
-        dense = np.array([operator @ column for column in np.eye(62)])
-        return float(np.linalg.eigvalsh(dense)[-2]), 1e-12
+    def second(product, *_):
+        values = np.linalg.eigvalsh(np.array([product(column) for column in np.eye(62)]))
+        return module._End(values[1] if len(_) == 3 else values[-2], 1e-12, 1e-12)
 
-    monkeypatch.setattr(spectrum, "_lanczos", second)
+    def second_of_inverse(operator, _):
+        return second(operator.matvec)[:2]
+
+    monkeypatch.setattr(module, "_outermost", second)
+    monkeypatch.setattr(module, "_lanczos", second_of_inverse)
     ends = extremes(gram)
     # The matrix itself and the reference are rounded, a few n eps.
     assert ends.smallest - ends.smallest_error <= 0.95 <= ends.smallest + 1e-12
@@ -100,8 +104,9 @@ def test_eigenvalues_that_lanczos_missed_stay_within_the_stated_errors(monkeypat
 
 
 def test_slow_convergence_ends_in_the_full_decomposition(monkeypatch, rng):
-    gram = with_spectrum(rng, np.concatenate([[1.0], np.linspace(3.0, 3.0 + 1e-4, 200)]))
-    monkeypatch.setattr(spectrum, "_RESTARTS", 1)
+    gram = with_spectrum(rng, np.concatenate([np.linspace(1.0, 1.0 + 1e-2, 200), [3.0]]))
+    monkeypatch.setattr(module, "_STEPS", 3)
+    monkeypatch.setattr(module, "_RESTARTS", 1)
     full, ends = scipy.linalg.eigvalsh(gram), extremes(gram)
     assert (ends.smallest, ends.largest) == (full[0], full[-1])
 
@@ -136,7 +141,7 @@ def test_work_inside_the_matrix_leaves_it_as_it_was(rng, smallest):
 def test_singular_means_below_size_times_rounding(ratio, expected):
     size, largest = 50, 7.0
     smallest = ratio * size * float(np.finfo(float).eps) * largest
-    ends = spectrum.Extremes(smallest, largest, 0.0, 0.0, size)
+    ends = Extremes(smallest, largest, 0.0, 0.0, size)
     assert ends.singular is expected
     assert (ends.condition_number == np.inf) is expected
 
@@ -178,3 +183,45 @@ def test_a_matrix_that_is_not_symmetric_is_refused_and_its_remedy_works(rng):
         decompose(tilted)
     mended = decompose((tilted + tilted.T) / 2)
     np.testing.assert_allclose(mended.eigenvalues, decompose(gram).eigenvalues, atol=1e-3)
+
+
+@given(st.integers(60, 150), st.integers(0, 2**31), st.floats(1.0, 6.0))
+def test_ends_that_are_not_proven_are_within_their_errors_of_eigenvalues(n, seed, decades):
+    """And on spectra without clusters they are the outermost ones, to the accuracy asked for."""
+    gram = with_spectrum(np.random.default_rng(seed), np.geomspace(10**-decades, 1.0, n))
+    full, ends = scipy.linalg.eigvalsh(gram), extremes(gram, proven=False)
+    own = n * np.finfo(float).eps
+    assert np.abs(full - ends.smallest).min() <= ends.smallest_error + own
+    assert np.abs(full - ends.largest).min() <= ends.largest_error + own
+    assert ends.smallest == pytest.approx(full[0], rel=1e-6, abs=2 * own)
+    assert ends.largest == pytest.approx(full[-1], rel=1e-6)
+
+
+def test_the_factor_in_single_precision_is_an_inverse(rng, monkeypatch):
+    """Panels of any width, the last one narrower, times the matrix give the vector back."""
+    gram = with_spectrum(rng, np.geomspace(0.01, 7.0, 90))
+    vector = rng.standard_normal(90)
+    for width in (1, 32, 90, 512):
+        monkeypatch.setattr(module, "_PANEL", width)
+        found = module._Single.of(gram).solve(vector)
+        # Condition 700, unit rounding 6e-8, some dozens of operations an entry.
+        np.testing.assert_allclose(gram @ found, vector, rtol=0, atol=1e-3)
+    assert module._Single.of(gram - 0.02 * np.eye(90)) is None
+
+
+def test_a_dominant_eigenvalue_is_proven_without_a_factorisation(rng, monkeypatch):
+    """The others together are smaller: one factorisation in all, for the smallest."""
+    shifts = []
+    real = module._Triangles.factorise
+
+    def counted(self, shift, sign=1):
+        shifts.append(sign)
+        return real(self, shift, sign)
+
+    monkeypatch.setattr(module._Triangles, "factorise", counted)
+    gram = with_spectrum(rng, np.concatenate([np.geomspace(0.1, 1.0, 90), [9.0]]))
+    monkeypatch.setattr(module, "DENSE_BELOW", 4)
+    ends = extremes(gram)
+    assert shifts == [1]
+    assert ends.proven
+    assert abs(ends.largest - 9.0) <= ends.largest_error <= 1e-8 * 9.0

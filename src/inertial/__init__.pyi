@@ -2,6 +2,7 @@ from ._checks import InvalidInput as InvalidInput
 from .data import Data as Data
 from .data import load as load
 from .linear.determinant import log_determinant as log_determinant
+from .linear.ends import extremes as extremes
 from .linear.expected import measure_of as measure_of
 from .linear.expected import spectrum_of as spectrum_of
 from .linear.kernel import finite_gram as finite_gram
@@ -11,7 +12,6 @@ from .linear.measure import Measure as Measure
 from .linear.spectrum import Extremes as Extremes
 from .linear.spectrum import Spectrum as Spectrum
 from .linear.spectrum import decompose as decompose
-from .linear.spectrum import extremes as extremes
 from .linear.tangent import Tangent as Tangent
 from .linear.tangent import tangent as tangent
 from .method.adaptive import Adaptive as Adaptive

@@ -19,7 +19,9 @@ for the unit vectors u and v (Kahan 2006, "How futile are mindless assessments o
 which is right to a few roundings at every angle.
 """
 
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from jaxtyping import Float, Inexact, Int
@@ -184,7 +186,8 @@ def _filled(x: Inputs, entry: _Entry) -> Gram:
     """Fill a symmetric matrix, each tile above the diagonal and its mirror image at once."""
     units, norms = unit_rows(x), np.linalg.norm(x, axis=1)
     gram = np.empty((len(x), len(x)))
-    for rows in tiles(len(x)):
+
+    def fill(rows: slice) -> None:
         for columns in tiles(len(x)):
             if columns.start >= rows.start:
                 cosine, angle = angles(units[rows], units[columns])
@@ -194,4 +197,8 @@ def _filled(x: Inputs, entry: _Entry) -> Gram:
                 scales = norms[rows, None] * norms[columns]
                 gram[rows, columns] = scales * entry(cosine, angle)
                 gram[columns, rows] = gram[rows, columns].T
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:  # NumPy lets others run
+        for _ in pool.map(fill, tiles(len(x))):
+            pass
     return gram

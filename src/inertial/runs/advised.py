@@ -191,8 +191,8 @@ class Advice(Shown):
             )
         if not ends.proven:
             notes.append(
-                "both ends are from products alone: the smallest eigenvalue may lie below the one "
-                "given"
+                "an eigenvalue lies within the digits of both ends; that none lies beyond is not "
+                "proven"
             )
         return "\n".join([*head, "", self.lines, "", facts, *columns(rows), *notes])
 

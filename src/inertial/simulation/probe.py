@@ -17,8 +17,8 @@ from jaxtyping import Float, Int
 
 from inertial._checks import InvalidInput
 from inertial._types import Gram, Inputs, Targets
+from inertial.linear.ends import extremes
 from inertial.linear.kernel import finite_gram
-from inertial.linear.spectrum import extremes
 from inertial.method.recursion import Recursion
 from inertial.problem.flips import Flips, survey_flips
 from inertial.problem.model import TwoLayerReLU

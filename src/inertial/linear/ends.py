@@ -1,0 +1,338 @@
+r"""Both ends of a kernel's spectrum, without all of it.
+
+The largest eigenvalue comes from Lanczos.  For the smallest a Cholesky factor in single precision
+is inverse enough: with it, each residual :math:`r = H u - \theta u` gives a direction
+:math:`\tilde H^{-1} r` to extend the space by, in which H itself, in double precision, has its Ritz
+values (Davidson 1975, "The iterative calculation of a few of the lowest eigenvalues").  With the
+exact inverse this is Lanczos on it.
+
+What is found is proven by one factorisation in double precision just below it, and at the top by
+
+.. math:: \lambda_2^2 \le \sum_{k \ge 2} \lambda_k^2 \le |H|_F^2 - \theta_1^2 - 2 |r|^2
+
+where that is below :math:`\theta_1^2`, or else by one factorisation as well.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import scipy.linalg
+import scipy.sparse.linalg
+from jaxtyping import Float
+from scipy.linalg.blas import dtrsv
+
+from inertial._types import Gram
+from inertial.linear.kernel import tiles
+from inertial.linear.spectrum import Extremes, ends_of, finite
+
+DENSE_BELOW = 1500
+"""Below this n all eigenvalues are cheaper than a factorisation and Lanczos."""
+
+_TOLERANCE = 1e-8
+"""Relative accuracy asked of both ends."""
+
+_COARSE = 1e-2
+"""Relative residual at which Lanczos on an inverse stops; the next shift does the rest."""
+
+_CLUSTER = 3
+"""Residuals that the outermost eigenvalue may be away: in a cluster it need not be the nearest."""
+
+_STEPS = 40
+"""Vectors of a space before it is restarted or left: about as long as one factorisation."""
+
+_RESTARTS = 20
+"""Restarts after which all eigenvalues are cheaper than going on."""
+
+_MOST = 100
+"""Vectors of a space from which an end is taken, at most."""
+
+_PANEL = 512
+"""Columns of a panel of the factor in single precision."""
+
+_NOTHING_LEFT = 1e-13
+"""A new direction this much shorter than it was is rounding: the space is spent."""
+
+Vector = Float[np.ndarray, "n"]
+
+
+class _NotPositiveError(Exception):
+    """The matrix is no kernel matrix: it has an eigenvalue below zero by more than rounding."""
+
+
+def extremes(gram: Gram, *, inside: bool = False, proven: bool = True) -> Extremes:
+    """Smallest and largest eigenvalue without a full decomposition.
+
+    Factorisations in double precision prove both.  A factor takes one triangle of a symmetric
+    matrix, and the other one keeps the matrix: so one array is held, and a quarter of one for the
+    factor in single precision.  A matrix that has no factorisation, but has one when a few
+    roundings are added to its diagonal, is singular to rounding: its smallest eigenvalue is
+    returned as 0, with these roundings as error.  A matrix that is not positive to rounding is
+    decomposed in full.
+
+    Parameters
+    ----------
+    gram
+        Symmetric matrix, shape (n, n).
+    inside
+        Work inside `gram`, which is as before afterwards, instead of in a copy.
+    proven
+        Whether to prove that nothing lies beyond the ends; if not, the errors are norms of
+        residuals, within which there is an eigenvalue, and the time is less than half.
+
+    """
+    size = finite(gram).shape[0]
+    if size < DENSE_BELOW:
+        return ends_of(scipy.linalg.eigvalsh(gram, check_finite=False))
+    matrix = _Triangles(gram if inside else np.array(gram))
+    try:
+        largest, largest_error = _largest(matrix, proven=proven)
+        smallest, smallest_error, certain = _smallest(matrix, proven=proven)
+    except (scipy.sparse.linalg.ArpackError, _NotPositiveError):
+        matrix.restore()
+        return ends_of(scipy.linalg.eigvalsh(matrix.array, check_finite=False))
+    finally:
+        matrix.restore()
+    return Extremes(
+        min(smallest, largest), largest, smallest_error, largest_error, size, proven and certain
+    )
+
+
+class _Triangles:
+    """A symmetric matrix below the diagonal of an array, and factors above it."""
+
+    def __init__(self, array: Gram) -> None:
+        self.array = array
+        self.diagonal = np.diag(array).copy()
+
+    def restore(self) -> None:
+        """Mirror the matrix back over a factor."""
+        for rows in tiles(len(self.array)):
+            for columns in tiles(len(self.array)):
+                if columns.start > rows.start:
+                    self.array[rows, columns] = self.array[columns, rows].T
+            corner = self.array[rows, rows]
+            corner[...] = np.tril(corner, -1) + np.tril(corner, -1).T
+        self.array.flat[:: len(self.array) + 1] = self.diagonal
+
+    def factorise(self, shift: float, sign: int = 1) -> Gram | None:
+        """Cholesky factor of ``sign (H - shift I)``, above the diagonal; none if not positive."""
+        self.restore()
+        n = len(self.array)
+        if sign < 0:
+            for row in range(n):
+                np.negative(self.array[row, row:], out=self.array[row, row:])
+        self.array.flat[:: n + 1] = sign * (self.diagonal - shift)
+        try:
+            # Above the diagonal in this order is below it in LAPACK's: nothing is copied.
+            factor, _ = scipy.linalg.cho_factor(
+                self.array.T, lower=True, overwrite_a=True, check_finite=False
+            )
+        except scipy.linalg.LinAlgError:
+            return None
+        return np.asarray(factor)
+
+
+class _End(NamedTuple):
+    """An outermost Ritz value, its residual norm, and an estimate of its distance from the end."""
+
+    value: float
+    residual: float
+    estimate: float
+
+
+def _outermost(
+    product: Callable[[Vector], Vector],
+    start: Vector,
+    most: int,
+    precondition: Callable[[Vector], Vector] | None = None,
+) -> _End:
+    """Largest Ritz value, or with an approximate inverse the smallest, of a growing space.
+
+    It grows by the residual of that value, times the inverse, up to `most` vectors or until the
+    estimated error, the square of the residual over the distance to the next value, is small.
+    """
+    size, outer = len(start), 0 if precondition else -1
+    most = min(size, most)
+    basis, images, small = np.empty((size, most)), np.empty((size, most)), np.zeros((most, most))
+    following = start / np.linalg.norm(start)
+    for k in range(most):
+        basis[:, k], images[:, k] = following, product(following)
+        small[: k + 1, k] = basis[:, : k + 1].T @ images[:, k]
+        small[k, : k + 1] = small[: k + 1, k]
+        values, vectors = scipy.linalg.eigh(small[: k + 1, : k + 1], check_finite=False)
+        value, vector = float(values[outer]), vectors[:, outer]
+        residual = images[:, : k + 1] @ vector - value * (basis[:, : k + 1] @ vector)
+        length = float(np.linalg.norm(residual))
+        gap = abs(float(values[1 if precondition else -2]) - value) if k else 0.0
+        estimate = min(length, length**2 / gap) if gap else length
+        if estimate <= _TOLERANCE * abs(value) or k + 1 == most:
+            break
+        following = residual / length
+        if precondition:
+            following = precondition(following)
+        before = np.linalg.norm(following)
+        for _ in range(2):
+            following = following - basis[:, : k + 1] @ (basis[:, : k + 1].T @ following)
+        after = np.linalg.norm(following)
+        if after <= _NOTHING_LEFT * before:
+            break
+        following = following / after
+    return _End(value, length, estimate)
+
+
+class _Single:
+    """A Cholesky factor in single precision, in panels of columns; blocks on its diagonal inverted.
+
+    It takes a quarter of the memory of the matrix.
+    """
+
+    def __init__(self, panels: list[Float[np.ndarray, "_ _"]], scale: float) -> None:
+        self.panels, self.scale = panels, scale
+
+    @classmethod
+    def of(cls, gram: Gram) -> "_Single | None":
+        """Factorise, from left to right; none if the matrix is not positive in single precision."""
+        scale = float(np.diag(gram).max())
+        panels: list[Float[np.ndarray, "_ _"]] = []
+        for columns in tiles(len(gram), _PANEL):
+            first, count = columns.start, columns.stop - columns.start
+            panel = np.array(gram[columns, first:] / scale, np.float32)
+            for rows, left in zip(tiles(first, _PANEL), panels, strict=False):
+                part = left[:, first - rows.start :]
+                panel -= part[:, :count].T @ part
+            block, failed = scipy.linalg.lapack.spotrf(panel[:, :count], lower=1, clean=1)
+            if failed or not np.isfinite(block).all():
+                return None
+            inverse = np.tril(scipy.linalg.lapack.strtri(block, lower=1)[0])
+            panel[:, count:] = inverse @ panel[:, count:]
+            panel[:, :count] = inverse
+            panels.append(panel)
+        return cls(panels, scale)
+
+    def solve(self, vector: Vector) -> Vector:
+        """Return the approximate inverse times a vector."""
+        found = np.array(vector, np.float32)
+        strips = list(zip(tiles(len(found), _PANEL), self.panels, strict=True))
+        for rows, panel in strips:
+            count = len(panel)
+            found[rows] = panel[:, :count] @ found[rows]
+            found[rows.stop :] -= panel[:, count:].T @ found[rows]
+        for rows, panel in reversed(strips):
+            count = len(panel)
+            found[rows] = panel[:, :count].T @ (found[rows] - panel[:, count:] @ found[rows.stop :])
+        return found.astype(np.float64) / self.scale
+
+
+def _largest(matrix: _Triangles, *, proven: bool) -> tuple[float, float]:
+    """Return the largest eigenvalue and a bound on its error."""
+    size, array = len(matrix.diagonal), matrix.array
+    value, residual, estimate = _outermost(lambda v: array @ v, _anywhere(size), _MOST)
+    if value <= 0:
+        raise _NotPositiveError
+    eps = float(np.finfo(np.float64).eps)
+    square = float(np.vdot(array, array))
+    inaccurate = size * eps * float(np.sqrt(square))
+    others = float(np.sqrt(max(0.0, square - value**2 - 2 * residual**2) + size * eps * square))
+    if others < value:
+        # The larger eigenvalue of [[value, residual], [residual, others]].
+        return value, residual**2 / (value - others) + inaccurate
+    if not proven:
+        return value, residual + inaccurate
+    rounding = _rounding(size * value, size)
+    margin = _CLUSTER * estimate + rounding
+    while matrix.factorise(value + margin, sign=-1) is None:
+        margin *= 10
+    matrix.restore()
+    return value, margin + rounding
+
+
+def _smallest(matrix: _Triangles, *, proven: bool) -> tuple[float, float, bool]:
+    """Return the smallest eigenvalue, a bound on its error, and whether it is proven.
+
+    Each factorisation in double precision proves that nothing lies below its shift.  Where the
+    value is not close enough to the shift, Lanczos on the inverse there goes on: it separates
+    eigenvalues by their distance from the shift, so a cluster falls apart once the shift is as
+    close to it as the cluster is wide.  Each pass takes the distance down by a factor of 0.03 or
+    far more.
+    """
+    size = len(matrix.diagonal)
+    rounding = _rounding(float(matrix.diagonal.sum()), size)
+    low, factor, value = 0.0, None, np.nan
+    single = _Single.of(matrix.array)
+    if single is not None:
+        start = single.solve(_anywhere(size))
+        most = _STEPS if proven else _MOST
+        end = _outermost(lambda v: matrix.array @ v, start, most, single.solve)
+        if not proven and end.residual < _COARSE * end.value:
+            return end.value, end.residual + rounding, False
+        value = end.value
+        del single
+        low, factor = _below(matrix, value, _CLUSTER * end.estimate + rounding, low)
+    if factor is None:
+        factor, value = matrix.factorise(0.0), np.nan
+    if factor is None:
+        if matrix.factorise(-2 * rounding) is None:
+            raise _NotPositiveError
+        return 0.0, 3 * rounding, True
+    while not value - low <= _TOLERANCE * value + 2 * rounding:
+        inverse_value, residual = _lanczos(_inverse(factor), _COARSE)
+        value = low + 1 / inverse_value
+        margin = _CLUSTER * residual / inverse_value**2 + rounding
+        closer, factor = _below(matrix, value, margin, low)
+        if factor is None:
+            break
+        low = closer
+    # Twice: once for the factorisation, once for the solves with it.
+    return value, value - low + 2 * rounding, True
+
+
+def _below(
+    matrix: _Triangles, value: float, margin: float, low: float
+) -> tuple[float, Gram | None]:
+    """Factorise at a shift below a value by a margin, or ten times it, ..., above `low`."""
+    while value - margin > low:
+        factor = matrix.factorise(value - margin)
+        if factor is not None:
+            return value - margin, factor
+        margin *= 10
+    return low, None
+
+
+def _anywhere(size: int) -> Vector:
+    return np.random.default_rng(0).standard_normal(size)
+
+
+def _rounding(trace: float, size: int) -> float:
+    """Bound the backward error of a factorisation of a positive matrix (Rump 2006).
+
+    And that of two solves with its factor, or of a product with it: the trace of a positive matrix
+    is above the norm of the matrix and of its modulus.
+    """
+    return size * float(np.finfo(np.float64).eps) * trace
+
+
+def _inverse(factor: Gram) -> scipy.sparse.linalg.LinearOperator:
+    """Multiply by the inverse of ``L L^T``; for one vector faster than `scipy.linalg.cho_solve`."""
+
+    def solve(vector: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+        half = dtrsv(factor, vector, lower=1)
+        return np.asarray(dtrsv(factor, half, lower=1, trans=1))
+
+    return scipy.sparse.linalg.LinearOperator(factor.shape, matvec=solve, dtype=np.float64)
+
+
+def _lanczos(operator: scipy.sparse.linalg.LinearOperator, tolerance: float) -> tuple[float, float]:
+    """Return the largest eigenvalue and the norm of its vector's residual."""
+    size = operator.shape[0]
+    values, vectors = scipy.sparse.linalg.eigsh(
+        operator,
+        k=1,
+        which="LA",
+        v0=_anywhere(size),
+        ncv=min(size, _STEPS),
+        maxiter=_RESTARTS,
+        tol=tolerance,
+    )
+    value, vector = float(values[0]), vectors[:, 0]
+    return value, float(np.linalg.norm(operator @ vector - value * vector))
