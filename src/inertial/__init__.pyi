@@ -64,6 +64,7 @@ from .runs.comparison import Comparison as Comparison
 from .runs.comparison import StabilityWarning as StabilityWarning
 from .runs.comparison import compare as compare
 from .runs.monitor import Monitor as Monitor
+from .runs.settings import ModelSettings as ModelSettings
 from .runs.settings import Settings as Settings
 from .runs.store import read_run as read_run
 from .runs.tuning import ModelAdvice as ModelAdvice

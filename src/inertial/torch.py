@@ -199,6 +199,11 @@ class TorchProblem:
 
         return times
 
+    def parameters_of(self, state: State | None = None) -> dict[str, np.ndarray]:
+        """Return the trained parameters at a state of training, or at the start, by name."""
+        w = self._start if state is None else state.w
+        return {name: p.detach().cpu().numpy() for name, p in w.items()}
+
     def begin(self) -> State:
         """Return the start, at rest."""
         zero = {k: torch.zeros_like(p) for k, p in self._start.items()}

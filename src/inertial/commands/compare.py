@@ -1,12 +1,13 @@
 """`inertial compare`: train with several methods from the same starts, beside the forecast."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from inertial import _json
-from inertial._checks import one_of
+from inertial._checks import InvalidInput, one_of
 from inertial.commands.options import (
     DATA,
     DataOptions,
@@ -16,58 +17,81 @@ from inertial.commands.options import (
     read_seeds,
     split,
 )
-from inertial.commands.terminal import console, progress, table, write
+from inertial.commands.terminal import console, progress, say, table, write
 
 if TYPE_CHECKING:
     from inertial.runs.comparison import Comparison
     from inertial.runs.measures import Summary
+    from inertial.runs.settings import ModelSettings, Settings
+
+_OPTIONS = {
+    "width": "--width",
+    "kernel": "--kernel",
+    "precision": "--precision",
+    "record_residuals": "--record",
+    "flows": "--flows",
+}
+"""Options of the papers' network alone, by the settings that they are."""
 
 
 def compare(
     data: str,
     *,
+    model: str | None = None,
+    loss: str | None = None,
     methods: Words | None = None,
-    width: Whole = 2000,
+    width: Whole | None = None,
     seeds: str = "5",
     steps: Whole = 200,
-    rule: str = "forecast",
+    rule: str | None = None,
     eta: float | None = None,
     beta: float | None = None,
-    target: float = 0.01,
-    kernel: Literal["infinite", "finite"] = "infinite",
-    precision: Literal["float32", "float64"] = "float32",
+    target: float | None = None,
+    kernel: Literal["infinite", "finite"] | None = None,
+    precision: Literal["float32", "float64"] | None = None,
     flows: Words = (),
     record: Words = (),
     out: Path | None = None,
     json: bool = False,
     options: DataOptions = DATA,
 ) -> None:
-    """Train DATA with several methods from the same starts, beside the exact forecast.
+    """Train DATA with several methods from the same starts, beside the forecast.
 
     Parameters
     ----------
     data
         A name from `inertial data list`, or the path of a table (CSV, Parquet) or .npz file.
+    model
+        Another network than the papers': mlp:256x2 (or mlp:300,100, with :tanh or :gelu behind it),
+        or module:function, where function(inputs, outputs) returns (params, apply) for JAX or a
+        torch.nn.Module; it is called for every start if it takes a seed or a key.
+    loss
+        Loss of that model: mse, half_sum, cross_entropy or binary_cross_entropy (default: by the
+        targets).
     methods
-        Among gradient_descent, heavy_ball and nesterov (default: all).
+        Among gradient_descent, heavy_ball, nesterov and quasi_hyperbolic (default: the first
+        three), and optimisers of optax as they are: adam, rmsprop, lion and others.
     width
-        Neurons of the hidden layer.
+        Neurons of the hidden layer of the papers' network (default: 2000).
     seeds
         How many random starts, or which ones: `5`, or `3,7,11` (`7,` for one).
     steps
         Number of updates.
     rule
-        Where step size and momentum come from: forecast, paper, quadratic or wang2020.
+        Where step size and momentum come from: forecast, paper, quadratic or wang2020 (default:
+        forecast); with --model, trials for what inertial tune finds by real runs, or forecast
+        (default: trials).
     eta
         Step size by hand, instead of a rule.
     beta
         Momentum by hand, with eta; the methods that have one need it.
     target
-        Share of the initial loss the rule `forecast` aims at.
+        Share of the initial loss that is aimed at (default: 0.01, or 0.1 with --model).
     kernel
-        Kernel of the forecast: infinite, or finite for each seed's own.
+        Kernel of the papers' network's forecast: infinite, or finite for each seed's own (default:
+        infinite).
     precision
-        Arithmetic of training: float32 or float64.
+        Arithmetic of its training: float32 or float64 (default: float32).
     flows
         Flows to set beside the methods: gradient_flow, newton_flow, heavy_ball_flow,
         high_resolution_heavy_ball, nesterov_flow, high_resolution_nesterov.
@@ -78,30 +102,37 @@ def compare(
     json
         Print one JSON document instead of the table.
     """
-    from inertial.method.recursion import FAMILIES, METHODS
     from inertial.runs.comparison import compare as run_comparison
-    from inertial.runs.settings import Settings
     from inertial.view.figures import save_convergence
 
-    settings = Settings(
-        methods=METHODS
-        if methods is None
-        else tuple(one_of("method", word, FAMILIES) for word in split(methods)),
-        width=width,
-        seeds=read_seeds(seeds),
-        steps=steps,
-        rule=rule,
-        eta=eta,
-        beta=beta,
-        target=target,
-        kernel=kernel,
-        precision=precision,
-        record_residuals=_records_residuals(record),
-        flows=split(flows),
-    )
+    common = {
+        "methods": None if methods is None else split(methods),
+        "seeds": read_seeds(seeds),
+        "steps": steps,
+        "rule": rule,
+        "eta": eta,
+        "beta": beta,
+        "target": target,
+    }
+    own = {
+        "width": width,
+        "kernel": kernel,
+        "precision": precision,
+        "record_residuals": _records_residuals(record) or None,
+        "flows": split(flows) or None,
+    }
+    settings = _settings(model, loss, common, own)
+    loaded: Any = options.load(data)
+    if model is not None:
+        from inertial.commands.models import starts_of
+
+        loaded = starts_of(model, loaded, loss)
+        if not loaded.many and len(read_seeds(seeds)) > 1:
+            say("note", f"{model} takes no seed, so there is one start.")
+            settings = replace(settings, seeds=read_seeds(seeds)[:1])
     with progress() as show:
         result = run_comparison(
-            options.load(data),
+            loaded,
             settings,
             out=out,
             command=command_line(),
@@ -120,6 +151,26 @@ def compare(
         _show(result, figure)
 
 
+def _settings(
+    model: str | None, loss: str | None, common: dict[str, Any], own: dict[str, Any]
+) -> "Settings | ModelSettings":
+    """Return the settings that were given: of the papers' network, or of a model."""
+    from inertial.runs.settings import ModelSettings, Settings
+
+    given = {name: value for name, value in common.items() if value is not None}
+    of_network = {name: value for name, value in own.items() if value is not None}
+    if model is None:
+        if loss is not None:
+            raise InvalidInput(
+                "--loss needs a model to train; give one with --model, such as mlp:256x2."
+            )
+        return Settings(**given, **of_network)
+    if of_network:
+        words = " and ".join(_OPTIONS[name] for name in of_network)
+        raise InvalidInput(f"{words}: for the papers' network; leave that out with --model.")
+    return ModelSettings(**given)
+
+
 def _records_residuals(record: tuple[str, ...]) -> bool:
     for word in split(record):
         one_of("record", word, ("residuals",))
@@ -127,10 +178,16 @@ def _records_residuals(record: tuple[str, ...]) -> bool:
 
 
 def _show(result: "Comparison", figure: Path | None) -> None:
-    """Print one column per method, and where figure and run are."""
+    """Print one column a method, and where figure and run are."""
     from inertial.method.recursion import label
 
     out = console()
+    facts = result.arrays.attrs
+    if "model" in facts:
+        out.print(
+            f"{facts['model']}, {facts['parameters']:,} parameters; loss {facts['loss']} over "
+            f"{facts['n']:,} rows, {result.arrays.sizes['seed']} start(s)"
+        )
     for line in _trust(result.methods):
         out.print(line, style="bold")
     rows = table([label(row.method) for row in result.methods])
@@ -140,6 +197,9 @@ def _show(result: "Comparison", figure: Path | None) -> None:
     out.print(
         "forecast error: largest gap between the norms of measured and forecast residual, "
         "as a share of the first norm"
+        if "model" not in facts
+        else "steps to: first step there; forecast: the model linearised at each start; forecast "
+        "error: largest gap between the roots of both losses, as a share of the first"
     )
     out.print(
         f"\nrun     {result.run}" if figure is None else f"\nfigure  {figure}\nrun     {result.run}"
@@ -157,6 +217,12 @@ def _trust(methods: "Sequence[Summary]") -> Iterator[str]:
             f"The forecast does not describe this run: {' and '.join(strayed)} diverged, and their "
             "forecasts do not."
         )
+    departed = [label(row.method) for row in methods if row.verdict == "departs"]
+    if departed and not strayed:
+        yield (
+            f"The forecast departs from {' and '.join(departed)}: the kernel moves, and what was "
+            "measured is what counts."
+        )
     known = [(row.trust, row.method) for row in methods if row.trust is not None]
     if known:
         least, name = max(known, key=lambda pair: pair[0].strain)
@@ -165,12 +231,12 @@ def _trust(methods: "Sequence[Summary]") -> Iterator[str]:
 
 
 def _rows(methods: "Sequence[Summary]") -> Iterator[Sequence[str]]:
-    """Rows of the table: a title, then one cell per method."""
+    """Rows of the table: a title, then one cell a method; rows without a number are left out."""
     from inertial.runs.shown import count
 
     yield ("rule", *(row.rule for row in methods))
     yield ("eta", *(f"{row.eta:.5g}" for row in methods))
-    yield ("beta", *(f"{row.beta:.5g}" for row in methods))
+    yield ("beta", *(_number(row.beta, ".5g") for row in methods))
     for fraction in methods[0].steps_to:
         pairs = [row.steps_to[fraction] for row in methods]
         yield (
@@ -182,9 +248,36 @@ def _rows(methods: "Sequence[Summary]") -> Iterator[Sequence[str]]:
         "final loss, range",
         *(f"{row.loss_last_min:.3g} to {row.loss_last_max:.3g}" for row in methods),
     )
-    yield ("largest distance from start", *(f"{row.max_distance_mean:.3g}" for row in methods))
-    yield ("changed patterns", *(f"{100 * row.pattern_change_mean:.2g} %" for row in methods))
-    yield ("trust", *("–" if row.trust is None else row.trust.verdict for row in methods))
-    yield ("forecast error", *(f"{row.forecast_error:.2g}" for row in methods))
+    for title, name, digits in _OPTIONAL:
+        values = [getattr(row, name) for row in methods]
+        if any(value is not None for value in values):
+            yield (title, *(_number(value, digits) for value in values))
+    verdicts = [row.verdict or (row.trust and row.trust.verdict) or "–" for row in methods]
+    yield ("trust" if methods[0].verdict is None else "the forecast", *verdicts)
+    yield ("forecast error", *(_number(row.forecast_error, ".2g") for row in methods))
     if any(row.status != "finished" for row in methods):
         yield ("status", *(row.status for row in methods))
+
+
+_OPTIONAL = (
+    ("largest distance from start", "max_distance_mean", ".3g"),
+    ("changed patterns", "pattern_change_mean", ".2%"),
+    ("parameters moved", "movement", ".2%"),
+    ("parameters moved, forecast", "movement_forecast", ".2%"),
+    ("kernel moved", "kernel_drift", ".2%"),
+    ("largest share of the stability limit", "sharpest", ".2f"),
+)
+"""Rows that a kind of run has: title, entry of `Summary`, format."""
+
+
+_MANY = 0.995
+"""Shares from here on are given as multiples."""
+
+
+def _number(value: float | None, form: str) -> str:
+    """Return a number as it is read, a dash where there is none."""
+    if value is None or isnan(value):
+        return "–"
+    if not form.endswith("%"):
+        return f"{value:{form}}"
+    return f"{100 * value:.2g} %" if value < _MANY else f"{value:.3g} times"

@@ -1,7 +1,12 @@
 """Models that a command is given by name: built in, or a function of the user's own."""
 
+import hashlib
 import importlib
+import inspect
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,24 +15,32 @@ from inertial._checks import InvalidInput
 if TYPE_CHECKING:
     from inertial.data import Data
     from inertial.problem.problem import Trainable
+    from inertial.runs.model_runs import Starts
     from inertial.runs.tuning import ModelAdvice
 
 _FORM = "give mlp:256x2, or module:function with function(inputs, outputs)"
 
 
-def problem_of(text: str, data: "Data", loss: str | None) -> "Trainable":
+_SEED = ("seed", "key")
+"""Names of a parameter that a function takes its random start by."""
+
+
+def problem_of(text: str, data: "Data", loss: str | None, seed: int = 0) -> "Trainable":
     """Return the problem of a model on data.
 
     Parameters
     ----------
     text
         ``mlp:256x2:tanh`` and the like, or ``module:function``; the function gets the numbers of
-        inputs and outputs, and returns ``(params, apply)`` or a ``torch.nn.Module``.
+        inputs and outputs, and `seed` or `key` if it has such a parameter, and returns
+        ``(params, apply)`` or a ``torch.nn.Module``.
     data
         What was loaded; classes are told apart by one output if there are two, or one a class.
     loss
         Name of the loss; by default `mse` for numbers, `binary_cross_entropy` for two classes,
         `cross_entropy` for more.
+    seed
+        Seed of the start; PyTorch's generator is set to it while the function runs.
 
     Raises
     ------
@@ -40,8 +53,8 @@ def problem_of(text: str, data: "Data", loss: str | None) -> "Trainable":
 
     y, outputs, loss = _targets(data, loss)
     if text.split(":", maxsplit=1)[0] == "mlp":
-        return Problem(parse(text, data.x.shape[1], outputs), loss, data.x, y)
-    made = _call(text, data.x.shape[1], outputs)
+        return Problem(parse(text, data.x.shape[1], outputs), loss, data.x, y, seed=seed)
+    made = _call(text, data.x.shape[1], outputs, seed)
     if isinstance(made, tuple) and len(made) == 2 and callable(made[1]):
         return Problem.from_apply(made[1], made[0], data.x, y, loss=loss)
     if "torch" in sys.modules:
@@ -56,6 +69,36 @@ def problem_of(text: str, data: "Data", loss: str | None) -> "Trainable":
     )
 
 
+def starts_of(text: str, data: "Data", loss: str | None) -> "Starts":
+    """Return a model's random starts: a function is called again for every seed.
+
+    It is if it takes a `seed` or a `key`, or makes a PyTorch module; else it has one start.
+    Parameters and errors are those of `problem_of`.
+    """
+    from inertial.problem.problem import Problem
+    from inertial.runs.model_runs import Starts
+
+    if text.split(":", maxsplit=1)[0] == "mlp":
+        first = problem_of(text, data, loss)
+        assert isinstance(first, Problem)  # noqa: S101 - a perceptron is one of JAX
+        return Starts(first.at_seed, text, many=True, data=data.provenance)
+    function = _function(text)
+    many = _seed_of(function) is not None
+    if not many:
+        first = problem_of(text, data, loss)
+        many = not isinstance(first, Problem)
+    source = inspect.getsourcefile(function)
+    return Starts(
+        partial(problem_of, text, data, loss) if many else lambda _seed: first,
+        text,
+        many=many,
+        data=data.provenance,
+        source_sha256=None
+        if source is None
+        else hashlib.sha256(Path(source).read_bytes()).hexdigest(),
+    )
+
+
 def _targets(data: "Data", loss: str | None) -> tuple[Any, int, str]:
     """Return targets, number of outputs and loss."""
     if data.provenance.task == "regression" or loss in ("mse", "half_sum"):
@@ -66,7 +109,21 @@ def _targets(data: "Data", loss: str | None) -> tuple[Any, int, str]:
     return labels, 1 if loss == "binary_cross_entropy" else classes, loss
 
 
-def _call(text: str, inputs: int, outputs: int) -> Any:  # noqa: ANN401 - whatever it returns
+def _call(text: str, inputs: int, outputs: int, seed: int) -> Any:  # noqa: ANN401 - anything
+    function = _function(text)
+    name = _seed_of(function)
+    given: dict[str, Any] = {}
+    if name == "seed":
+        given = {name: seed}
+    elif name == "key":
+        from inertial.problem.model import start_key
+
+        given = {name: start_key(seed)}
+    with _torch_seed(seed):
+        return function(inputs, outputs, **given)
+
+
+def _function(text: str) -> Any:  # noqa: ANN401 - a function of the user's
     name, _, function = text.partition(":")
     if not function:
         raise InvalidInput(f"the model is {text!r}; {_FORM}.")
@@ -81,7 +138,28 @@ def _call(text: str, inputs: int, outputs: int) -> Any:  # noqa: ANN401 - whatev
         sys.path.pop(0)
     if not callable(getattr(module, function, None)):
         raise InvalidInput(f"the module {name!r} has no function {function!r}; {_FORM}.")
-    return getattr(module, function)(inputs, outputs)
+    return getattr(module, function)
+
+
+def _seed_of(function: Any) -> str | None:  # noqa: ANN401
+    """Return the name of the parameter that a function takes its start by, if it has one."""
+    try:
+        names = inspect.signature(function).parameters
+    except (TypeError, ValueError):  # something built in
+        return None
+    return next((name for name in _SEED if name in names), None)
+
+
+@contextmanager
+def _torch_seed(seed: int) -> Iterator[None]:
+    """Set PyTorch's generator, if it is there, and leave it as it was."""
+    torch = sys.modules.get("torch")
+    if torch is None:
+        yield
+        return
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
 
 
 def document(advice: "ModelAdvice", data: "Data") -> dict[str, Any]:

@@ -15,7 +15,7 @@ from types import NoneType
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from inertial._checks import InvalidInput, printable, whole
 from inertial._types import Inputs, Targets
@@ -172,7 +172,7 @@ def load(
             n=x.shape[0],
             d=x.shape[1],
             source=given.source,
-            sha256=_digest(x, targets),
+            sha256=digest(x, targets),
             normalize=steps.normalize,
             standardize=steps.standardize,
             constant=steps.constant,
@@ -412,8 +412,9 @@ def _frozen(array: np.ndarray) -> np.ndarray:
     return copy
 
 
-def _digest(x: Inputs, y: Targets) -> str:
-    digest = hashlib.sha256(f"<f8 {x.shape} {y.shape}\n".encode())
+def digest(x: Inputs, y: Float[np.ndarray, "n ..."]) -> str:
+    """Return the SHA-256 of arrays: their shapes, then the little-endian float64 bytes of x, y."""
+    found = hashlib.sha256(f"<f8 {x.shape} {y.shape}\n".encode())
     for array in (x, y):
-        digest.update(np.ascontiguousarray(array, dtype="<f8").data)
-    return digest.hexdigest()
+        found.update(np.ascontiguousarray(array, dtype="<f8").data)
+    return found.hexdigest()

@@ -291,8 +291,27 @@ METHODS = ("gradient_descent", "heavy_ball", "nesterov")
 """The methods of the papers, which commands run unless others are named."""
 
 
+_WRITTEN = {
+    "adam": "Adam",
+    "adamw": "AdamW",
+    "nadam": "NAdam",
+    "amsgrad": "AMSGrad",
+    "radam": "RAdam",
+    "adabelief": "AdaBelief",
+    "adamax": "AdaMax",
+    "yogi": "Yogi",
+    "rmsprop": "RMSprop",
+    "adagrad": "AdaGrad",
+    "lion": "Lion",
+    "lamb": "LAMB",
+}
+"""How optimisers of optax are written."""
+
+
 def label(name: str) -> str:
-    """Return the name of a method or flow as it is written in sentences."""
+    """Return the name of a method, flow or optimiser as it is written in sentences."""
+    if name in _WRITTEN:
+        return _WRITTEN[name]
     return name.replace("_", " ").replace("nesterov", "Nesterov")
 
 

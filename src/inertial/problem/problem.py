@@ -102,6 +102,9 @@ class Trainable(Protocol):
     def hessian_of(self, outputs: Outputs) -> Callable[[Outputs], Outputs]:
         """Products with the Hessian of the loss in the outputs, in float64."""
 
+    def parameters_of(self, state: Any = None) -> dict[str, np.ndarray]:  # noqa: ANN401 - opaque
+        """Return the trained parameters at a state of training, or at the start, by name."""
+
     def begin(self) -> Any:  # noqa: ANN401 - opaque
         """Return the start, at rest."""
 
@@ -237,7 +240,7 @@ class Problem:
         self.decay = nonnegative("decay", decay)
         params = model.init(jax.random.key(whole("seed", seed, least=0), impl="threefry2x32"))
         apply = model.apply
-        self.loss = loss_of(loss)
+        self.loss, self._loss = loss_of(loss), loss
         self._trainable = trainable or getattr(model, "trainable", None)
         leaves, names, rebuild = _split(params, self._trainable)
         self.x = _inputs(x, leaves)
@@ -376,6 +379,55 @@ class Problem:
     def _doubles(self, outputs: Outputs) -> tuple[jax.Array, jax.Array]:
         kind = jnp.int64 if self.loss.classes else jnp.float64
         return jnp.asarray(outputs, jnp.float64), jnp.asarray(self.y, kind)
+
+    def at_seed(self, seed: int) -> "Problem":
+        """Return the problem with the start of another seed; what was compiled is shared.
+
+        Raises
+        ------
+        InvalidInput
+            If the model came with its parameters, so that it has one start only.
+
+        """
+        if seed == self.seed:
+            return self
+        if not self.draws:
+            raise InvalidInput(
+                "the model came with its parameters, so it has one start only; give a model with "
+                "init and apply to start it from several seeds."
+            )
+        if self._trainable is not None:  # what is not trained is drawn as well
+            held = None if self.test is None else (self.test.x, self.test.y)
+            return Problem(
+                self.given,
+                self._loss,
+                self.x,
+                self.y,
+                seed=seed,
+                trainable=self._trainable,
+                test=held,
+                decay=self.decay,
+            )
+        key = jax.random.key(whole("seed", seed, least=0), impl="threefry2x32")
+        other = copy.copy(self)
+        other.seed, other._start = seed, self.state_of(self.given.init(key)).w  # noqa: SLF001 - ours
+        if self.test is not None:
+            other.test = copy.copy(self.test)
+            other.test._start = other._start  # noqa: SLF001 - ours
+        first = other.loss_of(other.linearise().outputs)
+        if not np.isfinite(first):
+            raise InvalidInput(f"the loss at the start of seed {seed} is {first}; leave it out.")
+        return other
+
+    @property
+    def draws(self) -> bool:
+        """Whether the start is drawn with a seed."""
+        return not isinstance(self.given, _Given)
+
+    def parameters_of(self, state: State | None = None) -> dict[str, np.ndarray]:
+        """Return the trained parameters at a state of training, or at the start, by name."""
+        leaves = jax.device_get(self._start if state is None else state.w)
+        return dict(zip(self.names, leaves, strict=True))
 
     def begin(self) -> State:
         """Return the start, at rest."""

@@ -1,16 +1,19 @@
-"""Train several methods from the same starts and set the exact forecast beside them.
+"""Train several methods from the same starts and set the forecast beside them.
 
-data -> kernel -> spectrum -> tuned methods -> runs and forecasts -> a folder.
+On data it is the papers' network: data -> kernel -> spectrum -> tuned methods -> runs and exact
+forecasts -> a folder.  On a problem it is that model: start -> products -> settings that trials
+found -> runs and forecasts of the linearised model -> a folder of the same format.
 """
 
 import dataclasses
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import xarray as xr
 
@@ -18,24 +21,46 @@ from inertial import files
 from inertial._checks import InvalidInput, Notice
 from inertial._memory import check_memory
 from inertial.data import Data
+from inertial.data.loading import Provenance
 from inertial.method.modes import stability_limit
-from inertial.method.recursion import Recursion
+from inertial.method.recursion import FAMILIES, Recursion
+from inertial.method.rules import DEFAULT_RULE, fastest
+from inertial.problem.problem import Trainable
 from inertial.runs import store
 from inertial.runs.execution import Prepared, execute, method_of, start_of
 from inertial.runs.measures import Summary, summarize
+from inertial.runs.model_runs import (
+    ADAM,
+    ModelStart,
+    Starts,
+    optimiser_of,
+    run_model,
+    start_of_model,
+    starts_of,
+)
 from inertial.runs.observables import join
-from inertial.runs.settings import Settings
-from inertial.runs.spec import RESULT_VERSION, Spec, specs
+from inertial.runs.settings import TRIALS_RULE, ModelSettings, Settings
+from inertial.runs.spec import RESULT_VERSION, Spec, model_specs, specs
+from inertial.runs.tuning import FORECAST_MARGIN, TRIALS, tune_problem
+from inertial.simulation.transformations import TRANSFORMATIONS, USUAL, Optax
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, steps done and steps in all."""
 
+Chosen = Recursion | Optax
+
+_Kind = TypeVar("_Kind", Settings, ModelSettings)
+
 _STORED = (
     *("loss", "max_distance", "mean_distance", "pattern_change", "forecast_loss"),
     "bound_loss",
+    *("distance", "forecast_distance", "kernel_drift", "sharpness", "node", "node_weight"),
     *("residual", "forecast_steps", "flow_loss", "flow_method"),
     *("status", "diverged_at", "eigenvalue", "weight", "eta", "beta", "gamma"),
 )
+
+_FIVE = (0, 1, 2, 3, 4)
+"""Seeds of a model that draws its starts, unless others are given."""
 
 
 class StabilityWarning(Notice):
@@ -44,7 +69,7 @@ class StabilityWarning(Notice):
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `compare` returns: where it is stored, how long it took, arrays, a row per method."""
+    """What `compare` returns: where it is stored, how long it took, arrays, a row a method."""
 
     run: Path
     wall_seconds: float
@@ -52,9 +77,23 @@ class Comparison:
     methods: tuple[Summary, ...]
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """What is run, with which methods, on what, and what is said of it."""
+
+    wanted: list[Spec]
+    methods: Mapping[str, Chosen]
+    rules: Mapping[str, str]
+    data: Provenance
+    settings: Settings | ModelSettings
+    run: Callable[[Spec, Callable[[int], None]], xr.Dataset]
+    attrs: dict[str, Any]
+    manifest: dict[str, Any]
+
+
 def compare(
-    data: Data,
-    settings: Settings | None = None,
+    data: Data | Trainable | Starts,
+    settings: Settings | ModelSettings | None = None,
     *,
     out: str | Path | None = None,
     command: str | None = None,
@@ -66,9 +105,10 @@ def compare(
     Parameters
     ----------
     data
-        What `load` returned.
+        What `load` returned, for the papers' network; or a problem, for its own model.
     settings
-        Methods, width, seeds and so on; the defaults if absent.
+        Methods, seeds and so on: `Settings` for data, `ModelSettings` for a problem; their defaults
+        if absent.
     out
         Folder to create; by default one under ``runs/`` named after data and time.
     command
@@ -82,37 +122,179 @@ def compare(
     Raises
     ------
     InvalidInput
-        If the kernel is singular, the rule does not define a method, or `out` exists.
+        If the kernel is singular, the rule does not define a method, the settings are those of the
+        other kind, or `out` exists.
 
     """
-    settings = settings or Settings()
-    check_memory(_needed(data, settings), "take fewer rows, neurons, steps or seeds")
     began, started = time.perf_counter(), datetime.now(UTC)
-    path = Path(out) if out else _default_folder(data.provenance.name, started)
+    report = progress or (lambda *_: None)
+    given: Settings | ModelSettings
+    if isinstance(data, Data):
+        given = of_data = _of_kind(settings, Settings)
+        check_memory(_needed(data, of_data), "take fewer rows, neurons, steps or seeds")
+        name, planned = data.provenance.name, partial(_network, data, of_data)
+    else:
+        given = of_model = _of_kind(settings, ModelSettings)
+        starts = data if isinstance(data, Starts) else starts_of(data)
+        name, planned = starts.data.name, partial(_model, starts, of_model, report)
+    path = Path(out) if out else _default_folder(name, started)
     with files.new_folder(path) as folder:
-        prepared = Prepared.of(data)
-        wanted = list(specs(settings))
-        methods = {spec.method: method_of(spec, prepared.measure) for spec in wanted}
-        if settings.eta is not None:
-            _warn_above_limit(methods, prepared.measure.largest)
-        runs = _run_all(wanted, prepared, methods, progress or (lambda *_: None))
-        arrays = _joined(runs, settings)
-        summaries = tuple(summarize(arrays, name, settings.target) for name in methods)
+        plan = planned()
+        arrays = _joined(plan, _run_all(plan, report))
+        summaries = tuple(summarize(arrays, name, given.target) for name in plan.methods)
         seconds = time.perf_counter() - began
         manifest = {
             "result_version": RESULT_VERSION,
             "command": command,
             "started": started.isoformat(timespec="seconds"),
             "wall_seconds": seconds,
-            "settings": dataclasses.asdict(settings),
-            "data": dataclasses.asdict(data.provenance),
-            "methods": [{"name": name, **dataclasses.asdict(m)} for name, m in methods.items()],
+            "settings": dataclasses.asdict(plan.settings),
+            "data": dataclasses.asdict(plan.data),
+            "methods": [_written(name, method) for name, method in plan.methods.items()],
+            **plan.manifest,
             **store.environment(),
         }
         _write(folder, path, arrays, manifest)
         if draw is not None:
             draw(arrays, folder)
     return Comparison(path, seconds, arrays, summaries)
+
+
+def _network(data: Data, settings: Settings) -> _Plan:
+    """Plan a comparison on the papers' network."""
+    prepared = Prepared.of(data)
+    wanted = list(specs(settings))
+    first = [spec for spec in wanted if spec.seed == settings.seeds[0]]
+    methods = {spec.method: method_of(spec, prepared) for spec in first}
+    _say_what_is_usual(settings)
+    if settings.eta is not None:
+        _warn_above_limit(methods, prepared.measure.largest)
+    starts: dict[int, Any] = {}
+
+    def run(spec: Spec, advance: Callable[[int], None]) -> xr.Dataset:
+        if spec.seed not in starts:
+            starts.clear()
+            starts[spec.seed] = start_of(spec, prepared)
+        method, start = methods[spec.method], starts[spec.seed]
+        return execute(spec, prepared, method, start=start, advance=advance)
+
+    rule = "given" if settings.eta is not None else settings.rule
+    attrs = {"width": settings.width, "rule": rule, "kernel": settings.kernel}
+    rules = {name: _rule_of(name, rule, settings.eta) for name in methods}
+    return _Plan(wanted, methods, rules, data.provenance, settings, run, attrs, {})
+
+
+def _model(starts: Starts, settings: ModelSettings, report: Progress) -> _Plan:
+    """Plan a comparison on a model: measure its starts, and choose its methods at the first."""
+    seeds = settings.seeds or (_FIVE if starts.many else (0,))
+    if len(seeds) > 1 and not starts.many:
+        warnings.warn(
+            "the model comes with its parameters, so there is one start, whatever the seeds.",
+            Notice,
+            stacklevel=3,
+        )
+        seeds = seeds[:1]
+    report("products with the kernel", 0, 0)
+    made = {seed: start_of_model(starts, seed, settings.steps) for seed in seeds}
+    first = made[seeds[0]]
+    _say_what_is_usual(settings)
+    methods, rules, passes = _tuned(first, settings, report)
+    if settings.eta is not None:
+        _warn_above_limit(methods, first.measure.largest)
+    wanted = list(model_specs(settings, rules, {seed: one.name for seed, one in made.items()}))
+
+    def run(spec: Spec, advance: Callable[[int], None]) -> xr.Dataset:
+        return run_model(spec, made[spec.seed], methods[spec.method], advance=advance)
+
+    attrs = {
+        "model": starts.text,
+        "loss": first.problem.loss.name,
+        "parameters": first.parameters,
+        "rule": "given" if settings.eta is not None else settings.rule,
+    }
+    manifest = {
+        "model": {
+            "text": starts.text,
+            "words": first.problem.model,
+            "loss": first.problem.loss.name,
+            "parameters": first.parameters,
+            "source_sha256": starts.source_sha256,
+            "starts": {str(seed): one.name.start_sha256 for seed, one in made.items()},
+            "passes_of_the_rule": passes,
+        }
+    }
+    settings = dataclasses.replace(settings, seeds=seeds)
+    return _Plan(wanted, methods, rules, starts.data, settings, run, attrs, manifest)
+
+
+def _tuned(
+    start: ModelStart, settings: ModelSettings, report: Progress
+) -> tuple[dict[str, Chosen], dict[str, str], float]:
+    """Choose every method: by hand, by trials, or by forecast where no trial was made of it."""
+    methods: dict[str, Chosen] = {}
+    rules: dict[str, str] = {}
+    linear = [name for name in settings.methods if name in FAMILIES]
+    advice = None
+    if linear and settings.eta is None:
+        trials = TRIALS if settings.rule == TRIALS_RULE else 0
+        advice = tune_problem(start.problem, target=settings.target, trials=trials, progress=report)
+    tried = {} if advice is None else {entry.name: entry for entry in advice.methods}
+    for name in settings.methods:
+        rules[name] = _rule_of(name, settings.rule, settings.eta)
+        if name in TRANSFORMATIONS:
+            methods[name] = (
+                Optax(name, settings.eta)
+                if settings.eta is not None
+                else optimiser_of(name, start.problem, start.operator)
+            )
+        elif settings.eta is not None:
+            methods[name] = FAMILIES[name](settings.eta, settings.beta or 0.0)
+        elif name in tried:
+            methods[name] = tried[name].method
+        else:
+            rules[name] = DEFAULT_RULE
+            methods[name] = fastest(name, start.measure, settings.target, margin=FORECAST_MARGIN)
+    return methods, rules, 0.0 if advice is None else advice.passes
+
+
+def _rule_of(name: str, rule: str, eta: float | None) -> str:
+    """Say where a method's step size comes from."""
+    if eta is not None:
+        return "given"
+    if name == ADAM:
+        return "first step"
+    return "usual" if name in TRANSFORMATIONS else rule
+
+
+def _say_what_is_usual(settings: Settings | ModelSettings) -> None:
+    """Say that no rule chooses the step size of most of optax's optimisers."""
+    names = [name for name in settings.methods if name in TRANSFORMATIONS and name != ADAM]
+    if names and settings.eta is None:
+        warnings.warn(
+            f"no rule chooses the step size of {' and '.join(names)}: {USUAL:g} is the usual one; "
+            "give another with eta.",
+            Notice,
+            stacklevel=4,
+        )
+
+
+def _of_kind(settings: object, kind: type[_Kind]) -> _Kind:
+    """Return settings of a kind, or its defaults."""
+    if settings is None:
+        return kind()
+    if not isinstance(settings, kind):
+        raise InvalidInput(
+            f"the settings are a {type(settings).__name__}; give {kind.__name__}: Settings are for "
+            "data, ModelSettings for a problem."
+        )
+    return settings
+
+
+def _written(name: str, method: Chosen) -> dict[str, Any]:
+    """Return a method as the manifest records it."""
+    if isinstance(method, Optax):
+        return {"name": name, "eta": method.eta, "transformation": method.line}
+    return {"name": name, **dataclasses.asdict(method)}
 
 
 def _needed(data: Data, settings: Settings) -> int:
@@ -139,44 +321,51 @@ def _default_folder(name: str, started: datetime) -> Path:
     return Path("runs") / f"compare-{safe[:80]}-{started:%Y%m%d-%H%M%S-%f}"[:-3]
 
 
-def _warn_above_limit(methods: dict[str, Recursion], largest: float) -> None:
+def _warn_above_limit(methods: Mapping[str, Chosen], largest: float) -> None:
     for name, method in methods.items():
+        if isinstance(method, Optax):
+            continue
         eta, limit = method.constant[0], stability_limit(method) / largest
         if eta >= limit:
             warnings.warn(
                 f"eta = {eta:g} is not below the stability limit {limit:.4g} of {name} on this "
                 "kernel: the forecast grows, and the network may diverge.",
                 StabilityWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
 
-def _run_all(
-    wanted: list[Spec], prepared: Prepared, methods: dict[str, Recursion], report: Progress
-) -> list[xr.Dataset]:
-    """Compute the runs; those of a seed share its start."""
-    total = sum(spec.steps + 1 for spec in wanted)
+def _run_all(plan: _Plan, report: Progress) -> list[xr.Dataset]:
+    """Compute the runs; those of a seed follow each other."""
+    total = sum(spec.steps + 1 for spec in plan.wanted)
     runs: list[xr.Dataset] = []
-    done, seed = 0, None
-    for spec in wanted:
-        if spec.seed != seed:
-            seed, start = spec.seed, start_of(spec, prepared)
+    done = 0
+    for spec in plan.wanted:
 
         def advance(count: int, label: str = f"{spec.method}, seed {spec.seed}") -> None:
             nonlocal done
             done += count
             report(label, done, total)
 
-        runs.append(execute(spec, prepared, methods[spec.method], start=start, advance=advance))
+        runs.append(plan.run(spec, advance))
         done = sum(before.sizes["step"] for before in runs)
     return runs
 
 
-def _joined(runs: list[xr.Dataset], settings: Settings) -> xr.Dataset:
+def _joined(plan: _Plan, runs: list[xr.Dataset]) -> xr.Dataset:
     """Join the runs over method and seed, in the order of the settings."""
-    axes = {"optimizer": settings.methods, "seed": settings.seeds}
-    joined, facts = join(runs, axes=axes), runs[0].attrs
-    kept = {name: facts[name] for name in ("data", "n", "d", "data_sha256", "width", "rule")}
-    return joined[[name for name in _STORED if name in joined]].assign_attrs(
-        title=f"inertial compare {facts['data']}", **kept, kernel=settings.kernel
-    )
+    seeds = list(dict.fromkeys(spec.seed for spec in plan.wanted))
+    joined = join(runs, axes={"optimizer": list(plan.methods), "seed": seeds})
+    joined = joined[[name for name in _STORED if name in joined]]
+    if len(set(plan.rules.values())) > 1:
+        rules = [plan.rules[str(name)] for name in joined.optimizer.values]
+        joined["chosen_by"] = ("optimizer", rules)
+    if "model" in plan.attrs:
+        joined.loss.attrs |= {"long_name": f"loss {plan.attrs['loss']}", "units": "loss"}
+        joined.forecast_loss.attrs |= {"long_name": "loss of the linearised model", "units": "loss"}
+        plan.attrs["proven"] = min(run.attrs["proven"] for run in runs)
+        norms = {run.attrs["seed"]: run.attrs["start_norm"] for run in runs}
+        joined["start_norm"] = ("seed", [norms[int(seed)] for seed in joined.seed.values])
+    data = plan.data
+    facts = {"data": data.name, "n": data.n, "d": data.d, "data_sha256": data.sha256}
+    return joined.assign_attrs(title=f"inertial compare {data.name}", **facts, **plan.attrs)

@@ -32,21 +32,29 @@ from inertial.linear.expected import checked_ends, spectrum_of
 from inertial.linear.kernel import finite_gram
 from inertial.linear.measure import Measure, dense
 from inertial.linear.spectrum import Spectrum, decompose
+from inertial.linear.tangent import tangent
 from inertial.method.bound import lower_bound
 from inertial.method.curve import steps_to
 from inertial.method.modes import spectral_radius, stability_limit
 from inertial.method.recursion import FAMILIES, Recursion
 from inertial.method.rules import choose
 from inertial.problem.model import TwoLayerReLU, start_key
+from inertial.problem.problem import Problem
 from inertial.runs.config import DataSet
-from inertial.runs.observables import OBSERVABLES, coefficients_of
+from inertial.runs.model_runs import optimiser_of
+from inertial.runs.observables import OBSERVABLES, coefficients_of, first_steps, padded
 from inertial.runs.settings import COMPANIONS
 from inertial.runs.spec import RESULT_VERSION, Run, Spec, load_data
 from inertial.runs.store import Record, environment
 from inertial.simulation.forecast import forecast
 from inertial.simulation.integrate import flow_loss
+from inertial.simulation.linearised import linearised_loss
+from inertial.simulation.simulate import NEURONS, simulate
+from inertial.simulation.simulate import Run as Simulated
 from inertial.simulation.span import Span, span
 from inertial.simulation.train import Checkpoint, initial_residual, train
+from inertial.simulation.trajectory import Trajectory
+from inertial.simulation.transformations import TRANSFORMATIONS, Optax
 
 SAVE_SECONDS = 30.0
 """Seconds between two checkpoints of a run; shorter runs leave none."""
@@ -110,17 +118,22 @@ def start_of(spec: Spec, prepared: Prepared) -> Start:
     return Start(residual, decompose(finite_gram(data.x, np.asarray(w)), overwrite=True))
 
 
-def method_of(spec: Spec, measure: Measure) -> Recursion:
+def method_of(spec: Spec, prepared: Prepared) -> Recursion | Optax:
     """Choose the method of a spec by its rule, or take what was given by hand."""
+    if spec.method in TRANSFORMATIONS:
+        if spec.eta is not None:
+            return Optax(spec.method, spec.eta)
+        problem = problem_of(spec, prepared.data)
+        return optimiser_of(spec.method, problem, tangent(problem))
     if spec.eta is None:
-        return choose(spec.rule, spec.method, measure, target=spec.target)
+        return choose(spec.rule, spec.method, prepared.measure, target=spec.target)
     return FAMILIES[spec.method](spec.eta, spec.beta or 0.0)
 
 
 def execute(
     spec: Spec,
     prepared: Prepared,
-    method: Recursion | None = None,
+    method: Recursion | Optax | None = None,
     *,
     start: Start | None = None,
     advance: Advance | None = None,
@@ -151,45 +164,38 @@ def execute(
 
     """
     data, measure = prepared.data, prepared.measure
-    method = method or method_of(spec, measure)
-    measured = train(
-        TwoLayerReLU(spec.width, data.x.shape[1]),
-        data.x,
-        data.y,
-        method,
-        seed=spec.seed,
-        steps=spec.steps,
-        precision=spec.precision,
-        record_residual=spec.record_residuals,
-        within=prepared.within,
-        progress=advance,
-        resume=resume,
-        save=save,
-        save_seconds=save_seconds,
-    )
+    method = method or method_of(spec, prepared)
     start = start or start_of(spec, prepared)
     steps = np.arange(spec.steps + 1)
+    measured: Trajectory | Simulated
+    if isinstance(method, Optax):
+        measured, foreseen = _by_optax(spec, data, method, advance)
+    else:
+        measured = train(
+            TwoLayerReLU(spec.width, data.x.shape[1]),
+            data.x,
+            data.y,
+            method,
+            seed=spec.seed,
+            steps=spec.steps,
+            precision=spec.precision,
+            record_residual=spec.record_residuals,
+            within=prepared.within,
+            progress=advance,
+            resume=resume,
+            save=save,
+            save_seconds=save_seconds,
+        )
+        foreseen = _forecast(spec, method, start, measure)
     found = {
-        "loss": measured.loss,
-        "max_distance": measured.max_distance,
-        "mean_distance": measured.mean_distance,
-        "pattern_change": measured.pattern_change,
-        "forecast_loss": forecast(method, start.spectrum, start.residual, steps).loss,
+        **_records(measured),
+        **foreseen,
         "bound_loss": start.bound[: spec.steps + 1],
         "eigenvalue": measure.nodes,
         "weight": measure.weights,
     }
-    if spec.record_residuals:
-        found["residual"] = measured.residual
-    if spec.shares:
-        counts = [
-            steps_to(method, start.measure, share, limit=_FORECAST_STEPS) for share in spec.shares
-        ]
-        found["forecast_steps"] = np.array(counts, dtype=float)
-    if spec.flows:
-        found["flow_loss"] = _flow_losses(spec, method, start.measure, measure)
     variables = {
-        name: (OBSERVABLES[name].dims, _padded(name, values, spec.steps + 1))
+        name: (OBSERVABLES[name].dims, padded(name, values, spec.steps + 1))
         for name, values in found.items()
     }
     coords: dict[str, Any] = {"step": steps}
@@ -205,6 +211,52 @@ def execute(
             "diverged_at": -1 if diverged is None else diverged,
         },
     )
+
+
+def _forecast(
+    spec: Spec, method: Recursion, start: Start, measure: Measure
+) -> dict[str, Float[np.ndarray, "..."]]:
+    """Return losses, step counts and flows of the linearised network."""
+    found = {
+        "forecast_loss": forecast(
+            method, start.spectrum, start.residual, np.arange(spec.steps + 1)
+        ).loss
+    }
+    if spec.shares:
+        counts = [
+            steps_to(method, start.measure, share, limit=_FORECAST_STEPS) for share in spec.shares
+        ]
+        found["forecast_steps"] = np.array(counts, dtype=float)
+    if spec.flows:
+        found["flow_loss"] = _flow_losses(spec, method, start.measure, measure)
+    return found
+
+
+def problem_of(spec: Spec, data: Data) -> Problem:
+    """Return the papers' network of a spec as a problem."""
+    network = TwoLayerReLU(spec.width, data.x.shape[1])
+    return Problem(network, "half_sum", data.x, data.y, seed=spec.seed)
+
+
+def _by_optax(
+    spec: Spec, data: Data, method: Optax, advance: Advance | None
+) -> tuple[Simulated, dict[str, Float[np.ndarray, "..."]]]:
+    """Train network and linearised network by an optimiser of optax, in the inputs' coordinates."""
+    problem, optimiser = problem_of(spec, data), method.build()
+    run = simulate(problem, optimiser, steps=spec.steps, observables=NEURONS, progress=advance)
+    losses = linearised_loss(problem, tangent(problem), optimiser, spec.steps)
+    return run, {
+        "forecast_loss": losses,
+        "forecast_steps": first_steps(losses, spec.shares),
+    }
+
+
+def _records(run: Trajectory | Simulated) -> dict[str, Any]:
+    """Return what a run has recorded, by name."""
+    if isinstance(run, Simulated):
+        return dict(run.records)
+    names = ("loss", *NEURONS, *(() if run.residual is None else ("residual",)))
+    return {name: getattr(run, name) for name in names}
 
 
 def compute(
@@ -442,18 +494,9 @@ def _flow_losses(
     return np.array(losses)
 
 
-def _padded(name: str, values: Any, length: int) -> Float[np.ndarray, "..."]:  # noqa: ANN401
-    """Fill up with NaN what ends with a divergence."""
-    if values is None:
-        raise ValueError(f"the record of {name} is missing")
-    if OBSERVABLES[name].dims[:1] != ("step",):
-        return np.asarray(values)
-    padded = np.full((length, *values.shape[1:]), np.nan)
-    padded[: len(values)] = values
-    return padded
-
-
-def _facts(spec: Spec, prepared: Prepared, method: Recursion) -> dict[str, str | int | float]:
+def _facts(
+    spec: Spec, prepared: Prepared, method: Recursion | Optax
+) -> dict[str, str | int | float]:
     """Collect what a figure or a reader needs to know about a run."""
     ends, provenance = prepared.measure.ends, prepared.data.provenance
     return {
@@ -471,6 +514,15 @@ def _facts(spec: Spec, prepared: Prepared, method: Recursion) -> dict[str, str |
         **coefficients_of(method),
         "lambda_min": ends.smallest,
         "lambda_max": ends.largest,
-        "spectral_radius": spectral_radius(method, prepared.measure.nodes),
-        "stability_limit": stability_limit(method) / ends.largest,
+        **_stability(method, prepared.measure),
+    }
+
+
+def _stability(method: Recursion | Optax, measure: Measure) -> dict[str, float]:
+    """Return spectral radius and limit of the step size, which linear recursions have."""
+    if isinstance(method, Optax):
+        return {"spectral_radius": np.nan, "stability_limit": np.nan}
+    return {
+        "spectral_radius": spectral_radius(method, measure.nodes),
+        "stability_limit": stability_limit(method) / measure.ends.largest,
     }

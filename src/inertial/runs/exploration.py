@@ -25,12 +25,12 @@ from inertial.method.trust import Trust, Verdict
 from inertial.problem.problem import Trainable
 from inertial.runs.execution import Prepared, execute, start_of
 from inertial.runs.meanings import Meaning, meanings
-from inertial.runs.measures import steps_to_share, trust_of
+from inertial.runs.measures import APART, agree, steps_to_share, trust_of
 from inertial.runs.observables import join
 from inertial.runs.settings import Settings
 from inertial.runs.spec import specs
 from inertial.runs.trials import settled
-from inertial.runs.tuning import AGREE, RESOLUTION, TRIALS, tune_problem
+from inertial.runs.tuning import RESOLUTION, TRIALS, tune_problem
 from inertial.simulation.linearised import linearised_loss
 from inertial.simulation.simulate import simulate
 
@@ -325,12 +325,11 @@ def _trained(
         forecast[: len(linear)] = linear
     level = target * operator.loss
     promised, measured = settled(forecast, level), settled(loss, level)
-    share, least = AGREE
     if promised is not None and measured is not None:
-        near = abs(promised - measured) <= max(share * measured, least)
+        near = agree(promised, measured)
     else:
         gap = np.abs(np.sqrt(loss) - np.sqrt(forecast)).max() / np.sqrt(operator.loss)
-        near = promised is measured and gap <= share
+        near = promised is measured and gap <= APART
     verdict: Verdict = "holds" if near else "departs"
     return Curve(point.rule, method, loss[None], forecast, promised, measured, verdict)
 

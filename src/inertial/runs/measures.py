@@ -6,18 +6,23 @@ and compared at the end of a run, as means over a window of steps.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from inertial.linear.measure import Measure
+from inertial.method.modes import stability_limit
 from inertial.method.recursion import Recursion
 from inertial.method.trust import Trust, trust
 from inertial.simulation.train import DIVERGED
 
 _WINDOWS = 15
 """Windows in a run."""
+
+APART = 0.15
+"""A forecast holds within this share of the measured steps, or within a step."""
 
 
 def window(result: xr.Dataset) -> int:
@@ -98,11 +103,55 @@ def trust_of(run: xr.Dataset, target: float, width: int) -> Trust | None:
         Neurons of the network.
 
     """
-    if not {"eigenvalue", "weight"} <= set(run) or not np.isfinite(float(run.eta)):
+    if not {"eigenvalue", "weight"} <= set(run) or not np.isfinite(float(run.eta + run.beta)):
         return None
     measure = Measure(run.eigenvalue.values, run.weight.values)
     method = Recursion(float(run.eta), float(run.beta), float(run.gamma))
     return trust(method, measure, width, target=target)
+
+
+def share_of_limit(run: xr.Dataset) -> xr.DataArray:
+    r"""Return :math:`\eta \lambda_{max}(M_t)` as a share of the limit, at the looks of a method.
+
+    It is NaN for optimisers of optax, whose limit is another operator's.
+    """
+    if not np.isfinite(float(run.beta)):
+        nothing: xr.DataArray = run.sharpness * np.nan
+        return nothing
+    limit = stability_limit(Recursion(float(run.eta), float(run.beta), float(run.gamma)))
+    share: xr.DataArray = run.sharpness * float(run.eta) / limit
+    return share
+
+
+def agree(forecast: float, measured: float) -> bool:
+    """Whether a forecast step count is within 15 % of the measured one, or within one step."""
+    return abs(forecast - measured) <= max(APART * measured, 1)
+
+
+def verdict_of(run: xr.Dataset, target: float) -> str:
+    """Judge the forecast of a model by its run.
+
+    `holds` if the step counts to the target agree from every start that reached it; `departs` if
+    they do not from one, or if it was forecast within the run and the model did not get there or
+    diverged.  Where neither is there within the run it is `unchecked`, unless `forecast_error` is
+    above 15 % by then.
+    """
+    found = []
+    last = int(run.step.values[-1])
+    for seed in run.seed.values:
+        one = run.sel({"seed": [seed]})
+        forecast = _mean(one.forecast_steps.sel(share=target).values)
+        measured = steps_to_share(one.loss, target)
+        if measured is not None:
+            found.append(forecast is not None and agree(forecast, measured))
+            continue
+        missed = forecast is not None and forecast <= last
+        apart = not float(forecast_error(one).max()) <= APART
+        if missed or apart or unforeseen(one).any():
+            found.append(False)
+    if not found:
+        return "unchecked"
+    return "holds" if all(found) else "departs"
 
 
 def envelope(values: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
@@ -126,6 +175,11 @@ class Summary:
     `steps_to` holds, for each share of the initial loss, the step counts forecast from the seeds'
     own starts and the ones measured; None if a seed did not get there.  `unforeseen` is how many
     runs diverged although their forecast did not; `trust` what was known of that before training.
+
+    For a model other than the papers' network there are no neurons: in place of their distance and
+    patterns it has `movement`, the share of its start's length that the parameters moved, and
+    `movement_forecast`; `kernel_drift`, the change of its kernel; `sharpest`, the largest share of
+    the stability limit on the way; and `verdict`, whether the forecast was kept (`verdict_of`).
     """
 
     method: str
@@ -138,12 +192,17 @@ class Summary:
     loss_last_mean: float
     loss_last_min: float
     loss_last_max: float
-    max_distance_mean: float
-    pattern_change_mean: float
+    max_distance_mean: float | None
+    pattern_change_mean: float | None
     forecast_error: float
     status: str
     unforeseen: int
     trust: Trust | None
+    movement: float | None = None
+    movement_forecast: float | None = None
+    kernel_drift: float | None = None
+    sharpest: float | None = None
+    verdict: str | None = None
 
 
 def summarize(arrays: xr.Dataset, name: str, target: float) -> Summary:
@@ -154,9 +213,12 @@ def summarize(arrays: xr.Dataset, name: str, target: float) -> Summary:
     def last(name: str) -> Float[np.ndarray, "seed"]:
         return run[name].transpose("seed", "step").values[np.arange(len(ends)), ends]
 
+    def mean_of_last(name: str) -> float | None:
+        return float(last(name).mean()) if name in run else None
+
     return Summary(
         method=name,
-        rule=str(arrays.attrs["rule"]),
+        rule=str(run.chosen_by.values if "chosen_by" in run else arrays.attrs["rule"]),
         eta=float(run.eta),
         beta=float(run.beta),
         gamma=float(run.gamma),
@@ -171,13 +233,31 @@ def summarize(arrays: xr.Dataset, name: str, target: float) -> Summary:
         loss_last_mean=float(last("loss").mean()),
         loss_last_min=float(last("loss").min()),
         loss_last_max=float(last("loss").max()),
-        max_distance_mean=float(last("max_distance").mean()),
-        pattern_change_mean=float(last("pattern_change").mean()),
+        max_distance_mean=mean_of_last("max_distance"),
+        pattern_change_mean=mean_of_last("pattern_change"),
         forecast_error=float(forecast_error(run).mean()),
         status="diverged" if diverged(run).any() else "finished",
         unforeseen=int(unforeseen(run).sum()),
-        trust=trust_of(run, target, int(arrays.attrs["width"])),
+        trust=trust_of(run, target, int(arrays.attrs["width"]))
+        if "width" in arrays.attrs
+        else None,
+        **_of_model(run, target, ends),
     )
+
+
+def _of_model(run: xr.Dataset, target: float, ends: Int[np.ndarray, "seed"]) -> dict[str, Any]:
+    """Return what is known of a model that is not the papers' network."""
+    if "model" not in run.attrs:
+        return {}
+    found: dict[str, Any] = {"verdict": verdict_of(run, target)}
+    for name, what in (("movement", "distance"), ("movement_forecast", "forecast_distance")):
+        if what in run:
+            moved = run[what].transpose("seed", "step").values[np.arange(len(ends)), ends]
+            with np.errstate(divide="ignore", invalid="ignore"):  # a start at zero has no length
+                found[name] = float((moved / run.start_norm.values).mean())
+    found["kernel_drift"] = float(run.kernel_drift.isel(look=-1).mean())
+    found["sharpest"] = float(share_of_limit(run).max())
+    return {k: v if isinstance(v, str) or np.isfinite(v) else None for k, v in found.items()}
 
 
 def _mean(counts: Float[np.ndarray, "seed"]) -> float | None:

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Float
 
 from inertial.method.recursion import Recursion
+from inertial.simulation.transformations import Optax
 
 MISSING = "missing"
 """Status of a run that is not there."""
@@ -55,6 +57,16 @@ OBSERVABLES: Mapping[str, Observable] = {
         "expected squared modal coordinates of the initial residual",
         "squared target",
     ),
+    "distance": Observable(("step",), "|w_t - w_0| over all trained parameters", "weight"),
+    "forecast_distance": Observable(("step",), "|w_t - w_0| of the linearised model", "weight"),
+    "kernel_drift": Observable(
+        ("look",), "|(M_t - M_0) z| / |M_0 z| for the residual z at the start"
+    ),
+    "sharpness": Observable(
+        ("look",), "largest eigenvalue of the tangent operator M_t", "1/step size"
+    ),
+    "node": Observable(("rank",), "nodes of the Gauss rule at the start, ascending", "1/step size"),
+    "node_weight": Observable(("rank",), "their weights: twice the loss at the start in all"),
 }
 """Every recorded quantity by its name."""
 
@@ -62,9 +74,30 @@ _SHARED = ("eigenvalue", "weight")
 """What all runs on one data set have in common."""
 
 
-def coefficients_of(method: Recursion) -> dict[str, float]:
-    """Return the constants of a method by name."""
+def coefficients_of(method: Recursion | Optax) -> dict[str, float]:
+    """Return the constants of a method by name; of optax's optimisers only the step size."""
+    if isinstance(method, Optax):
+        return dict(zip(_COEFFICIENTS, (method.eta, np.nan, np.nan), strict=True))
     return dict(zip(_COEFFICIENTS, method.constant, strict=True))
+
+
+def first_steps(
+    losses: Float[np.ndarray, "t"], shares: Sequence[float]
+) -> Float[np.ndarray, "share"]:
+    """Return the first steps at shares of the first loss; NaN where it is not reached."""
+    reached = [np.flatnonzero(losses <= share * losses[0]) for share in shares]
+    return np.array([float(at[0]) if at.size else np.nan for at in reached])
+
+
+def padded(name: str, values: Any, length: int) -> Float[np.ndarray, "..."]:  # noqa: ANN401
+    """Fill up to `length` steps with NaN what ends with a divergence."""
+    if values is None:
+        raise ValueError(f"the record of {name} is missing")
+    if OBSERVABLES[name].dims[:1] != ("step",):
+        return np.asarray(values)
+    filled = np.full((length, *values.shape[1:]), np.nan)
+    filled[: len(values)] = values
+    return filled
 
 
 def join(

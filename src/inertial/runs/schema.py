@@ -46,11 +46,21 @@ class _Settings(_Part):
 
 
 class _Method(_Part):
+    """A recursion, or an optimiser of optax, which has no more than a step size."""
+
     name: str
     eta: _Coefficient
-    beta: _Coefficient
-    gamma: _Coefficient
-    start: Literal["zero", "copy"]
+    beta: _Coefficient | _Absent = _ABSENT
+    gamma: _Coefficient | _Absent = _ABSENT
+    start: Literal["zero", "copy"] | _Absent = _ABSENT
+    transformation: str | _Absent = _ABSENT
+
+    def __post_init__(self) -> None:
+        if self.transformation is not _ABSENT:
+            return
+        for name in ("beta", "gamma", "start"):
+            if getattr(self, name) is _ABSENT:
+                raise ValueError(f"Object missing required field `{name}`")
 
 
 class _Data(_Part):
@@ -69,6 +79,15 @@ class _Data(_Part):
     dedupe: bool | None = None
 
 
+class _Model(_Part):
+    text: str
+    loss: str
+    parameters: _Count
+    words: str | _Absent = _ABSENT
+    source_sha256: _Hash | None = None
+    starts: dict[str, _Hash] | _Absent = _ABSENT
+
+
 class _Machine(_Part):
     system: str | _Absent = _ABSENT
     processor: str | _Absent = _ABSENT
@@ -83,6 +102,7 @@ class Manifest(_Part):
     settings: _Settings | _Absent = _ABSENT
     methods: list[_Method] | _Absent = _ABSENT
     data: _Data | _Absent = _ABSENT
+    model: _Model | _Absent = _ABSENT
     packages: dict[str, str] | _Absent = _ABSENT
     python: str | _Absent = _ABSENT
     machine: _Machine | _Absent = _ABSENT
@@ -103,6 +123,10 @@ class _Facts(_Part):
     optimizer: str | _Absent = _ABSENT
     rule: str | _Absent = _ABSENT
     width: _Size | _Absent = _ABSENT
+    model: str | _Absent = _ABSENT
+    loss: str | _Absent = _ABSENT
+    parameters: _Size | _Absent = _ABSENT
+    proven: _Count | _Absent = _ABSENT
     seed: _Count | _Absent = _ABSENT
     precision: _Precision | _Absent = _ABSENT
     kernel: str | _Absent = _ABSENT
@@ -121,6 +145,9 @@ _KINDS = {
     "flow": _TEXT,
     "flow_method": _TEXT,
     "status": _TEXT,
+    "chosen_by": _TEXT,
+    "look": _WHOLE,
+    "start_norm": _REAL,
     "seed": _WHOLE,
     "step": _WHOLE,
     "diverged_at": _WHOLE,
@@ -131,9 +158,11 @@ _KINDS = {
 } | dict.fromkeys(OBSERVABLES, _REAL)
 """Kinds of the variables, as NumPy abbreviates them."""
 
-_OWN = {"status": ("optimizer", "seed"), "diverged_at": ("optimizer", "seed")} | dict.fromkeys(
-    ("eta", "beta", "gamma"), ("optimizer",)
-)
+_OWN = {
+    "status": ("optimizer", "seed"),
+    "diverged_at": ("optimizer", "seed"),
+    "start_norm": ("seed",),
+} | dict.fromkeys(("eta", "beta", "gamma", "chosen_by"), ("optimizer",))
 """Dimensions of joined variables that are no observables."""
 
 _SIGNED = ("residual", "forecast_steps", "eigenvalue", "weight")

@@ -1,4 +1,4 @@
-"""What decides the numbers of a comparison, besides the data."""
+"""What decides the numbers of a comparison, besides the data (and the model, if there is one)."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,11 +14,18 @@ from inertial.method.flow import (
     nesterov_flow,
     newton_flow,
 )
-from inertial.method.recursion import METHODS
+from inertial.method.recursion import FAMILIES, METHODS
 from inertial.method.rules import DEFAULT_RULE, defined
 from inertial.simulation.train import Precision
+from inertial.simulation.transformations import TRANSFORMATIONS
 
 Kernel = Literal["infinite", "finite"]
+
+TRIALS_RULE = "trials"
+"""Key of a model's default rule: what `tune` recommends for it, found by real trials."""
+
+MODEL_RULES = (TRIALS_RULE, DEFAULT_RULE)
+"""Rules for a model; the published ones need a smallest eigenvalue, which products do not give."""
 
 _SHARES = (0.1, 0.01, 0.001)
 """Shares of the initial loss whose step counts are always reported."""
@@ -52,7 +59,7 @@ class Settings:
     Parameters
     ----------
     methods
-        Which methods to run.
+        Which methods to run: names in `FAMILIES`, or optimisers of optax in `TRANSFORMATIONS`.
     width
         Neurons m of the hidden layer.
     seeds
@@ -94,30 +101,23 @@ class Settings:
         fraction("target", self.target)
         one_of("kernel", self.kernel, ("infinite", "finite"))
         one_of("precision", self.precision, ("float32", "float64"))
-        defined(self.rule, self.methods)
-        for what, values in (("methods", self.methods), ("seeds", self.seeds)):
-            if not values or len(set(values)) < len(values):
-                raise InvalidInput(
-                    f"{what} is {list(values)}; give at least one, each of them once."
-                )
+        defined(self.rule, check_methods(self.methods))
+        check_seeds(self.seeds)
         for flow in self.flows:
             if COMPANIONS[one_of("flow", flow, COMPANIONS)].method not in self.methods:
                 raise InvalidInput(
                     f"flow {flow!r} is a limit of {COMPANIONS[flow].method}, which is not among "
                     "the methods; add it with --methods, or leave the flow out."
                 )
-        if self.beta is not None and self.eta is None:
-            raise InvalidInput("beta is given without eta; give both, or neither and a rule.")
-        if self.eta is not None and self.rule != DEFAULT_RULE:
-            raise InvalidInput(f"eta and the rule {self.rule!r} are both given; give one of them.")
-        with_momentum = [method for method in self.methods if method != "gradient_descent"]
-        if self.eta is not None and self.beta is None and with_momentum:
+        check_by_hand(
+            self.methods, self.eta, self.beta, None if self.rule == DEFAULT_RULE else self.rule
+        )
+        others = [method for method in self.methods if method in TRANSFORMATIONS]
+        if others and (self.precision == "float64" or self.record_residuals):
             raise InvalidInput(
-                f"eta is given without beta, which {' and '.join(with_momentum)} need; give both "
-                "(0 is no momentum)."
+                f"{' and '.join(others)} run in float32 and record no residuals; leave out the "
+                "precision and the record, or these methods."
             )
-        if self.beta is not None and self.methods == ("gradient_descent",):
-            raise InvalidInput("beta is given, but gradient descent has none; leave it out.")
 
     def _convert(self) -> None:
         """Turn NumPy's numbers, ranges, sets and lists into the plain values that are stored."""
@@ -126,14 +126,9 @@ class Settings:
             "steps": whole("steps", self.steps),
             "methods": _words("methods", self.methods),
             "flows": _words("flows", self.flows),
-            "seeds": tuple(
-                whole("seed", seed, least=0, below=SEEDS) for seed in _listed("seeds", self.seeds)
-            ),
+            "seeds": _seeds(self.seeds),
             "record_residuals": bool(self.record_residuals),
-            **{
-                name: None if getattr(self, name) is None else number(name, getattr(self, name))
-                for name in ("eta", "beta", "target")
-            },
+            **_numbers(self),
         }
         for name, value in plain.items():
             object.__setattr__(self, name, value)
@@ -145,7 +140,124 @@ class Settings:
     @property
     def shares(self) -> tuple[float, ...]:
         """Shares of the initial loss whose step counts are reported, the target among them."""
-        return tuple(sorted({*_SHARES, self.target}, reverse=True))
+        return _shares(self.target)
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Everything that decides the numbers of a comparison on a model, besides model and data.
+
+    Parameters
+    ----------
+    methods, steps
+        As for `Settings`.
+    seeds
+        One random start each, shared by all methods; None for five, or the only one of a model
+        that comes with its parameters.
+    rule
+        `trials` for what `tune` recommends for the model, found by real runs from the first start;
+        `forecast` for what the linearised model ranks first, unchecked.
+    eta, beta
+        Step size and momentum given by hand instead, for the loss of the problem.
+    target
+        Share of the initial loss that the rules aim at and the verdict looks at.
+
+    """
+
+    methods: tuple[str, ...] = METHODS
+    seeds: tuple[int, ...] | None = None
+    steps: int = 200
+    rule: str = TRIALS_RULE
+    eta: float | None = None
+    beta: float | None = None
+    target: float = 0.1
+
+    def __post_init__(self) -> None:
+        seeds = None if self.seeds is None else _seeds(self.seeds)
+        plain = {
+            "steps": whole("steps", self.steps),
+            "methods": _words("methods", self.methods),
+            "seeds": seeds,
+            **_numbers(self),
+        }
+        for name, value in plain.items():
+            object.__setattr__(self, name, value)
+        fraction("target", self.target)
+        one_of("rule", self.rule, MODEL_RULES)
+        check_methods(self.methods)
+        check_seeds(self.seeds or (0,))
+        check_by_hand(
+            self.methods, self.eta, self.beta, None if self.rule == TRIALS_RULE else self.rule
+        )
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Shares of the initial loss whose step counts are reported, the target among them."""
+        return _shares(self.target)
+
+
+def check_methods(methods: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of the methods that a rule has to define: the linear recursions.
+
+    Raises
+    ------
+    InvalidInput
+        If a method is unknown, one is there twice, or none.
+
+    """
+    _each_once("methods", methods)
+    for name in methods:
+        one_of("method", name, (*FAMILIES, *TRANSFORMATIONS))
+    return tuple(name for name in methods if name in FAMILIES)
+
+
+def check_seeds(seeds: tuple[int, ...]) -> None:
+    """Raise if there is no seed, or one is there twice."""
+    _each_once("seeds", seeds)
+
+
+def check_by_hand(
+    methods: tuple[str, ...], eta: float | None, beta: float | None, rule: str | None
+) -> None:
+    """Raise if step size and momentum given by hand are not what the methods need.
+
+    `rule` is the rule if it was given as well.
+    """
+    if beta is not None and eta is None:
+        raise InvalidInput("beta is given without eta; give both, or neither and a rule.")
+    if eta is None:
+        return
+    if rule is not None:
+        raise InvalidInput(f"eta and the rule {rule!r} are both given; give one of them.")
+    momentum = [name for name in methods if name in FAMILIES and name != "gradient_descent"]
+    if beta is None and momentum:
+        raise InvalidInput(
+            f"eta is given without beta, which {' and '.join(momentum)} need; give both "
+            "(0 is no momentum)."
+        )
+    if beta is not None and not momentum:
+        names = " and ".join(methods)
+        raise InvalidInput(f"beta is given, but {names} has none; leave it out.")
+
+
+def _each_once(what: str, values: tuple[Any, ...]) -> None:
+    if not values or len(set(values)) < len(values):
+        raise InvalidInput(f"{what} is {list(values)}; give at least one, each of them once.")
+
+
+def _shares(target: float) -> tuple[float, ...]:
+    return tuple(sorted({*_SHARES, target}, reverse=True))
+
+
+def _seeds(values: object) -> tuple[int, ...]:
+    return tuple(whole("seed", seed, least=0, below=SEEDS) for seed in _listed("seeds", values))
+
+
+def _numbers(settings: Settings | ModelSettings) -> dict[str, float | None]:
+    return {
+        name: None if getattr(settings, name) is None else number(name, getattr(settings, name))
+        for name in ("eta", "beta", "target")
+    }
 
 
 def _listed(what: str, values: object) -> list[Any]:

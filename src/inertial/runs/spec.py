@@ -3,14 +3,15 @@
 Two runs are the same exactly if their `Spec`, their data (SHA-256 of the arrays) and the result
 version are.  The version is raised by hand when the numbers that a `Spec` leads to change, which a
 test on stored numbers notices; other changes of the code recompute nothing.  The generator of the
-start is fixed (`inertial.problem.model`).  Versions of libraries are stored with a run but do not
+start is fixed (`inertial.problem.model`).  Fields that a `Spec` got later count only where they are
+given, so that older identities stay.  Versions of libraries are stored with a run but do not
 identify it: they change its numbers by rounding only, which the same test holds them to.
 """
 
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from itertools import product
 from pathlib import Path
@@ -18,16 +19,46 @@ from pathlib import Path
 from inertial.data import Data, load
 from inertial.problem.model import GENERATOR
 from inertial.runs.config import DataSet, Study
-from inertial.runs.settings import Kernel, Settings
+from inertial.runs.settings import Kernel, ModelSettings, Settings
 from inertial.simulation.train import Precision
 
 RESULT_VERSION = 1
 """Raised by hand whenever the same configuration leads to other numbers."""
 
 
+_FIRST = 13
+"""Fields that a `Spec` had when runs were first stored; later ones count if they are not None."""
+
+
+@dataclass(frozen=True)
+class ModelName:
+    """Which model it was that was trained, as far as that can be written down.
+
+    Parameters
+    ----------
+    text
+        What was given: ``mlp:256x2``, ``module:function``, or what the problem calls its model.
+    loss
+        Name of the loss.
+    start_sha256
+        Hash of the trained parameters at the start, with their names and shapes.
+    source_sha256
+        Hash of the file that holds the function; None for a model without one.
+
+    """
+
+    text: str
+    loss: str
+    start_sha256: str
+    source_sha256: str | None = None
+
+
 @dataclass(frozen=True)
 class Spec:
-    """How one network is trained, and what is recorded; fields as in `Settings`."""
+    """How one network is trained, and what is recorded; fields as in `Settings`.
+
+    `width` is 0 where `model` names another network than the papers'.
+    """
 
     method: str
     rule: str
@@ -42,6 +73,7 @@ class Spec:
     shares: tuple[float, ...] = ()
     record_residuals: bool = False
     flows: tuple[str, ...] = ()
+    model: ModelName | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +93,9 @@ class Run:
         unless the rule is `forecast`, which alone reads it.
         """
         configuration = asdict(self.spec)
+        for later in fields(Spec)[_FIRST:]:
+            if configuration[later.name] is None:
+                del configuration[later.name]
         if self.spec.rule != "forecast":
             del configuration["target"]
         facts = [configuration, self.data_sha256, self.version, GENERATOR]
@@ -91,6 +126,29 @@ def specs(settings: Settings) -> Iterator[Spec]:
             settings.shares,
             settings.record_residuals,
             settings.flows_of(method),
+        )
+
+
+def model_specs(
+    settings: ModelSettings, rules: Mapping[str, str], names: Mapping[int, ModelName]
+) -> Iterator[Spec]:
+    """Yield the specs of a comparison on a model, by its starts' names; a seed's follow each other.
+
+    `rules` says by method where the step size came from.
+    """
+    for (seed, name), method in product(names.items(), settings.methods):
+        yield Spec(
+            method,
+            rules[method],
+            width=0,
+            seed=seed,
+            steps=settings.steps,
+            target=settings.target,
+            precision="float32",
+            eta=settings.eta,
+            beta=settings.beta,
+            shares=settings.shares,
+            model=name,
         )
 
 

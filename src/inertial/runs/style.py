@@ -14,6 +14,7 @@ from typing import Any
 import matplotlib as mpl
 
 from inertial.method.recursion import label
+from inertial.simulation.transformations import TRANSFORMATIONS
 
 SETTINGS: dict[Any, Any] = {
     "axes.spines.right": False,
@@ -51,13 +52,20 @@ _BESIDE = {
 }
 """What stands beside a recommended setting."""
 
-_OTHER = ("#CC79A7", "D")
-"""Colour and marker of methods besides the papers'."""
+_MORE = (
+    *(("#CC79A7", "D"), ("#B07C00", "P"), ("#56B4E9", "X"), ("#332288", "v"), ("#6B6B6B", "*")),
+)
+"""Colours and markers of methods besides the papers', in turn."""
+
+_OTHERS = ("quasi_hyperbolic", *TRANSFORMATIONS)
 
 
 def style_of(name: str) -> MethodStyle:
     """Return how a method is drawn."""
-    return STYLES.get(name) or _BESIDE.get(name) or MethodStyle(label(name), *_OTHER)
+    if name in STYLES or name in _BESIDE:
+        return STYLES.get(name) or _BESIDE[name]
+    place = _OTHERS.index(name) if name in _OTHERS else 0
+    return MethodStyle(label(name), *_MORE[place % len(_MORE)])
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from inertial.method.modes import stability_limit
 from inertial.method.recursion import Recursion, label
 from inertial.method.rules import fastest
 from inertial.problem.problem import Trainable
+from inertial.runs.measures import agree
 from inertial.runs.shown import Curve, Shown, columns, draw
 from inertial.runs.trials import LONGEST, Search, Setting, Trial, setting, settled
 from inertial.simulation.linearised import linearised_loss
@@ -40,8 +41,8 @@ PRODUCT = 1.5
 _FIRST, _MOST = 12, 96
 """Products to begin with, and at most."""
 
-AGREE = (0.15, 1)
-"""A forecast holds within this share of the measured steps, or this many."""
+FORECAST_MARGIN = 0.6
+"""Share of the stability limit that forecast settings of a model keep to."""
 
 _FAR = 0.02
 """A step below this share of the limit at the start means that a model leaves its start at once."""
@@ -346,10 +347,10 @@ class _Forecast:
 
     def settings(self) -> list[Setting]:
         """Return the settings that the measure ranks first, at 0.6 of the limit."""
-        self._raise(fastest("heavy_ball", self.measure, self.target, margin=0.6))
+        self._raise(fastest("heavy_ball", self.measure, self.target, margin=FORECAST_MARGIN))
         found = []
         for family in ("heavy_ball", "nesterov"):
-            method = fastest(family, self.measure, self.target, margin=0.6)
+            method = fastest(family, self.measure, self.target, margin=FORECAST_MARGIN)
             eta, beta, _ = method.constant
             share = eta * self.measure.largest / stability_limit(method)
             found.append(setting(family, share, min(beta, 0.999)))
@@ -395,11 +396,9 @@ def _entry(
     steps, losses = None, np.empty(0)
     if forecast is not None:
         steps, losses = forecast.of(method, len(trial.losses) if trial.losses.size else 100)
-    share, least = AGREE
     trust = "unchecked"
     if trial.steps is not None and steps is not None:
-        near = abs(steps - trial.steps) <= max(share * trial.steps, least)
-        trust = "holds" if near else "departs"
+        trust = "holds" if agree(steps, trial.steps) else "departs"
     elif trial.losses.size and losses.size:
         trust = "departs"
     at = method.constant[0] * largest / stability_limit(method)
@@ -414,8 +413,12 @@ def _winner(trials: list[Trial], family: str) -> Trial | None:
     return min(own, key=_order)
 
 
-def _order(trial: Trial) -> tuple[float, float]:
-    return (trial.steps or math.inf, float(np.nanmin(trial.losses)))
+def _order(trial: Trial) -> tuple[float, bool, float]:
+    return (
+        trial.steps or math.inf,
+        trial.outcome == "diverged",
+        float(np.nanmin(trial.losses)),
+    )
 
 
 def _forecast_order(entry: TunedMethod) -> float:

@@ -49,7 +49,10 @@ the last two need a problem with test rows."""
 
 _TEST = ("test_loss", "test_accuracy")
 _ANY = ("loss", "residual", "outputs", "distance", *_TEST)
-_TILED = ("loss", "residual", "max_distance", "mean_distance", "pattern_change", *_TEST)
+NEURONS = ("max_distance", "mean_distance", "pattern_change")
+"""What is recorded of the neurons of the papers' network."""
+
+_TILED = ("loss", "residual", *NEURONS, *_TEST)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +114,7 @@ def simulate(
     steps: int,
     observables: Sequence[str] = ("loss",),
     progress: Callable[[int], None] | None = None,
+    look: Callable[[int, Any], None] | None = None,
 ) -> Run:
     """Train a problem from its start, and record.
 
@@ -127,6 +131,9 @@ def simulate(
         Names of `OBSERVABLES`; the loss is always among the records.
     progress
         Called with the number of steps just done.
+    look
+        Called with every step, the last one too, and the problem's state there, for
+        `Trainable.linearise` and the like.
 
     Raises
     ------
@@ -142,22 +149,23 @@ def simulate(
     _check_test(problem, wanted)
     if isinstance(method, Recursion):
         method.coefficients(0, steps)
-        tiled = _papers_network(problem)
-        if tiled is not None and set(wanted) <= set(_TILED):
+        tiled = _papers_network(problem) if problem.loss.name == "half_sum" else None
+        if tiled is not None and look is None and set(wanted) <= set(_TILED):
             return _by_tiles(problem, tiled, method, steps, wanted, progress)
     for name in wanted:
-        if name not in _ANY:
+        if name not in _ANY and (name not in NEURONS or _papers_network(problem) is None):
             raise InvalidInput(
-                f"the observable {name!r} is for the papers' network, trained by a recursion on "
-                f"half_sum; choose among {', '.join(_ANY)}."
+                f"the observable {name!r} is for the papers' network; choose among "
+                f"{', '.join(_ANY)}."
             )
+    recorder = _Recorder(problem, wanted, look)
     if isinstance(method, Recursion):
-        return _by_recursion(problem, method, steps, wanted, progress)
+        return _by_recursion(problem, method, steps, recorder, progress)
     if not isinstance(problem, Problem):
         raise InvalidInput(
             "an optax transformation trains a JAX model; give a Problem, or a Recursion."
         )
-    return _by_optax(problem, method, steps, wanted, progress)
+    return _by_optax(problem, method, steps, recorder, progress)
 
 
 def _check_test(problem: Trainable, wanted: Sequence[str]) -> None:
@@ -173,10 +181,9 @@ def _check_test(problem: Trainable, wanted: Sequence[str]) -> None:
 
 
 def _papers_network(problem: Trainable) -> TwoLayerReLU | None:
-    """Return the network if it is the papers', trained on their loss."""
-    if not isinstance(problem, Problem) or problem.loss.name != "half_sum":
-        return None
-    return problem.given if isinstance(problem.given, TwoLayerReLU) else None
+    """Return the network if it is the papers'."""
+    given = problem.given if isinstance(problem, Problem) else None
+    return given if isinstance(given, TwoLayerReLU) else None
 
 
 def _by_tiles(
@@ -216,42 +223,51 @@ def _by_tiles(
 class _Recorder:
     """Collects records and notices a divergence."""
 
-    def __init__(self, problem: Trainable, wanted: Sequence[str]) -> None:
-        self.problem, self.wanted = problem, wanted
+    def __init__(
+        self,
+        problem: Trainable,
+        wanted: Sequence[str],
+        look: Callable[[int, Any], None] | None,
+    ) -> None:
+        self.problem, self.wanted, self.look = problem, wanted, look
         self.start = problem.begin()
         self.hits = hits_of(problem.loss, problem.y) or (lambda _f, _y: float("nan"))
         self.records: dict[str, list[Any]] = {name: [] for name in wanted}
 
+    @property
+    def stride(self) -> int:
+        """Steps from one look at a state to the next."""
+        return _CHUNK if len(self.wanted) == 1 and self.look is None else 1
+
     def note(self, losses: Float[np.ndarray, "count"], state: Any) -> bool:  # noqa: ANN401
         """Record the losses and, if asked for, what is known of a state; say whether to go on."""
+        step = len(self.records["loss"])
         self.records["loss"] += losses.tolist()
-        if len(self.wanted) > 1:
-            outputs = None
-            if {"outputs", "residual"} & set(self.wanted):
-                outputs = self.problem.linearise(state).outputs
-            held = None
-            if self.problem.test is not None and set(_TEST) & set(self.wanted):
-                held = self.problem.test.linearise(state).outputs
-            for name in self.wanted[1:]:
-                self.records[name].append(self._of(name, outputs, held, state))
-        first = self.records["loss"][0]
-        return bool((losses <= DIVERGED * first).all())
+        for name, value in self._of(state).items():
+            self.records[name].append(value)
+        if not bool((losses <= DIVERGED * self.records["loss"][0]).all()):
+            return False
+        if self.look is not None:
+            self.look(step, state)
+        return True
 
-    def _of(
-        self,
-        name: str,
-        outputs: Float[np.ndarray, "n k"] | None,
-        held: Float[np.ndarray, "m k"] | None,
-        state: Any,  # noqa: ANN401
-    ) -> Any:  # noqa: ANN401
+    def _of(self, state: Any) -> dict[str, Any]:  # noqa: ANN401
+        """Return what is recorded of a state besides its loss."""
+        found: dict[str, Any] = {}
+        if {"outputs", "residual"} & set(self.wanted):
+            outputs = self.problem.linearise(state).outputs
+            found["outputs"] = outputs.reshape(-1)
+            found["residual"] = self.problem.gradient_of(outputs).reshape(-1)
+        if "distance" in self.wanted:
+            found["distance"] = self.problem.distance(state)
+        if set(NEURONS) & set(self.wanted):
+            found |= _neurons(self.problem, state)
         test = self.problem.test
-        if test is not None and held is not None and name in _TEST:
-            return test.loss_of(held) if name == "test_loss" else self.hits(held, test.y)
-        if outputs is not None and name == "outputs":
-            return outputs.reshape(-1)
-        if outputs is not None and name == "residual":
-            return self.problem.gradient_of(outputs).reshape(-1)
-        return self.problem.distance(state)
+        if test is not None and set(_TEST) & set(self.wanted):
+            held = test.linearise(state).outputs
+            found["test_loss"] = test.loss_of(held)
+            found["test_accuracy"] = self.hits(held, test.y)
+        return {name: found[name] for name in self.wanted if name != "loss"}
 
     def run(self, method: Recursion | str) -> Run:
         """Return the records up to the divergence, if there was one."""
@@ -263,6 +279,19 @@ class _Recorder:
         return Run(method, {k: v[:end] for k, v in records.items()}, "diverged")
 
 
+def _neurons(problem: Trainable, state: Any) -> dict[str, float]:  # noqa: ANN401
+    """Distances of the papers' neurons from their start, and the share of changed patterns."""
+    assert isinstance(problem, Problem)  # noqa: S101 - what `_papers_network` found
+    (first,), (w,) = (problem.parameters_of(at).values() for at in (None, state))
+    distance = np.linalg.norm(np.asarray(w, float) - np.asarray(first, float), axis=1)
+    x = np.asarray(problem.x)
+    return {
+        "max_distance": float(distance.max()),
+        "mean_distance": float(distance.mean()),
+        "pattern_change": float(np.mean((x @ w.T >= 0) != (x @ first.T >= 0))),
+    }
+
+
 _CHUNK = 64
 """Steps between two looks where only the loss is recorded."""
 
@@ -271,11 +300,10 @@ def _by_recursion(
     problem: Trainable,
     method: Recursion,
     steps: int,
-    wanted: Sequence[str],
+    recorder: _Recorder,
     progress: Callable[[int], None] | None,
 ) -> Run:
-    recorder = _Recorder(problem, wanted)
-    state, size = recorder.start, _CHUNK if len(wanted) == 1 else 1
+    state, size = recorder.start, recorder.stride
     for first in range(0, steps, size):
         count = min(size, steps - first)
         after, losses = problem.advance(state, *method.coefficients(first, count))
@@ -292,7 +320,7 @@ def _by_optax(
     problem: Problem,
     transformation: Transformation,
     steps: int,
-    wanted: Sequence[str],
+    recorder: _Recorder,
     progress: Callable[[int], None] | None,
 ) -> Run:
     import jax
@@ -304,7 +332,7 @@ def _by_optax(
         updates, memory = transformation.update(gradient, memory, w)
         return jax.tree.map(lambda a, b: a + b, w, updates), memory, loss
 
-    recorder, name = _Recorder(problem, wanted), getattr(transformation, "name", "optax")
+    name = getattr(transformation, "name", "optax")
     start: State = recorder.start
     w, memory = start.w, transformation.init(start.w)
     for _ in range(steps):

@@ -128,9 +128,10 @@ def along(
     run = gathered.run
     for index, name in enumerate(str(name) for name in run.arrays["optimizer"].values):
         part = run.arrays.isel({"optimizer": index}).sel({"seed": seed})
-        if part["status"].item() == _MISSING:
+        record = run.manifest["methods"][index]
+        if part["status"].item() == _MISSING or is_transformation(record):
             continue
-        method = recursion_of(run.manifest["methods"][index])
+        method = recursion_of(record)
         records, problem = _records(part, method, run.manifest["settings"])
         if records is not None and (name, seed) in run.reruns:
             records, problem = _checked(records, run.reruns[name, seed])
@@ -145,13 +146,23 @@ def along(
         yield name, whole, problem
 
 
+def is_transformation(record: Mapping[str, Any]) -> bool:
+    """Whether a manifest's method is an optimiser of optax, which no theorem is about."""
+    return "transformation" in record
+
+
 def recursion_of(record: Mapping[str, Any]) -> Recursion:
     """Return the method that a manifest records."""
     return Recursion(**{key: record[key] for key in ("eta", "beta", "gamma", "start")})
 
 
 def _check_parts(run: StoredRun) -> None:
-    """Refuse what is not a stored comparison."""
+    """Refuse what is not a stored comparison on the papers' network."""
+    if "model" in run.manifest:
+        raise InvalidInput(
+            f"{run.name} trained another model than the papers' network, which the theorems are "
+            "about; give a run without --model."
+        )
     wanted = {
         "array": ([*_VARIABLES, "optimizer", "seed", "step"], run.arrays),
         "manifest entry": (["settings", "data", "methods"], run.manifest),

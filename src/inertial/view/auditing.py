@@ -18,7 +18,7 @@ from inertial.problem.model import TwoLayerReLU
 from inertial.simulation.decomposition import Decomposition, decompose_residual
 from inertial.simulation.probe import KernelProbe, probe
 from inertial.theory.audit import Audit, audit
-from inertial.theory.gather import StoredRun, load_again, recursion_of
+from inertial.theory.gather import StoredRun, is_transformation, load_again, recursion_of
 from inertial.view.stored import read, runs_of
 
 if TYPE_CHECKING:
@@ -90,7 +90,8 @@ def measured(
     splits: dict[tuple[str, int], Decomposition] = {}
     reruns: dict[tuple[str, int], Trajectory] = {}
     names = [str(name) for name in run.arrays["optimizer"].values]
-    methods = dict(zip(names, map(recursion_of, run.manifest["methods"]), strict=True))
+    records = zip(names, run.manifest["methods"], strict=True)
+    methods = {name: recursion_of(one) for name, one in records if not is_transformation(one)}
     pairs = [
         (name, seed)
         for name, seed in product(methods, settings["seeds"])

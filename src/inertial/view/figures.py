@@ -7,6 +7,7 @@ import warnings
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,7 +16,7 @@ from inertial import files
 from inertial._checks import Notice
 from inertial.method.recursion import label
 from inertial.runs.style import MethodStyle, house_style, style_of
-from inertial.view.scaffold import captioned, frame_losses, new_figure, shade_bound
+from inertial.view.scaffold import captioned, frame_losses, new_figure, plain, shade_bound
 
 FORMATS = ("png", "svg")
 
@@ -23,29 +24,85 @@ FORMATS = ("png", "svg")
 def convergence(arrays: xr.Dataset) -> Figure:
     """Loss against step: mean over seeds with the min-max band, the forecast dashed.
 
+    Of a model other than the papers' network, beside it how far its parameters and its kernel move.
+
     Parameters
     ----------
     arrays
         A run of `compare`: `loss` and `forecast_loss` over (method, seed, step).
 
     """
+    of_model = "model" in arrays.attrs
     with house_style():
-        figure = new_figure(5.6, 4.0)
-        axes = figure.add_subplot()
+        figure = new_figure(8.4 if of_model else 5.6, 4.0)
+        grid = figure.add_gridspec(2, 2, width_ratios=(2, 1)) if of_model else None
+        axes = figure.add_subplot() if grid is None else figure.add_subplot(grid[:, 0])
         for name in arrays.optimizer.values:
             _draw_method(axes, arrays.sel({"optimizer": name}), style_of(str(name)))
         if "flow_loss" in arrays:
             _draw_flows(axes, arrays)
-        axes.set(xlabel="step", yscale="log", ylabel=r"loss $\frac{1}{2}\,\Sigma\,(f-y)^2$")
+        ylabel = rf"loss ({arrays.attrs['loss']})" if of_model else _HALF_SUM
+        axes.set(xlabel="step", yscale="log")
+        axes.set_ylabel(ylabel, parse_math=not of_model)
         axes.set_xlim(0, int(arrays.step.values[-1]))
         frame_losses(axes, arrays.loss.values)
         shade_bound(axes, arrays)
         axes.grid(visible=True, which="major", linewidth=0.4, alpha=0.5)
         axes.plot([], [], color="0.35", linestyle="--", linewidth=1.2, label="forecast")
-        columns = 3 if {"flow_loss", "bound_loss"} & set(arrays) else 4
-        figure.legend(loc="outside lower center", ncols=columns, fontsize=8)
+        if grid is not None:
+            beside = figure.add_subplot(grid[0, 1]), figure.add_subplot(grid[1, 1])
+            _draw_movement(beside[0], arrays)
+            _draw_drift(beside[1], arrays)
+        columns = 3 if not of_model and {"flow_loss", "bound_loss"} & set(arrays) else 4
+        figure.legend(
+            *axes.get_legend_handles_labels(), loc="outside lower center", ncols=columns, fontsize=8
+        )
         captioned(figure, _caption(arrays))
     return figure
+
+
+_HALF_SUM = r"loss $\frac{1}{2}\,\Sigma\,(f-y)^2$"
+
+
+def _draw_movement(axes: Axes, arrays: xr.Dataset) -> None:
+    """Draw how far the parameters move, by their length at the start; the forecast dashed."""
+    long = bool((arrays.start_norm > 0).all())
+    norm = arrays.start_norm if long else 1.0
+    for name in arrays.optimizer.values:
+        run, style = arrays.sel({"optimizer": name}), style_of(str(name))
+        for what, dash in (("distance", "-"), ("forecast_distance", "--")):
+            if what in run:
+                share = run[what] / norm
+                axes.plot(
+                    run.step.values,
+                    share.mean("seed", skipna=False).values,
+                    color=style.colour,
+                    linestyle=dash,
+                    linewidth=1.2,
+                )
+    measured = (arrays.distance / norm).values
+    axes.set_ylim(0, 1.5 * float(np.nanmax(measured)) or None)
+    axes.set_xlim(0, int(arrays.step.values[-1]))
+    axes.set_title(r"movement $|w - w_0|" + (r"\,/\,|w_0|$" if long else "$"), fontsize=8)
+    axes.tick_params(labelbottom=False)
+
+
+def _draw_drift(axes: Axes, arrays: xr.Dataset) -> None:
+    """Draw the change of the kernel at the looks at it."""
+    for name in arrays.optimizer.values:
+        run, style = arrays.sel({"optimizer": name}), style_of(str(name))
+        axes.plot(
+            run.look.values,
+            run.kernel_drift.mean("seed", skipna=False).values,
+            color=style.colour,
+            marker=style.marker,
+            markersize=3,
+            linewidth=1.2,
+        )
+    axes.set_ylim(bottom=0)
+    axes.set_xlim(0, int(arrays.step.values[-1]))
+    axes.set_title("change of the kernel, relative", fontsize=8)
+    axes.set_xlabel("step")
 
 
 def save_convergence(arrays: xr.Dataset, folder: Path) -> Path | None:
@@ -117,8 +174,13 @@ def _draw_flows(axes: Axes, arrays: xr.Dataset) -> None:
 def _caption(arrays: xr.Dataset) -> str:
     seeds = arrays.sizes["seed"]
     facts = arrays.attrs
-    name = "".join(c if c.isprintable() else "?" for c in str(facts["data"]))
+    name = plain(str(facts["data"]))
+    model = (
+        f"{plain(str(facts['model']))}, {facts['parameters']:,} parameters"
+        if "model" in facts
+        else f"width m = {facts['width']:,}"
+    )
     return (
-        f"{name}: n = {facts['n']:,}, d = {facts['d']:,}, width m = {facts['width']:,}, "
+        f"{name}: n = {facts['n']:,}, d = {facts['d']:,}, {model}, "
         f"{seeds} seed{'s (mean and range)' if seeds > 1 else ''}, rule: {facts['rule']}"
     )

@@ -6,18 +6,22 @@ no numbers.  Statistics over seeds are those of the figures: mean, and range as 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from inertial.method.recursion import label
+from inertial._checks import fraction
+from inertial.method.conventions import from_sgd, snippet
+from inertial.method.recursion import FAMILIES, label
 from inertial.method.trust import Trust
 from inertial.runs.measures import diverged, forecast_error, steps_to_share, trust_of, unforeseen
 from inertial.runs.ranking import Ranking, Standing, rank
+from inertial.runs.settings import Settings
 from inertial.runs.style import style_of
+from inertial.simulation.transformations import TRANSFORMATIONS, Optax
 from inertial.theory.gather import StoredRun
 from inertial.view.page import packed
 
@@ -30,12 +34,19 @@ LEAST_NUMBERS = 30_000
 TARGETS = (0.1, 0.01, 0.001)
 """Shares of the initial loss whose step counts are shown."""
 
+SCRIPTS = ("charts.js", "report.js")
+"""Scripts of every report."""
+
+KNOWN = (*FAMILIES, *TRANSFORMATIONS)
+"""Methods that a run may have."""
+
 DISTANCES = ("max_distance", "mean_distance")
 
 _ALONG = ("optimizer", "seed", "step")
 _MODES = ("eigenvalue", "weight")
 _KERNEL = ("drift_spectral", "drift_frobenius", "smallest")
 _FIGURED = {"loss", "forecast_loss", "bound_loss", *DISTANCES, "pattern_change"}
+_FIGURED |= {"distance", "forecast_distance"}
 
 
 @dataclass(frozen=True)
@@ -89,6 +100,35 @@ def ranked(rows: Sequence[Row], target: float) -> Ranking:
             for row in rows
         ],
     )
+
+
+def labels() -> dict[str, str]:
+    """Return how methods are written on a page."""
+    return {name: label(name) for name in KNOWN}
+
+
+def momentum_of(row: Row) -> float | None:
+    """Return the momentum of a row; None without one, and for optimisers of optax."""
+    return row.beta if row.beta > 0 else None
+
+
+def lines_of(row: Row) -> str:
+    """Return the lines to copy for a row."""
+    if row.key in TRANSFORMATIONS:
+        return Optax(row.key, row.eta).line
+    return snippet(from_sgd(row.eta, row.beta, nesterov=row.gamma > 0))
+
+
+def target_of(manifest: Mapping[str, Any]) -> float:
+    """Share of the loss that was asked for; that of the settings' default where none is stored."""
+    given = mapping(manifest, "settings").get("target", Settings.target)
+    return fraction("target of the run", given)
+
+
+def mapping(manifest: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Return a part of a manifest, empty if it is not there."""
+    value = manifest.get(key)
+    return value if isinstance(value, Mapping) else {}
 
 
 def gradient_descent_of(rows: Sequence[Row]) -> Row | None:

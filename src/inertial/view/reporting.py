@@ -7,6 +7,7 @@ from pathlib import Path
 from inertial.theory.audit import audit
 from inertial.theory.gather import StoredRun
 from inertial.view.auditing import Progress, measured
+from inertial.view.model_page import model_page
 from inertial.view.run_page import report_page
 from inertial.view.stored import read, runs_of
 from inertial.view.study_page import study_page
@@ -54,6 +55,8 @@ def report(
 
     """
     found = read(source)
+    if isinstance(found, StoredRun) and "model" in found.manifest:
+        return Page(model_page(found, command=command), _left_out(judge=judge, measure=measure))
     again = partial(measured, data_dir=data_dir, progress=progress)
     if measure:
         found = again(found) if isinstance(found, StoredRun) else found.measured(again)
@@ -65,3 +68,13 @@ def report(
         folder = source.parents[1] if source.is_file() else source
         html = study_page(found, entries, folder=str(folder), command=command, measuring=measuring)
     return Page(html, judged.notes if judged else ())
+
+
+def _left_out(*, judge: bool, measure: bool) -> tuple[str, ...]:
+    """Say what a page about a model has no use for."""
+    notes = []
+    if judge:
+        notes.append("the theorems are about the papers' network; none is judged on this model.")
+    if measure:
+        notes.append("the run stores how its kernel moved; nothing is measured again.")
+    return tuple(notes)

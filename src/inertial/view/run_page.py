@@ -4,23 +4,19 @@ Everything on the page is read from the run's arrays and manifest, and from what
 for it; nothing is trained or forecast here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import xarray as xr
 
-from inertial._checks import InvalidInput, fraction, one_of, whole
-from inertial.method.conventions import from_sgd, snippet
-from inertial.method.recursion import FAMILIES, label
-from inertial.runs.settings import Settings
+from inertial._checks import InvalidInput, one_of, whole
 from inertial.theory.audit import AuditEntry
 from inertial.theory.gather import StoredRun
 from inertial.theory.sources import SOURCES
 from inertial.view import panels
 from inertial.view.page import render
+from inertial.view.panels import KNOWN, SCRIPTS, lines_of, mapping, momentum_of, target_of
 from inertial.view.verdicts import KINDS, VERDICTS, summary
-
-SCRIPTS = ("charts.js", "report.js")
 
 _NEEDED = ("loss", "eta", "beta", "gamma", "optimizer", "seed", "step")
 _FACTS = ("data", "n", "d", "width", "rule", "kernel", "data_sha256")
@@ -54,7 +50,7 @@ def report_page(
     """
     arrays, manifest = run.arrays, run.manifest
     _check(arrays)
-    target = _target(manifest)
+    target = target_of(manifest)
     rows = panels.rows_of(arrays, target, int(arrays.attrs["width"]))
     ranking = panels.ranked(rows, target)
     by_key = {row.key: row for row in rows}
@@ -66,8 +62,8 @@ def report_page(
         _document(run, every),
         arrays=arrays.attrs | {name: int(arrays.attrs[name]) for name in ("n", "d", "width")},
         manifest=manifest,
-        settings=_mapping(manifest, "settings"),
-        data=_mapping(manifest, "data"),
+        settings=mapping(manifest, "settings"),
+        data=mapping(manifest, "data"),
         seeds=arrays.sizes["seed"],
         rows=rows,
         by_key=by_key,
@@ -75,7 +71,8 @@ def report_page(
         ranking=ranking,
         best=best,
         strayed=[row for row in rows if row.unforeseen],
-        snippet=snippet(from_sgd(best.eta, best.beta, nesterov=best.gamma > 0)),
+        momentum=momentum_of(best),
+        snippet=lines_of(best),
         ends=panels.ends(arrays),
         every=every,
         steps=int(arrays.step.values[-1]),
@@ -106,7 +103,7 @@ def _check(arrays: xr.Dataset) -> None:
     for name in ("n", "d", "width"):
         whole(name, int(arrays.attrs[name]))
     for name in arrays.optimizer.values:
-        one_of("method of the run", str(name), FAMILIES)
+        one_of("method of the run", str(name), KNOWN)
 
 
 def _document(run: StoredRun, every: int) -> dict[str, Any]:
@@ -115,19 +112,8 @@ def _document(run: StoredRun, every: int) -> dict[str, Any]:
     own = {"id": "", "file": "", "group": 0, "others": panels.others(arrays)}
     measured = {"kernel": panels.kernel(run)}
     return {
-        "labels": {name: label(name) for name in FAMILIES},
+        "labels": panels.labels(),
         "panels": [panels.numbers(arrays, every) | measured | own],
         "spectra": [{"id": "", "file": ""} | one for one in panels.spectrum(arrays)],
         "widths": [],
     }
-
-
-def _target(manifest: Mapping[str, Any]) -> float:
-    """Share of the loss that was asked for; that of the settings' default where none is stored."""
-    given = _mapping(manifest, "settings").get("target", Settings.target)
-    return fraction("target of the run", given)
-
-
-def _mapping(manifest: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = manifest.get(key)
-    return value if isinstance(value, Mapping) else {}

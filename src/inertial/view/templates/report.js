@@ -5,7 +5,7 @@
   const $ = (id) => document.getElementById(id);
   const { labels } = page;
   const STEP = { title: "step" };
-  const LOSS = { log: true, title: "loss ½ Σ (f − y)²" };
+  const LOSS = { log: true, title: page.loss ?? "loss ½ Σ (f − y)²" };
   const FLOW_DASHES = ["1.5 3.5", "8 3 1.5 3"];
 
   function unpack({ float64 }) {
@@ -107,7 +107,25 @@
         label: "Share of changed activation patterns", x: STEP, y: { title: "share of changed patterns" },
         series: some("pattern_change", () => banded("pattern_change")), table: () => table(have("pattern_change")),
       },
-      ...(panel.kernel ? kernelFigures(panel.kernel) : {}),
+      movement: {
+        label: "Distance of the parameters from their start", x: STEP, y: { title: "distance |w − w₀|" },
+        series: some("distance", () => [...banded("distance"), ...some("forecast_distance", () => dashed("forecast_distance", "forecast"))]),
+        table: () => table(have("distance", "forecast_distance")),
+      },
+      ...(panel.kernel ? (panel.kernel.series.kernel_drift ? lookFigures : kernelFigures)(panel.kernel) : {}),
+    };
+  }
+
+  /* The kernel of a model at the looks at it. */
+  function lookFigures(kernel) {
+    const ends = [kernel.steps[0], kernel.steps[kernel.steps.length - 1]];
+    const table = () => kernel.table(["kernel_drift", "sharpness", "share_of_limit"]);
+    return {
+      drift: { label: "Change of the kernel along the run", x: STEP, y: { title: "change of the kernel" }, series: kernel.banded("kernel_drift"), table },
+      sharpness: {
+        label: "Step size times sharpness, as a share of the limit", x: STEP, y: { title: "share of the stability limit" }, table,
+        series: [...kernel.banded("share_of_limit").filter((one) => one.y.some(Number.isFinite)), { name: "limit", colour: "ink", keys: ["limit"], x: ends, y: [1, 1], dash: "2 4", width: 1.6 }],
+      },
     };
   }
 

@@ -1,0 +1,279 @@
+r"""One run of any model: what is measured at a start, and what is recorded beside the training.
+
+At a start K products with the tangent operator M give a measure, from which the loss of every
+linear method is forecast: exact for the linearised model up to step K - 1 under a squared loss.
+Under another loss, or by an optimiser of optax, the linearised model is trained itself, one product
+a step.  Along the run the
+kernel is looked at a few times, as `inertial.Monitor` does:
+
+.. math:: |(M_t - M_0) z| / |M_0 z|, \qquad \lambda_{max}(M_t)
+
+with z the residual at the start.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import xarray as xr
+from jaxtyping import Float
+
+from inertial._checks import InvalidInput
+from inertial.data.loading import Provenance, digest
+from inertial.linear.measure import Measure
+from inertial.linear.tangent import Tangent, tangent
+from inertial.method.bound import lower_bound
+from inertial.method.curve import forecast_loss, steps_to
+from inertial.method.recursion import Recursion
+from inertial.method.trust import distance
+from inertial.problem.problem import Flat, Problem, Trainable
+from inertial.runs.observables import OBSERVABLES, coefficients_of, first_steps, padded
+from inertial.runs.spec import ModelName, Spec
+from inertial.runs.tuning import RESOLUTION
+from inertial.simulation.linearised import choose_adam, linearised_loss
+from inertial.simulation.simulate import simulate
+from inertial.simulation.transformations import Optax
+
+PRODUCTS = 96
+"""Products at a start, at most: those of `inertial.runs.tuning`."""
+
+LOOKS = 9
+"""Steps, evenly spread over a run, at which the kernel is looked at."""
+
+ADAM = "adam"
+"""The optimiser of optax that has a rule: `inertial.simulation.linearised.choose_adam`."""
+
+_SHARP = 12
+"""Products at a look, for the largest eigenvalue."""
+
+_FAR = 20_000
+"""How far ahead step counts are forecast, whatever the length of the run."""
+
+
+@dataclass(frozen=True, eq=False)
+class Starts:
+    """A model with its random starts and the rows that it is trained on.
+
+    Parameters
+    ----------
+    make
+        From a seed to the problem with that start.
+    text
+        What names the model.
+    many
+        Whether seeds give different starts; if not, `make` ignores them.
+    data
+        What the rows are.
+    source_sha256
+        Hash of the file that holds the model's function, if there is one.
+
+    """
+
+    make: Callable[[int], Trainable]
+    text: str
+    many: bool
+    data: Provenance
+    source_sha256: str | None = None
+
+
+def starts_of(problem: Trainable) -> Starts:
+    """Return the starts of a problem: any seed if its model draws them, or its own one."""
+    data = _rows_of(problem)
+    if isinstance(problem, Problem) and problem.draws:
+        return Starts(problem.at_seed, problem.model, many=True, data=data)
+    return Starts(lambda _seed: problem, problem.model, many=False, data=data)
+
+
+def _rows_of(problem: Trainable) -> Provenance:
+    """Say what the rows of a problem are, by their content."""
+    x, y = (np.asarray(getattr(problem, part), float) for part in ("x", "y"))
+    x, y, loss = x.reshape(len(x), -1), y if y.size > len(y) else y.reshape(-1), problem.loss
+    return Provenance(
+        name="arrays",
+        task="classification" if loss.classes or loss.labels else "regression",
+        n=len(x),
+        d=x.shape[1],
+        source="arrays in memory",
+        sha256=digest(x, y),
+        normalize=False,
+        standardize=False,
+        dedupe=False,
+        rows=len(x),
+        dropped=0,
+        label=None,
+        seed=None,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class ModelStart:
+    """A problem at one start, with what its forecasts and looks at its kernel need.
+
+    `norm` is the length of all trained parameters, `image` the operator's product with its start,
+    and `bound` the loss that no gradient method can beat on the linearised model, for squares.
+    """
+
+    problem: Trainable
+    operator: Tangent
+    measure: Measure
+    name: ModelName
+    norm: float
+    parameters: int
+    image: Flat = field(repr=False)
+    bound: Float[np.ndarray, "t"] | None = field(repr=False)
+
+
+def start_of_model(starts: Starts, seed: int, steps: int) -> ModelStart:
+    """Measure a start, with as many products as a run of `steps` steps is forecast exactly by.
+
+    Raises
+    ------
+    InvalidInput
+        If the problem cannot be linearised.
+
+    """
+    problem = starts.make(seed)
+    operator = tangent(problem)
+    measure = operator.measure(min(steps + 1, PRODUCTS))
+    arrays = problem.parameters_of()
+    hashed = hashlib.sha256()
+    for name, values in arrays.items():
+        hashed.update(f"{name} {values.dtype.str} {values.shape}\n".encode())
+        hashed.update(np.ascontiguousarray(values).tobytes())
+    return ModelStart(
+        problem,
+        operator,
+        measure,
+        ModelName(starts.text, problem.loss.name, hashed.hexdigest(), starts.source_sha256),
+        float(np.sqrt(sum(float((np.asarray(v, float) ** 2).sum()) for v in arrays.values()))),
+        sum(values.size for values in arrays.values()),
+        operator.product(operator.start),
+        lower_bound(measure, steps, resolution=RESOLUTION).certain
+        if problem.loss.squared
+        else None,
+    )
+
+
+def optimiser_of(name: str, problem: Trainable, operator: Tangent) -> Optax:
+    """Return an optimiser of optax at the step size of its rule, or at the usual one."""
+    if name == ADAM:
+        return Optax(name, choose_adam(problem, operator).eta)
+    return Optax(name)
+
+
+def run_model(
+    spec: Spec,
+    start: ModelStart,
+    method: Recursion | Optax,
+    *,
+    advance: Callable[[int], None] | None = None,
+) -> xr.Dataset:
+    """Train a model from a start, and set the linearised one beside it.
+
+    Parameters
+    ----------
+    spec
+        How; `width`, `kernel`, `flows` and `precision` are of no meaning here.
+    start
+        From where.
+    method
+        Step size and momentum, or an optimiser of optax.
+    advance
+        Called with the number of steps just done.
+
+    Returns
+    -------
+    xr.Dataset
+        The `OBSERVABLES` of one run over `step`, the kernel over `look`, NaN after a divergence.
+
+    """
+    looks = _Looks(start, spec.steps)
+    run = simulate(
+        start.problem,
+        method if isinstance(method, Recursion) else method.build(),
+        steps=spec.steps,
+        observables=("distance",),
+        progress=advance,
+        look=looks,
+    )
+    nodes = min(spec.steps + 1, PRODUCTS)
+    found = {
+        **run.records,
+        "kernel_drift": np.array(looks.drift),
+        "sharpness": np.array(looks.sharpness),
+        "node": _filled(start.measure.nodes, nodes),
+        "node_weight": _filled(start.measure.weights, nodes),
+    }
+    length = spec.steps + 1
+    found |= _forecast(spec, start, method)
+    if start.bound is not None:
+        found["bound_loss"] = start.bound[:length]
+    variables = {
+        name: (OBSERVABLES[name].dims, padded(name, values, length))
+        for name, values in found.items()
+    }
+    coords = {"step": np.arange(length), "look": looks.at, "share": list(spec.shares)}
+    proven = start.measure.proven if start.problem.loss.squared else None
+    return xr.Dataset(
+        variables,
+        coords=coords,
+        attrs={
+            "optimizer": spec.method,
+            "rule": spec.rule,
+            "seed": spec.seed,
+            "target": spec.target,
+            **coefficients_of(method),
+            "start_norm": start.norm,
+            "start_sha256": start.name.start_sha256,
+            "proven": spec.steps if proven is None else min(proven, spec.steps),
+            "status": run.status,
+            "diverged_at": -1 if run.diverged_at is None else run.diverged_at,
+        },
+    )
+
+
+class _Looks:
+    """The kernel at a few steps of a run, against that of the start."""
+
+    def __init__(self, start: ModelStart, steps: int) -> None:
+        self.start = start
+        self.at = np.unique(np.linspace(0, steps, LOOKS).astype(int))
+        self.drift = np.full(len(self.at), np.nan)
+        self.sharpness = np.full(len(self.at), np.nan)
+
+    def __call__(self, step: int, state: object) -> None:
+        place = int(np.searchsorted(self.at, step))
+        if place == len(self.at) or self.at[place] != step:
+            return
+        start = self.start
+        try:
+            here = tangent(start.problem, state) if step else start.operator
+            change = here.product(start.operator.start) - start.image
+            self.drift[place] = np.linalg.norm(change) / np.linalg.norm(start.image)
+            self.sharpness[place] = here.lanczos(_SHARP).largest[0]
+        except InvalidInput:  # at a minimum there is no curvature to be looked at
+            return
+
+
+def _forecast(
+    spec: Spec, start: ModelStart, method: Recursion | Optax
+) -> dict[str, Float[np.ndarray, "..."]]:
+    """Return losses, step counts and, where the measure gives it, movement of the linear model."""
+    if isinstance(method, Optax) or not start.problem.loss.squared:
+        given = method.build() if isinstance(method, Optax) else method
+        losses = linearised_loss(start.problem, start.operator, given, spec.steps)
+        return {"forecast_loss": losses, "forecast_steps": first_steps(losses, spec.shares)}
+    counted = [steps_to(method, start.measure, share, limit=_FAR) for share in spec.shares]
+    return {
+        "forecast_loss": forecast_loss(method, start.measure, np.arange(spec.steps + 1)),
+        "forecast_distance": distance(method, start.measure, spec.steps),
+        "forecast_steps": np.array(counted, dtype=float),
+    }
+
+
+def _filled(values: Float[np.ndarray, "k"], length: int) -> Float[np.ndarray, "length"]:
+    """Fill up with NaN what the start had no more directions for."""
+    filled = np.full(length, np.nan)
+    filled[: len(values)] = values
+    return filled
