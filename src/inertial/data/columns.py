@@ -22,6 +22,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from inertial._checks import InvalidInput, listed, one_of, printable
 from inertial._types import Targets
 from inertial.data.dialect import is_missing, is_number, plain_number
+from inertial.data.held_out import NOTHING, Held, check_classes, check_columns, split
 from inertial.data.readers import Raw, Table
 from inertial.data.sources import Task
 
@@ -80,12 +81,16 @@ class Choices:
 
 @dataclass(frozen=True)
 class Numbers:
-    """A table's rows as numbers, how many rows had a target, and the notes."""
+    """A table's rows as numbers, how many rows had a target, and the notes.
+
+    The last `held` rows are test rows.
+    """
 
     raw: Raw
     task: Task
     rows: int
     notes: tuple[str, ...]
+    held: int = 0
 
 
 @dataclass
@@ -117,7 +122,9 @@ class _Columns:
         return [text.format(listed(names, 5)) for text, names in said.items() if names]
 
 
-def numbers(table: Table, choices: Choices, rows: Rows, *, title: str) -> Numbers:
+def numbers(
+    table: Table, choices: Choices, rows: Rows, *, title: str, test: Held = NOTHING
+) -> Numbers:
     """Return the inputs and targets of a table.
 
     Parameters
@@ -130,12 +137,14 @@ def numbers(table: Table, choices: Choices, rows: Rows, *, title: str) -> Number
         Rows to take, as a seeded sample if they are not all.
     title
         The table's name in messages.
+    test
+        Rows to hold out; everything is fitted on the others.
 
     Raises
     ------
     InvalidInput
-        If there is no such target, if it can be neither numbers nor classes, or if no input is
-        left.
+        If there is no such target, if it can be neither numbers nor classes, if no input is left,
+        or if the test rows have other columns or classes.
 
     """
     frame, notes = _named(table.frame), list(table.notes)
@@ -156,14 +165,53 @@ def numbers(table: Table, choices: Choices, rows: Rows, *, title: str) -> Number
             f"{len(taken):,} of {len(target):,} rows are taken, at random with seed {rows.seed}; "
             f"--n takes more, --data-seed others."
         )
-    there, target = len(target), target.iloc[taken]
-    columns = _inputs(frame.iloc[taken], table.decimal, choices)
+    there, target, frame = len(target), target.iloc[taken], frame.iloc[taken]
+    count = len(target)
+    if test.table is not None:
+        frame, target, words = _appended(frame, target, test, label, table.decimal)
+        notes += words
+    y, task, classes, labels, words = _targets(target, table, choices, label, title)
+    if labels is not None:
+        check_classes(labels, classes, count)
+    if test.share is not None:
+        train, held = split(len(y), test.share, test.seed, labels, classes)
+        order, count = np.concatenate([train, held]), len(train)
+        frame, y, labels = frame.iloc[order], y[order], None if labels is None else labels[order]
+    columns = _inputs(frame, table.decimal, choices, count)
     if not columns.blocks:
         raise _no_inputs(columns, indexes, label, title)
-    x = np.column_stack(columns.blocks)
-    y, task, classes, labels, words = _targets(target, table, choices, label, title)
-    raw = Raw(x, y, tuple(columns.names), classes, labels)
-    return Numbers(raw, task, there, (*notes, *columns.notes(), *words))
+    raw = Raw(np.column_stack(columns.blocks), y, tuple(columns.names), classes, labels)
+    notes += [*columns.notes(), *words]
+    return Numbers(raw, task, there, tuple(notes), len(y) - count)
+
+
+def _appended(
+    frame: "pd.DataFrame", target: "pd.Series", test: Held, label: str, decimal: str
+) -> tuple["pd.DataFrame", "pd.Series", list[str]]:
+    """Return inputs and targets with those of the test rows behind them, and notes."""
+    import pandas as pd
+
+    assert test.table is not None  # noqa: S101 - what the caller saw
+    other, title = _named(test.table.frame), test.title
+    check_columns([label, *frame.columns], list(other.columns), title)
+    found, kept, notes = _usable(other.pop(label), test.table.decimal, title, least=1)
+    if (found.dtype == object) != (target.dtype == object):
+        kinds = ("numbers", "texts") if target.dtype == object else ("texts", "numbers")
+        raise InvalidInput(
+            f"the target {printable(label, 30)!r} of {title} holds {kinds[0]} and that of the "
+            f"training rows {kinds[1]}; write both in the same way."
+        )
+    if test.table.decimal != decimal:
+        raise InvalidInput(
+            f"{title} writes numbers with {test.table.decimal!r} and the training rows with "
+            f"{decimal!r}; write both in the same way."
+        )
+    rows = other.loc[kept, list(frame.columns)]
+    joined = pd.DataFrame(
+        {name: [*frame[name], *rows[name]] for name in frame.columns}
+    ).infer_objects()
+    both = pd.Series([*target, *found], dtype=target.dtype)
+    return joined, both, [f"test rows: {note}" for note in notes]
 
 
 def class_labels(y: Shaped[np.ndarray, "n"]) -> tuple[tuple[str, ...], Int[np.ndarray, "n"]]:
@@ -222,7 +270,7 @@ def _label(frame: "pd.DataFrame", choices: Choices, title: str) -> str:
 
 
 def _usable(
-    target: "pd.Series", decimal: str, title: str
+    target: "pd.Series", decimal: str, title: str, *, least: int = 2
 ) -> tuple["pd.Series", Bool[np.ndarray, "n"], list[str]]:
     """Return the targets that are there, which rows those are, and a note on the others."""
     import pandas as pd
@@ -235,9 +283,9 @@ def _usable(
     else:
         kept = np.isfinite(values)
         found = pd.Series(values)
-    if kept.sum() < 2:
+    if kept.sum() < least:
         raise InvalidInput(
-            f"{title} has fewer than 2 usable rows ({kept.sum()}), since "
+            f"{title} has fewer than {least} usable rows ({kept.sum()}), since "
             f"{(~kept).sum()} have no target; give more data or another label."
         )
     notes = []
@@ -282,25 +330,29 @@ def _numbers_rows(column: "pd.Series", name: str, *, first: bool) -> bool:
     return counts and (name in _COUNT_NAMES or (first and values[0] in (0, 1)))
 
 
-def _inputs(frame: "pd.DataFrame", decimal: str, choices: Choices) -> _Columns:
-    """Sort the columns by what becomes of them."""
+def _inputs(frame: "pd.DataFrame", decimal: str, choices: Choices, fitted: int) -> _Columns:
+    """Sort the columns by what becomes of them; all is decided on the first `fitted` rows."""
     done = _Columns()
     for name in frame.columns:
         column = frame[name].reset_index(drop=True)
-        values, strange = _as_numbers(column, decimal)
+        values, strange = _as_numbers(column.iloc[:fitted], decimal)
         if values is None:
-            _encode(column, name, done, keep=name in choices.keep)
+            _encode(column, name, done, fitted, keep=name in choices.keep)
             continue
+        if fitted < len(column):
+            values = np.concatenate([values, _test_numbers(column.iloc[fitted:], decimal, name)])
         if strange:
             done.strange.append(f"{printable(name, 30)} ({strange})")
         there = np.isfinite(values)
-        if not there.any() or (np.ptp(values[there]) == 0 and there.all() and not choices.raw):
+        known = values[:fitted][there[:fitted]]
+        still = known.size == fitted and not choices.raw and np.ptp(known) == 0
+        if not known.size or still:
             done.constant.append(name)
             continue
         if not there.all():
             done.filled.append(f"{printable(name, 30)} ({(~there).sum():,})")
-            values = np.where(there, values, np.median(values[there]))
-            if np.ptp(values) == 0 and not choices.raw:
+            values = np.where(there, values, np.median(known))
+            if np.ptp(values[:fitted]) == 0 and not choices.raw:
                 done.filled.pop()
                 done.constant.append(name)
                 continue
@@ -311,10 +363,23 @@ def _inputs(frame: "pd.DataFrame", decimal: str, choices: Choices) -> _Columns:
     return done
 
 
-def _as_numbers(column: "pd.Series", decimal: str) -> tuple[Float[np.ndarray, "n"] | None, str]:
+def _test_numbers(column: "pd.Series", decimal: str, name: str) -> Float[np.ndarray, "n"]:
+    """Return test rows of a column of numbers, NaN for cells that are none; not all may be."""
+    values, strange = _as_numbers(column, decimal, share=0.0)
+    if values is None or (strange and not np.isfinite(values).any()):
+        raise InvalidInput(
+            f"column {printable(name, 30)!r} holds numbers in the training rows and none in the "
+            "test rows; give test rows of the same columns."
+        )
+    return values
+
+
+def _as_numbers(
+    column: "pd.Series", decimal: str, share: float = 0.9
+) -> tuple[Float[np.ndarray, "n"] | None, str]:
     """Return a column as numbers with NaN for missing ones, None if it is text.
 
-    Nine of ten cells that are there must be numbers; the first that is not comes back too.
+    A share of the cells that are there must be numbers; the first that is not comes back too.
     """
     import pandas as pd
 
@@ -332,7 +397,7 @@ def _as_numbers(column: "pd.Series", decimal: str) -> tuple[Float[np.ndarray, "n
     good = [cell for cell in written if is_number(cell.strip(), decimal)]
     if not written:
         return np.full(len(cells), np.nan), ""
-    if len(good) < 0.9 * len(written):
+    if len(good) < share * len(written):
         return None, ""
     strange = next((cell for cell in written if not is_number(cell.strip(), decimal)), "")
     values = np.array([_value(cell, decimal) for cell in cells])
@@ -368,22 +433,22 @@ def _texts(column: "pd.Series") -> "pd.Series":
     return pd.Series(cells, dtype=object)
 
 
-def _encode(column: "pd.Series", name: str, done: _Columns, *, keep: bool) -> None:
+def _encode(column: "pd.Series", name: str, done: _Columns, fitted: int, *, keep: bool) -> None:
     """Turn texts into one column a value, two values into one column; missing is a value too."""
     from sklearn.preprocessing import OneHotEncoder
 
     texts = _texts(column)
-    count = texts.nunique(dropna=False)
+    count = texts.iloc[:fitted].nunique(dropna=False)
     if count < 2:
         done.constant.append(name)
         return
-    if keep and (days := _days(column)) is not None:
+    if keep and (days := _days(column, fitted)) is not None:
         done.blocks.append(days[:, None])
         done.names.append(name)
         done.dated.append(name)
         return
     dated = column.dtype.kind in "mM"
-    if not keep and (dated or count > FEW or 2 * count > max(4, len(texts))):
+    if not keep and (dated or count > FEW or 2 * count > max(4, fitted)):
         done.texts.append(name)
         return
     if count > _MOST_CLASSES:
@@ -391,15 +456,18 @@ def _encode(column: "pd.Series", name: str, done: _Columns, *, keep: bool) -> No
             f"column {printable(name)!r} has {count:,} different texts, more than "
             f"{_MOST_CLASSES:,}; leave it out of keep."
         )
-    encoder = OneHotEncoder(drop="if_binary", sparse_output=False)
+    encoder = OneHotEncoder(drop="if_binary", sparse_output=False, handle_unknown="ignore")
     cells = texts.fillna("missing").to_numpy(dtype=object)[:, None]
-    block = encoder.fit_transform(cells)
+    encoder.fit(cells[:fitted])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # texts that no training row has get zeros
+        block = encoder.transform(cells)
     done.blocks.append(np.asarray(block, np.float64))
     done.names += [str(made) for made in encoder.get_feature_names_out([name])]
     done.encoded.append(f"{printable(name, 30)} ({count} values)")
 
 
-def _days(column: "pd.Series") -> Float[np.ndarray, "n"] | None:
+def _days(column: "pd.Series", fitted: int) -> Float[np.ndarray, "n"] | None:
     """Return dates as days since the first one, None if the column does not hold dates."""
     import pandas as pd
 
@@ -408,7 +476,8 @@ def _days(column: "pd.Series") -> Float[np.ndarray, "n"] | None:
         dates = pd.to_datetime(column.astype(object), errors="coerce", format="mixed", utc=True)
     if dates.isna().any():
         return None
-    return np.asarray((dates - dates.min()) / pd.Timedelta(days=1), np.float64)
+    first = dates.iloc[:fitted].min()
+    return np.asarray((dates - first) / pd.Timedelta(days=1), np.float64)
 
 
 def _no_inputs(columns: _Columns, indexes: Sequence[str], label: str, title: str) -> InvalidInput:

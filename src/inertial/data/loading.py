@@ -20,6 +20,7 @@ from jaxtyping import Float, Int
 from inertial._checks import InvalidInput, printable, whole
 from inertial._types import Inputs, Targets
 from inertial.data.columns import Choices, Numbers, Rows, class_labels, few_valued, numbers
+from inertial.data.held_out import Held, check_classes, share_of, split
 from inertial.data.lookup import TEXTS, kind, locate, own_file
 from inertial.data.memory import from_arrays, from_frame, is_frame
 from inertial.data.named import read_named
@@ -37,7 +38,8 @@ class Provenance:
     `source` says in words where the bytes came from, for files of one's own the absolute path.
     `sha256` is taken over the shapes and the little-endian float64 bytes of x, then y.  `rows` were
     available before the cut to n, and `dropped` of those kept by the cut were multiples of earlier
-    ones: `n` rows are left.  `notes` say what was guessed, filled or left out on the way.
+    ones: `n` rows are left.  `notes` say what was guessed, filled or left out on the way.  `test`
+    is the share that was held out, or where the `test_rows` came from.
     """
 
     name: str
@@ -59,6 +61,9 @@ class Provenance:
     keep: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    test: float | str | None = None
+    test_rows: int = 0
+    test_sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class Data:
 
     `columns` names the d inputs.  If the targets are classes, `labels` (n) are whole numbers from 0
     that count through the names in `classes`, of which there may be more than the two that y tells
-    apart.
+    apart.  `test` has the rows that were held out, prepared as the others are.
     """
 
     x: Inputs
@@ -76,6 +81,7 @@ class Data:
     columns: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
     labels: Int[np.ndarray, "n"] | None = None
+    test: "Data | None" = None
 
 
 def load(
@@ -97,6 +103,7 @@ def load(
     dedupe: bool | None = None,
     seed: int = 0,
     dim: int = 20,
+    test: Any = None,  # noqa: ANN401 - a share, a path, a frame or a pair of arrays
 ) -> Data:
     """Load a data set and prepare it.
 
@@ -128,7 +135,12 @@ def load(
     normalize, standardize, constant, dedupe
         The steps of `prepare`; by default a table takes all of them, everything else the first.
     seed, dim
-        Seed of a table's sample; seed and dimension of sphere.
+        Seed of a table's sample and of the rows that are held out; seed and dimension of sphere.
+    test
+        Rows to hold out: a share in (0, 1), drawn by the seed, of every class alike; or others of
+        the same columns, which are matched by name: the path of a file, a frame, or for arrays a
+        pair ``(x, y)``.  They are set apart first, so that whatever is fitted is fitted on the
+        others, and are found in `Data.test`.
 
     Warns
     -----
@@ -138,7 +150,8 @@ def load(
     Raises
     ------
     InvalidInput
-        If the data cannot be found or read, or if they cannot be prepared as asked.
+        If the data cannot be found or read, if they cannot be prepared as asked, or if the test
+        rows have other columns, or leave no row of a class.
 
     """
     if n is not None:
@@ -146,7 +159,19 @@ def load(
     whole("seed", seed, least=0)
     choices = Choices(label, task, tuple(keep), tuple(drop), raw)
     rows = Rows(n, most, seed)
-    given = _read(data, y, choices, rows, header=header, data_dir=data_dir, dim=dim)
+    share = None if test is None else share_of(test)
+    held = Held(share, seed=seed)
+    given = _read(
+        data,
+        y,
+        choices,
+        rows,
+        header=header,
+        data_dir=data_dir,
+        dim=dim,
+        held=held,
+        test=None if share is not None else test,
+    )
     table = given.table and not raw
     steps = Preparation(
         normalize=normalize,
@@ -155,39 +180,62 @@ def load(
         dedupe=table if dedupe is None else dedupe,
     )
     found = given.numbers
-    done = prepare(found.raw, steps, task=found.task, title=given.title)
+    done = prepare(found.raw, steps, task=found.task, title=given.title, held=found.held)
     notes = found.notes
     if table and (steps.standardize or steps.constant):
         notes += (_as_prepared(steps, found.task),)
     x, targets = _frozen(done.raw.x), _frozen(done.raw.y)
-    return Data(
-        x=x,
-        y=targets,
-        columns=done.raw.columns,
-        classes=done.raw.classes,
-        labels=done.raw.labels,
-        provenance=Provenance(
-            name=given.name,
-            task=found.task,
-            n=x.shape[0],
-            d=x.shape[1],
-            source=given.source,
-            sha256=digest(x, targets),
-            normalize=steps.normalize,
-            standardize=steps.standardize,
-            constant=steps.constant,
-            dedupe=steps.dedupe,
-            rows=found.rows,
-            dropped=done.dropped,
-            label=label,
-            seed=seed if given.seeded else None,
-            raw=raw,
-            header=header,
-            keep=choices.keep,
-            drop=choices.drop,
-            notes=(*notes, *done.notes),
-        ),
+    provenance = Provenance(
+        name=given.name,
+        task=found.task,
+        n=x.shape[0],
+        d=x.shape[1],
+        source=given.source,
+        sha256=digest(x, targets),
+        normalize=steps.normalize,
+        standardize=steps.standardize,
+        constant=steps.constant,
+        dedupe=steps.dedupe,
+        rows=found.rows,
+        dropped=done.dropped,
+        label=label,
+        seed=seed if given.seeded or share is not None else None,
+        raw=raw,
+        header=header,
+        keep=choices.keep,
+        drop=choices.drop,
+        notes=(*notes, *done.notes),
     )
+    about = done.raw.columns, done.raw.classes
+    if done.test is None:
+        return Data(x, targets, provenance, *about, done.raw.labels)
+    z, others = _frozen(done.test.x), _frozen(done.test.y)
+    origin = share if share is not None else _origin(test)
+    provenance = replace(provenance, test=origin, test_rows=len(z), test_sha256=digest(z, others))
+    own = replace(
+        provenance,
+        n=len(z),
+        rows=len(z),
+        dropped=0,
+        sha256=digest(z, others),
+        notes=(),
+        test=None,
+        test_rows=0,
+        test_sha256=None,
+    )
+    return Data(
+        x,
+        targets,
+        provenance,
+        *about,
+        done.raw.labels,
+        Data(z, others, own, *about, done.test.labels),
+    )
+
+
+def _origin(test: Any) -> str:  # noqa: ANN401
+    """Say where test rows of their own came from."""
+    return str(Path(test).absolute()) if isinstance(test, str | PathLike) else _MEMORY
 
 
 def reload(record: Mapping[str, Any], data_dir: str | Path | None = None) -> Data:
@@ -209,6 +257,11 @@ def reload(record: Mapping[str, Any], data_dir: str | Path | None = None) -> Dat
             f"{name} was passed in as arrays and is not stored; pass the data again."
         )
     own = Path(source)
+    if kept["test"] == _MEMORY:
+        raise InvalidInput(
+            f"the test rows of {name} were passed in as arrays and are not stored; pass the data "
+            "again."
+        )
     is_own = source != name and own.name == name
     if is_own and not own.is_file():
         raise InvalidInput(f"{own} is not a file; give the path of one that exists.")
@@ -217,13 +270,16 @@ def reload(record: Mapping[str, Any], data_dir: str | Path | None = None) -> Dat
     try:
         again = load(
             own if is_own else name,
-            n=kept["n"] + kept["dropped"],
+            n=kept["n"]
+            + kept["dropped"]
+            + (kept["test_rows"] if isinstance(kept["test"], float) else 0),
             data_dir=data_dir,
             task=kept["task"] if is_own else None,
             keep=tuple(kept["keep"]),
             drop=tuple(kept["drop"]),
             seed=kept["seed"] or 0,
             dim=kept["d"],
+            test=kept["test"],
             **{option: kept[option] for option in _OPTIONS},
         )
     except InvalidInput:
@@ -232,7 +288,8 @@ def reload(record: Mapping[str, Any], data_dir: str | Path | None = None) -> Dat
         raise InvalidInput(
             f"{own} cannot be read as it was recorded; restore the file, or make the run again."
         ) from None
-    if again.provenance.sha256 != record["sha256"]:
+    found = again.provenance
+    if (found.sha256, found.test_sha256) != (record["sha256"], kept["test_sha256"]):
         raise InvalidInput(
             f"{name} is not what it was: its SHA-256 differs from the recorded one; "
             "restore the data, or make the run again."
@@ -252,6 +309,9 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "d": (int,),
     "dropped": (int,),
     "seed": (int, NoneType),
+    "test": (float, str, NoneType),
+    "test_rows": (int,),
+    "test_sha256": (str, NoneType),
     "header": (bool, NoneType),
     "keep": (list, tuple),
     "drop": (list, tuple),
@@ -263,6 +323,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
 def _recorded(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return what `reload` needs, or refuse a record that lacks it or holds something else."""
     defaults = {"header": None, "keep": (), "drop": (), "raw": False, "constant": False}
+    defaults |= {"test": None, "test_rows": 0, "test_sha256": None}
     kept = {**defaults, **record}
     for name, kinds in _KINDS.items():
         if name not in kept or type(kept[name]) not in kinds:
@@ -295,53 +356,157 @@ def _read(
     header: bool | None,
     data_dir: str | Path | None,
     dim: int,
+    held: Held,
+    test: Any,  # noqa: ANN401
 ) -> _Given:
-    """Read a name, a file, a frame or arrays, and take the rows."""
+    """Read a name, a file, a frame or arrays, take the rows, and hold some out."""
     if isinstance(data, str | PathLike):
         if y is not None:
             raise InvalidInput("y is given beside a name; leave y out, or pass the inputs too.")
         path = own_file(data if isinstance(data, str) else Path(data))
         if path is None:
             _refuse_own_options(str(data), choices, header)
-            return _named(str(data), rows, data_dir, dim)
-        return _file(path, choices, rows, header)
+            if test is not None:
+                raise InvalidInput(
+                    f"test names rows of their own, but {data} is a named set; give a share of its "
+                    "rows, such as 0.2."
+                )
+            return _named(str(data), rows, data_dir, dim, held)
+        return _file(path, choices, rows, header, held, test)
     if is_frame(data):
         table, choices = from_frame(data, y, choices)
-        return _sampled(table, choices, rows, ("frame", _MEMORY, "the frame"))
+        if test is not None:
+            held = _held_frame(test, choices)
+        return _sampled(table, choices, rows, ("frame", _MEMORY, "the frame"), held)
     _refuse_table_options("the data", choices, header)
-    return _first(from_arrays(data, y), choices, rows, ("arrays", _MEMORY, "the arrays"))
+    others = None if test is None else _held_arrays(test)
+    words = ("arrays", _MEMORY, "the arrays")
+    return _first(from_arrays(data, y), choices, rows, words, held, others)
 
 
-def _file(path: Path, choices: Choices, rows: Rows, header: bool | None) -> _Given:  # noqa: FBT001
+def _held_frame(test: Any, choices: Choices) -> Held:  # noqa: ANN401
+    """Return test rows that are a frame with its target, or a frame and its targets."""
+    pair = test if isinstance(test, tuple) else (test, None)
+    if not is_frame(pair[0]):
+        raise InvalidInput("test is no frame beside a frame; give a share or a frame.")
+    free = replace(choices, label=None) if pair[1] is not None else choices
+    table, named = from_frame(*pair, free)
+    if named.label != choices.label and named.label is not None:
+        table = replace(table, frame=table.frame.rename(columns={named.label: choices.label}))
+    return Held(table=table, title="the test frame")
+
+
+def _held_arrays(test: Any) -> Raw:  # noqa: ANN401
+    if not (isinstance(test, tuple) and len(test) == 2):
+        raise InvalidInput(
+            f"test is {printable(test)!r}; give a share in (0, 1), or test rows as a pair (x, y)."
+        )
+    return from_arrays(*test)
+
+
+def _file(
+    path: Path,
+    choices: Choices,
+    rows: Rows,
+    header: bool | None,  # noqa: FBT001
+    held: Held,
+    test: Any,  # noqa: ANN401
+) -> _Given:
     if not path.exists():
         raise InvalidInput(f"{path} is not a file; give the path of one that exists.")
     words = path.name, str(path.absolute()), str(path)
-    if kind(path) in TEXTS:
-        return _sampled(read_csv(path, choices.label, header), choices, rows, words)
+    other = None if test is None else _test_path(test, path)
     if kind(path) == ".npz":
         _refuse_table_options(str(path), choices, header)
-        return _first(read_npz(path), choices, rows, words)
+        others = None if other is None else read_npz(other)
+        return _first(read_npz(path), choices, rows, words, held, others)
+    if other is not None:
+        held = Held(table=_table(other, choices.label, header), title=str(other))
+    return _sampled(_table(path, choices.label, header), choices, rows, words, held)
+
+
+def _table(path: Path, label: str | None, header: bool | None) -> Table:  # noqa: FBT001
+    if kind(path) in TEXTS:
+        return read_csv(path, label, header)
     if header is not None:
         raise InvalidInput(f"header is given, but {path} names its columns; leave header out.")
-    return _sampled(read_parquet(path), choices, rows, words)
+    return read_parquet(path)
 
 
-def _sampled(table: Table, choices: Choices, rows: Rows, words: tuple[str, str, str]) -> _Given:
+def _test_path(test: Any, path: Path) -> Path:  # noqa: ANN401
+    """Return the path of test rows, which is of the kind of the other one."""
+    if not isinstance(test, str | PathLike):
+        raise InvalidInput(
+            f"test is {printable(test)!r}; give a share in (0, 1), or the path of a file."
+        )
+    other = Path(test)
+    if not other.is_file():
+        raise InvalidInput(
+            f"test is {printable(other)!r}, which is no file; give a share in (0, 1), or the path "
+            "of a file with the same columns."
+        )
+    if (kind(other) == ".npz") != (kind(path) == ".npz"):
+        raise InvalidInput(
+            f"{other} and {path} are of different kinds; give a table beside a table, and an .npz "
+            "file beside another."
+        )
+    return other
+
+
+def _sampled(
+    table: Table, choices: Choices, rows: Rows, words: tuple[str, str, str], held: Held
+) -> _Given:
     name, source, title = words
-    found = numbers(table, choices, rows, title=title)
-    seeded = len(found.raw.y) < found.rows
+    found = numbers(table, choices, rows, title=title, test=held)
+    seeded = len(found.raw.y) < found.rows + (found.held if held.table is not None else 0)
     return _Given(found, name, source, title, table=True, seeded=seeded)
 
 
-def _named(name: str, rows: Rows, data_dir: str | Path | None, dim: int) -> _Given:
+def _named(name: str, rows: Rows, data_dir: str | Path | None, dim: int, held: Held) -> _Given:
     source = find(name)
     raw, origin = read_named(source, rows.n, data_dir, rows.seed, dim)
     taken = cut(raw, rows.count(len(raw.y), name), name)
     found = Numbers(taken, source.task, len(raw.y), _cut_note(taken, raw, rows))
+    found = _apart(found, held)
     return _Given(found, name, origin, name, table=False, seeded=name == "sphere")
 
 
-def _first(raw: Raw, choices: Choices, rows: Rows, words: tuple[str, str, str]) -> _Given:
+def _apart(found: Numbers, held: Held, others: Raw | None = None) -> Numbers:
+    """Put a share of the rows behind the others, or rows of their own."""
+    raw = found.raw
+    if others is not None:
+        if others.x.shape[1] != raw.x.shape[1]:
+            raise InvalidInput(
+                f"the test rows have {others.x.shape[1]} columns and the training rows "
+                f"{raw.x.shape[1]}; give test rows with the same columns."
+            )
+        x, y = np.vstack([raw.x, others.x]), np.concatenate([raw.y, others.y])
+        classes, labels = class_labels(y)
+        if found.task == "classification":
+            check_classes(labels, classes, len(raw.y))
+        if raw.labels is not None:
+            raw = replace(raw, labels=labels, classes=classes)
+        return replace(found, raw=replace(raw, x=x, y=y), held=len(others.y))
+    if held.share is None:
+        return found
+    classes, labels = raw.classes, raw.labels
+    if labels is None and found.task == "classification":
+        classes, labels = class_labels(raw.y)
+    train, test = split(len(raw.y), held.share, held.seed, labels, classes)
+    order = np.concatenate([train, test])
+    kept = None if raw.labels is None else raw.labels[order]
+    moved = replace(raw, x=raw.x[order], y=raw.y[order], labels=kept)
+    return replace(found, raw=moved, held=len(test))
+
+
+def _first(
+    raw: Raw,
+    choices: Choices,
+    rows: Rows,
+    words: tuple[str, str, str],
+    held: Held,
+    others: Raw | None,
+) -> _Given:
     """Take the first rows of arrays, and say what their targets look like."""
     name, source, title = words
     task = infer_task(raw.y, choices.task, title)
@@ -355,7 +520,7 @@ def _first(raw: Raw, choices: Choices, rows: Rows, words: tuple[str, str, str]) 
                 f"the targets take {len(classes)} whole values and are read as numbers; if they "
                 f"are classes, the distance between two of them means nothing."
             )
-    found = Numbers(taken, task, len(raw.y), tuple(notes))
+    found = _apart(Numbers(taken, task, len(raw.y), tuple(notes)), held, others)
     return _Given(found, name, source, title, table=False, seeded=False)
 
 

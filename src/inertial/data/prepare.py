@@ -55,11 +55,12 @@ class Preparation:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What the steps left, how many rows the third one dropped, and notes on both."""
+    """What the steps left, how many rows the third one dropped, notes on both; and test rows."""
 
     raw: Raw
     dropped: int
     notes: tuple[str, ...]
+    test: Raw | None = None
 
 
 def cut(raw: Raw, n: int, title: str) -> Raw:
@@ -75,18 +76,26 @@ def cut(raw: Raw, n: int, title: str) -> Raw:
     return _rows(raw, np.arange(rows) < n)
 
 
-def prepare(raw: Raw, steps: Preparation, *, task: Task, title: str) -> Prepared:
+def prepare(raw: Raw, steps: Preparation, *, task: Task, title: str, held: int = 0) -> Prepared:
     """Return what is left of `raw` after `steps`; `title` is its name in messages.
 
+    The last `held` rows are test rows: they are scaled as the others are, and nothing is fitted on
+    them.
     Raises `InvalidInput` if all targets are equal, if all inputs to normalise have one direction,
     and if a row to normalise is zero.
     """
     notes: list[str] = []
-    taken = _standardized(raw, task, title, notes) if steps.standardize else raw
+    fitted = len(raw.y) - held
+    taken = _standardized(raw, task, title, notes, fitted) if steps.standardize else raw
     if steps.constant:
         ones = np.ones((len(taken.y), 1))
         taken = replace(taken, x=np.hstack([taken.x, ones]), columns=(*taken.columns, "constant"))
     _check_norms(taken.x, title)
+    test = None
+    if held:
+        notes += _known_rows(taken.x, fitted, constant=steps.constant)
+        test = _rows(taken, np.arange(len(taken.y)) >= fitted)
+        taken = _rows(taken, np.arange(len(taken.y)) < fitted)
     first = np.arange(len(taken.y))
     for i, j in parallel_rows(taken.x) if steps.normalize or steps.dedupe else ():
         first[j] = i
@@ -101,7 +110,20 @@ def prepare(raw: Raw, steps: Preparation, *, task: Task, title: str) -> Prepared
     _check_targets(left.y, task, title)
     notes += _doubts(left.y, task)
     x = unit_rows(left.x) if steps.normalize else left.x
-    return Prepared(replace(left, x=x), len(taken.y) - len(left.y), tuple(notes))
+    if test is not None and steps.normalize:
+        test = replace(test, x=unit_rows(test.x))
+    return Prepared(replace(left, x=x), len(taken.y) - len(left.y), tuple(notes), test)
+
+
+def _known_rows(x: Inputs, fitted: int, *, constant: bool) -> list[str]:
+    """Return a note on test rows, which stand behind the others, that repeat one of them."""
+    known = {j for i, j in parallel_rows(x) if i < fitted <= j}
+    what = "inputs" if constant else "direction"
+    note = (
+        f"{len(known):,} of {len(x) - fitted:,} test rows repeat the {what} of a training row, so "
+        "the test says less about new rows; leave them out of one side."
+    )
+    return [note] if known else []
 
 
 def infer_task(y: Targets, task: Task | None, title: str) -> Task:
@@ -137,32 +159,33 @@ def _merged(raw: Raw, first: Int[np.ndarray, "n"], task: Task) -> Raw:
     return replace(raw, y=raw.y[chosen], labels=None if raw.labels is None else raw.labels[chosen])
 
 
-def _standardized(raw: Raw, task: Task, title: str, notes: list[str]) -> Raw:
-    varies = raw.x.min(axis=0) < raw.x.max(axis=0)
+def _standardized(raw: Raw, task: Task, title: str, notes: list[str], fitted: int) -> Raw:
+    varies = raw.x[:fitted].min(axis=0) < raw.x[:fitted].max(axis=0)
     if not varies.any():
         raise InvalidInput(
-            f"no input column of {title} varies over the {len(raw.x)} rows taken; take more rows, "
+            f"no input column of {title} varies over the {fitted} rows taken; take more rows, "
             f"or leave standardize out."
         )
     flat = [name for name, moves in zip(raw.columns, varies, strict=True) if not moves]
     if flat:
         notes.append(f"left out as they do not vary over the rows taken: {listed(flat, 5)}.")
     columns = tuple(name for name, moves in zip(raw.columns, varies, strict=True) if moves)
-    x = np.column_stack([_scaled(column) for column in raw.x[:, varies].T])
+    x = np.column_stack([_scaled(column, fitted) for column in raw.x[:, varies].T])
     if task == "classification":
         return replace(raw, x=x, columns=columns)
-    _check_varies(raw.y, task, title)
-    return replace(raw, x=x, y=_scaled(raw.y), columns=columns)
+    _check_varies(raw.y[:fitted], task, title)
+    return replace(raw, x=x, y=_scaled(raw.y, fitted), columns=columns)
 
 
-def _scaled(column: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n"]:
-    """Return a column that varies with mean 0 and variance 1."""
+def _scaled(column: Float[np.ndarray, "n"], fitted: int) -> Float[np.ndarray, "n"]:
+    """Return a column that varies with mean 0 and variance 1 over its first `fitted` rows."""
     # A power of two is exact, and keeps squares in range; so do differences of near numbers, which
     # keeps what a large offset would round away.
     near = np.ldexp(column, -int(np.frexp(np.abs(column).max())[1]))
-    near = near - near[np.abs(near - near.mean()).argmin()]
+    known = near[:fitted]
+    near = near - known[np.abs(known - known.mean()).argmin()]
     near = np.ldexp(near, -int(np.frexp(np.abs(near).max())[1]))
-    mean, spread = near.mean(), near.std()
+    mean, spread = near[:fitted].mean(), near[:fitted].std()
     scaled = (near - mean) / spread
     # What is left of an entry equal to the mean is rounding, and must not become a direction.
     noise = 4 * np.finfo(np.float64).eps * np.abs(near).max() / spread
