@@ -10,6 +10,7 @@ from inertial import (
     Problem,
     Recursion,
     chebyshev,
+    decompose,
     gradient_descent,
     heavy_ball,
     learning_curve,
@@ -25,7 +26,7 @@ from inertial.linear.tangent import tangent
 from inertial.method.response import response
 from inertial.problem.loss import LOSSES, hits_of
 from inertial.problem.model import TwoLayerReLU, start_key
-from inertial.simulation.curves import output_modes
+from inertial.simulation.curves import kernel_modes, output_modes
 
 METHODS = {
     "gradient descent": gradient_descent(0.02),
@@ -148,6 +149,7 @@ def test_cross_validation_is_that_of_the_smoother_matrix(linear):
     trace = sum(outputs(y[:, :1] + np.eye(n)[:, [i]])[:, i] - base[:, i] for i in range(n))
     squares = np.sum((base - y[:, 0]) ** 2, axis=1)
     expected = squares / n / ((n - trace) / n) ** 2
+    assert (n - trace > 0).all()
     np.testing.assert_allclose(curve.gcv, expected, rtol=1e-9)
     assert curve.gcv_step == int(np.argmin(expected))
     assert curve.best_step == int(np.argmin(curve.test_loss))
@@ -335,3 +337,12 @@ def test_torch_and_jax_forecast_and_train_alike(linear):
     with torch.no_grad():
         extrapolated = torch.nn.functional.cross_entropy(module(inputs), targets)
     assert float(extrapolated) == pytest.approx(curves[0].loss[3], rel=1e-5)
+
+
+def test_cross_validation_gives_nothing_where_its_trace_is_negative():
+    # One mode: the factor 1 - l A of heavy ball near its limit is negative at every odd step.
+    spectrum = decompose(np.eye(2))
+    modes = kernel_modes(spectrum, (np.zeros(2), np.ones(2)))
+    curve = modes.curve(gradient_descent(1.5), 4)
+    np.testing.assert_array_equal(np.isinf(curve.gcv), [False, True, False, True, False])
+    assert curve.gcv_step == 0

@@ -25,7 +25,9 @@ _SEED = ("seed", "key")
 """Names of a parameter that a function takes its random start by."""
 
 
-def problem_of(text: str, data: "Data", loss: str | None, seed: int = 0) -> "Trainable":
+def problem_of(
+    text: str, data: "Data", loss: str | None, seed: int = 0, *, decay: float = 0.0
+) -> "Trainable":
     """Return the problem of a model on data.
 
     Parameters
@@ -41,6 +43,8 @@ def problem_of(text: str, data: "Data", loss: str | None, seed: int = 0) -> "Tra
         `cross_entropy` for more.
     seed
         Seed of the start; PyTorch's generator is set to it while the function runs.
+    decay
+        Rate of weight decay.
 
     Raises
     ------
@@ -52,24 +56,27 @@ def problem_of(text: str, data: "Data", loss: str | None, seed: int = 0) -> "Tra
     from inertial.problem.problem import Problem
 
     y, outputs, loss = _targets(data, loss)
+    more: dict[str, Any] = {"decay": decay}
+    if data.test is not None:
+        more["test"] = data.test.x, _targets(data.test, loss)[0]
     if text.split(":", maxsplit=1)[0] == "mlp":
-        return Problem(parse(text, data.x.shape[1], outputs), loss, data.x, y, seed=seed)
+        return Problem(parse(text, data.x.shape[1], outputs), loss, data.x, y, seed=seed, **more)
     made = _call(text, data.x.shape[1], outputs, seed)
     if isinstance(made, tuple) and len(made) == 2 and callable(made[1]):
-        return Problem.from_apply(made[1], made[0], data.x, y, loss=loss)
+        return Problem.from_apply(made[1], made[0], data.x, y, loss=loss, **more)
     if "torch" in sys.modules:
         import torch
 
         from inertial.torch import problem
 
         if isinstance(made, torch.nn.Module):
-            return problem(made, data.x, y, loss=loss)
+            return problem(made, data.x, y, loss=loss, **more)
     raise InvalidInput(
         f"{text} returned a {type(made).__name__!r}; return (params, apply) or a torch.nn.Module."
     )
 
 
-def starts_of(text: str, data: "Data", loss: str | None) -> "Starts":
+def starts_of(text: str, data: "Data", loss: str | None, *, decay: float = 0.0) -> "Starts":
     """Return a model's random starts: a function is called again for every seed.
 
     It is if it takes a `seed` or a `key`, or makes a PyTorch module; else it has one start.
@@ -79,17 +86,17 @@ def starts_of(text: str, data: "Data", loss: str | None) -> "Starts":
     from inertial.runs.model_runs import Starts
 
     if text.split(":", maxsplit=1)[0] == "mlp":
-        first = problem_of(text, data, loss)
+        first = problem_of(text, data, loss, decay=decay)
         assert isinstance(first, Problem)  # noqa: S101 - a perceptron is one of JAX
         return Starts(first.at_seed, text, many=True, data=data.provenance)
     function = _function(text)
     many = _seed_of(function) is not None
     if not many:
-        first = problem_of(text, data, loss)
+        first = problem_of(text, data, loss, decay=decay)
         many = not isinstance(first, Problem)
     source = inspect.getsourcefile(function)
     return Starts(
-        partial(problem_of, text, data, loss) if many else lambda _seed: first,
+        partial(problem_of, text, data, loss, decay=decay) if many else lambda _seed: first,
         text,
         many=many,
         data=data.provenance,
@@ -178,6 +185,8 @@ def document(advice: "ModelAdvice", data: "Data") -> dict[str, Any]:
         "trust": advice.trust,
         "bound": advice.bound,
         "passes": advice.passes,
+        "decay": advice.decay,
+        "stopping": None if advice.stopping is None else advice.stopping.document,
         "largest_eigenvalue": advice.largest[0],
         "lines": advice.lines.splitlines(),
         "methods": [

@@ -76,8 +76,11 @@ class DataOptions:
     data_seed: Whole = 0
     "Seed of a table's sample, and of `sphere`."
 
-    def load(self, name: str) -> "Data":
-        """Load and prepare the data set called `name`; say what was guessed or left out."""
+    def load(self, name: str, test: str | None = None) -> "Data":
+        """Load and prepare the data set called `name`; say what was guessed or left out.
+
+        `test` is a share of the rows to hold out, or the path of others.
+        """
         from inertial.data import load
 
         loaded = load(
@@ -97,6 +100,7 @@ class DataOptions:
             dedupe=self.dedupe,
             seed=self.data_seed,
             dim=self.dim,
+            test=test,
         )
         for note in loaded.provenance.notes:
             say("note", note)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from cyclopts import Parameter
 
 from inertial import _json, files
-from inertial._checks import InvalidInput
+from inertial._checks import InvalidInput, nonnegative
 from inertial.commands.options import DATA, DataOptions, Whole
 from inertial.commands.terminal import say, show_table, write
 
@@ -72,6 +72,8 @@ def tune(
     loss: str | None = None,
     trials: Whole | None = None,
     batch: Whole | None = None,
+    test: str | None = None,
+    decay: float = 0.0,
     module: Literal["torch", "flax", "keras"] | None = None,
     spectrum: Path | None = None,
     json: bool = False,
@@ -104,6 +106,11 @@ def tune(
     batch
         Tune for fresh batches of this many rows instead of all: steps and samples of the expected
         loss, and the sizes at which noise limits the step and momentum pays.
+    test
+        Hold out this share of the rows (0.2), or take the rows of this file, with the same columns:
+        loss and accuracy there along forecast and real run, and when to stop.
+    decay
+        Rate of weight decay, as weight_decay of torch.optim.SGD.
     module
         Print the papers' network as a module to copy, with its optimiser: torch, flax or keras.
     spectrum
@@ -119,10 +126,22 @@ def tune(
         model=model, rule=rule, loss=loss, batch=batch, spectrum=spectrum, module=module,
         width=width,
     )  # fmt: skip
+    _check_extras(test, nonnegative("decay", decay), batch, rule)
     measure = own.measure()
     goal = 0.01 if target is None else target
     if measure is not None:
-        given = (data, width, model, loss, batch, module, spectrum, trials or None)
+        given = (
+            data,
+            width,
+            model,
+            loss,
+            batch,
+            module,
+            spectrum,
+            trials or None,
+            test,
+            decay or None,
+        )
         if any(word is not None for word in given) or options != DATA:
             raise InvalidInput(
                 "a spectrum or kernel of your own goes with --rule, --target and --json alone, for "
@@ -135,11 +154,11 @@ def tune(
             "no data are given; name DATA, --from-spectrum, or --kernel with --residual."
         )
     if model is not None:
-        _tune_model(model, options.load(data), target, loss, trials, as_json=json)
+        _tune_model(model, options.load(data, test), target, loss, trials, decay, as_json=json)
         return
     if spectrum is not None:
         files.check_writable(spectrum, remedy=_ANOTHER)
-    loaded = options.load(data)
+    loaded = options.load(data, test)
     need = need_of(loaded.x)
     if need.seconds > _WORTH_SAYING:
         say("note", f"this takes {need}")
@@ -154,6 +173,7 @@ def tune(
         target=goal,
         width=neurons,
         trials=6 if trials is None else trials,
+        decay=decay,
     )
     if spectrum is not None:
         _write_spectrum(spectrum, advised.measure, loaded)
@@ -168,6 +188,15 @@ def _write_spectrum(path: Path, measure: "Measure", data: "Data") -> None:
 
     with files.writing(path, remedy=_ANOTHER) as file:
         np.save(file, measure.nodes if measure.proven is None else eigenvalues_of(data))
+
+
+def _check_extras(test: str | None, decay: float, batch: int | None, rule: str | None) -> None:
+    """Refuse test rows and decay where nothing is said of them."""
+    if (test is not None or decay) and (batch is not None or rule == "optimal"):
+        raise InvalidInput(
+            "--test and --decay go with rules of constants on all rows; leave out --batch and the "
+            "rule optimal."
+        )
 
 
 def _check_words(
@@ -225,6 +254,7 @@ def _tune_model(
     target: float | None,
     loss: str | None,
     trials: int | None,
+    decay: float,
     *,
     as_json: bool,
 ) -> None:
@@ -235,7 +265,7 @@ def _tune_model(
 
     with progress() as show:
         advice = tune_problem(
-            problem_of(model, data, loss),
+            problem_of(model, data, loss, decay=decay),
             target=0.1 if target is None else target,
             trials=TRIALS if trials is None else trials,
             progress=show,
@@ -271,6 +301,8 @@ def _document(advice: "Advice") -> dict[str, Any]:
         "recommendation": advice.recommendation,
         "bound": advice.bound,
         "checks": [run.document for run in advice.checks],
+        "decay": advice.decay,
+        "stopping": None if advice.stopping is None else advice.stopping.document,
         "target": advice.target,
         "data": data and {key: asdict(data)[key] for key in ("name", "n", "d", "task", "sha256")},
         "kernel": {

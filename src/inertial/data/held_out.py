@@ -48,7 +48,7 @@ def share_of(test: Any) -> float | None:  # noqa: ANN401 - whatever was given
             return None
         if Path(str(test)).exists():
             return None
-    if isinstance(test, bool) or not np.isscalar(test):
+    if isinstance(test, bool) or not isinstance(test, int | float | np.number):
         return None
     return fraction("test", float(test))
 
@@ -90,8 +90,8 @@ def split(
     train, test = train_test_split(
         np.arange(rows), test_size=count, random_state=seed, stratify=labels if stratified else None
     )
-    for part in (train, test) if labels is not None else ():
-        gone = np.setdiff1d(labels, labels[part])
+    for part in (train, test):
+        gone = np.zeros(0, int) if labels is None else np.setdiff1d(labels, labels[part])
         if gone.size:
             name = printable(names[gone[0]], 30)
             raise InvalidInput(

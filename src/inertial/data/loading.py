@@ -322,7 +322,8 @@ _KINDS: dict[str, tuple[type, ...]] = {
 
 def _recorded(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return what `reload` needs, or refuse a record that lacks it or holds something else."""
-    defaults = {"header": None, "keep": (), "drop": (), "raw": False, "constant": False}
+    defaults: dict[str, Any] = {"header": None, "keep": (), "drop": ()}
+    defaults |= {"raw": False, "constant": False}
     defaults |= {"test": None, "test_rows": 0, "test_sha256": None}
     kept = {**defaults, **record}
     for name, kinds in _KINDS.items():
@@ -390,7 +391,7 @@ def _held_frame(test: Any, choices: Choices) -> Held:  # noqa: ANN401
     if not is_frame(pair[0]):
         raise InvalidInput("test is no frame beside a frame; give a share or a frame.")
     free = replace(choices, label=None) if pair[1] is not None else choices
-    table, named = from_frame(*pair, free)
+    table, named = from_frame(pair[0], pair[1], free)
     if named.label != choices.label and named.label is not None:
         table = replace(table, frame=table.frame.rename(columns={named.label: choices.label}))
     return Held(table=table, title="the test frame")
@@ -489,10 +490,10 @@ def _apart(found: Numbers, held: Held, others: Raw | None = None) -> Numbers:
         return replace(found, raw=replace(raw, x=x, y=y), held=len(others.y))
     if held.share is None:
         return found
-    classes, labels = raw.classes, raw.labels
-    if labels is None and found.task == "classification":
-        classes, labels = class_labels(raw.y)
-    train, test = split(len(raw.y), held.share, held.seed, labels, classes)
+    names, kinds = raw.classes, raw.labels
+    if kinds is None and found.task == "classification":
+        names, kinds = class_labels(raw.y)
+    train, test = split(len(raw.y), held.share, held.seed, kinds, names)
     order = np.concatenate([train, test])
     kept = None if raw.labels is None else raw.labels[order]
     moved = replace(raw, x=raw.x[order], y=raw.y[order], labels=kept)

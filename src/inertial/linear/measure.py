@@ -10,7 +10,7 @@ rule of K Lanczos steps from the residual, exact at every step up to K - 1 (Golu
 chapter 6).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -175,6 +175,11 @@ class Measure:
     def total(self) -> float:
         """Sum of the weights: twice the loss at the start."""
         return float(self.weights.sum())
+
+    def shifted(self, decay: float) -> "Measure":
+        """Return the measure with every eigenvalue moved up by the rate of a weight decay."""
+        ends = replace(self.ends, smallest=self.smallest + decay, largest=self.largest + decay)
+        return replace(self, nodes=self.nodes + decay, extremes=ends)
 
     def merged(self, most: int) -> "Measure":
         """Merge nodes within bins of equal ratio, each at its weighted mean, into at most `most`.

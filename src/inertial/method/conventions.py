@@ -122,13 +122,24 @@ def keywords(words: SGD | TorchSGD) -> str:
     )
 
 
-def snippet(method: Recursion, *, loss: Loss = "half_sum", rows: int | None = None) -> str:
-    """Lines to copy for the three libraries; parameters and errors are those of `to_optax`."""
+def snippet(
+    method: Recursion, *, loss: Loss = "half_sum", rows: int | None = None, decay: float = 0.0
+) -> str:
+    """Lines to copy for the three libraries; parameters and errors are those of `to_optax`.
+
+    `decay` is the rate of weight decay for the loss that is differentiated there.  Keras' own
+    ``weight_decay`` is another one, that is not multiplied by the momentum.
+    """
     optax, torch = to_optax(method, loss=loss, rows=rows), to_torch(method, loss=loss, rows=rows)
+    before, more, after = f"optax.sgd({keywords(optax)})", "", ""
+    if decay:
+        before = f"optax.chain(optax.add_decayed_weights({decay:.6g}), {before})"
+        more = f", weight_decay={decay:.6g}"
+        after = f"  # and keras.regularizers.L2({decay / 2:.6g}) on every weight"
     return (
-        f"optax.sgd({keywords(optax)})\n"
-        f"torch.optim.SGD(model.parameters(), {keywords(torch)})\n"
-        f"keras.optimizers.SGD({keywords(optax)})"
+        f"{before}\n"
+        f"torch.optim.SGD(model.parameters(), {keywords(torch)}{more})\n"
+        f"keras.optimizers.SGD({keywords(optax)}){after}"
     )
 
 

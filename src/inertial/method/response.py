@@ -73,3 +73,27 @@ def response(method: Recursion, nodes: Eigenvalues, steps: int, *, decay: float 
             found[t + 1] = here
     found = np.where(np.isnan(found), np.inf, found)
     return Response(found[:, :count], found[:, count:-1], found[:, -1])
+
+
+def decayed_loss(
+    method: Recursion,
+    nodes: Eigenvalues,
+    residual: Float[np.ndarray, "k"],
+    shrunk: Float[np.ndarray, "k"],
+    steps: int,
+    *,
+    decay: float,
+) -> Float[np.ndarray, "t"]:
+    r"""Forecast ``1/2 |xi_t|^2`` at steps 0 to `steps`, without the penalty.
+
+    .. math:: \xi_t = (1 - l A_t)\,\xi_0 - (l B_t + c_t)\,h
+
+    mode by mode, with `residual` the coordinates of :math:`\xi_0` and `shrunk` those of :math:`h =
+    J w_0`.
+    """
+    found = response(method, nodes, steps, decay=decay)
+    with np.errstate(over="ignore", invalid="ignore"):
+        left = residual * (1 - nodes * found.residual)
+        left = left - shrunk * (nodes * found.shrunk + found.decayed[:, None])
+        losses = 0.5 * np.sum(left**2, axis=1)
+    return np.where(np.isnan(losses), np.inf, losses)

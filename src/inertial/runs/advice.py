@@ -8,22 +8,28 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from inertial._checks import InvalidInput, fraction, one_of, printable, whole
+from inertial._checks import InvalidInput, fraction, nonnegative, one_of, printable, whole
 from inertial.data import Data, load
 from inertial.linear.expected import measure_of, need_of, spectrum_of
 from inertial.linear.measure import Measure
+from inertial.linear.spectrum import Spectrum
 from inertial.method.bound import fewest_steps
 from inertial.method.curve import steps_to
 from inertial.method.modes import spectral_radius, stability_limit
 from inertial.method.recursion import Recursion
+from inertial.method.response import decayed_loss
 from inertial.method.rules import DEFAULT_RULE, RULES, choose
 from inertial.method.trust import trust
 from inertial.problem.problem import Trainable
 from inertial.runs.advised import Advice, MethodAdvice
 from inertial.runs.batches import BatchAdvice, tune_batch
-from inertial.runs.check import LONGEST, check, search
+from inertial.runs.check import LONGEST, check, first_step, search
 from inertial.runs.scheduled import OPTIMAL, ScheduleAdvice, tune_schedule
+from inertial.runs.stopping import horizon, stopping_of_data
 from inertial.runs.tuning import ModelAdvice, tune_problem
+
+_FAR = 5_000
+"""Steps that are looked at with weight decay."""
 
 _NOTHING = 1e-14
 """Share of the largest eigenvalue below which one counts as 0: a mode that takes forever."""
@@ -63,6 +69,7 @@ def tune(
     target: float = 0.01,
     width: int = 2000,
     trials: int = 6,
+    decay: float = 0.0,
 ) -> Advice: ...
 
 
@@ -87,6 +94,7 @@ def tune(
     target: float = 0.01,
     width: int = 2000,
     trials: int = 6,
+    decay: float = 0.0,
 ) -> Advice: ...
 
 
@@ -177,8 +185,11 @@ def tune(
         for data; `trials`, the settings that are trained at most (0 for the forecast alone).  For
         data also `width`, the neurons that trust and runs are for: the best method is trained once,
         if it promises at most 1,000 steps, and further settings are tried if the run is more than
-        20 % off (`inertial.runs.check.search`).  For a problem also `against`, a setting to compare
-        with, `seed` and `progress`.
+        20 % off (`inertial.runs.check.search`); and `decay`, the rate of weight decay, with which
+        step size and limit are those of the shifted eigenvalues, and steps are those of the loss
+        without the penalty.  For a problem, which has its own decay, also `against`, a setting to
+        compare with, `seed` and `progress`.  Where data or problem have test rows, the advice has
+        what happens there, and when to stop: `inertial.runs.stopping.Stopping`.
 
     Raises
     ------
@@ -303,19 +314,57 @@ def _tune_data(
     target: float = 0.01,
     width: int = 2000,
     trials: int = 6,
+    decay: float = 0.0,
 ) -> Advice:
     """Tune every method that `rule` defines, forecast its steps to `target`, check the best."""
     names = RULES[one_of("rule", rule, (*RULES, OPTIMAL))].methods
     fraction("target", target)
     whole("width", width)
     whole("trials", trials, least=0)
-    whole_spectrum = need_of(data.x).route == "dense"
-    basis, measure = spectrum_of(data) if whole_spectrum else (None, measure_of(data))
+    dense = need_of(data.x).route == "dense"
+    if nonnegative("decay", decay) and not dense:
+        raise InvalidInput(
+            f"weight decay needs every eigenvalue, and {len(data.x):,} rows have too many; take "
+            "fewer with --n, or give a model."
+        )
+    basis, kernel = spectrum_of(data) if dense else (None, measure_of(data))
+    measure = kernel.shifted(decay) if decay else kernel
     entries = [_forecast(rule, name, measure, target, width, len(data.x)) for name in names]
-    advice = Advice(data.provenance, measure, target, tuple(entries), fewest_steps(measure, target))
+    if decay and basis is not None:
+        entries = [
+            dataclasses.replace(
+                entry, steps_to=_decayed_steps(entry.method, kernel, basis, data, target, decay)
+            )
+            for entry in entries
+        ]
+    bound = None if decay else fewest_steps(measure, target)
+    advice = Advice(data.provenance, kernel, target, tuple(entries), bound, decay=decay)
     best = advice.best
-    if not trials or best.steps_to is None or best.steps_to > LONGEST:
+    if trials and best.steps_to is not None and best.steps_to <= LONGEST:
+        run = check(
+            best.method, data, measure, basis, name=best.name, width=width, target=target,
+            decay=decay,
+        )  # fmt: skip
+        runs = (run,) if run.kept else search(run, data, measure, basis, trials=trials, decay=decay)
+        advice = dataclasses.replace(advice, checks=runs)
+    if data.test is None:
         return advice
-    run = check(best.method, data, measure, basis, name=best.name, width=width, target=target)
-    runs = (run,) if run.kept else search(run, data, measure, basis, trials=trials)
-    return dataclasses.replace(advice, checks=runs)
+    stopping = stopping_of_data(
+        best.method, data, basis, name=best.name, width=width, steps=horizon(best.steps_to),
+        train=bool(trials), decay=decay,
+    )  # fmt: skip
+    return dataclasses.replace(advice, stopping=stopping)
+
+
+def _decayed_steps(
+    method: Recursion, measure: Measure, basis: Spectrum, data: Data, target: float, decay: float
+) -> int | None:
+    """First step at which the expected loss with weight decay is at the target."""
+    targets = basis.modes(data.y)
+    spread = np.sqrt(np.maximum(measure.weights - targets**2, 0.0))
+    nodes, none = basis.eigenvalues, np.zeros_like(targets)
+    parts = [
+        decayed_loss(method, nodes, spread, spread, _FAR, decay=decay),
+        decayed_loss(method, nodes, targets, none, _FAR, decay=decay),
+    ]
+    return first_step(np.add(*parts), target)

@@ -16,6 +16,7 @@ from inertial.method.recursion import Recursion, label
 from inertial.method.trust import Trust
 from inertial.runs.check import Check, said
 from inertial.runs.shown import Curve, Shown, columns, count, draw
+from inertial.runs.stopping import Stopping
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +53,8 @@ class Advice(Shown):
 
     `data` is None for a measure of one's own, for which no network can be trained.  `bound` is the
     steps to the target that no gradient method can undercut, on the linearised network; `checks`
-    are the real runs, the one of the best method first.
+    are the real runs, the one of the best method first.  `decay` is the rate of weight decay;
+    `stopping` says what happens on the test rows of the data, if there are some.
     """
 
     data: Provenance | None
@@ -61,6 +63,8 @@ class Advice(Shown):
     methods: tuple[MethodAdvice, ...]
     bound: int | None = None
     checks: tuple[Check, ...] = ()
+    decay: float = 0.0
+    stopping: Stopping | None = None
 
     @property
     def measured(self) -> Check | None:
@@ -147,7 +151,7 @@ class Advice(Shown):
             "# for the papers' two-layer ReLU network (--module torch prints it); for a model of "
             "your own: inertial tune --model\n"
             f"# for the loss 0.5 * ((f - y) ** 2).sum() over all {n:,} rows:\n"
-            f"{snippet(method)}\n"
+            f"{snippet(method, decay=self.decay)}\n"
             "# for a mean over these rows, or any number of rows like them, the same with a "
             "learning rate of\n"
             f"# {n * eta:.4g} for 0.5 * ((f - y) ** 2).mean(), {n * eta / 2:.4g} for a mean "
@@ -159,6 +163,9 @@ class Advice(Shown):
         """Trust, recommendation, real run, lines to copy, and a column per method."""
         ends, trusted = self.extremes, self.best.trust
         head = [self.recommendation, self.checked]
+        if self.decay:
+            head.append(f"With weight decay {self.decay:g}; losses are those without the penalty.")
+        head += self.stopping.sentences if self.stopping is not None else ()
         if trusted is not None:
             head.insert(0, f"Trust: {trusted.sentence}")
         size = (

@@ -8,6 +8,9 @@ than a run differs from its forecast.
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from jaxtyping import Float
+
 from inertial._types import Targets
 from inertial.data import Data
 from inertial.linear.measure import Measure, dense
@@ -15,6 +18,7 @@ from inertial.linear.spectrum import Spectrum
 from inertial.method.batch import forecast_batches
 from inertial.method.curve import steps_to
 from inertial.method.recursion import Recursion, label
+from inertial.method.response import decayed_loss
 from inertial.method.rules import fastest
 from inertial.problem.model import TwoLayerReLU
 from inertial.runs.shown import count
@@ -105,6 +109,7 @@ def check(
     target: float = 0.01,
     most: int = _MOST,
     batch: int | None = None,
+    decay: float = 0.0,
 ) -> Check:
     """Train the papers' network once at a setting, and hold its steps against their forecast.
 
@@ -132,19 +137,41 @@ def check(
     batch
         Rows in each step's batch, which also makes the promise one of the expected loss; all rows
         if absent.  It needs a spectrum.
+    decay
+        Rate of weight decay.  It needs a spectrum too.
 
     """
     network, within = TwoLayerReLU(width, data.x.shape[1]), span(data.x)
     residual = initial_residual(network, data.x, data.y, seed=seed, within=within)
     own = measure if spectrum is None else start_measure(spectrum, residual)
-    if batch is None:
+    if decay and spectrum is not None:
+        losses = decayed_loss(
+            method,
+            spectrum.eigenvalues,
+            spectrum.modes(residual),
+            spectrum.modes(residual + data.y),
+            _MOST,
+            decay=decay,
+        )
+        promised = first_step(losses, target)
+    elif batch is None:
         promised = steps_to(method, own, target)
     else:
         promised = forecast_batches(method, own, batch, _MOST).steps_to(target)
     steps = min(most, _PATIENCE * max(20, _MOST if promised is None else promised))
     if method.steps is not None:
         steps = min(steps, method.steps)
-    run = train(network, data.x, data.y, method, seed=seed, steps=steps, within=within, batch=batch)
+    run = train(
+        network,
+        data.x,
+        data.y,
+        method,
+        seed=seed,
+        steps=steps,
+        within=within,
+        batch=batch,
+        decay=decay,
+    )
     return Check(
         name or method.name,
         method,
@@ -159,8 +186,20 @@ def check(
     )
 
 
+def first_step(losses: Float[np.ndarray, "t"], target: float) -> int | None:
+    """First step at a share of the first loss, or None."""
+    reached = np.flatnonzero(losses <= target * losses[0])
+    return int(reached[0]) if reached.size else None
+
+
 def search(
-    first: Check, data: Data, measure: Measure, spectrum: Spectrum | None, *, trials: int
+    first: Check,
+    data: Data,
+    measure: Measure,
+    spectrum: Spectrum | None,
+    *,
+    trials: int,
+    decay: float = 0.0,
 ) -> tuple[Check, ...]:
     """Go on from a check whose promise was not kept: other momenta, smaller shares of the limit.
 
@@ -175,6 +214,8 @@ def search(
         As for `check`.
     trials
         Runs at most, the first one included.
+    decay
+        Rate of weight decay, by which the measure is shifted already.
 
     Returns
     -------
@@ -192,7 +233,7 @@ def search(
             done.append(
                 check(
                     method, data, measure, spectrum, name=name, width=first.width, seed=first.seed,
-                    target=first.target, most=max(1, limit),
+                    target=first.target, most=max(1, limit), decay=decay,
                 )
             )  # fmt: skip
     return tuple(done)

@@ -25,6 +25,7 @@ from inertial.method.rules import fastest
 from inertial.problem.problem import Trainable
 from inertial.runs.measures import agree
 from inertial.runs.shown import Curve, Shown, columns, draw
+from inertial.runs.stopping import Stopping, horizon, stopping_of
 from inertial.runs.trials import LONGEST, Search, Setting, Trial, setting, settled
 from inertial.simulation.linearised import linearised_loss
 
@@ -94,7 +95,9 @@ class ModelAdvice(Shown):
 
     `passes` is the cost of the search: losses and gradients of all rows, a product counted as 1.5.
     `bound` is the number of steps that no gradient method can undercut on the linearised model,
-    None for other losses than squares, or where the products do not reach that far.
+    None for other losses than squares, with weight decay, or where the products do not reach that
+    far.  `stopping` says what happens on the test rows of the problem, if it has some: one more run
+    of the best setting, which `passes` does not count.
     """
 
     model: str
@@ -110,6 +113,8 @@ class ModelAdvice(Shown):
     against: TunedMethod | None
     bound: int | None
     passes: float
+    decay: float = 0.0
+    stopping: Stopping | None = None
 
     @property
     def checked(self) -> bool:
@@ -129,7 +134,7 @@ class ModelAdvice(Shown):
     @property
     def lines(self) -> str:
         """Lines to copy for optax, PyTorch and Keras: for this model and this loss."""
-        return snippet(self.best.method)
+        return snippet(self.best.method, decay=self.decay)
 
     @property
     def recommendation(self) -> str:
@@ -161,7 +166,10 @@ class ModelAdvice(Shown):
         headings = [label(entry.name) for entry in self.methods]
         rows = [["", *headings, *(["compared with"] if self.against is not None else [])]]
         rows += [[title, *(cell(m) for m in self._shown)] for title, cell in _CELLS]
-        notes = [
+        notes = list(self.stopping.sentences) if self.stopping is not None else []
+        if self.decay:
+            notes.append(f"with weight decay {self.decay:g}; losses are those without the penalty")
+        notes += [
             f"{self.model}; loss {self.loss} over {self.rows:,} rows, {self.start:.4g} at the start"
         ]
         if self.bound is not None:
@@ -285,11 +293,12 @@ def tune_problem(
     whole("trials", trials, least=0)
     rival = None if against is None else method_of(against)
     operator = tangent(problem)
-    largest = operator.lanczos(_FIRST).largest
+    # Decay moves every eigenvalue up.
+    largest = operator.lanczos(_FIRST).largest[0] + problem.decay
     forecast = _Forecast(problem, operator, target)
     search = Search(
         problem,
-        largest[0],
+        largest,
         target,
         trials=trials,
         seed=seed,
@@ -301,7 +310,7 @@ def tune_problem(
         chosen = [_winner(search.trials, family) for family in ("heavy_ball", "nesterov")]
         measured = [trial for trial in chosen if trial is not None]
     else:
-        measured = [Trial(one, one.method(largest[0])) for one in forecast.settings()]
+        measured = [Trial(one, one.method(largest)) for one in forecast.settings()]
     first = min(measured, key=_order) if trials else None
     methods = [
         _entry(
@@ -309,7 +318,7 @@ def tune_problem(
             trial.method,
             trial,
             forecast if first in (None, trial) else None,
-            largest[0],
+            largest,
         )
         for trial in measured
     ]
@@ -318,8 +327,15 @@ def tune_problem(
     if rival is not None:
         longest = min(LONGEST, _AGAINST * (best.measured_steps or best.steps_to or 100))
         trial = search.alone(setting("heavy_ball", 1.0, 0.5), rival, longest)
-        compared = _entry(rival.name, rival, trial, None, largest[0])
-    squared = problem.loss.squared
+        compared = _entry(rival.name, rival, trial, None, largest)
+    bounded = problem.loss.squared and not problem.decay
+    passes = search.passes + PRODUCT * (operator.products - forecast.counted)
+    stopping = None
+    if problem.test is not None:
+        steps = horizon(best.measured_steps or best.steps_to)
+        stopping = stopping_of(
+            problem, best.method, name=best.name, steps=steps, train=trials > 0, operator=operator
+        )
     return ModelAdvice(
         model=problem.model,
         loss=problem.loss.name,
@@ -332,8 +348,10 @@ def tune_problem(
         methods=tuple(methods),
         trials=tuple(search.trials) if trials else (),
         against=compared,
-        bound=_bound(forecast.measure, target) if squared else None,
-        passes=search.passes + PRODUCT * (operator.products - forecast.counted),
+        bound=_bound(forecast.measure, target) if bounded else None,
+        passes=passes,
+        decay=problem.decay,
+        stopping=stopping,
     )
 
 
@@ -358,7 +376,7 @@ class _Forecast:
 
     def of(self, method: Recursion, length: int) -> tuple[int | None, Float[np.ndarray, "t"]]:
         """Return the steps to the target, and the losses of some steps."""
-        if self.problem.loss.squared:
+        if self.problem.loss.squared and not self.problem.decay:
             count = self._raise(method, max(2 * _FIRST, length))
             return count, forecast_loss(method, self.measure, np.arange(length))
         losses = linearised_loss(self.problem, self.operator, method, length - 1)

@@ -17,7 +17,7 @@ consistent, Patil, Wu and Tibshirani 2024, arXiv 2402.16793):
 
 .. math:: \mathrm{GCV}_t = \frac{|\xi_t|^2 / N}{(\mathrm{tr}\,(1 - sH A_t(sH)) / N)^2}
 
-with the trace over all N eigenvalues.
+with the trace over all N eigenvalues, and infinite where momentum has carried it below zero.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,10 +30,11 @@ from jaxtyping import Float
 from inertial._checks import InvalidInput, whole
 from inertial._types import Eigenvalues
 from inertial.linear.lanczos import Lanczos, lanczos
+from inertial.linear.spectrum import Spectrum
 from inertial.linear.tangent import Tangent, tangent
 from inertial.method.recursion import Recursion
 from inertial.method.response import response
-from inertial.problem.loss import hits_of
+from inertial.problem.loss import LOSSES, hits_of
 from inertial.problem.problem import Flat, Linearised, Trainable
 from inertial.simulation.linearised import Transformation, linearised_outputs
 
@@ -200,7 +201,7 @@ class OutputModes:
         found = response(method, nodes, len(squares) - 1, decay=self.decay)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             left = np.mean(1 - nodes * found.residual, axis=1)
-            return np.asarray(squares / len(nodes) / left**2)
+            return np.where(left > 0, squares / len(nodes) / left**2, np.inf)
 
 
 def output_modes(
@@ -346,6 +347,59 @@ def _by_recursion(
         np.array(losses),
         np.array(test_losses) if test_losses else None,
         np.array(hits) if hits else None,
+    )
+
+
+def kernel_modes(
+    spectrum: Spectrum,
+    train: tuple[Flat, Flat],
+    test: tuple[Float[np.ndarray, "M N"], Float[np.ndarray, "M"], Float[np.ndarray, "M"]]
+    | None = None,
+    *,
+    decay: float = 0.0,
+) -> OutputModes:
+    """Return the modes of a decomposed kernel under half of the sum of squares.
+
+    Parameters
+    ----------
+    spectrum
+        The kernel of the training rows.
+    train
+        Outputs at the start, and targets.
+    test
+        The kernel from the training rows to the test rows, and outputs and targets there.
+    decay
+        Rate of weight decay.  The outputs have to be linear in the size of the trained weights
+        together, as the papers' network's are: ``J w_0 = f_0``.
+
+    """
+    hits = hits_of(LOSSES["half_sum"], train[1][:, None])
+
+    def seen(outputs: Flat, targets: Flat) -> Rows:
+        def accuracy_of(f: Flat) -> float:
+            assert hits is not None  # noqa: S101 - asked for only then
+            return hits(f[:, None], targets)
+
+        return Rows(
+            outputs,
+            outputs,
+            lambda f: 0.5 * float(np.sum((f - targets) ** 2)),
+            None if hits is None else accuracy_of,
+        )
+
+    nodes = np.maximum(spectrum.eigenvalues, 0.0)
+    outward = None if test is None else test[0] @ spectrum.basis
+    here = spectrum.basis * nodes
+    residual = Part(nodes, spectrum.modes(train[0] - train[1]), here, outward)
+    shrunk = Part(nodes, spectrum.modes(train[0]), here, outward) if decay else None
+    return OutputModes(
+        seen(*train),
+        None if test is None else seen(*test[1:]),
+        residual,
+        train[1],
+        shrunk,
+        decay,
+        whole=True,
     )
 
 
