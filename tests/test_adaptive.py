@@ -67,16 +67,16 @@ def test_early_adam_on_a_wide_network_is_that_of_its_linearisation(rng):
 @pytest.mark.parametrize("share", [0.97, 1.03])
 def test_the_limit_from_both_sides(method, share):
     """With eps far above the gradients the preconditioner is constant, and the limit is exact."""
-    eps, curvature = 1e20, 3.0
+    eps, curvature = 1e60, 3.0
     step = share * method.limit * eps / curvature
     tried = Adaptive(step, method.beta1, method.beta2, eps, method.corrected)
     w, moments = np.array([1.0]), tried.init(np.array([1.0]))
     sizes = []
-    for _ in range(80):
+    for _ in range(150):
         change, moments = tried.update(curvature * w, moments)
         w = w + change
         sizes.append(abs(w[0]))
-    grown = max(sizes[-3:]) / max(sizes[17:20])
+    grown = max(sizes[-3:]) / max(sizes[37:40])
     assert grown < 0.1 if share < 1 else grown > 10
 
 
