@@ -73,6 +73,7 @@ class Curve:
     forecast: bool = False
     lowest: Float[np.ndarray, "t"] | None = None
     highest: Float[np.ndarray, "t"] | None = None
+    colour: str | None = None
 
 
 def draw(
@@ -106,12 +107,13 @@ def draw(
         lowest, named = 1.0, set()
         for curve in curves:
             style, first = style_of(curve.name), curve.losses[0]
+            colour = curve.colour or style.colour
             steps, share = scale * np.arange(len(curve.losses)), curve.losses / first
             if curve.lowest is not None and curve.highest is not None:
                 low, high = curve.lowest / first, curve.highest / first
-                axes.fill_between(steps, low, high, color=style.colour, alpha=0.2, linewidth=0)
+                axes.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
             words = f"{style.label}, forecast" if curve.forecast else style.label
-            (line,) = axes.plot(steps, share, color=style.colour, linewidth=1.3)
+            (line,) = axes.plot(steps, share, color=colour, linewidth=1.3)
             line.set_linestyle("--" if curve.forecast else "-")
             if words not in named:
                 line.set_label(words)

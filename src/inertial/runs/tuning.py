@@ -6,7 +6,7 @@ on the real model, and the number of steps in the advice is the one that was cou
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -223,17 +223,29 @@ class ModelAdvice(Shown):
             columns=["method", "lr", "momentum", "share", "outcome", "steps", "passes"],
         ).astype({"steps": "Int64"})
 
-    def plot(self) -> "Figure":
-        """Draw the losses of the trials, of the recommendation, and its forecast."""
-        best = self.best
-        curves = [Curve("other trials", trial.losses) for trial in self.trials]
+    def plot(self, *, runs: Mapping[str, Sequence[float]] | None = None) -> "Figure":
+        """Draw the recommended run and its forecast, beside all trials or runs of your own.
+
+        Parameters
+        ----------
+        runs
+            Losses of runs of your own at steps 0, 1, ..., by what they are called.
+
+        """
+        best, own = self.best, runs or {}
+        curves = [Curve("other trials", trial.losses) for trial in self.trials if not own]
         if self.against is not None:
             curves.append(Curve("compared with", self.against.losses))
+        if best.losses.size:
+            curves.append(Curve(best.name, best.losses))
         if best.forecast.size:
             curves.append(Curve(best.name, best.forecast, forecast=True))
-        curves.append(Curve(best.name, best.losses))
-        longest = int(1.6 * max(len(best.losses), len(best.forecast), 2))
-        return draw(
+        curves += [
+            Curve(name, np.asarray(losses, float), colour=f"C{6 + i}")
+            for i, (name, losses) in enumerate(own.items())
+        ]
+        longest = int((3 if own else 1.6) * max(len(best.losses), len(best.forecast), 2))
+        figure = draw(
             [
                 replace(curve, losses=curve.losses[:longest])
                 for curve in curves
@@ -241,6 +253,18 @@ class ModelAdvice(Shown):
             ],
             target=self.target,
         )
+        if best.measured_steps is not None:
+            axes, at = figure.axes[0], (best.measured_steps, self.target)
+            axes.plot(*at, "o", color="black", markersize=4, zorder=3)
+            axes.annotate(
+                f"{at[0]:,} steps",
+                at,
+                xytext=(-2, -6),
+                textcoords="offset points",
+                ha="right",
+                va="top",
+            )
+        return figure
 
 
 def _or_dash(value: int | None) -> str:
