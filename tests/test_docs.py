@@ -40,13 +40,25 @@ def test_every_public_name_stands_in_the_reference_once_and_in_its_overview(name
 
 def test_every_page_is_reached_from_the_index():
     reached = set()
-    for page in (DOCS / "index.md", DOCS / "api" / "index.md"):
+    for page in (DOCS / "index.md", DOCS / "models.md", DOCS / "api" / "index.md"):
         text = page.read_text(encoding="utf-8")
         for tree in re.findall(r"```\{toctree\}\n(.*?)```", text, re.DOTALL):
             lines = [line for line in tree.splitlines() if line and not line.startswith(":")]
             targets = [re.sub(r".*<(.*)>", r"\1", line) for line in lines]
             reached |= {(page.parent / f"{target}.md").resolve() for target in targets}
-    assert reached == set(PAGES) - {DOCS / "index.md"}
+    pages = {*PAGES, (DOCS / "frameworks" / "pytorch.md").resolve()} - {DOCS / "index.md"}
+    assert reached == pages
+    assert (DOCS / "frameworks" / "pytorch.ipynb").is_file()  # the one page that is stored executed
+
+
+def test_the_stored_notebook_kept_its_promise_and_ran_in_order():
+    book = json.loads((DOCS / "frameworks" / "pytorch.ipynb").read_text(encoding="utf-8"))
+    cells = [cell for cell in book["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in cells] == [1, 2, 3]
+    text = ["".join(out.get("text", "")) for cell in cells for out in cell["outputs"]]
+    promised = re.search(r"momentum [0-9.]+: (\d+) steps to 10 %", text[0])
+    assert f"after {promised[1]} steps" in text[1]
+    assert "image/svg+xml" in cells[-1]["outputs"][0]["data"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
