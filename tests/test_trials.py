@@ -127,7 +127,7 @@ def test_printing_gives_the_table_and_the_lines(advised):
     assert len(advice.to_dataframe()) == len(advice.trials)
     assert advice.suggestion["lr"] == advice.best.method.constant[0]
     axes = advice.plot().axes[0]
-    assert len(axes.lines) == len(advice.trials) + 4
+    assert len(axes.lines) == len(advice.trials) + 5
 
 
 def test_twice_gives_the_same_bits():
