@@ -6,6 +6,7 @@ import xarray as xr
 
 from inertial.runs.style import STYLES
 from inertial.view.figures import convergence
+from inertial.view.scaffold import legend_below, new_figure
 
 
 @pytest.fixture
@@ -68,3 +69,16 @@ def test_the_region_below_the_bound_is_shaded_up_to_its_mean_and_moves_no_axis(a
 def test_methods_differ_in_colour_and_marker():
     for what in ("colour", "marker", "label"):
         assert len({getattr(style, what) for style in STYLES.values()}) == len(STYLES)
+
+
+def test_a_long_legend_takes_more_lines_instead_of_leaving_the_figure():
+    figure = new_figure(5.0, 3.0)
+    axes = figure.add_subplot()
+    for i in range(5):
+        axes.plot([0, 1], [i, i], label=f"a method with a long name, {i}")
+    legend_below(figure, axes)
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    box = legend.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= figure.bbox.width

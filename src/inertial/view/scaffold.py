@@ -70,10 +70,15 @@ def outer_labels(drawn: list[tuple[str, Axes]], x: str, y: str) -> None:
 
 
 def legend_below(figure: Figure, axes: Axes, columns: int = 5) -> None:
-    """Put the legend of one panel below all of them."""
+    """Put the legend of one panel below all of them, in as many columns as have room."""
     handles, labels = axes.get_legend_handles_labels()
-    count = min(columns, len(labels))
-    figure.legend(handles, labels, loc="outside lower center", ncols=count, handlelength=3)
+    for count in range(min(columns, len(labels)), 0, -1):
+        legend = figure.legend(
+            handles, labels, loc="outside lower center", ncols=count, handlelength=3
+        )
+        if count == 1 or legend.get_window_extent().width <= figure.bbox.width:
+            return
+        legend.remove()
 
 
 def captioned(figure: Figure, words: str) -> None:
