@@ -1,8 +1,7 @@
-"""Bars of docs/bound.md and batch.md: ``python -m benchmarks.numbers schedule|batch|speed``."""
+"""Bars of docs/batch.md: ``python -m benchmarks.numbers batch|speed``."""
 
 import argparse
 import itertools
-import statistics
 import time
 
 import numpy as np
@@ -10,7 +9,6 @@ import numpy as np
 from inertial import (
     TwoLayerReLU,
     fastest_for_batch,
-    fewest_steps,
     forecast_batches,
     heavy_ball,
     load,
@@ -22,54 +20,9 @@ from inertial import (
 from inertial.linear.expected import measure_of
 from inertial.method.batch import forecast_batches_on_rows, largest_step
 from inertial.method.recursion import FAMILIES, METHODS
-from inertial.method.rules import choose
 from inertial.simulation.span import span
 from inertial.simulation.train import batch_rows
 from inertial.theory.start import Start
-
-LAZY = {
-    "digits": ("digits", {"n": 300}, 1.0),
-    "mnist 200": ("mnist", {"n": 200}, 1.0),
-    "diabetes x 0.1": ("diabetes", {"n": 300, "standardize": True}, 0.1),
-    "sphere x 0.2": ("sphere", {"n": 200}, 0.2),
-    "housing x 0.3": ("housing", {"n": 300, "standardize": True}, 0.3),
-}
-SHARES = (0.01, 0.001)
-
-
-def schedule() -> None:
-    """Real networks with a predicted movement under 0.1: schedule against tuned constants."""
-    print("| data | width | movement | to | bound | schedule | heavy ball | Nesterov |")
-    print("|---|---|---|---|---|---|---|---|")
-    for name, (key, options, scale) in LAZY.items():
-        data = load(key, **options)
-        data = type(data)(data.x, data.y * scale, data.provenance)
-        measure = measure_of(data)
-        schedules = optimal_schedule(measure, 400)
-        for width in (4000, 12_000):
-            far = movement(schedules, measure, width, 50).max()
-            network, within = TwoLayerReLU(width, data.x.shape[1]), span(data.x)
-            for share in SHARES:
-                methods = {
-                    "schedule": schedules,
-                    "heavy_ball": choose("forecast", "heavy_ball", measure, target=share),
-                    "nesterov": choose("forecast", "nesterov", measure, target=share),
-                }
-                cells = {}
-                for label, method in methods.items():
-                    runs = [
-                        train(network, data.x, data.y, method, seed=seed, steps=200, within=within)
-                        for seed in (0, 1, 2)
-                    ]
-                    counts = [run.steps_to(share) or 999 for run in runs]
-                    grown = any(run.status == "diverged" for run in runs)
-                    median = statistics.median(counts)
-                    cells[label] = ("> 200" if median == 999 else f"{median}") + "!" * grown
-                print(
-                    f"| {name} | {width:,} | {far:.2f} | {100 * share:g} % | "
-                    f"{fewest_steps(measure, share)} | {' | '.join(cells.values())} |",
-                    flush=True,
-                )
 
 
 def batch(runs: int = 24, steps: int = 60) -> None:
@@ -158,5 +111,5 @@ def speed() -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=("schedule", "batch", "speed"))
-    {"schedule": schedule, "batch": batch, "speed": speed}[parser.parse_args().part]()
+    parser.add_argument("part", choices=("batch", "speed"))
+    {"batch": batch, "speed": speed}[parser.parse_args().part]()
