@@ -21,6 +21,7 @@ from inertial.method.recursion import from_jacobi
 from inertial.method.rules import choose
 from inertial.method.schedule import (
     TorchSchedule,
+    for_measure,
     keras_lines,
     optimal_schedule,
     to_keras_schedules,
@@ -217,3 +218,11 @@ def test_only_schedules_without_correction_are_exported(method, says):
 def test_arguments_out_of_range(measure, wrong):
     with pytest.raises(InvalidInput):
         optimal_schedule(measure, **{"steps": 5, **wrong})
+
+
+def test_rules_of_schedules_are_those_of_the_measure(measure):
+    assert for_measure("optimal", measure, 30) == optimal_schedule(measure, 30)
+    found = for_measure("chebyshev", measure, 30)
+    assert found == chebyshev(measure.smallest, measure.largest, steps=30)
+    with pytest.raises(InvalidInput, match="rule is 'optimum'; did you mean 'optimal'"):
+        for_measure("optimum", measure, 30)

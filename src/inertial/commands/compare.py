@@ -30,6 +30,8 @@ _OPTIONS = {
     "precision": "--precision",
     "record_residuals": "--record",
     "flows": "--flows",
+    "batch": "--batch",
+    "order": "--order",
 }
 """Options of the papers' network alone, by the settings that they are."""
 
@@ -50,6 +52,8 @@ def compare(
     kernel: Literal["infinite", "finite"] | None = None,
     precision: Literal["float32", "float64"] | None = None,
     flows: Words = (),
+    batch: Whole | None = None,
+    order: Literal["fresh", "shuffled"] | None = None,
     record: Words = (),
     out: Path | None = None,
     json: bool = False,
@@ -70,7 +74,8 @@ def compare(
         targets).
     methods
         Among gradient_descent, heavy_ball, nesterov and quasi_hyperbolic (default: the first
-        three), and optimisers of optax as they are: adam, rmsprop, lion and others.
+        three), the schedules optimal and chebyshev, and optimisers of optax as they are: adam,
+        rmsprop, lion and others.
     width
         Neurons of the hidden layer of the papers' network (default: 2000).
     seeds
@@ -79,8 +84,8 @@ def compare(
         Number of updates.
     rule
         Where step size and momentum come from: forecast, paper, quadratic or wang2020 (default:
-        forecast); with --model, trials for what inertial tune finds by real runs, or forecast
-        (default: trials).
+        forecast), or optimal or chebyshev for that schedule beside the methods by forecast; with
+        --model, trials for what inertial tune finds by real runs, or forecast (default: trials).
     eta
         Step size by hand, instead of a rule.
     beta
@@ -95,6 +100,10 @@ def compare(
     flows
         Flows to set beside the methods: gradient_flow, newton_flow, heavy_ball_flow,
         high_resolution_heavy_ball, nesterov_flow, high_resolution_nesterov.
+    batch
+        Rows whose gradient a step takes (default: all); the forecast is that of the expected loss.
+    order
+        Of the batches: fresh rows at each step, or shuffled for epochs (default: fresh).
     record
         What to store besides: `residuals` for every run's residual vector at every step.
     out
@@ -120,6 +129,8 @@ def compare(
         "precision": precision,
         "record_residuals": _records_residuals(record) or None,
         "flows": split(flows) or None,
+        "batch": batch,
+        "order": order,
     }
     settings = _settings(model, loss, common, own)
     loaded: Any = options.load(data)
@@ -188,10 +199,16 @@ def _show(result: "Comparison", figure: Path | None) -> None:
             f"{facts['model']}, {facts['parameters']:,} parameters; loss {facts['loss']} over "
             f"{facts['n']:,} rows, {result.arrays.sizes['seed']} start(s)"
         )
+    if "batch" in facts:
+        kind = "fresh rows at each step" if facts["order"] == "fresh" else "epochs of shuffled rows"
+        out.print(
+            f"batches of {facts['batch']:,} of {facts['n']:,} rows, {kind}; forecast: the expected "
+            "loss on fresh ones"
+        )
     for line in _trust(result.methods):
         out.print(line, style="bold")
     rows = table([label(row.method) for row in result.methods])
-    for title, *cells in _rows(result.methods):
+    for title, *cells in _rows(result.methods, facts.get("batch")):
         rows.add_row(title, *cells)
     out.print(rows)
     out.print(
@@ -230,12 +247,12 @@ def _trust(methods: "Sequence[Summary]") -> Iterator[str]:
         yield f"Trust{whose}: {least.sentence}"
 
 
-def _rows(methods: "Sequence[Summary]") -> Iterator[Sequence[str]]:
+def _rows(methods: "Sequence[Summary]", batch: int | None) -> Iterator[Sequence[str]]:
     """Rows of the table: a title, then one cell a method; rows without a number are left out."""
     from inertial.runs.shown import count
 
     yield ("rule", *(row.rule for row in methods))
-    yield ("eta", *(f"{row.eta:.5g}" for row in methods))
+    yield ("eta", *(_number(row.eta, ".5g") for row in methods))
     yield ("beta", *(_number(row.beta, ".5g") for row in methods))
     for fraction in methods[0].steps_to:
         pairs = [row.steps_to[fraction] for row in methods]
@@ -243,6 +260,14 @@ def _rows(methods: "Sequence[Summary]") -> Iterator[Sequence[str]]:
             f"steps to {100 * float(fraction):g} %: forecast / run",
             *(f"{count(pair['predicted'])} / {count(pair['measured'])}" for pair in pairs),
         )
+        if batch is not None:
+            yield (
+                f"samples to {100 * float(fraction):g} %: forecast / run",
+                *(
+                    " / ".join(count(None if n is None else n * batch) for n in pair.values())
+                    for pair in pairs
+                ),
+            )
     yield ("final loss, mean", *(f"{row.loss_last_mean:.4g}" for row in methods))
     yield (
         "final loss, range",

@@ -304,8 +304,10 @@ _WRITTEN = {
     "adagrad": "AdaGrad",
     "lion": "Lion",
     "lamb": "LAMB",
+    "optimal": "optimal schedule",
+    "chebyshev": "Chebyshev's schedule",
 }
-"""How optimisers of optax are written."""
+"""How optimisers of optax and schedules are written."""
 
 
 def label(name: str) -> str:

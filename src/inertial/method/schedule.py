@@ -18,11 +18,14 @@ from typing import Any, NamedTuple, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
-from inertial._checks import InvalidInput, positive, whole
+from inertial._checks import InvalidInput, one_of, positive, whole
 from inertial.linear.lanczos import lanczos
 from inertial.linear.measure import Measure
 from inertial.method.conventions import Loss, scale
-from inertial.method.recursion import Recursion, from_jacobi
+from inertial.method.recursion import Recursion, chebyshev, from_jacobi
+
+SCHEDULES = ("optimal", "chebyshev")
+"""Rules that give a step size and a momentum for each step: heavy ball's, from a measure."""
 
 SMOOTHING = 1e-2
 """Spread mass as a share of the measure's; docs/bound.md has what networks do at others."""
@@ -38,6 +41,21 @@ _MERGED = 400
 
 _EXACT = 400
 """Steps whose coefficients are computed; later ones are heavy ball's, see `optimal_schedule`."""
+
+
+def for_measure(rule: str, measure: Measure, steps: int) -> Recursion:
+    """Return the schedule of a rule in `SCHEDULES` for a measure and a number of updates.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such rule, or the measure does not allow it: Chebyshev's method needs a
+        smallest eigenvalue above 0.
+
+    """
+    if one_of("rule", rule, SCHEDULES) == "optimal":
+        return optimal_schedule(measure, steps)
+    return chebyshev(measure.smallest, measure.largest, steps=steps)
 
 
 class Schedules(NamedTuple):

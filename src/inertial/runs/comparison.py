@@ -22,9 +22,12 @@ from inertial._checks import InvalidInput, Notice
 from inertial._memory import check_memory
 from inertial.data import Data
 from inertial.data.loading import Provenance
+from inertial.linear.measure import Measure
+from inertial.method.batch import excess, largest_step, noise_share
 from inertial.method.modes import stability_limit
 from inertial.method.recursion import FAMILIES, Recursion
 from inertial.method.rules import DEFAULT_RULE, fastest
+from inertial.method.schedule import SCHEDULES
 from inertial.problem.problem import Trainable
 from inertial.runs import store
 from inertial.runs.execution import Prepared, execute, method_of, start_of
@@ -53,7 +56,7 @@ _Kind = TypeVar("_Kind", Settings, ModelSettings)
 
 _STORED = (
     *("loss", "max_distance", "mean_distance", "pattern_change", "forecast_loss"),
-    "bound_loss",
+    *("bound_loss", "forecast_spread", "schedule_eta", "schedule_beta"),
     *("distance", "forecast_distance", "kernel_drift", "sharpness", "node", "node_weight"),
     *("residual", "forecast_steps", "flow_loss", "flow_method"),
     *("status", "diverged_at", "eigenvalue", "weight", "eta", "beta", "gamma"),
@@ -95,6 +98,7 @@ def compare(
     data: Data | Trainable | Starts,
     settings: Settings | ModelSettings | None = None,
     *,
+    batch: int | None = None,
     out: str | Path | None = None,
     command: str | None = None,
     progress: Progress | None = None,
@@ -109,6 +113,8 @@ def compare(
     settings
         Methods, seeds and so on: `Settings` for data, `ModelSettings` for a problem; their defaults
         if absent.
+    batch
+        Rows whose gradient a step takes: replaces that of the settings, for data.
     out
         Folder to create; by default one under ``runs/`` named after data and time.
     command
@@ -131,9 +137,15 @@ def compare(
     given: Settings | ModelSettings
     if isinstance(data, Data):
         given = of_data = _of_kind(settings, Settings)
+        if batch is not None:
+            given = of_data = dataclasses.replace(of_data, batch=batch)
+        if of_data.batch is not None:
+            noise_share(of_data.batch, len(data.x))
         check_memory(_needed(data, of_data), "take fewer rows, neurons, steps or seeds")
         name, planned = data.provenance.name, partial(_network, data, of_data)
     else:
+        if batch is not None:
+            raise InvalidInput("a batch is for the papers' network on data; leave it out.")
         given = of_model = _of_kind(settings, ModelSettings)
         starts = data if isinstance(data, Starts) else starts_of(data)
         name, planned = starts.data.name, partial(_model, starts, of_model, report)
@@ -167,7 +179,9 @@ def _network(data: Data, settings: Settings) -> _Plan:
     first = [spec for spec in wanted if spec.seed == settings.seeds[0]]
     methods = {spec.method: method_of(spec, prepared) for spec in first}
     _say_what_is_usual(settings)
-    if settings.eta is not None:
+    if settings.batch is not None:
+        _warn_above_batch_limit(methods, prepared.measure, settings.batch)
+    elif settings.eta is not None:
         _warn_above_limit(methods, prepared.measure.largest)
     starts: dict[int, Any] = {}
 
@@ -180,6 +194,8 @@ def _network(data: Data, settings: Settings) -> _Plan:
 
     rule = "given" if settings.eta is not None else settings.rule
     attrs = {"width": settings.width, "rule": rule, "kernel": settings.kernel}
+    if settings.batch is not None:
+        attrs |= {"batch": settings.batch, "order": settings.order}
     rules = {name: _rule_of(name, rule, settings.eta) for name in methods}
     return _Plan(wanted, methods, rules, data.provenance, settings, run, attrs, {})
 
@@ -260,7 +276,9 @@ def _tuned(
 def _rule_of(name: str, rule: str, eta: float | None) -> str:
     """Say where a method's step size comes from."""
     if eta is not None:
-        return "given"
+        return "given" if name not in SCHEDULES else name
+    if name in SCHEDULES:
+        return name
     if name == ADAM:
         return "first step"
     return "usual" if name in TRANSFORMATIONS else rule
@@ -323,13 +341,27 @@ def _default_folder(name: str, started: datetime) -> Path:
 
 def _warn_above_limit(methods: Mapping[str, Chosen], largest: float) -> None:
     for name, method in methods.items():
-        if isinstance(method, Optax):
+        if isinstance(method, Optax) or method.steps is not None:
             continue
         eta, limit = method.constant[0], stability_limit(method) / largest
         if eta >= limit:
             warnings.warn(
                 f"eta = {eta:g} is not below the stability limit {limit:.4g} of {name} on this "
                 "kernel: the forecast grows, and the network may diverge.",
+                StabilityWarning,
+                stacklevel=4,
+            )
+
+
+def _warn_above_batch_limit(methods: Mapping[str, Chosen], measure: Measure, batch: int) -> None:
+    """Warn of step sizes at which the expected loss on batches grows."""
+    for name, method in methods.items():
+        if isinstance(method, Recursion) and not excess(method, measure, batch) < 1:
+            eta, beta, _ = method.constant
+            limit = largest_step(name, beta, measure, batch)
+            warnings.warn(
+                f"eta = {eta:g} is not below {limit:.4g}, from which on the expected loss of "
+                f"{name} grows on batches of {batch}: take a smaller step size or larger batches.",
                 StabilityWarning,
                 stacklevel=4,
             )

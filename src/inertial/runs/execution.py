@@ -33,11 +33,17 @@ from inertial.linear.kernel import finite_gram
 from inertial.linear.measure import Measure, dense
 from inertial.linear.spectrum import Spectrum, decompose
 from inertial.linear.tangent import tangent
+from inertial.method.batch import (
+    fastest_for_batch,
+    forecast_batches,
+    forecast_batches_on_rows,
+)
 from inertial.method.bound import lower_bound
 from inertial.method.curve import steps_to
 from inertial.method.modes import spectral_radius, stability_limit
 from inertial.method.recursion import FAMILIES, Recursion
-from inertial.method.rules import choose
+from inertial.method.rules import DEFAULT_RULE, choose
+from inertial.method.schedule import SCHEDULES, for_measure
 from inertial.problem.model import TwoLayerReLU, start_key
 from inertial.problem.problem import Problem
 from inertial.runs.config import DataSet
@@ -64,6 +70,9 @@ Advance = Callable[[int], None]
 
 _FORECAST_STEPS = 20_000
 """How far ahead step counts are forecast, whatever the length of the run."""
+
+_BATCH_STEPS = 5_000
+"""The same on batches, whose forecast takes a step for a step."""
 
 _BOUND_STEPS = 300
 """How far the lower bound is taken; Lanczos' work grows with the square."""
@@ -125,6 +134,10 @@ def method_of(spec: Spec, prepared: Prepared) -> Recursion | Optax:
             return Optax(spec.method, spec.eta)
         problem = problem_of(spec, prepared.data)
         return optimiser_of(spec.method, problem, tangent(problem))
+    if spec.method in SCHEDULES:
+        return for_measure(spec.method, prepared.measure, spec.steps)
+    if spec.batch is not None and spec.rule == DEFAULT_RULE:
+        return fastest_for_batch(spec.method, prepared.measure, spec.batch, target=spec.target)[0]
     if spec.eta is None:
         return choose(spec.rule, spec.method, prepared.measure, target=spec.target)
     return FAMILIES[spec.method](spec.eta, spec.beta or 0.0)
@@ -181,16 +194,19 @@ def execute(
             precision=spec.precision,
             record_residual=spec.record_residuals,
             within=prepared.within,
+            batch=spec.batch,
+            order=spec.order or "fresh",
             progress=advance,
             resume=resume,
             save=save,
             save_seconds=save_seconds,
         )
         foreseen = _forecast(spec, method, start, measure)
+    if spec.batch is None:  # gradients of some rows reach further than those of all
+        foreseen["bound_loss"] = start.bound[: spec.steps + 1]
     found = {
         **_records(measured),
         **foreseen,
-        "bound_loss": start.bound[: spec.steps + 1],
         "eigenvalue": measure.nodes,
         "weight": measure.weights,
     }
@@ -216,7 +232,9 @@ def execute(
 def _forecast(
     spec: Spec, method: Recursion, start: Start, measure: Measure
 ) -> dict[str, Float[np.ndarray, "..."]]:
-    """Return losses, step counts and flows of the linearised network."""
+    """Return losses, step counts and flows of the linearised network, and a schedule's entries."""
+    if spec.batch is not None:
+        return _forecast_batches(spec, method, start)
     found = {
         "forecast_loss": forecast(
             method, start.spectrum, start.residual, np.arange(spec.steps + 1)
@@ -229,6 +247,29 @@ def _forecast(
         found["forecast_steps"] = np.array(counts, dtype=float)
     if spec.flows:
         found["flow_loss"] = _flow_losses(spec, method, start.measure, measure)
+    if method.steps is not None:
+        eta, beta, _ = method.coefficients(0, spec.steps)
+        found["schedule_eta"], found["schedule_beta"] = (np.append(v, np.nan) for v in (eta, beta))
+    return found
+
+
+def _forecast_batches(
+    spec: Spec, method: Recursion, start: Start
+) -> dict[str, Float[np.ndarray, "..."]]:
+    """Return the expected loss on fresh batches with its spread, and its step counts.
+
+    Counts beyond the run come from the forecast without eigenvectors.
+    """
+    assert spec.batch is not None  # noqa: S101 - the caller has looked
+    near = forecast_batches_on_rows(method, start.spectrum, start.residual, spec.batch, spec.steps)
+    found = {"forecast_loss": near.loss, "forecast_spread": near.spread}
+    if spec.shares:
+        counts = [near.steps_to(share) for share in spec.shares]
+        if None in counts:
+            far = forecast_batches(method, start.measure, spec.batch, _BATCH_STEPS)
+            beyond = [far.steps_to(share) for share in spec.shares]
+            counts = [b if c is None else c for c, b in zip(counts, beyond, strict=True)]
+        found["forecast_steps"] = np.array(counts, dtype=float)
     return found
 
 
@@ -519,8 +560,8 @@ def _facts(
 
 
 def _stability(method: Recursion | Optax, measure: Measure) -> dict[str, float]:
-    """Return spectral radius and limit of the step size, which linear recursions have."""
-    if isinstance(method, Optax):
+    """Return spectral radius and limit of the step size, which constant coefficients have."""
+    if isinstance(method, Optax) or method.steps is not None:
         return {"spectral_radius": np.nan, "stability_limit": np.nan}
     return {
         "spectral_radius": spectral_radius(method, measure.nodes),

@@ -91,7 +91,7 @@ def _grown(loss: xr.DataArray) -> xr.DataArray:
 
 
 def trust_of(run: xr.Dataset, target: float, width: int) -> Trust | None:
-    """Judge the forecast of one method by the stored spectrum; None where none is stored.
+    """Judge the forecast of one method by the stored spectrum; None without one, or on batches.
 
     Parameters
     ----------
@@ -103,11 +103,24 @@ def trust_of(run: xr.Dataset, target: float, width: int) -> Trust | None:
         Neurons of the network.
 
     """
-    if not {"eigenvalue", "weight"} <= set(run) or not np.isfinite(float(run.eta + run.beta)):
+    method = _recursion(run)
+    if not {"eigenvalue", "weight"} <= set(run) or method is None or "batch" in run.attrs:
         return None
     measure = Measure(run.eigenvalue.values, run.weight.values)
-    method = Recursion(float(run.eta), float(run.beta), float(run.gamma))
     return trust(method, measure, width, target=target)
+
+
+def _recursion(run: xr.Dataset) -> Recursion | None:
+    """Return the method of stored coefficients, constants or a schedule's; None if not there."""
+    if np.isfinite(float(run.eta + run.beta)):
+        return Recursion(float(run.eta), float(run.beta), float(run.gamma))
+    if "schedule_eta" not in run:
+        return None
+    eta, beta = (
+        run[name].transpose("seed", "step").values[0, :-1]
+        for name in ("schedule_eta", "schedule_beta")
+    )
+    return Recursion(tuple(eta), tuple(beta)) if np.isfinite([eta, beta]).all() else None
 
 
 def share_of_limit(run: xr.Dataset) -> xr.DataArray:

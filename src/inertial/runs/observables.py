@@ -42,6 +42,11 @@ OBSERVABLES: Mapping[str, Observable] = {
         "loss of the linearised network that no gradient method can beat",
         "squared target",
     ),
+    "forecast_spread": Observable(
+        ("step",), "standard deviation of the forecast loss over batches", "squared target"
+    ),
+    "schedule_eta": Observable(("step",), "step size of the update from this step"),
+    "schedule_beta": Observable(("step",), "momentum of the update from this step"),
     "residual": Observable(("step", "sample"), "f - y", "target"),
     "forecast_steps": Observable(
         ("share",), "forecast step at this share of the initial loss, NaN if far beyond", "step"
@@ -75,9 +80,11 @@ _SHARED = ("eigenvalue", "weight")
 
 
 def coefficients_of(method: Recursion | Optax) -> dict[str, float]:
-    """Return the constants of a method by name; of optax's optimisers only the step size."""
+    """Return the constants of a method by name; NaN for what it does not have, or changes."""
     if isinstance(method, Optax):
         return dict(zip(_COEFFICIENTS, (method.eta, np.nan, np.nan), strict=True))
+    if method.steps is not None:
+        return dict.fromkeys(_COEFFICIENTS, float("nan"))
     return dict(zip(_COEFFICIENTS, method.constant, strict=True))
 
 

@@ -16,7 +16,8 @@ from inertial.method.flow import (
 )
 from inertial.method.recursion import FAMILIES, METHODS
 from inertial.method.rules import DEFAULT_RULE, defined
-from inertial.simulation.train import Precision
+from inertial.method.schedule import SCHEDULES
+from inertial.simulation.train import Order, Precision
 from inertial.simulation.transformations import TRANSFORMATIONS
 
 Kernel = Literal["infinite", "finite"]
@@ -59,7 +60,8 @@ class Settings:
     Parameters
     ----------
     methods
-        Which methods to run: names in `FAMILIES`, or optimisers of optax in `TRANSFORMATIONS`.
+        Which methods to run: names in `FAMILIES`, schedules in `SCHEDULES`, or optimisers of optax
+        in `TRANSFORMATIONS`.
     width
         Neurons m of the hidden layer.
     seeds
@@ -67,7 +69,8 @@ class Settings:
     steps
         Number of updates.
     rule
-        Key of the tuning rule.
+        Key of the tuning rule; one of `SCHEDULES` sets that schedule beside the methods, which are
+        tuned by the rule `forecast`.
     eta, beta
         Step size and momentum given by hand instead; the methods that have momentum need both.
     target
@@ -80,6 +83,11 @@ class Settings:
         Whether to store the residual vector of every run at every step.
     flows
         Keys of `COMPANIONS`: flows to solve beside the methods that they are limits of.
+    batch
+        Rows whose gradient a step takes, all of them if None.  The rule `forecast` then aims at the
+        expected loss, and the forecast is that of the expected loss.
+    order
+        `fresh` for new rows at each step, `shuffled` for epochs.
 
     """
 
@@ -95,13 +103,23 @@ class Settings:
     precision: Precision = "float32"
     record_residuals: bool = False
     flows: tuple[str, ...] = ()
+    batch: int | None = None
+    order: Order = "fresh"
 
     def __post_init__(self) -> None:
         self._convert()
         fraction("target", self.target)
         one_of("kernel", self.kernel, ("infinite", "finite"))
         one_of("precision", self.precision, ("float32", "float64"))
-        defined(self.rule, check_methods(self.methods))
+        one_of("order", self.order, ("fresh", "shuffled"))
+        given = None if self.rule == DEFAULT_RULE else self.rule
+        if self.rule in SCHEDULES:
+            methods = tuple(dict.fromkeys((*self.methods, self.rule)))
+            object.__setattr__(self, "methods", methods)
+            object.__setattr__(self, "rule", DEFAULT_RULE)
+        _each_once("methods", self.methods)
+        constant = tuple(name for name in self.methods if name not in SCHEDULES)
+        defined(self.rule, check_methods(constant) if constant else ())
         check_seeds(self.seeds)
         for flow in self.flows:
             if COMPANIONS[one_of("flow", flow, COMPANIONS)].method not in self.methods:
@@ -109,14 +127,26 @@ class Settings:
                     f"flow {flow!r} is a limit of {COMPANIONS[flow].method}, which is not among "
                     "the methods; add it with --methods, or leave the flow out."
                 )
-        check_by_hand(
-            self.methods, self.eta, self.beta, None if self.rule == DEFAULT_RULE else self.rule
-        )
+        check_by_hand(self.methods, self.eta, self.beta, given)
+        self._check_batch()
         others = [method for method in self.methods if method in TRANSFORMATIONS]
         if others and (self.precision == "float64" or self.record_residuals):
             raise InvalidInput(
                 f"{' and '.join(others)} run in float32 and record no residuals; leave out the "
                 "precision and the record, or these methods."
+            )
+
+    def _check_batch(self) -> None:
+        """Raise if there is a batch, and something that is defined for all rows only."""
+        if self.batch is None:
+            if self.order != "fresh":
+                raise InvalidInput("an order is given without a batch; give both, or neither.")
+            return
+        alone = [name for name in self.methods if name in (*SCHEDULES, *TRANSFORMATIONS)]
+        if alone or self.flows:
+            raise InvalidInput(
+                f"{' and '.join(alone or self.flows)}: for gradients of all rows; leave that out, "
+                "or the batch."
             )
 
     def _convert(self) -> None:
@@ -128,6 +158,7 @@ class Settings:
             "flows": _words("flows", self.flows),
             "seeds": _seeds(self.seeds),
             "record_residuals": bool(self.record_residuals),
+            "batch": None if self.batch is None else whole("batch", self.batch),
             **_numbers(self),
         }
         for name, value in plain.items():

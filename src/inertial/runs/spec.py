@@ -17,10 +17,11 @@ from itertools import product
 from pathlib import Path
 
 from inertial.data import Data, load
+from inertial.method.schedule import SCHEDULES
 from inertial.problem.model import GENERATOR
 from inertial.runs.config import DataSet, Study
 from inertial.runs.settings import Kernel, ModelSettings, Settings
-from inertial.simulation.train import Precision
+from inertial.simulation.train import Order, Precision
 
 RESULT_VERSION = 1
 """Raised by hand whenever the same configuration leads to other numbers."""
@@ -74,6 +75,8 @@ class Spec:
     record_residuals: bool = False
     flows: tuple[str, ...] = ()
     model: ModelName | None = None
+    batch: int | None = None
+    order: Order | None = None
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ def specs(settings: Settings) -> Iterator[Spec]:
     for seed, method in product(settings.seeds, settings.methods):
         yield Spec(
             method,
-            "given" if settings.eta is not None else settings.rule,
+            rule_of(settings, method),
             settings.width,
             seed,
             settings.steps,
@@ -126,7 +129,16 @@ def specs(settings: Settings) -> Iterator[Spec]:
             settings.shares,
             settings.record_residuals,
             settings.flows_of(method),
+            batch=settings.batch,
+            order=None if settings.order == "fresh" else settings.order,
         )
+
+
+def rule_of(settings: Settings, method: str) -> str:
+    """Say where the step sizes of a linear method come from."""
+    if method in SCHEDULES:
+        return method
+    return "given" if settings.eta is not None else settings.rule
 
 
 def model_specs(

@@ -14,6 +14,7 @@ from typing import Any
 import matplotlib as mpl
 
 from inertial.method.recursion import label
+from inertial.method.schedule import SCHEDULES
 from inertial.simulation.transformations import TRANSFORMATIONS
 
 SETTINGS: dict[Any, Any] = {
@@ -57,7 +58,7 @@ _MORE = (
 )
 """Colours and markers of methods besides the papers', in turn."""
 
-_OTHERS = ("quasi_hyperbolic", *TRANSFORMATIONS)
+_OTHERS = ("quasi_hyperbolic", *TRANSFORMATIONS, *SCHEDULES)
 
 
 def style_of(name: str) -> MethodStyle:

@@ -23,7 +23,7 @@ from inertial.method.recursion import Recursion
 from inertial.problem.flips import Flips, survey_flips
 from inertial.problem.model import TwoLayerReLU
 from inertial.simulation.span import span
-from inertial.simulation.train import Precision, train
+from inertial.simulation.train import Order, Precision, train
 from inertial.simulation.trajectory import Trajectory
 
 _DENSE_BELOW = 2000
@@ -75,6 +75,8 @@ def probe(
     steps: int,
     at: Collection[int],
     precision: Precision = "float32",
+    batch: int | None = None,
+    order: Order = "fresh",
 ) -> tuple[Trajectory, KernelProbe]:
     """Train as `inertial.simulation.train.train` does and measure the kernel on the way.
 
@@ -83,7 +85,7 @@ def probe(
 
     Parameters
     ----------
-    network, x, y, method, seed, steps, precision
+    network, x, y, method, seed, steps, precision, batch, order
         As for `train`.
     at
         Steps to sample, between 0 and `steps`; step 0 is always sampled.
@@ -114,6 +116,8 @@ def probe(
         steps=steps,
         precision=precision,
         within=within,
+        batch=batch,
+        order=order,
         snapshots={0, *at},
         observe=observer,
     )

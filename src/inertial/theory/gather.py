@@ -153,7 +153,11 @@ def is_transformation(record: Mapping[str, Any]) -> bool:
 
 def recursion_of(record: Mapping[str, Any]) -> Recursion:
     """Return the method that a manifest records."""
-    return Recursion(**{key: record[key] for key in ("eta", "beta", "gamma", "start")})
+    eta, beta, gamma = (
+        tuple(value) if isinstance(value, list) else value
+        for value in (record[key] for key in ("eta", "beta", "gamma"))
+    )
+    return Recursion(eta, beta, gamma, record["start"])
 
 
 def _check_parts(run: StoredRun) -> None:
@@ -255,8 +259,7 @@ def _records(
     part: xr.Dataset, method: Recursion, settings: Mapping[str, Any]
 ) -> tuple[Records | None, str | None]:
     """Return the records of one method and seed, or None and what is wrong with them."""
-    stored = [float(part[name]) for name in ("eta", "beta", "gamma")]
-    if not np.allclose(stored, method.constant, rtol=1e-12, atol=0):
+    if not _same_coefficients(part, method):
         return None, "the stored coefficients differ from the manifest's"
     diverged = int(part["diverged_at"])
     length = part.sizes["step"] if diverged < 0 else diverged + 1
@@ -291,6 +294,20 @@ def _records(
         ),
         None,
     )
+
+
+def _same_coefficients(part: xr.Dataset, method: Recursion) -> bool:
+    """Whether the arrays hold the coefficients that the manifest gives the method."""
+    if method.steps is None:
+        stored = [float(part[name]) for name in ("eta", "beta", "gamma")]
+        return np.allclose(stored, method.constant, rtol=1e-12, atol=0)
+    if not {"schedule_eta", "schedule_beta"} <= set(part):
+        return False
+    count = part.sizes["step"] - 1
+    if count > method.steps:
+        return False
+    pairs = zip(("schedule_eta", "schedule_beta"), method.coefficients(0, count), strict=False)
+    return all(np.allclose(part[k].values[:count], v, rtol=1e-12, atol=0) for k, v in pairs)
 
 
 def _checked(records: Records, again: Trajectory) -> tuple[Records | None, str | None]:

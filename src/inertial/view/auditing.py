@@ -110,7 +110,11 @@ def measured(
             steps=settings["steps"],
             at=at.tolist(),
             precision=settings["precision"],
+            batch=settings.get("batch"),
+            order=settings.get("order", "fresh"),
         )
+        if settings.get("batch") is not None or isinstance(methods[name].eta, tuple):
+            continue  # the split is that of gradients of all rows with a constant step
         splits[name, seed] = decompose_residual(
             network,
             data.x,

@@ -16,6 +16,7 @@ import xarray as xr
 from inertial._checks import fraction
 from inertial.method.conventions import from_sgd, snippet
 from inertial.method.recursion import FAMILIES, label
+from inertial.method.schedule import SCHEDULES
 from inertial.method.trust import Trust
 from inertial.runs.measures import diverged, forecast_error, steps_to_share, trust_of, unforeseen
 from inertial.runs.ranking import Ranking, Standing, rank
@@ -37,7 +38,7 @@ TARGETS = (0.1, 0.01, 0.001)
 SCRIPTS = ("charts.js", "report.js")
 """Scripts of every report."""
 
-KNOWN = (*FAMILIES, *TRANSFORMATIONS)
+KNOWN = (*FAMILIES, *SCHEDULES, *TRANSFORMATIONS)
 """Methods that a run may have."""
 
 DISTANCES = ("max_distance", "mean_distance")
@@ -116,6 +117,12 @@ def lines_of(row: Row) -> str:
     """Return the lines to copy for a row."""
     if row.key in TRANSFORMATIONS:
         return Optax(row.key, row.eta).line
+    if row.key in SCHEDULES:
+        return (
+            "# from inertial.method.schedule import TorchSchedule, for_measure\n"
+            f"# for_measure({row.key!r}, measure, steps) is the schedule, and the run's file holds "
+            "it;\n# TorchSchedule(optimizer, schedule, loss=..., rows=...) sets it step by step"
+        )
     return snippet(from_sgd(row.eta, row.beta, nesterov=row.gamma > 0))
 
 
