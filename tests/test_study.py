@@ -22,7 +22,7 @@ from inertial.files import lock
 from inertial.linear.expected import measure_of
 from inertial.runs import execution
 from inertial.runs import study as studies
-from inertial.runs.config import TEMPLATE, DataSet, Study, parse_study, read_study
+from inertial.runs.config import TEMPLATE, DataSet, Study, parse_study, read_config
 from inertial.runs.cost import Prediction
 from inertial.runs.execution import compute, read_checkpoint, write_checkpoint
 from inertial.runs.spec import Run, load_data, runs
@@ -121,7 +121,7 @@ def test_a_number_of_thousands_of_digits_is_one_sentence():
 
 def test_a_missing_file_is_one_sentence(tmp_path):
     with pytest.raises(InvalidInput, match=r"cannot be read \(No such file"):
-        read_study(tmp_path / "none.toml")
+        read_config(tmp_path / "none.toml")
 
 
 def test_identity_depends_on_configuration_data_and_result_version():

@@ -63,10 +63,12 @@ from .runs.batches import BatchAdvice as BatchAdvice
 from .runs.comparison import Comparison as Comparison
 from .runs.comparison import StabilityWarning as StabilityWarning
 from .runs.comparison import compare as compare
+from .runs.frames import to_dataframe as to_dataframe
 from .runs.monitor import Monitor as Monitor
 from .runs.settings import ModelSettings as ModelSettings
 from .runs.settings import Settings as Settings
 from .runs.store import read_run as read_run
+from .runs.study import read_study as read_study
 from .runs.tuning import ModelAdvice as ModelAdvice
 from .simulation.conjugate import conjugate_gradients as conjugate_gradients
 from .simulation.curves import Curve as Curve

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from fuzz.damage import damaged
-from inertial.runs.config import TEMPLATE, read_study
+from inertial.runs.config import TEMPLATE, read_config
 
 VALUES = [
     "", "0", "-1", "1.5", "nan", "inf", "-inf", "1e400", "true", '""', '"x"', "'x'", "[]", "{}", "[[]]",
@@ -54,4 +54,4 @@ def attempt(seed: int, folder: Path, _: None) -> None:
     """Read the study of a seed."""
     path = folder / "study.toml"
     path.write_bytes(made(seed))
-    read_study(path)
+    read_config(path)

@@ -29,12 +29,12 @@ def plan(
     json
         Print one JSON document instead of words.
     """
-    from inertial.runs.config import read_study
+    from inertial.runs.config import read_config
     from inertial.runs.cost import predict
     from inertial.runs.spec import runs
     from inertial.runs.study import Folder, Ledger
 
-    asked = read_study(file)
+    asked = read_config(file)
     folder = Folder(out or Path("runs") / asked.name)
     ledger = Ledger(asked, folder, runs(asked))
     missing = ledger.missing

@@ -6,6 +6,8 @@ from inertial import files
 from inertial.commands.options import Page, command_line
 from inertial.commands.terminal import progress, say, write
 
+_ANOTHER = "give another file with --csv."
+
 
 def report(
     source: Path,
@@ -14,6 +16,7 @@ def report(
     audit: bool = True,
     measure: bool = False,
     data_dir: Path | None = None,
+    csv: Path | None = None,
 ) -> None:
     """Write one page about SOURCE: what to use, every figure with its numbers, theorems judged.
 
@@ -30,10 +33,17 @@ def report(
         Run everything again to measure how the kernels drift. Takes about as long as it did.
     data_dir
         Folder to look in first for the data (default: the one INERTIAL_DATA names).
+    csv
+        Write losses and distances as well, a row a run and step, to this CSV file.
     """
+    from inertial.runs.frames import to_dataframe, write_csv
+    from inertial.runs.store import read_run
+    from inertial.runs.study import index_of, read_study
     from inertial.view import reporting
 
     files.check_writable(out)
+    if csv is not None:
+        files.check_writable(csv, remedy=_ANOTHER)
     with progress() as show:
         page = reporting.report(
             source,
@@ -48,3 +58,7 @@ def report(
         say("note", note)
     files.write(out, page.html)
     write(f"page    {out}\n")
+    if csv is not None:
+        arrays = read_run(source)[0] if index_of(source) is None else read_study(source)
+        write_csv(to_dataframe(arrays), csv, remedy=_ANOTHER)
+        write(f"numbers {csv}\n")

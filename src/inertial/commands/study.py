@@ -4,13 +4,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from inertial import _json
+from inertial import _json, files
 from inertial._checks import InvalidInput
 from inertial.commands.options import THIS_PROCESS, WorkerOptions, computing
 from inertial.commands.terminal import announce, console, duration, progress_or_lines, say, write
 
 if TYPE_CHECKING:
     from inertial.runs.study import Report
+
+_ANOTHER = "give another file with --csv."
 
 
 def study(
@@ -19,6 +21,7 @@ def study(
     out: Path | None = None,
     options: WorkerOptions = THIS_PROCESS,
     template: bool = False,
+    csv: Path | None = None,
     json: bool = False,
 ) -> None:
     """Compute what is missing of the study in FILE; interrupt and repeat it at will.
@@ -31,18 +34,23 @@ def study(
         Folder of the study (default: runs/NAME).
     template
         Print a commented study that runs as it is.
+    csv
+        Write the losses and distances of all its runs, a row a step, to this CSV file.
     json
         Print one JSON document at the end.
     """
-    from inertial.runs.config import TEMPLATE, read_study
-    from inertial.runs.study import Folder, run_study
+    from inertial.runs.config import TEMPLATE, read_config
+    from inertial.runs.frames import to_dataframe, write_csv
+    from inertial.runs.study import Folder, read_study, run_study
 
     if template:
         write(TEMPLATE)
         return
     if file is None:
         raise InvalidInput("no study is given; name a TOML file, or see inertial study --template.")
-    asked = read_study(file)
+    if csv is not None:
+        files.check_writable(csv, remedy=_ANOTHER)
+    asked = read_config(file)
     folder = Folder(out or Path("runs") / asked.name)
     try:
         with progress_or_lines() as show, computing(options) as means:
@@ -52,6 +60,9 @@ def study(
             "note", f"stopped; finished runs are stored in {folder.path}, the same command goes on."
         )
         sys.exit(130)
+    if csv is not None:
+        found = read_study(folder.path / "studies" / f"{asked.name}.json")
+        write_csv(to_dataframe(found), csv, remedy=_ANOTHER)
     if json:
         write(_json.dumps(_document(report)))
     else:

@@ -149,7 +149,7 @@ class Study:
             whole("seeds", seed, least=0, below=SEEDS)
 
 
-def read_study(path: str | Path) -> Study:
+def read_config(path: str | Path) -> Study:
     """Read a study from a TOML file.
 
     Raises

@@ -174,7 +174,7 @@ def _outcomes(
     """How the runs ended, and the coefficients, which depend on data and method only."""
     status = np.full(shape, MISSING, dtype=object)
     diverged_at = np.full(shape, -1)
-    tuned = [i for i, name in enumerate(along) if name in {"data", "optimizer"}]
+    tuned = [i for i, name in enumerate(along) if name in {"data", "rule", "optimizer"}]
     coefficients = {name: np.full([shape[i] for i in tuned], np.nan) for name in _COEFFICIENTS}
     for run, at in zip(runs, indices, strict=True):
         status[at], diverged_at[at] = run.attrs["status"], run.attrs["diverged_at"]

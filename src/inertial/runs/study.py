@@ -45,6 +45,7 @@ _INDEX_SECONDS = 5.0
 """Least time between two writings of the index along the way."""
 
 _ALONG = ("data", "optimizer", "width", "seed")
+_ALONG_RULES = ("data", "rule", "optimizer", "width", "seed")
 
 Outcome = Literal["stored before", "computed", "computed elsewhere", "failed"]
 
@@ -195,18 +196,88 @@ class Stored:
     missing: int
 
 
+def _named(found: Sequence[xr.Dataset]) -> list[xr.Dataset]:
+    """Name data sets apart by their hash where they have one name."""
+    names = distinct_names(run.attrs for run in found)
+    return [run.assign_attrs(data=names[str(run.attrs["data_sha256"])]) for run in found]
+
+
 def join_all(found: Sequence[xr.Dataset]) -> xr.Dataset:
     """Join stored runs of one rule over (data, optimizer, width, seed); gaps are NaN.
 
     Data sets of the same name, such as different numbers of rows of one file, are told apart by
     their hash.
     """
-    names = distinct_names(run.attrs for run in found)
-    named = [run.assign_attrs(data=names[str(run.attrs["data_sha256"])]) for run in found]
-    joined = join(named, _ALONG)
-    first = {run.attrs["data"]: run.attrs for run in reversed(named)}
+    named = _named(found)
+    return _sized(join(named, _ALONG), named).assign_attrs(rule=found[0].attrs["rule"])
+
+
+def _sized(joined: xr.Dataset, runs: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Add rows and inputs of every data set."""
+    first = {run.attrs["data"]: run.attrs for run in reversed(runs)}
     sizes = {k: ("data", [first[name][k] for name in joined.data.values]) for k in ("n", "d")}
-    return joined.assign(sizes).assign_attrs(rule=found[0].attrs["rule"])
+    return joined.assign(sizes)
+
+
+def index_of(source: Path) -> Path | None:
+    """Find the index of the study at a path: itself, or the only one there; None if there is none.
+
+    Raises
+    ------
+    InvalidInput
+        If the folder holds several studies.
+
+    """
+    if source.is_file():
+        return source
+    found = sorted((source / "studies").glob("*.json"))
+    if len(found) > 1:
+        raise InvalidInput(
+            f"{source} holds {len(found)} studies; give one of them: "
+            f"{', '.join(str(path) for path in found)}."
+        )
+    return found[0] if found else None
+
+
+def read_study(source: str | Path) -> xr.Dataset:
+    """Return the runs of a study as one set of arrays, without computing anything.
+
+    Parameters
+    ----------
+    source
+        Folder of a study, or its index, ``studies/NAME.json`` below it.
+
+    Returns
+    -------
+    xr.Dataset
+        Records over (data, rule, optimizer, width, seed, step); NaN, and the status `missing`,
+        where there is no run; name and target of the study as attributes.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no study, several, a damaged index, or no run that can be read.
+
+    """
+    path = index_of(Path(source))
+    if path is None:
+        raise InvalidInput(
+            f"{source} is not a study: it holds no studies/NAME.json; give the folder of "
+            "inertial study."
+        )
+    index, folder = read_index(path), Folder(path.parents[1])
+    records = [folder.read_key(entry["key"]) for entry in index["runs"]]
+    found = [record.arrays for record in records if record is not None]
+    if not found:
+        raise InvalidInput(
+            f"no run of the study in {source} can be read; compute it with inertial study."
+        )
+    study = index["study"]
+    there = {arrays.attrs["rule"] for arrays in found}
+    axes = {"rule": [rule for rule in study["rules"] if rule in there]}
+    named = _named(found)
+    joined = _sized(join(named, _ALONG_RULES, axes), named)
+    return joined.assign_attrs(study=study["name"], target=study["target"])
 
 
 def read_studies(path: Path) -> list[Stored]:
