@@ -2,6 +2,8 @@ from ._checks import InvalidInput as InvalidInput
 from .data import Data as Data
 from .data import load as load
 from .linear.determinant import log_determinant as log_determinant
+from .linear.duals import expected_kernels as expected_kernels
+from .linear.duals import expected_measure as expected_measure
 from .linear.ends import extremes as extremes
 from .linear.expected import measure_of as measure_of
 from .linear.expected import spectrum_of as spectrum_of
@@ -57,6 +59,7 @@ from .method.trust import trust as trust
 from .problem.mlp import MLP as MLP
 from .problem.model import TwoLayerReLU as TwoLayerReLU
 from .problem.problem import Problem as Problem
+from .problem.wide import WideNetwork as WideNetwork
 from .runs.advice import tune as tune
 from .runs.advised import Advice as Advice
 from .runs.batches import BatchAdvice as BatchAdvice

@@ -52,14 +52,14 @@ def problem_of(
         If there is no such model, or it does not fit the data.
 
     """
-    from inertial.problem.mlp import parse
+    from inertial.problem.named import is_named, parse
     from inertial.problem.problem import Problem
 
     y, outputs, loss = _targets(data, loss)
     more: dict[str, Any] = {"decay": decay}
     if data.test is not None:
         more["test"] = data.test.x, _targets(data.test, loss)[0]
-    if text.split(":", maxsplit=1)[0] == "mlp":
+    if is_named(text):
         return Problem(parse(text, data.x.shape[1], outputs), loss, data.x, y, seed=seed, **more)
     made = _call(text, data.x.shape[1], outputs, seed)
     if isinstance(made, tuple) and len(made) == 2 and callable(made[1]):
@@ -82,10 +82,11 @@ def starts_of(text: str, data: "Data", loss: str | None, *, decay: float = 0.0) 
     It is if it takes a `seed` or a `key`, or makes a PyTorch module; else it has one start.
     Parameters and errors are those of `problem_of`.
     """
+    from inertial.problem.named import is_named
     from inertial.problem.problem import Problem
     from inertial.runs.model_runs import Starts
 
-    if text.split(":", maxsplit=1)[0] == "mlp":
+    if is_named(text):
         first = problem_of(text, data, loss, decay=decay)
         assert isinstance(first, Problem)  # noqa: S101 - a perceptron is one of JAX
         return Starts(first.at_seed, text, many=True, data=data.provenance)

@@ -7,7 +7,6 @@ Every entry of :math:`W_l, b_l` is uniform in :math:`\pm 1/\sqrt{\text{inputs of
 """
 
 import itertools
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -17,10 +16,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from inertial._checks import InvalidInput, one_of, whole
+from inertial._checks import one_of, whole
+
+LEAK = 0.01
+"""Slope of leaky ReLU below zero."""
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
     "relu": jax.nn.relu,
+    "leaky_relu": partial(jax.nn.leaky_relu, negative_slope=LEAK),
+    "abs": jnp.abs,
+    "erf": jax.scipy.special.erf,
     "tanh": jnp.tanh,
     "gelu": partial(jax.nn.gelu, approximate=False),
 }
@@ -71,35 +76,3 @@ class MLP:
             hidden = phi(hidden @ w.T + b)
         w, b = params[-1]
         return hidden @ w.T + b
-
-
-_FORM = re.compile(r"mlp:(?P<widths>[0-9x,]+)(:(?P<activation>[a-z]+))?")
-
-
-def parse(text: str, inputs: int, outputs: int) -> MLP:
-    """Read ``mlp:256x2:tanh`` (two layers of 256) or ``mlp:300,100`` (two of these widths).
-
-    Raises
-    ------
-    InvalidInput
-        If the text has another form.
-
-    """
-    found = _FORM.fullmatch(text)
-    try:
-        widths = () if found is None else _widths(found["widths"])
-    except ValueError:
-        widths = ()
-    if found is None or not widths:
-        raise InvalidInput(
-            f"the model is {text!r}; give mlp:256x2 for two hidden layers of 256, mlp:300,100 for "
-            "layers of 300 and 100, with :tanh or :gelu behind it for another activation than relu."
-        )
-    return MLP(inputs, widths, outputs, found["activation"] or "relu")
-
-
-def _widths(text: str) -> tuple[int, ...]:
-    if "x" in text:
-        width, depth = text.split("x")
-        return (int(width),) * int(depth)
-    return tuple(int(part) for part in text.split(","))

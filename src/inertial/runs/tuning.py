@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from inertial._checks import fraction, one_of, whole
+from inertial.linear.duals import expected_measure
 from inertial.linear.measure import Measure
 from inertial.linear.tangent import Tangent, tangent
 from inertial.method.bound import fewest_steps
@@ -22,7 +23,8 @@ from inertial.method.curve import forecast_loss, steps_to
 from inertial.method.modes import stability_limit
 from inertial.method.recursion import Recursion, label
 from inertial.method.rules import fastest
-from inertial.problem.problem import Trainable
+from inertial.problem.problem import Problem, Trainable
+from inertial.problem.wide import WideNetwork
 from inertial.runs.measures import agree
 from inertial.runs.shown import Curve, Shown, columns, draw
 from inertial.runs.stopping import Stopping, horizon, stopping_of
@@ -47,6 +49,9 @@ FORECAST_MARGIN = 0.6
 
 _FAR = 0.02
 """A step below this share of the limit at the start means that a model leaves its start at once."""
+
+_DECOMPOSED = 1000
+"""Rows up to which the expected kernel is decomposed."""
 
 _AGAINST = 20
 """A setting to compare with is trained for this many times the best one's steps, at most."""
@@ -97,7 +102,8 @@ class ModelAdvice(Shown):
     `bound` is the number of steps that no gradient method can undercut on the linearised model,
     None for other losses than squares, with weight decay, or where the products do not reach that
     far.  `stopping` says what happens on the test rows of the problem, if it has some: one more run
-    of the best setting, which `passes` does not count.
+    of the best setting, which `passes` does not count.  `infinite_width` is the forecast of the
+    recommendation's steps from the expected kernel of a `WideNetwork`; None for other models.
     """
 
     model: str
@@ -115,6 +121,7 @@ class ModelAdvice(Shown):
     passes: float
     decay: float = 0.0
     stopping: Stopping | None = None
+    infinite_width: int | None = None
 
     @property
     def checked(self) -> bool:
@@ -174,6 +181,8 @@ class ModelAdvice(Shown):
         ]
         if self.bound is not None:
             notes.append(f"no gradient method takes fewer steps than {self.bound:,} (linearised)")
+        if self.infinite_width is not None:
+            notes.append(f"at infinite width, expected: {self.infinite_width:,} steps (forecast)")
         if self.best.share < _FAR and self.loss in ("mse", "half_sum"):
             notes.append(
                 f"the step is {self.best.share:.2g} of the limit at the start: the model leaves "
@@ -376,6 +385,7 @@ def tune_problem(
         passes=passes,
         decay=problem.decay,
         stopping=stopping,
+        infinite_width=_infinite_width(problem, best.method, target),
     )
 
 
@@ -465,6 +475,15 @@ def _order(trial: Trial) -> tuple[float, bool, float]:
 
 def _forecast_order(entry: TunedMethod) -> float:
     return entry.steps_to or math.inf
+
+
+def _infinite_width(problem: Trainable, method: Recursion, target: float) -> int | None:
+    """Forecast steps from the expected kernel, where it is known and decomposed in a moment."""
+    if not isinstance(problem, Problem) or not isinstance(problem.given, WideNetwork):
+        return None
+    if not problem.loss.squared or problem.decay or problem.rows > _DECOMPOSED:
+        return None
+    return steps_to(method, expected_measure(problem), target, limit=LONGEST)
 
 
 def _bound(measure: Measure, target: float) -> int | None:
