@@ -85,7 +85,8 @@ class WideNetwork:
         z = x.reshape(len(x), -1) @ first.T
         for w in others:
             z = scale * (phi(z) @ w.T)
-        return scale * (phi(z) @ params["output"].T)
+        outputs: Array = scale * (phi(z) @ params["output"].T)
+        return outputs
 
     def trainable(self, path: str) -> bool:
         """Say whether the weights at a path of the parameters are trained."""

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from inertial._checks import fraction, one_of, whole
-from inertial.linear.duals import expected_measure
+from inertial.linear.duals import CLOSED, expected_measure
 from inertial.linear.measure import Measure
 from inertial.linear.tangent import Tangent, tangent
 from inertial.method.bound import fewest_steps
@@ -50,8 +50,8 @@ FORECAST_MARGIN = 0.6
 _FAR = 0.02
 """A step below this share of the limit at the start means that a model leaves its start at once."""
 
-_DECOMPOSED = 1000
-"""Rows up to which the expected kernel is decomposed."""
+_DECOMPOSED, _INTEGRATED = 1000, 300
+"""Rows up to which the expected kernel is decomposed, in closed form and from quadrature."""
 
 _AGAINST = 20
 """A setting to compare with is trained for this many times the best one's steps, at most."""
@@ -481,7 +481,8 @@ def _infinite_width(problem: Trainable, method: Recursion, target: float) -> int
     """Forecast steps from the expected kernel, where it is known and decomposed in a moment."""
     if not isinstance(problem, Problem) or not isinstance(problem.given, WideNetwork):
         return None
-    if not problem.loss.squared or problem.decay or problem.rows > _DECOMPOSED:
+    most = _DECOMPOSED if problem.given.activation in CLOSED else _INTEGRATED
+    if not problem.loss.squared or problem.decay or problem.rows > most:
         return None
     return steps_to(method, expected_measure(problem), target, limit=LONGEST)
 
