@@ -69,7 +69,7 @@ def test_the_forecast_at_infinite_width_is_what_wide_networks_do_on_test_rows(di
             test=(digits.test.x, digits.test.y),
         )  # fmt: skip
 
-        real = trained(problem, method, 30, accuracy=True)
+        real = trained(problem, method, 30)
         gaps.append(np.abs(np.log(real.test_loss / forecast.test_loss)).max())
     assert gaps[1] < gaps[0] / 2
     assert gaps[1] < 0.1

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from inertial import _json
-from inertial._checks import InvalidInput, one_of
+from inertial._checks import InvalidInput, nonnegative, one_of
 from inertial.commands.options import (
     DATA,
     DataOptions,
@@ -55,6 +55,8 @@ def compare(
     batch: Whole | None = None,
     order: Literal["fresh", "shuffled"] | None = None,
     record: Words = (),
+    test: str | None = None,
+    decay: float = 0.0,
     out: Path | None = None,
     json: bool = False,
     options: DataOptions = DATA,
@@ -106,6 +108,11 @@ def compare(
         Of the batches: fresh rows at each step, or shuffled for epochs (default: fresh).
     record
         What to store besides: `residuals` for every run's residual vector at every step.
+    test
+        Hold out this share of the rows (0.2), or take the rows of this file, with the same columns:
+        loss and accuracy there along forecast and run, and when to stop.
+    decay
+        Rate of weight decay, as weight_decay of torch.optim.SGD.
     out
         Folder to create (default: runs/compare-DATA-TIME).
     json
@@ -132,12 +139,13 @@ def compare(
         "batch": batch,
         "order": order,
     }
-    settings = _settings(model, loss, common, own)
-    loaded: Any = options.load(data)
+    nonnegative("decay", decay)
+    settings = _settings(model, loss, common, own, decay)
+    loaded: Any = options.load(data, test)
     if model is not None:
         from inertial.commands.models import starts_of
 
-        loaded = starts_of(model, loaded, loss)
+        loaded = starts_of(model, loaded, loss, decay=decay)
         if not loaded.many and len(read_seeds(seeds)) > 1:
             say("note", f"{model} takes no seed, so there is one start.")
             settings = replace(settings, seeds=read_seeds(seeds)[:1])
@@ -163,7 +171,11 @@ def compare(
 
 
 def _settings(
-    model: str | None, loss: str | None, common: dict[str, Any], own: dict[str, Any]
+    model: str | None,
+    loss: str | None,
+    common: dict[str, Any],
+    own: dict[str, Any],
+    decay: float,
 ) -> "Settings | ModelSettings":
     """Return the settings that were given: of the papers' network, or of a model."""
     from inertial.runs.settings import ModelSettings, Settings
@@ -175,7 +187,7 @@ def _settings(
             raise InvalidInput(
                 "--loss needs a model to train; give one with --model, such as mlp:256x2."
             )
-        return Settings(**given, **of_network)
+        return Settings(**given, **of_network, decay=decay)
     if of_network:
         words = " and ".join(_OPTIONS[name] for name in of_network)
         raise InvalidInput(f"{words}: for the papers' network; leave that out with --model.")
@@ -277,11 +289,35 @@ def _rows(methods: "Sequence[Summary]", batch: int | None) -> Iterator[Sequence[
         values = [getattr(row, name) for row in methods]
         if any(value is not None for value in values):
             yield (title, *(_number(value, digits) for value in values))
+    yield from _stopping_rows(methods)
     verdicts = [row.verdict or (row.trust and row.trust.verdict) or "–" for row in methods]
     yield ("trust" if methods[0].verdict is None else "the forecast", *verdicts)
     yield ("forecast error", *(_number(row.forecast_error, ".2g") for row in methods))
     if any(row.status != "finished" for row in methods):
         yield ("status", *(row.status for row in methods))
+
+
+def _stopping_rows(methods: "Sequence[Summary]") -> Iterator[Sequence[str]]:
+    """Rows about the test rows, each stopping time called what it is."""
+    found = [row.stopping or {} for row in methods]
+    for title, name in (
+        ("stop by the forecast on the test rows", "forecast"),
+        ("stop by cross-validation (GCV), training rows alone", "gcv"),
+        ("lowest loss on the test rows, run: step", "run"),
+        ("its share of the first", "lowest"),
+        ("the run above it where the forecast stops", "cost"),
+        ("highest accuracy on the test rows", "accuracy"),
+    ):
+        values = [one.get(name) for one in found]
+        if any(value is not None for value in values):
+            share = name in {"lowest", "cost", "accuracy"}
+            yield (
+                title,
+                *(
+                    f"{100 * value:.3g} %" if share and value is not None else _number(value, ".4g")
+                    for value in values
+                ),
+            )
 
 
 _OPTIONAL = (

@@ -59,6 +59,7 @@ _STORED = (
     *("bound_loss", "forecast_spread", "schedule_eta", "schedule_beta"),
     *("distance", "forecast_distance", "kernel_drift", "sharpness", "node", "node_weight"),
     *("residual", "forecast_steps", "flow_loss", "flow_method"),
+    *("test_loss", "test_accuracy", "forecast_test_loss", "forecast_test_accuracy", "gcv"),
     *("status", "diverged_at", "eigenvalue", "weight", "eta", "beta", "gamma"),
 )
 
@@ -182,7 +183,7 @@ def _network(data: Data, settings: Settings) -> _Plan:
     if settings.batch is not None:
         _warn_above_batch_limit(methods, prepared.measure, settings.batch)
     elif settings.eta is not None:
-        _warn_above_limit(methods, prepared.measure.largest)
+        _warn_above_limit(methods, prepared.measure.largest + settings.decay)
     starts: dict[int, Any] = {}
 
     def run(spec: Spec, advance: Callable[[int], None]) -> xr.Dataset:
@@ -196,6 +197,7 @@ def _network(data: Data, settings: Settings) -> _Plan:
     attrs = {"width": settings.width, "rule": rule, "kernel": settings.kernel}
     if settings.batch is not None:
         attrs |= {"batch": settings.batch, "order": settings.order}
+    attrs |= _of_test(settings.decay, None if data.test is None else len(data.test.y))
     rules = {name: _rule_of(name, rule, settings.eta) for name in methods}
     return _Plan(wanted, methods, rules, data.provenance, settings, run, attrs, {})
 
@@ -216,7 +218,7 @@ def _model(starts: Starts, settings: ModelSettings, report: Progress) -> _Plan:
     _say_what_is_usual(settings)
     methods, rules, passes = _tuned(first, settings, report)
     if settings.eta is not None:
-        _warn_above_limit(methods, first.measure.largest)
+        _warn_above_limit(methods, first.measure.largest + first.problem.decay)
     wanted = list(model_specs(settings, rules, {seed: one.name for seed, one in made.items()}))
 
     def run(spec: Spec, advance: Callable[[int], None]) -> xr.Dataset:
@@ -227,6 +229,9 @@ def _model(starts: Starts, settings: ModelSettings, report: Progress) -> _Plan:
         "loss": first.problem.loss.name,
         "parameters": first.parameters,
         "rule": "given" if settings.eta is not None else settings.rule,
+        **_of_test(
+            first.problem.decay, None if first.problem.test is None else first.problem.test.rows
+        ),
     }
     manifest = {
         "model": {
@@ -241,6 +246,11 @@ def _model(starts: Starts, settings: ModelSettings, report: Progress) -> _Plan:
     }
     settings = dataclasses.replace(settings, seeds=seeds)
     return _Plan(wanted, methods, rules, starts.data, settings, run, attrs, manifest)
+
+
+def _of_test(decay: float, rows: int | None) -> dict[str, Any]:
+    """Return the attributes of runs with weight decay, and with test rows."""
+    return ({"decay": decay} if decay else {}) | ({} if rows is None else {"test_rows": rows})
 
 
 def _tuned(
@@ -269,7 +279,12 @@ def _tuned(
             methods[name] = tried[name].method
         else:
             rules[name] = DEFAULT_RULE
-            methods[name] = fastest(name, start.measure, settings.target, margin=FORECAST_MARGIN)
+            methods[name] = fastest(
+                name,
+                start.measure.shifted(start.problem.decay),
+                settings.target,
+                margin=FORECAST_MARGIN,
+            )
     return methods, rules, 0.0 if advice is None else advice.passes
 
 

@@ -42,8 +42,10 @@ from inertial.method.bound import lower_bound
 from inertial.method.curve import steps_to
 from inertial.method.modes import spectral_radius, stability_limit
 from inertial.method.recursion import FAMILIES, Recursion
+from inertial.method.response import decayed_loss
 from inertial.method.rules import DEFAULT_RULE, choose
 from inertial.method.schedule import SCHEDULES, for_measure
+from inertial.problem.loss import LOSSES, hits_of
 from inertial.problem.model import TwoLayerReLU, start_key
 from inertial.problem.problem import Problem
 from inertial.runs.config import DataSet
@@ -51,10 +53,11 @@ from inertial.runs.model_runs import optimiser_of
 from inertial.runs.observables import OBSERVABLES, coefficients_of, first_steps, padded
 from inertial.runs.settings import COMPANIONS
 from inertial.runs.spec import RESULT_VERSION, Run, Spec, load_data
+from inertial.runs.stopping import foreseen_of, network_modes, observables_of
 from inertial.runs.store import Record, environment
+from inertial.simulation.curves import learning_curve
 from inertial.simulation.forecast import forecast
 from inertial.simulation.integrate import flow_loss
-from inertial.simulation.linearised import linearised_loss
 from inertial.simulation.simulate import NEURONS, simulate
 from inertial.simulation.simulate import Run as Simulated
 from inertial.simulation.span import Span, span
@@ -73,6 +76,8 @@ _FORECAST_STEPS = 20_000
 
 _BATCH_STEPS = 5_000
 """The same on batches, whose forecast takes a step for a step."""
+_DECAY_STEPS = 5_000
+"""The same with weight decay, which is run step by step."""
 
 _BOUND_STEPS = 300
 """How far the lower bound is taken; Lanczos' work grows with the square."""
@@ -139,7 +144,8 @@ def method_of(spec: Spec, prepared: Prepared) -> Recursion | Optax:
     if spec.batch is not None and spec.rule == DEFAULT_RULE:
         return fastest_for_batch(spec.method, prepared.measure, spec.batch, target=spec.target)[0]
     if spec.eta is None:
-        return choose(spec.rule, spec.method, prepared.measure, target=spec.target)
+        measure = prepared.measure.shifted(spec.decay) if spec.decay else prepared.measure
+        return choose(spec.rule, spec.method, measure, target=spec.target)
     return FAMILIES[spec.method](spec.eta, spec.beta or 0.0)
 
 
@@ -196,16 +202,20 @@ def execute(
             within=prepared.within,
             batch=spec.batch,
             order=spec.order or "fresh",
+            decay=spec.decay or 0.0,
+            held_out=None if data.test is None else data.test.x,
             progress=advance,
             resume=resume,
             save=save,
             save_seconds=save_seconds,
         )
         foreseen = _forecast(spec, method, start, measure)
-    if spec.batch is None:  # gradients of some rows reach further than those of all
+        if (spec.decay or data.test is not None) and spec.batch is None:
+            foreseen |= _with_test_rows(spec, method, start, data)
+    if spec.batch is None and not spec.decay:  # gradients of some rows reach further than of all
         foreseen["bound_loss"] = start.bound[: spec.steps + 1]
     found = {
-        **_records(measured),
+        **_records(measured, data),
         **foreseen,
         "eigenvalue": measure.nodes,
         "weight": measure.weights,
@@ -273,10 +283,32 @@ def _forecast_batches(
     return found
 
 
+def _with_test_rows(
+    spec: Spec, method: Recursion, start: Start, data: Data
+) -> dict[str, Float[np.ndarray, "..."]]:
+    """Return the forecast with weight decay, and on test rows."""
+    modes = network_modes(
+        data, start.spectrum, width=spec.width, seed=spec.seed, decay=spec.decay or 0.0,
+        finite=spec.kernel == "finite",
+    )  # fmt: skip
+    curve = modes.curve(method, spec.steps)
+    found = foreseen_of(curve)
+    if spec.decay:
+        losses = decayed_loss(
+            method, start.spectrum.eigenvalues, modes.residual.coordinates,
+            start.spectrum.modes(modes.train.outputs), _DECAY_STEPS, decay=spec.decay,
+        )  # fmt: skip
+        found["forecast_steps"] = first_steps(losses, spec.shares)
+    return found
+
+
 def problem_of(spec: Spec, data: Data) -> Problem:
     """Return the papers' network of a spec as a problem."""
     network = TwoLayerReLU(spec.width, data.x.shape[1])
-    return Problem(network, "half_sum", data.x, data.y, seed=spec.seed)
+    test = None if data.test is None else (data.test.x, data.test.y)
+    return Problem(
+        network, "half_sum", data.x, data.y, seed=spec.seed, test=test, decay=spec.decay or 0.0
+    )
 
 
 def _by_optax(
@@ -284,20 +316,25 @@ def _by_optax(
 ) -> tuple[Simulated, dict[str, Float[np.ndarray, "..."]]]:
     """Train network and linearised network by an optimiser of optax, in the inputs' coordinates."""
     problem, optimiser = problem_of(spec, data), method.build()
-    run = simulate(problem, optimiser, steps=spec.steps, observables=NEURONS, progress=advance)
-    losses = linearised_loss(problem, tangent(problem), optimiser, spec.steps)
-    return run, {
-        "forecast_loss": losses,
-        "forecast_steps": first_steps(losses, spec.shares),
-    }
+    wanted = (*NEURONS, *observables_of(problem))
+    run = simulate(problem, optimiser, steps=spec.steps, observables=wanted, progress=advance)
+    curve = learning_curve(problem, optimiser, steps=spec.steps)
+    return run, foreseen_of(curve) | {"forecast_steps": first_steps(curve.loss, spec.shares)}
 
 
-def _records(run: Trajectory | Simulated) -> dict[str, Any]:
+def _records(run: Trajectory | Simulated, data: Data) -> dict[str, Any]:
     """Return what a run has recorded, by name."""
     if isinstance(run, Simulated):
         return dict(run.records)
     names = ("loss", *NEURONS, *(() if run.residual is None else ("residual",)))
-    return {name: getattr(run, name) for name in names}
+    found = {name: getattr(run, name) for name in names}
+    if run.test_outputs is None or data.test is None:
+        return found
+    targets, hits = data.test.y, hits_of(LOSSES["half_sum"], data.y[:, None])
+    found["test_loss"] = 0.5 * np.sum((run.test_outputs - targets) ** 2, axis=1)
+    if hits is not None:
+        found["test_accuracy"] = np.array([hits(f[:, None], targets) for f in run.test_outputs])
+    return found
 
 
 def compute(

@@ -193,6 +193,8 @@ class Summary:
     patterns it has `movement`, the share of its start's length that the parameters moved, and
     `movement_forecast`; `kernel_drift`, the change of its kernel; `sharpest`, the largest share of
     the stability limit on the way; and `verdict`, whether the forecast was kept (`verdict_of`).
+
+    With test rows, `stopping` has where to stop (`stopping_of_runs`).
     """
 
     method: str
@@ -216,6 +218,7 @@ class Summary:
     kernel_drift: float | None = None
     sharpest: float | None = None
     verdict: str | None = None
+    stopping: dict[str, float | None] | None = None
 
 
 def summarize(arrays: xr.Dataset, name: str, target: float) -> Summary:
@@ -254,8 +257,46 @@ def summarize(arrays: xr.Dataset, name: str, target: float) -> Summary:
         trust=trust_of(run, target, int(arrays.attrs["width"]))
         if "width" in arrays.attrs
         else None,
+        stopping=stopping_of_runs(run),
         **_of_model(run, target, ends),
     )
+
+
+def stopping_of_runs(run: xr.Dataset) -> dict[str, float | None] | None:
+    """Say where one method is best on the test rows; None without any.
+
+    Means over the seeds: `forecast`, `run` and `gcv` are the steps of the lowest forecast on the
+    test rows, of the lowest loss there, and of the lowest cross-validation; `lowest` is that loss
+    over its start, `cost` the share that the loss at the forecast's step lies above it, and
+    `accuracy` the highest share of test rows that a run classifies right.
+    """
+    if not {"test_loss", "forecast_test_loss"} <= set(run):
+        return None
+    kept = [run.isel(seed=i) for i in range(run.sizes["seed"])]
+    steps: dict[str, list[float]] = {"forecast": [], "run": [], "gcv": [], "lowest": [], "cost": []}
+    for one in kept:
+        losses = one.test_loss.values
+        at = {
+            "forecast": _lowest(one.forecast_test_loss.values),
+            "run": _lowest(losses),
+            "gcv": _lowest(one.gcv.values) if "gcv" in one else np.nan,
+        }
+        for name, step in at.items():
+            steps[name].append(step)
+        if np.isfinite(at["run"]) and np.isfinite(at["forecast"]):
+            lowest = losses[int(at["run"])]
+            steps["lowest"].append(lowest / losses[0])
+            steps["cost"].append(losses[int(at["forecast"])] / lowest - 1)
+    found = {name: _mean(np.array(values)) if values else None for name, values in steps.items()}
+    if "test_accuracy" in run:
+        found["accuracy"] = float(run.test_accuracy.max("step").mean())
+    return found
+
+
+def _lowest(values: Float[np.ndarray, "t"]) -> float:
+    """First step with the lowest finite value, NaN if there is none."""
+    there = np.where(np.isfinite(values), values, np.inf)
+    return float(np.argmin(there)) if np.isfinite(there).any() else float("nan")
 
 
 def _of_model(run: xr.Dataset, target: float, ends: Int[np.ndarray, "seed"]) -> dict[str, Any]:

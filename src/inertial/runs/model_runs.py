@@ -30,8 +30,10 @@ from inertial.method.trust import distance
 from inertial.problem.problem import Flat, Problem, Trainable
 from inertial.runs.observables import OBSERVABLES, coefficients_of, first_steps, padded
 from inertial.runs.spec import ModelName, Spec
+from inertial.runs.stopping import foreseen_of, observables_of
 from inertial.runs.tuning import RESOLUTION
-from inertial.simulation.linearised import choose_adam, linearised_loss
+from inertial.simulation.curves import DENSE, OutputModes, learning_curve, output_modes
+from inertial.simulation.linearised import choose_adam
 from inertial.simulation.simulate import simulate
 from inertial.simulation.transformations import Optax
 
@@ -111,7 +113,8 @@ class ModelStart:
     """A problem at one start, with what its forecasts and looks at its kernel need.
 
     `norm` is the length of all trained parameters, `image` the operator's product with its start,
-    and `bound` the loss that no gradient method can beat on the linearised model, for squares.
+    and `bound` the loss that no gradient method can beat on the linearised model, for squares
+    without weight decay.  With decay or test rows, `modes` carry the forecasts of squares.
     """
 
     problem: Trainable
@@ -122,6 +125,7 @@ class ModelStart:
     parameters: int
     image: Flat = field(repr=False)
     bound: Float[np.ndarray, "t"] | None = field(repr=False)
+    modes: OutputModes | None = field(repr=False, default=None)
 
 
 def start_of_model(starts: Starts, seed: int, steps: int) -> ModelStart:
@@ -150,9 +154,19 @@ def start_of_model(starts: Starts, seed: int, steps: int) -> ModelStart:
         sum(values.size for values in arrays.values()),
         operator.product(operator.start),
         lower_bound(measure, steps, resolution=RESOLUTION).certain
-        if problem.loss.squared
+        if problem.loss.squared and not problem.decay
         else None,
+        _modes(problem, operator, steps),
     )
+
+
+def _modes(problem: Trainable, operator: Tangent, steps: int) -> OutputModes | None:
+    """Return the modes of squares where there is decay or are test rows: all of few outputs."""
+    if not problem.loss.squared or not (problem.decay or problem.test is not None):
+        return None
+    few = operator.linearised.outputs.size <= DENSE
+    products = None if few else min(steps + 1, PRODUCTS)
+    return output_modes(problem, products=products, operator=operator)
 
 
 def optimiser_of(name: str, problem: Trainable, operator: Tangent) -> Optax:
@@ -193,7 +207,7 @@ def run_model(
         start.problem,
         method if isinstance(method, Recursion) else method.build(),
         steps=spec.steps,
-        observables=("distance",),
+        observables=("distance", *observables_of(start.problem)),
         progress=advance,
         look=looks,
     )
@@ -260,14 +274,20 @@ def _forecast(
     spec: Spec, start: ModelStart, method: Recursion | Optax
 ) -> dict[str, Float[np.ndarray, "..."]]:
     """Return losses, step counts and, where the measure gives it, movement of the linear model."""
-    if isinstance(method, Optax) or not start.problem.loss.squared:
-        given = method.build() if isinstance(method, Optax) else method
-        losses = linearised_loss(start.problem, start.operator, given, spec.steps)
-        return {"forecast_loss": losses, "forecast_steps": first_steps(losses, spec.shares)}
-    counted = [steps_to(method, start.measure, share, limit=_FAR) for share in spec.shares]
-    return {
-        "forecast_loss": forecast_loss(method, start.measure, np.arange(spec.steps + 1)),
-        "forecast_distance": distance(method, start.measure, spec.steps),
+    problem, given = start.problem, method.build() if isinstance(method, Optax) else method
+    if not isinstance(given, Recursion) or not problem.loss.squared:
+        curve = learning_curve(problem, given, steps=spec.steps, operator=start.operator)
+        return foreseen_of(curve) | {"forecast_steps": first_steps(curve.loss, spec.shares)}
+    found = {}
+    if start.modes is not None:
+        curve = start.modes.curve(given, spec.steps)
+        found = foreseen_of(curve)
+        if problem.decay:
+            return found | {"forecast_steps": first_steps(curve.loss, spec.shares)}
+    counted = [steps_to(given, start.measure, share, limit=_FAR) for share in spec.shares]
+    return found | {
+        "forecast_loss": forecast_loss(given, start.measure, np.arange(spec.steps + 1)),
+        "forecast_distance": distance(given, start.measure, spec.steps),
         "forecast_steps": np.array(counted, dtype=float),
     }
 

@@ -70,6 +70,17 @@ OBSERVABLES: Mapping[str, Observable] = {
     "sharpness": Observable(
         ("look",), "largest eigenvalue of the tangent operator M_t", "1/step size"
     ),
+    "test_loss": Observable(("step",), "loss on the test rows", "loss"),
+    "test_accuracy": Observable(("step",), "share of the test rows classified right"),
+    "forecast_test_loss": Observable(
+        ("step",), "loss of the linearised model on the test rows", "loss"
+    ),
+    "forecast_test_accuracy": Observable(
+        ("step",), "share of the test rows classified right by the linearised model"
+    ),
+    "gcv": Observable(
+        ("step",), "generalised cross-validation of the linearised model, training rows alone"
+    ),
     "node": Observable(("rank",), "nodes of the Gauss rule at the start, ascending", "1/step size"),
     "node_weight": Observable(("rank",), "their weights: twice the loss at the start in all"),
 }

@@ -43,6 +43,7 @@ class _Settings(_Part):
     kernel: str | _Absent = _ABSENT
     target: _Share | _Absent = _ABSENT
     flows: list[str] | _Absent = _ABSENT
+    decay: Annotated[float, msgspec.Meta(ge=0)] | _Absent = _ABSENT
 
 
 class _Method(_Part):
@@ -77,6 +78,9 @@ class _Data(_Part):
     normalize: bool | None = None
     standardize: bool | None = None
     dedupe: bool | None = None
+    test: float | str | None = None
+    test_rows: _Count | None = None
+    test_sha256: _Hash | None = None
 
 
 class _Model(_Part):
@@ -131,6 +135,8 @@ class _Facts(_Part):
     precision: _Precision | _Absent = _ABSENT
     kernel: str | _Absent = _ABSENT
     target: _Share | _Absent = _ABSENT
+    decay: float | _Absent = _ABSENT
+    test_rows: _Count | _Absent = _ABSENT
     eta: float | _Absent = _ABSENT
     beta: float | _Absent = _ABSENT
     gamma: float | _Absent = _ABSENT

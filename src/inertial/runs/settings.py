@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from inertial._checks import SEEDS, InvalidInput, fraction, number, one_of, whole
+from inertial._checks import SEEDS, InvalidInput, fraction, nonnegative, number, one_of, whole
 from inertial.method.flow import (
     Flow,
     gradient_flow,
@@ -88,6 +88,8 @@ class Settings:
         expected loss, and the forecast is that of the expected loss.
     order
         `fresh` for new rows at each step, `shuffled` for epochs.
+    decay
+        Rate of weight decay, at least 0, for training and forecast.
 
     """
 
@@ -105,6 +107,7 @@ class Settings:
     flows: tuple[str, ...] = ()
     batch: int | None = None
     order: Order = "fresh"
+    decay: float = 0.0
 
     def __post_init__(self) -> None:
         self._convert()
@@ -129,12 +132,25 @@ class Settings:
                 )
         check_by_hand(self.methods, self.eta, self.beta, given)
         self._check_batch()
+        self._check_decay()
         others = [method for method in self.methods if method in TRANSFORMATIONS]
         if others and (self.precision == "float64" or self.record_residuals):
             raise InvalidInput(
                 f"{' and '.join(others)} run in float32 and record no residuals; leave out the "
                 "precision and the record, or these methods."
             )
+
+    def _check_decay(self) -> None:
+        """Raise if there is weight decay, and something that is defined without it only."""
+        if not nonnegative("decay", self.decay):
+            return
+        alone = [name for name in self.methods if name in SCHEDULES]
+        for what in (self.flows, alone, () if self.batch is None else ("a batch",)):
+            if what:
+                raise InvalidInput(
+                    f"{' and '.join(what)}: for training without decay; leave that out, or the "
+                    "decay."
+                )
 
     def _check_batch(self) -> None:
         """Raise if there is a batch, and something that is defined for all rows only."""
@@ -159,6 +175,7 @@ class Settings:
             "seeds": _seeds(self.seeds),
             "record_residuals": bool(self.record_residuals),
             "batch": None if self.batch is None else whole("batch", self.batch),
+            "decay": number("decay", self.decay),
             **_numbers(self),
         }
         for name, value in plain.items():

@@ -77,6 +77,7 @@ class Spec:
     model: ModelName | None = None
     batch: int | None = None
     order: Order | None = None
+    decay: float | None = None
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,7 @@ def specs(settings: Settings) -> Iterator[Spec]:
             settings.flows_of(method),
             batch=settings.batch,
             order=None if settings.order == "fresh" else settings.order,
+            decay=settings.decay or None,
         )
 
 

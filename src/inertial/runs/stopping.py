@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from inertial.data import Data
 from inertial.linear.kernel import finite_cross, infinite_cross
 from inertial.linear.spectrum import Spectrum
 from inertial.linear.tangent import Tangent
 from inertial.method.recursion import Recursion, label
+from inertial.problem.loss import hits_of
 from inertial.problem.model import TwoLayerReLU, start_key
 from inertial.problem.problem import Problem, Trainable
 from inertial.simulation.curves import Curve, OutputModes, kernel_modes, learning_curve
@@ -211,9 +213,7 @@ def stopping_of_data(
     else:
         modes = network_modes(data, spectrum, width=width, decay=decay)
         forecast = modes.curve(method, steps)
-    run = None
-    if train:
-        run = trained(problem, method, steps, accuracy=forecast.test_accuracy is not None)
+    run = trained(problem, method, steps) if train else None
     return Stopping(name, len(test.y), 1 / len(test.y), forecast, run)
 
 
@@ -230,15 +230,31 @@ def stopping_of(
     assert problem.test is not None  # noqa: S101 - asked for only then
     forecast = learning_curve(problem, method, steps=steps, operator=operator)
     rows = problem.test.rows
-    run = None
-    if train:
-        run = trained(problem, method, steps, accuracy=forecast.test_accuracy is not None)
+    run = trained(problem, method, steps) if train else None
     mean = 1 / rows if problem.loss.name == "half_sum" else 1.0
     return Stopping(name, rows, mean, forecast, run)
 
 
-def trained(problem: Trainable, method: Recursion, steps: int, *, accuracy: bool) -> Curve:
+def foreseen_of(curve: Curve) -> dict[str, Float[np.ndarray, "t"]]:
+    """Return a forecast as a stored run has it."""
+    found = {
+        "forecast_loss": curve.loss,
+        "forecast_test_loss": curve.test_loss,
+        "forecast_test_accuracy": curve.test_accuracy,
+        "gcv": curve.gcv if curve.test_loss is not None else None,
+    }
+    return {name: values for name, values in found.items() if values is not None}
+
+
+def observables_of(problem: Trainable) -> tuple[str, ...]:
+    """Names of what can be recorded on the test rows of a problem, if it has some."""
+    if problem.test is None:
+        return ()
+    classes = hits_of(problem.loss, problem.y) is not None
+    return ("test_loss", "test_accuracy") if classes else ("test_loss",)
+
+
+def trained(problem: Trainable, method: Recursion, steps: int) -> Curve:
     """Train, and return what happened on training and test rows."""
-    wanted = ("test_loss", *(("test_accuracy",) if accuracy else ()))
-    run = simulate(problem, method, steps=steps, observables=wanted)
+    run = simulate(problem, method, steps=steps, observables=observables_of(problem))
     return Curve(method, run.loss, run.records["test_loss"], run.records.get("test_accuracy"))

@@ -178,6 +178,11 @@ def _check_parts(run: StoredRun) -> None:
                 f"{run.name} is no complete comparison: it lacks the {what} {missing[0]}; make the "
                 "run again."
             )
+    if run.manifest["settings"].get("decay"):
+        raise InvalidInput(
+            f"{run.name} was trained with weight decay, and the theorems are for training without; "
+            "give a run without."
+        )
     settings = run.manifest["settings"]
     if not {"width", "precision"} <= set(settings) or settings["precision"] not in _SAME_LOSS:
         raise InvalidInput(f"the settings of {run.name} lack width or precision; make it again.")

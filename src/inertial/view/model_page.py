@@ -63,7 +63,7 @@ def model_page(run: StoredRun, *, command: str | None = None) -> str:
         best=best,
         momentum=momentum_of(best),
         strayed=[row for row in rows if row.unforeseen],
-        snippet=lines_of(best),
+        snippet=lines_of(best, float(arrays.attrs.get("decay", 0.0))),
         every=every,
         steps=int(arrays.step.values[-1]),
         proven=numbers["proven"],
@@ -72,6 +72,7 @@ def model_page(run: StoredRun, *, command: str | None = None) -> str:
         nodes=arrays.sizes["rank"],
         forecast_moves="forecast_distance" in arrays,
         command=command,
+        **panels.stopping(arrays),
     )
 
 

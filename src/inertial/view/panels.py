@@ -18,7 +18,14 @@ from inertial.method.conventions import from_sgd, snippet
 from inertial.method.recursion import FAMILIES, label
 from inertial.method.schedule import SCHEDULES
 from inertial.method.trust import Trust
-from inertial.runs.measures import diverged, forecast_error, steps_to_share, trust_of, unforeseen
+from inertial.runs.measures import (
+    diverged,
+    forecast_error,
+    steps_to_share,
+    stopping_of_runs,
+    trust_of,
+    unforeseen,
+)
 from inertial.runs.ranking import Ranking, Standing, rank
 from inertial.runs.settings import Settings
 from inertial.runs.style import style_of
@@ -47,7 +54,8 @@ _ALONG = ("optimizer", "seed", "step")
 _MODES = ("eigenvalue", "weight")
 _KERNEL = ("drift_spectral", "drift_frobenius", "smallest")
 _FIGURED = {"loss", "forecast_loss", "bound_loss", *DISTANCES, "pattern_change"}
-_FIGURED |= {"distance", "forecast_distance"}
+_FIGURED |= {"distance", "forecast_distance", "test_loss", "forecast_test_loss", "gcv"}
+_FIGURED |= {"test_accuracy", "forecast_test_accuracy"}
 
 
 @dataclass(frozen=True)
@@ -113,17 +121,18 @@ def momentum_of(row: Row) -> float | None:
     return row.beta if row.beta > 0 else None
 
 
-def lines_of(row: Row) -> str:
-    """Return the lines to copy for a row."""
+def lines_of(row: Row, decay: float = 0.0) -> str:
+    """Return the lines to copy for a row, with weight decay at a rate."""
     if row.key in TRANSFORMATIONS:
-        return Optax(row.key, row.eta).line
+        line = Optax(row.key, row.eta).line
+        return f"optax.chain(optax.add_decayed_weights({decay:.6g}), {line})" if decay else line
     if row.key in SCHEDULES:
         return (
             "# from inertial.method.schedule import TorchSchedule, for_measure\n"
             f"# for_measure({row.key!r}, measure, steps) is the schedule, and the run's file holds "
             "it;\n# TorchSchedule(optimizer, schedule, loss=..., rows=...) sets it step by step"
         )
-    return snippet(from_sgd(row.eta, row.beta, nesterov=row.gamma > 0))
+    return snippet(from_sgd(row.eta, row.beta, nesterov=row.gamma > 0), decay=decay)
 
 
 def target_of(manifest: Mapping[str, Any]) -> float:
@@ -172,6 +181,17 @@ def others(arrays: xr.Dataset) -> list[dict[str, str]]:
         for name in series(arrays)
         if name not in _FIGURED
     ]
+
+
+def stopping(arrays: xr.Dataset) -> dict[str, Any]:
+    """Return what a page has of the test rows: where to stop, and if there are classes."""
+    if not {"test_loss", "forecast_test_loss"} <= set(arrays) or "test_rows" not in arrays.attrs:
+        return {"stopping": None, "accuracy": False}
+    names = [str(name) for name in arrays.optimizer.values]
+    return {
+        "stopping": {name: stopping_of_runs(arrays.sel({"optimizer": name})) for name in names},
+        "accuracy": "test_accuracy" in arrays,
+    }
 
 
 def ends(arrays: xr.Dataset) -> tuple[float, float] | None:

@@ -57,6 +57,9 @@ def report(
     found = read(source)
     if isinstance(found, StoredRun) and "model" in found.manifest:
         return Page(model_page(found, command=command), _left_out(judge=judge, measure=measure))
+    if isinstance(found, StoredRun) and found.manifest.get("settings", {}).get("decay"):
+        note = "the theorems are for training without weight decay; none is judged on this run."
+        return Page(report_page(found, command=command), (note,) if judge or measure else ())
     again = partial(measured, data_dir=data_dir, progress=progress)
     if measure:
         found = again(found) if isinstance(found, StoredRun) else found.measured(again)

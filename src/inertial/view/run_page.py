@@ -72,7 +72,7 @@ def report_page(
         best=best,
         strayed=[row for row in rows if row.unforeseen],
         momentum=momentum_of(best),
-        snippet=lines_of(best),
+        snippet=lines_of(best, float(arrays.attrs.get("decay", 0.0))),
         ends=panels.ends(arrays),
         every=every,
         steps=int(arrays.step.values[-1]),
@@ -88,6 +88,7 @@ def report_page(
         meanings=VERDICTS,
         papers=SOURCES,
         command=command,
+        **panels.stopping(arrays),
     )
 
 

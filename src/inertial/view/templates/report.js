@@ -98,6 +98,16 @@
         series: [...banded("loss"), ...some("forecast_loss", () => dashed("forecast_loss", "forecast")), ...some("bound_loss", shaded), ...dotted()],
         table: () => table(have("loss", "forecast_loss", "bound_loss"), panel.flows),
       },
+      test: {
+        label: "Loss on the test rows against step, measured and forecast", x: STEP, y: { log: true, title: "loss on the test rows" }, ceiling,
+        series: some("test_loss", () => [...banded("test_loss"), ...some("forecast_test_loss", () => dashed("forecast_test_loss", "forecast"))]),
+        table: () => table(have("test_loss", "forecast_test_loss", "gcv")),
+      },
+      accuracy: {
+        label: "Share of test rows classified right, measured and forecast", x: STEP, y: { title: "share of test rows right" },
+        series: some("test_accuracy", () => [...banded("test_accuracy"), ...some("forecast_test_accuracy", () => dashed("forecast_test_accuracy", "forecast"))]),
+        table: () => table(have("test_accuracy", "forecast_test_accuracy")),
+      },
       distance: {
         label: "Distance of the neurons from their start", x: STEP, y: { title: "distance |w − w₀|" },
         series: [...some("max_distance", () => banded("max_distance")), ...some("mean_distance", () => dashed("mean_distance", "mean distance", "2 3"))],

@@ -1,0 +1,143 @@
+"""`compare` with test rows and weight decay: what is stored, said, shown and refused."""
+
+import json
+
+import numpy as np
+import pytest
+
+from helpers import run
+from inertial import MLP, InvalidInput, Problem, Settings, compare, load, read_run, simulate
+from inertial.problem.model import TwoLayerReLU
+from inertial.runs.measures import stopping_of_runs
+from inertial.runs.settings import ModelSettings
+from inertial.simulation.curves import learning_curve
+from inertial.theory.gather import StoredRun, gather
+
+STORED = ("test_loss", "test_accuracy", "forecast_test_loss", "forecast_test_accuracy")
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load("digits", n=60, test=0.25)
+
+
+@pytest.fixture(scope="module")
+def of_network(digits, tmp_path_factory):
+    settings = Settings(
+        methods=("nesterov", "adam"), width=50, seeds=(1, 2), steps=12, decay=0.3, kernel="finite"
+    )
+    return compare(digits, settings, out=tmp_path_factory.mktemp("runs") / "r")
+
+
+def test_what_is_stored_of_the_papers_network_is_its_training(digits, of_network):
+    arrays, manifest = read_run(of_network.run)
+    assert {*STORED, "gcv"} <= set(arrays)
+    assert "bound_loss" not in arrays
+    assert (arrays.attrs["decay"], arrays.attrs["test_rows"]) == (0.3, 15)
+    assert manifest["settings"]["decay"] == 0.3
+    problem = Problem(
+        TwoLayerReLU(50, 64), "half_sum", digits.x, digits.y, seed=2,
+        test=(digits.test.x, digits.test.y), decay=0.3,
+    )  # fmt: skip
+    one = arrays.sel(optimizer="nesterov", seed=2)
+    from inertial import nesterov
+
+    method = nesterov(float(one.eta), float(one.beta))
+    real = simulate(problem, method, steps=12, observables=("test_loss", "test_accuracy"))
+    np.testing.assert_allclose(one.test_loss, real.records["test_loss"], rtol=1e-5)
+    np.testing.assert_allclose(one.test_accuracy, real.records["test_accuracy"])
+    # The kernel of the start itself: the linearised network, to single precision's products.
+    curve = learning_curve(problem, method, steps=12)
+    np.testing.assert_allclose(one.forecast_loss, curve.loss, rtol=1e-4)
+    np.testing.assert_allclose(one.forecast_test_loss, curve.test_loss, rtol=1e-4)
+    np.testing.assert_allclose(one.gcv, curve.gcv, rtol=1e-4)
+
+
+def test_a_model_and_its_classes_are_stored_too(digits, tmp_path):
+    y, held = ((data.y > 0).astype(int) for data in (digits, digits.test))
+    problem = Problem(
+        MLP(64, (6,), 2), "cross_entropy", digits.x, y, test=(digits.test.x, held), decay=0.01
+    )
+    settings = ModelSettings(methods=("nesterov",), seeds=(0,), steps=9, eta=0.3, beta=0.5)
+    arrays = compare(problem, settings, out=tmp_path / "r").arrays
+    assert set(STORED) <= set(arrays)
+    assert "gcv" not in arrays
+    assert (arrays.attrs["decay"], arrays.attrs["test_rows"]) == (0.01, 15)
+    curve = learning_curve(problem, _method(arrays), steps=9)
+    np.testing.assert_allclose(arrays.forecast_test_loss.values.ravel(), curve.test_loss)
+
+
+def _method(arrays):
+    from inertial import nesterov
+
+    return nesterov(float(arrays.eta[0]), float(arrays.beta[0]))
+
+
+def test_where_to_stop_is_counted_over_the_seeds(of_network):
+    one = of_network.arrays.sel(optimizer="nesterov")
+    found = stopping_of_runs(one)
+    steps = np.argmin(one.forecast_test_loss.values, axis=1)
+    assert found["forecast"] == steps.mean()
+    assert found["gcv"] == np.argmin(one.gcv.values, axis=1).mean()
+    losses = one.test_loss.values
+    excess = losses[np.arange(2), steps] / losses.min(axis=1) - 1
+    assert found["cost"] == pytest.approx(excess.mean())
+    assert of_network.methods[0].stopping == found
+
+
+def test_the_report_shows_the_test_rows_and_the_lines_have_the_decay(of_network, tmp_path):
+    path = tmp_path / "r.html"
+    assert run_report(of_network.run, path) == 0
+    page = path.read_text(encoding="utf-8")
+    for text in (
+        'id="test"',
+        'id="accuracy"',
+        "stop by the forecast on the test rows",
+        "stop by cross-validation (GCV), training rows alone",
+        "0.3",
+    ):
+        assert text in page
+
+
+def run_report(folder, path):
+    from inertial.commands.main import main
+
+    try:
+        main(["report", str(folder), "-o", str(path)])
+    except SystemExit as stop:
+        return stop.code or 0
+    return 0
+
+
+def test_theorems_are_not_judged_with_decay(of_network):
+    arrays, manifest = read_run(of_network.run)
+    with pytest.raises(InvalidInput, match="trained with weight decay"):
+        gather(StoredRun("r", arrays, manifest))
+
+
+def test_the_command_says_where_to_stop(capsys, tmp_path):
+    words = (
+        "compare", "digits", "--n", "60", "--width", "50", "--seeds", "1", "--steps", "12",
+        "--test", "0.25", "--methods", "nesterov",
+    )  # fmt: skip
+    code, out, _ = run(capsys, *words, "--out", tmp_path / "a")
+    assert code == 0
+    assert "stop by the forecast on the test rows" in out
+    code, out, _ = run(capsys, *words, "--json", "--out", tmp_path / "b")
+    found = json.loads(out)["methods"][0]["stopping"]
+    assert {"forecast", "gcv", "run", "cost", "accuracy"} <= set(found)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--decay", "-1"), "decay is -1.0; give a finite number of at least 0"),
+        (("--test", "1"), "test is 1.0; give a number between 0 and 1"),
+        (("--decay", "1", "--flows", "nesterov_flow"), "nesterov_flow: for training without decay"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_nothing_is_written(capsys, tmp_path, words, message):
+    code, out, err = run(capsys, "compare", "digits", "--n", "40", *words, "--out", tmp_path / "r")
+    assert (code, out) == (2, "")
+    assert message in err
+    assert list(tmp_path.iterdir()) == []
