@@ -98,17 +98,12 @@ def _model(
     target: float | None,
     trials: int | None,
 ) -> "Exploration":
-    from inertial.commands.models import problem_of
+    from inertial.commands.models import starts_of
     from inertial.runs.exploration import explore_model
+    from inertial.runs.settings import ModelSettings
     from inertial.runs.tuning import TRIALS
 
+    settings = ModelSettings(steps=steps, target=0.1 if target is None else target)
+    starts, most = starts_of(model, data, loss), TRIALS if trials is None else trials
     with progress() as show:
-        return explore_model(
-            problem_of(model, data, loss),
-            data.provenance,
-            name=model,
-            steps=steps,
-            target=0.1 if target is None else target,
-            trials=TRIALS if trials is None else trials,
-            progress=show,
-        )
+        return explore_model(starts, settings, trials=most, progress=show)

@@ -6,45 +6,33 @@ measure, in the formulas of `inertial.method`.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from inertial._checks import fraction, whole
 from inertial.data import Data, Provenance
 from inertial.linear.measure import Measure
-from inertial.linear.tangent import Tangent, tangent
 from inertial.method.batch import BatchSizes, Modes, batch_sizes, modes_of
 from inertial.method.bound import lower_bound
-from inertial.method.curve import forecast_loss
 from inertial.method.recursion import METHODS, Recursion
 from inertial.method.rules import DEFAULT_RULE, RULES, choose, fastest
-from inertial.method.trust import Trust, Verdict
-from inertial.problem.problem import Trainable
+from inertial.method.trust import Trust
 from inertial.runs.execution import Prepared, execute, start_of
 from inertial.runs.meanings import Meaning, meanings
-from inertial.runs.measures import APART, agree, steps_to_share, trust_of
+from inertial.runs.measures import steps_to_share, trust_of, verdict_of
+from inertial.runs.model_runs import Starts, run_model, start_of_model
 from inertial.runs.observables import join
-from inertial.runs.settings import Settings
-from inertial.runs.spec import specs
-from inertial.runs.trials import settled
+from inertial.runs.settings import TRIALS_RULE, ModelSettings, Settings
+from inertial.runs.spec import model_specs, specs
 from inertial.runs.tuning import RESOLUTION, TRIALS, tune_problem
-from inertial.simulation.linearised import linearised_loss
-from inertial.simulation.simulate import simulate
 
 MOST_NODES = 600
 """Eigenvalues above this number are merged, so that a page stays small and quick."""
 
 MOST_MODES = 240
 """The same for the moments of batches, which a page runs at every move of a slider."""
-
-MOST_PRODUCTS = 128
-"""Products with the tangent of a model, at most; fewer for shorter runs."""
-
-TRIALS_RULE = "trials"
-"""What a setting that real runs of a model found is called by."""
 
 MARGIN = 0.6
 """Largest share of the stability limit for a model, whose kernel moves."""
@@ -71,7 +59,8 @@ class Curve:
 
     `rule` is that of its `TunedPoint`; `forecast` the mean over the starts of the linearised
     network's losses.  `promised` and `measured` are steps to the target, None where it was not
-    reached; `trust` is what was known before the training, if anything.
+    reached; `trust` is what was known before the training, if anything, and `drift` the largest
+    change of a model's kernel, as a share of it.
     """
 
     rule: str
@@ -80,8 +69,9 @@ class Curve:
     forecast: Float[np.ndarray, "T"]
     promised: float | None
     measured: float | None
-    verdict: Verdict
+    verdict: str
     trust: Trust | None = None
+    drift: float | None = None
 
     @property
     def diverged(self) -> bool:
@@ -171,6 +161,7 @@ def explore(
     )
     tuned = {p.method.name: p.method for p in points if p.rule == settings.rule}
     runs = join(list(_runs(settings, prepared, tuned, progress or (lambda *_: None))))
+    runs = runs.assign_attrs(width=settings.width)
     return Exploration(
         data.provenance,
         f"two-layer ReLU network of {settings.width:,} neurons",
@@ -185,7 +176,10 @@ def explore(
         True,
         0.5 * measure.total,
         points,
-        tuple(_curve(runs, name, tuned[name], settings) for name in settings.methods),
+        tuple(
+            _curve(runs.sel({"optimizer": name}), settings.rule, tuned[name], settings.target)
+            for name in settings.methods
+        ),
         meanings(data, prepared.spectrum, measure.weights),
     )
 
@@ -204,51 +198,43 @@ def _runs(
         done += settings.steps
 
 
-def _curve(runs: xr.Dataset, name: str, method: Recursion, settings: Settings) -> Curve:
-    run = runs.sel({"optimizer": name})
-    judged = trust_of(run, settings.target, settings.width)
-    assert judged is not None  # noqa: S101 - the runs have their measure
+def _curve(run: xr.Dataset, rule: str, method: Recursion, target: float) -> Curve:
+    """Sum up the runs of one method from all starts."""
+    width, counts = run.attrs.get("width"), run.forecast_steps.sel(share=target).values
+    judged = None if width is None else trust_of(run, target, width)
+    drift = float(run.kernel_drift.max()) if "look" in run else None
     return Curve(
-        settings.rule,
+        rule,
         method,
         run.loss.transpose("seed", "step").values,
         run.forecast_loss.mean("seed").values,
-        steps_to_share(run.forecast_loss, settings.target),
-        steps_to_share(run.loss, settings.target),
-        judged.verdict,
+        float(counts.mean()) if np.isfinite(counts).all() else None,
+        steps_to_share(run.loss, target),
+        verdict_of(run, target) if judged is None else judged.verdict,
         judged,
+        drift,
     )
 
 
 def explore_model(
-    problem: Trainable,
-    data: Provenance,
+    starts: Starts,
+    settings: ModelSettings | None = None,
     *,
-    name: str = "",
-    steps: int = 100,
-    target: float = 0.1,
     trials: int = TRIALS,
     progress: Progress | None = None,
 ) -> Exploration:
-    """Measure a model at its start, tune every method, and train each from there.
+    """Measure a model at its first start, tune every method, and train each from there.
 
     The settings are those that real runs find (`inertial.tune`), or where no run was made of a
-    method those of the rule `forecast`, at 0.6 of the stability limit at most.  As many products
-    are taken as make the forecast of the runs exact under a squared loss, but at most 128.  Nodes
-    below what single precision resolves are raised to that.
+    method those of the rule `forecast`, at 0.6 of the stability limit at most.  Nodes below what
+    products in single precision resolve are raised to that.
 
     Parameters
     ----------
-    problem
-        Model, loss, start and rows.
-    data
-        Which rows these are.
-    name
-        What a command calls the model; its own words if there is none.
-    steps
-        Updates of the real runs.
-    target
-        Share of the initial loss to reach.
+    starts
+        The model, its loss and rows.
+    settings
+        Steps of the real runs, and the target.
     trials
         Settings that are trained to find the best, at most; 0 for forecasts alone.
     progress
@@ -257,81 +243,53 @@ def explore_model(
     Raises
     ------
     InvalidInput
-        If `steps` or `target` makes no sense, or the problem cannot be linearised.
+        If the problem cannot be linearised.
 
     """
-    whole("steps", steps)
-    fraction("target", target)
-    whole("trials", trials, least=0)
-    found = tune_problem(problem, target=target, trials=trials, progress=progress)
-    operator = tangent(problem)
-    rule = operator.measure(min(steps + 1, MOST_PRODUCTS))
+    settings, report = settings or ModelSettings(steps=100), progress or (lambda *_: None)
+    seed = (settings.seeds or (0,))[0]
+    start = start_of_model(starts, seed, settings.steps)
+    problem, found = start.problem, start.measure
+    advice = tune_problem(problem, target=settings.target, trials=trials, progress=progress)
     measure = Measure(
-        np.maximum(rule.nodes, RESOLUTION * rule.largest), rule.weights, proven=rule.proven
+        np.maximum(found.nodes, RESOLUTION * found.largest), found.weights, proven=found.proven
     )
     forecast = f"{RULES[DEFAULT_RULE].source}, at {MARGIN:g} of the stability limit at most"
     points = [
-        TunedPoint(DEFAULT_RULE, forecast, fastest(one, measure, target, margin=MARGIN))
+        TunedPoint(DEFAULT_RULE, forecast, fastest(one, measure, settings.target, margin=MARGIN))
         for one in METHODS
     ]
-    if found.checked:
-        source = f"the best of {len(found.trials)} real runs of this network"
-        points += [TunedPoint(TRIALS_RULE, source, entry.method) for entry in found.methods]
-    squared = problem.loss.squared
-    last = _BOUND_STEPS if rule.proven is None else max(1, rule.proven)
-    bound = lower_bound(rule, last, resolution=RESOLUTION).certain if squared else np.empty(0)
-    curves: list[Curve] = []
-    for point in {point.method.name: point for point in points}.values():
-        if progress is not None:
-            progress(point.method.name, len(curves) * steps, len(METHODS) * steps)
-        curves.append(_trained(problem, operator, measure, point, steps, target))
+    if advice.checked:
+        source = f"the best of {len(advice.trials)} real runs of this network"
+        points += [TunedPoint(TRIALS_RULE, source, entry.method) for entry in advice.methods]
+    tuned = {point.method.name: point for point in points}
+    wanted = replace(settings, methods=METHODS)
+    rules = {name: point.rule for name, point in tuned.items()}
+    runs: list[xr.Dataset] = []
+    for spec in model_specs(wanted, rules, {seed: start.name}):
+        report(spec.method, len(runs) * spec.steps, len(METHODS) * spec.steps)
+        runs.append(run_model(spec, start, tuned[spec.method].method))
+    joined = join(runs)
     return Exploration(
-        data,
+        starts.data,
         problem.model,
         problem.loss.name,
-        name or problem.model,
+        starts.text,
         None,
-        target,
+        settings.target,
         measure,
         None,
         None,
-        _trimmed(bound),
-        squared,
-        operator.loss,
+        np.empty(0) if start.bound is None else _trimmed(start.bound),
+        problem.loss.squared,
+        start.operator.loss,
         tuple(points),
-        tuple(curves),
+        tuple(
+            _curve(joined.sel({"optimizer": name}), point.rule, point.method, settings.target)
+            for name, point in tuned.items()
+        ),
         (),
     )
-
-
-def _trained(
-    problem: Trainable,
-    operator: Tangent,
-    measure: Measure,
-    point: TunedPoint,
-    steps: int,
-    target: float,
-) -> Curve:
-    """Train a model, and set the linearised one beside it."""
-    method = point.method
-    run = simulate(problem, method, steps=steps)
-    loss = np.full(steps + 1, np.nan)
-    loss[: len(run.loss)] = run.loss
-    if problem.loss.squared:
-        forecast = forecast_loss(method, measure, np.arange(steps + 1))
-    else:
-        forecast = np.full(steps + 1, np.nan)
-        linear = linearised_loss(problem, operator, method, steps)
-        forecast[: len(linear)] = linear
-    level = target * operator.loss
-    promised, measured = settled(forecast, level), settled(loss, level)
-    if promised is not None and measured is not None:
-        near = agree(promised, measured)
-    else:
-        gap = np.abs(np.sqrt(loss) - np.sqrt(forecast)).max() / np.sqrt(operator.loss)
-        near = promised is measured and gap <= APART
-    verdict: Verdict = "holds" if near else "departs"
-    return Curve(point.rule, method, loss[None], forecast, promised, measured, verdict)
 
 
 def _trimmed(bound: Float[np.ndarray, "t"]) -> Float[np.ndarray, "s"]:

@@ -84,7 +84,11 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
         steps=exploration.curves[0].loss.shape[1] - 1,
         starts=exploration.curves[0].loss.shape[0],
         worst=max(exploration.curves, key=_strain),
-        departing=[label(one.method.name) for one in exploration.curves if one.verdict != "holds"],
+        departing=[
+            label(one.method.name) for one in exploration.curves if one.verdict == "departs"
+        ],
+        unchecked=all(one.verdict == "unchecked" for one in exploration.curves),
+        drift=max((one.drift or 0.0 for one in exploration.curves), default=0.0),
         label=label,
         count_of_nodes=f"{len(measure.nodes):,}",
         proven=measure.proven,
