@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from browser import PHONE, VIEWS, accessibility_faults, chromium, opened, scrolls_sideways, settle
-from inertial import Problem, compare, load
+from inertial import Problem, compare, load, measure_of
 from inertial.commands.main import main
 from inertial.linear.measure import Measure
 from inertial.linear.tangent import tangent
-from inertial.method.batch import excess, forecast_batches, largest_step
+from inertial.method.batch import excess, fastest_for_batch, forecast_batches, largest_step
 from inertial.method.bound import lower_bound
 from inertial.method.curve import forecast_loss, steps_to
 from inertial.method.flow import (
@@ -993,6 +993,30 @@ def test_the_bound_is_shaded_and_nothing_that_is_forecast_goes_below(chromium, f
         assert (np.array(now["loss"])[: len(value)] >= value * (1 - 1e-8)).all()
 
 
+def test_runs_on_batches_stand_beside_their_expected_loss(chromium, tmp_path):
+    settings = Settings(width=100, seeds=(0, 1), steps=30, batch=8, target=0.1)
+    data = load("digits", n=60)
+    found = explore(data, settings)
+    arrays = compare(data, settings, out=tmp_path / "run").arrays
+    for curve in found.curves:
+        run = arrays.sel({"optimizer": curve.method.name})
+        assert curve.rule == "batch"
+        tuned, _ = fastest_for_batch(curve.method.name, measure_of(data), 8, target=0.1)
+        assert curve.method == tuned
+        np.testing.assert_array_equal(curve.loss, run.loss)
+        np.testing.assert_allclose(curve.forecast, run.forecast_loss.mean("seed"), rtol=1e-12)
+    path = tmp_path / "page.html"
+    path.write_text(explorer_page(found), encoding="utf-8")
+    with opened(chromium, path) as view:
+        state, _ = numbers_of(view)
+        ball = next(c.method for c in found.curves if c.method.name == "heavy_ball")
+        assert (state["batch"], method_of(state)) == (8, ball)
+        head = view.locator("header").inner_text()
+        assert head.index("Trust: the forecast of the expected loss") < head.index("batches of 8")
+        assert "no gradient method" not in view.locator("#loss .legend").inner_text()
+        assert view.locator("#points [data-rule=batch][aria-pressed=true]").count() == 1
+
+
 # ---- models ----
 
 
@@ -1098,7 +1122,10 @@ def test_the_command_takes_a_model(tmp_path, monkeypatch, capsys):
     main([*words, "--trials", "0", "-o", "page.html"])
     assert "mlp:8" in (tmp_path / "page.html").read_text(encoding="utf-8")
     for wrong, told in (
-        ((*words, "--width", "20"), "--runs and --width are for the papers' network"),
+        ((*words, "--width", "20"), "--runs, --width and --batch are for the papers' network"),
+        ((*words, "--batch", "4"), "whose noise needs every eigenvalue"),
+        (("explore", "digits", "--n", "30", "--batch", "0"), "batch is 0"),
+        (("explore", "digits", "--n", "30", "--batch", "31"), "batch is 31"),
         (("explore", "digits", "--loss", "mse"), "--loss needs a model"),
         (("explore", "digits", "--trials", "3"), "--trials needs a model"),
     ):

@@ -21,6 +21,7 @@ def explore(
     steps: Whole = 100,
     width: Whole | None = None,
     target: float | None = None,
+    batch: Whole | None = None,
     model: str | None = None,
     loss: str | None = None,
     trials: Whole | None = None,
@@ -42,6 +43,9 @@ def explore(
         Neurons of the papers' network in these runs (default: 1000).
     target
         Share of the initial loss that counts as reached (default: 0.01, or 0.1 with --model).
+    batch
+        Train, and open the page, on fresh batches of this many rows (default: all rows); the slider
+        for the batch is there in any case.
     model
         Another network than the papers': mlp:256x2 (or mlp:300,100, with :tanh or :gelu behind it),
         or module:function, where function(inputs, outputs) returns (params, apply) for JAX or a
@@ -58,16 +62,21 @@ def explore(
     for name, given in (("--loss", loss), ("--trials", trials)):
         if given is not None and model is None:
             raise InvalidInput(f"{name} needs a model; give one with --model, such as mlp:256x2.")
-    if model is not None and (runs is not None or width is not None):
+    if model is not None and any(given is not None for given in (runs, width, batch)):
         raise InvalidInput(
-            "--runs and --width are for the papers' network; leave them out with --model, which "
-            "has its own width and one start."
+            "--runs, --width and --batch are for the papers' network; leave them out with --model, "
+            "which has its own width and one start, and whose noise needs every eigenvalue."
         )
     files.check_writable(out)
     loaded = options.load(data)
     if model is None:
         found = _network(
-            loaded, 3 if runs is None else runs, steps, 1000 if width is None else width, target
+            loaded,
+            3 if runs is None else runs,
+            steps,
+            1000 if width is None else width,
+            target,
+            batch,
         )
     else:
         found = _model(loaded, model, loss, steps, target, trials)
@@ -76,7 +85,7 @@ def explore(
 
 
 def _network(
-    data: "Data", runs: int, steps: int, width: int, target: float | None
+    data: "Data", runs: int, steps: int, width: int, target: float | None, batch: int | None
 ) -> "Exploration":
     from inertial._checks import whole
     from inertial.runs.exploration import explore as run_exploration
@@ -84,7 +93,11 @@ def _network(
 
     seeds = tuple(range(whole("runs", runs)))
     settings = Settings(
-        width=width, seeds=seeds, steps=steps, target=0.01 if target is None else target
+        width=width,
+        seeds=seeds,
+        steps=steps,
+        target=0.01 if target is None else target,
+        batch=batch,
     )
     with progress() as show:
         return run_exploration(data, settings, progress=show)

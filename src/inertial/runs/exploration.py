@@ -14,18 +14,18 @@ from jaxtyping import Float
 
 from inertial.data import Data, Provenance
 from inertial.linear.measure import Measure
-from inertial.method.batch import BatchSizes, Modes, batch_sizes, modes_of
+from inertial.method.batch import BatchSizes, Modes, batch_sizes, modes_of, noise_share
 from inertial.method.bound import lower_bound
 from inertial.method.recursion import METHODS, Recursion
 from inertial.method.rules import DEFAULT_RULE, RULES, choose, fastest
 from inertial.method.trust import Trust
-from inertial.runs.execution import Prepared, execute, start_of
+from inertial.runs.execution import Prepared, execute, method_of, start_of
 from inertial.runs.meanings import Meaning, meanings
 from inertial.runs.measures import steps_to_share, trust_of, verdict_of
 from inertial.runs.model_runs import Starts, run_model, start_of_model
 from inertial.runs.observables import join
 from inertial.runs.settings import TRIALS_RULE, ModelSettings, Settings
-from inertial.runs.spec import model_specs, specs
+from inertial.runs.spec import Spec, model_specs, specs
 from inertial.runs.tuning import RESOLUTION, TRIALS, tune_problem
 
 MOST_NODES = 600
@@ -33,6 +33,9 @@ MOST_NODES = 600
 
 MOST_MODES = 240
 """The same for the moments of batches, which a page runs at every move of a slider."""
+
+BATCH_RULE = "batch"
+"""What a setting for batches is called by."""
 
 MARGIN = 0.6
 """Largest share of the stability limit for a model, whose kernel moves."""
@@ -110,6 +113,8 @@ class Exploration:
         Loss at the start.
     points, curves, meanings
         Tuned settings, real runs at one of them for each method, and what modes are.
+    batch
+        Rows in a fresh batch of each step of these runs; None for all of them.
 
     """
 
@@ -128,6 +133,7 @@ class Exploration:
     points: tuple[TunedPoint, ...]
     curves: tuple[Curve, ...]
     meanings: tuple[Meaning, ...]
+    batch: int | None = None
 
 
 def explore(
@@ -140,7 +146,8 @@ def explore(
     data
         What `load` returned.
     settings
-        Size of the real runs, at the settings of the rule `forecast`.
+        Size of the real runs, at the settings of the rule `forecast`; with a batch, at those with
+        the fewest steps of the expected loss on such batches.
     progress
         Called along the way.
 
@@ -159,9 +166,18 @@ def explore(
         for name in METHODS
         if name in rule.methods
     )
-    tuned = {p.method.name: p.method for p in points if p.rule == settings.rule}
+    if settings.batch is not None:
+        noise_share(settings.batch, len(data.x))
+        source = f"this project: fewest steps of the expected loss on batches of {settings.batch:,}"
+        points += tuple(
+            TunedPoint(BATCH_RULE, source, _for_batch(spec, prepared))
+            for spec in specs(replace(settings, seeds=settings.seeds[:1]))
+        )
+    rule = settings.rule if settings.batch is None else BATCH_RULE
+    tuned = {p.method.name: p.method for p in points if p.rule == rule}
     runs = join(list(_runs(settings, prepared, tuned, progress or (lambda *_: None))))
-    runs = runs.assign_attrs(width=settings.width)
+    if settings.batch is None:  # what is known of trust before training is for all rows
+        runs = runs.assign_attrs(width=settings.width)
     return Exploration(
         data.provenance,
         f"two-layer ReLU network of {settings.width:,} neurons",
@@ -177,11 +193,18 @@ def explore(
         0.5 * measure.total,
         points,
         tuple(
-            _curve(runs.sel({"optimizer": name}), settings.rule, tuned[name], settings.target)
+            _curve(runs.sel({"optimizer": name}), rule, tuned[name], settings.target)
             for name in settings.methods
         ),
         meanings(data, prepared.spectrum, measure.weights),
+        settings.batch,
     )
+
+
+def _for_batch(spec: Spec, prepared: Prepared) -> Recursion:
+    method = method_of(spec, prepared)
+    assert isinstance(method, Recursion)  # noqa: S101 - the methods of the papers are
+    return method
 
 
 def _runs(

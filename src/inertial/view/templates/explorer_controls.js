@@ -141,6 +141,7 @@
     for (const button of document.querySelectorAll("[data-preset]")) button.addEventListener("click", () => PRESETS[button.dataset.preset]());
     for (const button of document.querySelectorAll("[data-run]")) button.addEventListener("click", () => {
       const run = page.runs.find((one) => one.method === button.dataset.run);
+      if (page.batch) update({ batch: page.batch });
       plane.goTo(page.points.find((p) => p.method === run.method && p.rule === run.rule));
     });
     document.addEventListener("input", () => { heard = true; });
@@ -184,5 +185,6 @@
   connect();
   explorer.view(renderControls);
   explorer.start();
-  if (!location.hash) $("lesson").textContent = page.runs.find((run) => run.method === "heavy_ball").rule === "trials" ? "Real runs of this network found this setting." : "This setting reaches the target soonest on this spectrum: rule “forecast”.";
+  const FOUND = { trials: "Real runs of this network found this setting.", batch: "This setting reaches the target soonest on such batches." };
+  if (!location.hash) $("lesson").textContent = FOUND[page.runs.find((run) => run.method === "heavy_ball").rule] || "This setting reaches the target soonest on this spectrum: rule “forecast”.";
 })();

@@ -86,7 +86,7 @@
 
   /* ---- the thread ---- */
 
-  const TUNED = (name) => page.runs.find((run) => run.method === name);
+  const TUNED = (name) => (page.batch ? page.points.find((point) => point.method === name && point.rule === "forecast") : page.runs.find((run) => run.method === name));
   const count = (m) => numerics.stepsTo(m, nodes, weights, page.target, STEPS_LIMIT);
   const made = (name, eta, beta) => numerics.method(name, eta, beta, 3);
   const said = (steps) => (steps === null ? `more than ${STEPS_LIMIT.toLocaleString("en")} steps` : plural(steps, "step"));
@@ -112,7 +112,7 @@
         `With β = ${short(ringing)} the mode passes its goal and swings back: a spiral in its phase portrait, ripples in the loss. From here on each step takes only the factor √β = ${short(Math.sqrt(ringing))}, whatever the step size.`,
         { method: "heavy_ball", eta, beta: ringing }),
       one("The best for these data weighs all modes",
-        `No single mode decides: the bars say where the loss sits. ${ball.rule === "trials" ? "Real runs of this network chose the setting; as the forecast has it" : `Weighing all ${K} of them`}, heavy ball with η = ${short(ball.eta)} and β = ${short(ball.beta)} takes ${said(count(made("heavy_ball", ball.eta, ball.beta)))} to ${percent(page.target)}; the networks that were trained with it are the coloured curves under “Added up, they are the loss”.`,
+        `No single mode decides: the bars say where the loss sits. ${ball.rule === "trials" ? "Real runs of this network chose the setting; as the forecast has it" : `Weighing all ${K} of them`}, heavy ball with η = ${short(ball.eta)} and β = ${short(ball.beta)} takes ${said(count(made("heavy_ball", ball.eta, ball.beta)))} to ${percent(page.target)}${page.batch ? "." : "; the networks that were trained with it are the coloured curves under “Added up, they are the loss”."}`,
         { method: "heavy_ball", eta: ball.eta, beta: ball.beta, mode: HEAVIEST }),
     ].map((step, i) => ({ ...step, changes: { ...step.changes, thread: i + 1 } }));
   })();

@@ -47,7 +47,8 @@
     series.push({ name: words, colour: "ink", x: now.steps, y: shifted(now.all), ...(now.spread ? { dash: "2 3", width: 1.4 } : { width: 2.6 }) });
     const axis = lossAxis(series, Math.max(...RUNS.map((run) => run.high[0])));
     const bound = page.bound.slice(0, state.steps + 1);
-    if (bound.length) series.unshift({ ...charts.BOUND, title: "no gradient method below", x: bound.map((_, t) => t), y: bound });
+    // Gradients of some rows reach further than those of all.
+    if (bound.length && !page.batch && !now.spread) series.unshift({ ...charts.BOUND, title: "no gradient method below", x: bound.map((_, t) => t), y: bound });
     if (page.proven !== null && page.proven < state.steps) series.push({ name: `forecasts exact up to step ${page.proven}`, colour: "soft", x: [page.proven, page.proven], y: axis.domain, dash: "1 4", width: 1.4, silent: true });
     draw($("loss"), {
       label: "Loss against step: forecast at this setting, and real networks at the tuned settings", series,

@@ -3,8 +3,8 @@ const plane = (() => {
   const { node, html, frame, draw, short, tip } = charts;
   const { $, page, nodes, weights, LARGEST, SMALLEST, MASS, LABELS, MODES, state, clamp, update, noise, limitOf, percent, plural, theme, ramp, canvasIn, paintRamp, RAMPS } = explorer;
   const COARSE = numerics.coarsen(nodes, weights, 48);
-  const RULES = { paper: "Liu–Pan–Tao", quadratic: "quadratic optimum", wang2020: "Wang–Abernethy", forecast: "forecast", trials: "real trials" };
-  const GLYPHS = { paper: "▲", quadratic: "■", wang2020: "◆", forecast: "●", trials: "✚" };
+  const RULES = { paper: "Liu–Pan–Tao", quadratic: "quadratic optimum", wang2020: "Wang–Abernethy", forecast: "forecast", trials: "real trials", batch: "for the batch" };
+  const GLYPHS = { paper: "▲", quadratic: "■", wang2020: "◆", forecast: "●", trials: "✚", batch: "✚" };
   const TOP = 4, RIGHT = 4.4, WIDEST = 1e-3;
 
   function family() {
@@ -187,7 +187,7 @@ const plane = (() => {
     if (rule === "paper") return node("path", { d: `M${x} ${y - 7}l6.5 12h-13z` });
     if (rule === "quadratic") return node("rect", { x: x - 5, y: y - 5, width: 10, height: 10 });
     if (rule === "wang2020") return node("path", { d: `M${x} ${y - 7}l7 7l-7 7l-7 -7z` });
-    if (rule === "trials") return node("path", { d: `M${x - 2.5} ${y - 7}h5v4.5h4.5v5h-4.5v4.5h-5v-4.5h-4.5v-5h4.5z` });
+    if (rule === "trials" || rule === "batch") return node("path", { d: `M${x - 2.5} ${y - 7}h5v4.5h4.5v5h-4.5v4.5h-5v-4.5h-4.5v-5h4.5z` });
     return node("circle", { cx: x, cy: y, r: 6 });
   }
 
