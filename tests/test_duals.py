@@ -74,7 +74,7 @@ def test_the_quadrature_has_converged(activation, monkeypatch):
     rng = np.random.default_rng(0)
     x = 2 * unit_inputs(rng, 6, 3)
     first = duals(activation, x @ x.T)
-    monkeypatch.setattr("inertial.linear.duals.NODES", 128)
+    monkeypatch.setattr("inertial.linear.duals.NODES", 160)
     for few, many in zip(first, duals(activation, x @ x.T), strict=True):
         np.testing.assert_allclose(few, many, rtol=0, atol=1e-6 * np.abs(many).max())
 

@@ -45,7 +45,7 @@ from inertial.problem.mlp import LEAK
 from inertial.problem.problem import Problem
 from inertial.problem.wide import WideNetwork
 
-NODES = 64
+NODES = 96
 """Nodes of the quadrature in each variable.
 
 For standard deviations up to 2 the error of an entry is below 1e-6 of the largest.
@@ -55,7 +55,7 @@ _REACH = 8.5
 """Standard deviations that the nodes cover on both sides."""
 
 CLOSED = ("relu", "leaky_relu", "abs", "erf")
-"""Activations whose duals have a closed form; of the others 300 rows take seconds."""
+"""Activations whose duals have a closed form; of the others 200 rows take seconds."""
 
 _ROWS = 64
 """Rows whose entries the quadrature fills at once."""

@@ -50,7 +50,7 @@ FORECAST_MARGIN = 0.6
 _FAR = 0.02
 """A step below this share of the limit at the start means that a model leaves its start at once."""
 
-_DECOMPOSED, _INTEGRATED = 1000, 300
+_DECOMPOSED, _INTEGRATED = 1000, 200
 """Rows up to which the expected kernel is decomposed, in closed form and from quadrature."""
 
 _AGAINST = 20
