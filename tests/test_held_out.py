@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers import run
 from inertial import InvalidInput, load
 from inertial.data import reload
 
@@ -154,3 +155,10 @@ def test_frames_and_arrays_have_test_rows_of_their_own(frame):
     x, z = rng.standard_normal((9, 3)), rng.standard_normal((4, 3))
     arrays = load(x, np.arange(9.0), test=(z, np.arange(4.0)), normalize=False)
     np.testing.assert_array_equal(arrays.test.x, z)
+
+
+def test_the_command_refuses_a_test_file_of_other_columns(tmp_path, frame, capsys):
+    paths = written(tmp_path, frame), written(tmp_path, frame[["colour", "kind"]], "u.csv")
+    code, out, err = run(capsys, "tune", paths[0], "--label", "kind", "--test", paths[1])
+    assert (code, out) == (2, "")
+    assert "has not the columns of the training rows: length is missing" in err

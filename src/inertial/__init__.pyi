@@ -70,6 +70,8 @@ from .runs.frames import to_dataframe as to_dataframe
 from .runs.monitor import Monitor as Monitor
 from .runs.settings import ModelSettings as ModelSettings
 from .runs.settings import Settings as Settings
+from .runs.stopping import Stopping as Stopping
+from .runs.stopping import network_modes as network_modes
 from .runs.store import read_run as read_run
 from .runs.study import read_study as read_study
 from .runs.tuning import ModelAdvice as ModelAdvice
