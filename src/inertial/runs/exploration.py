@@ -226,6 +226,9 @@ def _curve(run: xr.Dataset, rule: str, method: Recursion, target: float) -> Curv
     width, counts = run.attrs.get("width"), run.forecast_steps.sel(share=target).values
     judged = None if width is None else trust_of(run, target, width)
     drift = float(run.kernel_drift.max()) if "look" in run else None
+    # The forecast on batches is of the expected loss: the mean of the runs is held to it.
+    means = run[["loss", "forecast_loss", "forecast_steps"]].mean("seed", skipna=False)
+    held = means.expand_dims(seed=[0]) if rule == BATCH_RULE else run
     return Curve(
         rule,
         method,
@@ -233,7 +236,7 @@ def _curve(run: xr.Dataset, rule: str, method: Recursion, target: float) -> Curv
         run.forecast_loss.mean("seed").values,
         float(counts.mean()) if np.isfinite(counts).all() else None,
         steps_to_share(run.loss, target),
-        verdict_of(run, target) if judged is None else judged.verdict,
+        verdict_of(held, target) if judged is None else judged.verdict,
         judged,
         drift,
     )
