@@ -97,6 +97,13 @@ def test_a_loss_with_decay_that_stays_above_the_target_is_never_promised(digits)
     advice = tune(digits, target=0.001, width=100, trials=1, decay=5.0)
     assert advice.best.steps_to is None
     assert not advice.checks
+    # What is left is what the forecast goes to, over many starts.
+    spectrum, _ = spectrum_of(digits)
+    targets, nodes = spectrum.modes(digits.y), spectrum.eigenvalues
+    end = decayed_loss(advice.best.method, nodes, targets, 0 * targets, 3000, decay=5.0)[-1]
+    assert advice.floor == pytest.approx(2 * end / advice.measure.total)
+    assert "above the target: take a larger one" in str(advice)
+    assert "a weight decay of 0.08333 and 0.1667" in advice.lines  # 5 over 60 rows
     assert advice.stopping.run is not None
 
 
@@ -142,7 +149,7 @@ def test_the_command_prints_and_writes_what_happens_on_test_rows(capsys):
     assert code == 0
     assert "On 15 test rows" in out
     assert "Generalised cross-validation, from the training rows alone" in out
-    assert "With weight decay 0.1" in out
+    assert "With weight decay 0.1 the loss, without the penalty, ends at" in out
     code, out, _ = run(capsys, *words, "--json")
     document = json.loads(out)
     assert document["decay"] == 0.1

@@ -302,6 +302,7 @@ def _document(advice: "Advice") -> dict[str, Any]:
         "bound": advice.bound,
         "checks": [run.document for run in advice.checks],
         "decay": advice.decay,
+        "floor": advice.floor,
         "stopping": None if advice.stopping is None else advice.stopping.document,
         "target": advice.target,
         "data": data and {key: asdict(data)[key] for key in ("name", "n", "d", "task", "sha256")},

@@ -330,7 +330,10 @@ def _tune_data(
     basis, kernel = spectrum_of(data) if dense else (None, measure_of(data))
     measure = kernel.shifted(decay) if decay else kernel
     entries = [_forecast(rule, name, measure, target, width, len(data.x)) for name in names]
+    floor = 0.0
     if decay and basis is not None:
+        left = basis.modes(data.y) * decay / (basis.eigenvalues + decay)
+        floor = float(left @ left) / kernel.total
         entries = [
             dataclasses.replace(
                 entry, steps_to=_decayed_steps(entry.method, kernel, basis, data, target, decay)
@@ -338,7 +341,9 @@ def _tune_data(
             for entry in entries
         ]
     bound = None if decay else fewest_steps(measure, target)
-    advice = Advice(data.provenance, kernel, target, tuple(entries), bound, decay=decay)
+    advice = Advice(
+        data.provenance, kernel, target, tuple(entries), bound, decay=decay, floor=floor
+    )
     best = advice.best
     if trials and best.steps_to is not None and best.steps_to <= LONGEST:
         run = check(

@@ -53,8 +53,9 @@ class Advice(Shown):
 
     `data` is None for a measure of one's own, for which no network can be trained.  `bound` is the
     steps to the target that no gradient method can undercut, on the linearised network; `checks`
-    are the real runs, the one of the best method first.  `decay` is the rate of weight decay;
-    `stopping` says what happens on the test rows of the data, if there are some.
+    are the real runs, the one of the best method first.  `decay` is the rate of weight decay, and
+    `floor` the share of the expected loss at the start that it leaves at the end; `stopping` says
+    what happens on the test rows of the data, if there are some.
     """
 
     data: Provenance | None
@@ -64,6 +65,7 @@ class Advice(Shown):
     bound: int | None = None
     checks: tuple[Check, ...] = ()
     decay: float = 0.0
+    floor: float = 0.0
     stopping: Stopping | None = None
 
     @property
@@ -156,6 +158,11 @@ class Advice(Shown):
             "learning rate of\n"
             f"# {n * eta:.4g} for 0.5 * ((f - y) ** 2).mean(), {n * eta / 2:.4g} for a mean "
             "without the 0.5 (MSELoss, mse)"
+            + (
+                f",\n# and a weight decay of {self.decay / n:.4g} and {2 * self.decay / n:.4g}"
+                if self.decay
+                else ""
+            )
         )
 
     @property
@@ -164,7 +171,11 @@ class Advice(Shown):
         ends, trusted = self.extremes, self.best.trust
         head = [self.recommendation, self.checked]
         if self.decay:
-            head.append(f"With weight decay {self.decay:g}; losses are those without the penalty.")
+            beyond = ", above the target: take a larger one" if self.floor >= self.target else ""
+            head.append(
+                f"With weight decay {self.decay:g} the loss, without the penalty, ends at "
+                f"{100 * self.floor:.2g} % of its start{beyond}."
+            )
         head += self.stopping.sentences if self.stopping is not None else ()
         if trusted is not None:
             head.insert(0, f"Trust: {trusted.sentence}")
