@@ -17,7 +17,13 @@ from inertial import Problem, compare, load, measure_of
 from inertial.commands.main import main
 from inertial.linear.measure import Measure
 from inertial.linear.tangent import tangent
-from inertial.method.batch import excess, fastest_for_batch, forecast_batches, largest_step
+from inertial.method.batch import (
+    excess,
+    fastest_for_batch,
+    forecast_batches,
+    largest_step,
+    modes_of,
+)
 from inertial.method.bound import lower_bound
 from inertial.method.curve import forecast_loss, steps_to
 from inertial.method.flow import (
@@ -38,7 +44,7 @@ from inertial.method.recursion import (
 )
 from inertial.method.trust import trust
 from inertial.problem.mlp import MLP
-from inertial.runs.exploration import MOST_NODES, explore, explore_model
+from inertial.runs.exploration import MOST_MODES, MOST_NODES, explore, explore_model
 from inertial.runs.model_runs import starts_of
 from inertial.runs.settings import ModelSettings, Settings
 from inertial.simulation.integrate import flow_loss, solve
@@ -876,19 +882,21 @@ def test_the_command_writes_the_page(tmp_path, monkeypatch, capsys):
 
 
 def test_moments_of_batches_are_those_of_python(shared, exploration):
-    modes, rng = exploration.modes, np.random.default_rng(3)
+    # Merged, so that some of them count for several.
+    modes, rng = modes_of(exploration.measure, most=25), np.random.default_rng(3)
+    assert modes.counts.max() > 2
+    given = {name: getattr(modes, name).tolist() for name in ("nodes", "weights", "counts")}
     for method in sampled(exploration.measure.nodes)[::4]:
         batch = int(rng.integers(1, 60))
         expected = forecast_batches(method, modes, batch, 80)
         found, limit, size = shared.evaluate(
-            """([m, batch]) => {
-                const modes = { ...inertial.page.spectrum, ...inertial.page.modes };
+            """([m, batch, modes]) => {
                 const noise = inertial.numerics.noiseShare(batch, 60);
                 const found = inertial.numerics.moments(m, modes, noise, 80, 0.01, 80);
                 return [{ added: Array.from(found.added, String), spread: Array.from(found.spread, String), stepsTo: found.stepsTo },
                     inertial.numerics.batchLimit(m, modes, noise), inertial.numerics.excess(m, m.eta, modes, noise)];
             }""",  # noqa: E501
-            [as_script(method), batch],
+            [as_script(method), batch, given],
         )
         added = [float(value.replace("Infinity", "inf")) for value in found["added"]]
         spread = [float(value.replace("Infinity", "inf")) for value in found["spread"]]
@@ -903,6 +911,18 @@ def test_moments_of_batches_are_those_of_python(shared, exploration):
         assert size == pytest.approx(own, rel=1e-9) or (size is None and np.isinf(own))
         largest = largest_step(method.name, method.constant[1], modes, batch)
         assert limit == pytest.approx(largest, rel=1e-9)
+
+
+def test_merging_for_batches_hardly_moves_what_noise_adds(rng):
+    eigenvalues, weights = random_spectrum(rng, 2000)
+    measure = Measure(eigenvalues, weights)
+    modes = modes_of(measure, most=MOST_MODES)
+    for method in (heavy_ball(0.3 / eigenvalues[-1], 0.8), nesterov(0.2 / eigenvalues[-1], 0.9)):
+        few, all_ = (forecast_batches(method, one, 200, 300) for one in (modes, measure))
+        # A bin spans a ratio of 10^(6/240), 6 %; half of that at most, and of no sign.
+        np.testing.assert_allclose(
+            few.loss - few.mean_loss, all_.loss - all_.mean_loss, rtol=0.01, atol=1e-9
+        )
 
 
 def test_the_slider_of_the_batch_moves_the_numbers_to_those_of_python(chromium, file, exploration):
@@ -959,7 +979,11 @@ def test_the_limits_against_the_batch_are_those_of_python(chromium, file, explor
 
 def test_trust_at_a_setting_is_that_of_python(chromium, file, exploration):
     largest = exploration.measure.largest
-    for method in (heavy_ball(0.5 / largest, 0.8), gradient_descent(1.5 / largest)):
+    for method in (
+        heavy_ball(0.5 / largest, 0.8),
+        nesterov(0.3 / largest, 0.9),
+        gradient_descent(1.5 / largest),
+    ):
         _, beta, _ = method.constant
         with opened(chromium, file, f"#method={method.name}&eta={method.eta}&beta={beta}") as view:
             strain = float(view.locator("#trust-here").evaluate("(e) => e.dataset.value"))
