@@ -43,7 +43,7 @@ class _Settings(_Part):
     kernel: str | _Absent = _ABSENT
     target: _Share | _Absent = _ABSENT
     flows: list[str] | _Absent = _ABSENT
-    decay: Annotated[float, msgspec.Meta(ge=0)] | _Absent = _ABSENT
+    decay: Annotated[float, msgspec.Meta(ge=0)] | None = None
 
 
 class _Method(_Part):
