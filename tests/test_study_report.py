@@ -13,8 +13,9 @@ import pytest
 import xarray as xr
 
 from browser import VIEWS, accessibility_faults, chromium, opened, scrolls_sideways, settle
-from inertial import InvalidInput, Settings, compare, load
+from inertial import InvalidInput, Measure, Recursion, Settings, compare, load
 from inertial.commands.main import main
+from inertial.method.trust import trust
 from inertial.runs.config import Study, parse_study
 from inertial.runs.cost import Prediction
 from inertial.runs.spec import runs
@@ -242,6 +243,10 @@ def test_the_tables_are_the_statistics_of_the_files(shared, index, records):
             else:
                 assert shown == "–"
             assert cell["runs"] == "2"
+            run = found[0]
+            measure = Measure(run.eigenvalue.values, run.weight.values)
+            made = Recursion(*(run.attrs[name] for name in ("eta", "beta", "gamma")))
+            assert cell["trust"] == trust(made, measure, width, target=STUDY.target).verdict
 
 
 def test_settings_that_failed_are_not_advised(index, records):
