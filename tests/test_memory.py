@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
-from inertial import InvalidInput, _memory
+from inertial import InvalidInput, TwoLayerReLU, _memory, load, nesterov
+from inertial.simulation import step
+from inertial.simulation.train import train
 
 
 @pytest.fixture
@@ -68,3 +70,23 @@ def test_too_much_is_one_sentence_with_its_remedy(monkeypatch):
     _memory.check_memory(2**30, "take less")
     with pytest.raises(InvalidInput, match=r"about 2 GiB of memory and there are 1 .*take less"):
         _memory.check_memory(2**31, "take less")
+
+
+def test_programs_of_many_shapes_are_dropped_and_those_of_few_are_kept(monkeypatch):
+    dropped = []
+    monkeypatch.setattr(_memory, "_shapes", set())
+    monkeypatch.setattr("jax.clear_caches", lambda: dropped.append(True))
+    for _ in range(3):
+        for n in range(_memory._PROGRAMS):
+            _memory.make_room_for_programs((n, 3))
+    assert dropped == []
+    _memory.make_room_for_programs(("another", 3))
+    assert dropped == [True]
+
+
+def test_a_run_says_its_shape_before_it_is_compiled(monkeypatch):
+    seen = []
+    monkeypatch.setattr(step, "make_room_for_programs", seen.append)
+    data = load("sphere", n=8, dim=3)
+    train(TwoLayerReLU(5, 3), data.x, data.y, nesterov(0.1, 0.5), seed=0, steps=2)
+    assert seen == [(8, 3, 5, 3, "float32")]

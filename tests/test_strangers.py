@@ -1,12 +1,19 @@
 """What a stranger's folder may make a reader's commands do: read that folder, and nothing else."""
 
+import ast
 import json
 import os
+import shutil
+import site
+import subprocess
+import sys
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import inertial
 from helpers import run
 from inertial import InvalidInput, Settings, compare, load
 from inertial.runs import store
@@ -150,3 +157,66 @@ def test_a_study_of_another_result_version_is_refused(folder):
     path = edited(folder, lambda document: document["runs"][0].update(result_version=0))
     with pytest.raises(InvalidInput, match=r"have result version 0 and this is .*repeat"):
         read_index(path)
+
+
+def touched(home, *commands):
+    """Run commands with a home of their own; return what they read, wrote and did besides."""
+    environment = {
+        "HOME": str(home),
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+        "TMPDIR": str(home / "tmp"),
+    }
+    for folder in (home / "work", home / "tmp"):
+        folder.mkdir(parents=True)
+    (home / "work" / "secret.csv").write_text("password,y\n1,2\n3,4\n")
+    words = [json.dumps([str(word) for word in command]) for command in commands]
+    done = subprocess.run(
+        [sys.executable, Path(__file__).with_name("watched.py"), *words],
+        cwd=home / "work",
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert "password" not in done.stdout + done.stderr
+    return result["codes"], [(kind, where) for kind, where in result["seen"] if where]
+
+
+def test_opening_a_stranger_s_folder_touches_that_folder_and_the_output(made, folder, tmp_path):
+    mine = tmp_path / "home"
+    theirs, out = (folder.parent / name for name in ("run", "out"))
+    shutil.copytree(made, theirs)
+    document = json.loads((theirs / store.MANIFEST).read_text())
+    document["data"] |= {"name": "passwd", "source": "/etc/passwd", "task": "regression"}
+    (theirs / store.MANIFEST).write_text(json.dumps(document))
+    out.mkdir()
+    codes, seen = touched(
+        mine,
+        ["report", theirs, "-o", out / "run.html"],
+        ["report", folder, "-o", out / "study.html"],
+        ["audit", theirs, "--json"],
+        ["audit", folder, "--tex"],
+        ["figures", folder],
+    )
+    assert codes == [0] * 5
+    others = [one for one in seen if one[0] not in {"read", "write"}]
+    # Matplotlib lists the fonts once, a library asks for the processor; else no process, nor a
+    # connection.
+    fixed = {("fc-list", "--help"), ("fc-list", r"--format=%{file}\n"), ("uname", "-p")}
+    assert {event for event, _ in others} <= {"subprocess.Popen"}
+    assert {tuple(ast.literal_eval(words)[1]) for _, words in others} <= fixed
+    seen = [one for one in seen if one[0] in {"read", "write"}]
+    own = [mine / name for name in (".cache", ".config", "tmp")]  # of libraries, not of the reader
+    for kind, where in seen:
+        path = Path(where)
+        allowed = [theirs, folder, out] if kind == "read" else [out, folder / "figures"]
+        ours = [*map(Path, {sys.prefix, sys.base_prefix, *site.getsitepackages()})]
+        ours += [Path(inertial.__file__).parent, Path(json.__file__).parent]
+        system = [*ours, *map(Path, ("/usr", "/lib", "/etc", "/proc", "/sys", "/dev"))]
+        allowed += [*own, *(system if kind == "read" else [Path("/dev/null")])]
+        assert any(path.is_relative_to(one.resolve()) for one in allowed), (kind, where)
+        assert where not in {"/etc/passwd", "/etc/shadow"}
+    assert {path.name for path in mine.iterdir()} <= {"work", "tmp", ".cache", ".config"}
+    assert [path.name for path in (mine / "work").iterdir()] == ["secret.csv"]

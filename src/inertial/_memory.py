@@ -1,5 +1,6 @@
 """How much memory this process may take: of the machine, of its control group, of its own limit."""
 
+import gc
 import os
 import resource
 from pathlib import Path
@@ -8,6 +9,12 @@ from inertial._checks import InvalidInput
 
 _UNLIMITED = 2**60
 """Limits from here on are none."""
+
+_PROGRAMS = 16
+"""Shapes for which compiled programs are kept."""
+
+_shapes: set[tuple[object, ...]] = set()
+"""Shapes for which programs were compiled since JAX's were dropped last."""
 
 _GROUPS = Path("/sys/fs/cgroup")
 _PROCESS = Path("/proc/self")
@@ -38,6 +45,24 @@ def check_memory(needed: int, remedy: str) -> None:
             f"this needs about {needed / 2**30:.3g} GiB of memory and there are "
             f"{there / 2**30:.3g} for it; {remedy}."
         )
+
+
+def make_room_for_programs(shape: tuple[object, ...]) -> None:
+    """Drop all of JAX's compiled programs before those of a new shape, if there are many.
+
+    JAX keeps what it compiled for good, 10 to 40 MB for each shape of a training run: a process
+    that goes through data sets of changing size would grow without end.  What is needed again is
+    compiled again.
+    """
+    if shape in _shapes:
+        return
+    if len(_shapes) >= _PROGRAMS:
+        import jax
+
+        jax.clear_caches()  # type: ignore[no-untyped-call]
+        gc.collect()
+        _shapes.clear()
+    _shapes.add(shape)
 
 
 def _group_limit() -> int:

@@ -26,6 +26,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, UInt8
 
+from inertial._memory import make_room_for_programs
 from inertial._types import Inputs, Targets
 from inertial.method.recursion import Recursion
 from inertial.simulation.devices import AXIS, EVERYWHERE, PARTS, placed
@@ -104,6 +105,7 @@ def prepare(
 ) -> Problem:
     """Lay out a problem in the arithmetic of `start`, its neurons on the devices of a mesh."""
     n, dtype = len(x), start.dtype
+    make_room_for_programs((*x.shape, *start.shape, str(dtype)))
     inputs, targets = (placed(part.astype(dtype), mesh, EVERYWHERE) for part in (x, y))
     weights, neurons = tiled(output_weights, n, mesh), tiled(start, n, mesh)
     residual, patterns = _begin(inputs, targets, weights, neurons, mesh)
