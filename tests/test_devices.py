@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+from helpers import run
 from inertial import InvalidInput
 from inertial.simulation import devices, step
 
@@ -15,7 +16,8 @@ PROBLEM = """
 import sys
 import numpy as np
 from inertial import TwoLayerReLU, nesterov, train
-from inertial.simulation.devices import LostProcessError, join_processes, offer_devices
+from inertial._checks import LostProcessError
+from inertial.simulation.devices import join_processes, offer_devices
 rng = np.random.default_rng(0)
 x = rng.standard_normal((30, 5))
 x /= np.linalg.norm(x, axis=1, keepdims=True)
@@ -79,6 +81,30 @@ try:
 except LostProcessError as error:
     print(error, flush=True)
     os._exit(1)
+"""
+
+
+COMPARED = """
+import os
+from pathlib import Path
+from inertial import Settings, compare, load
+from inertial.runs import execution
+execution.execute.__kwdefaults__["save_seconds"] = 0
+folder, name, index, leave = Path(sys.argv[1]), sys.argv[2], int(sys.argv[4]), int(sys.argv[5])
+if sys.argv[3]:
+    join_processes(2, sys.argv[3], index)
+def progress(label, done, total):
+    if leave and done > leave:
+        os._exit(9)
+settings = Settings(methods=("heavy_ball", "nesterov"), width=200, seeds=(0,), steps=150,
+                    precision="float64")
+try:
+    run = compare(load("digits", n=40), settings, out=folder / name, progress=progress,
+                  checkpoints=folder / "kept")
+except LostProcessError as error:
+    print(error, flush=True)
+    os._exit(1)
+np.save(folder / f"{name}-{index}.npy", run.arrays.loss.values)
 """
 
 
@@ -174,3 +200,37 @@ def test_every_device_has_as_many_tiles(count):
 
 def test_one_device_is_no_mesh():
     assert devices.mesh_of() is None
+
+
+def test_a_comparison_goes_on_where_a_lost_process_left_it(tmp_path):
+    """The run that was finished is not made again, the other one ends with the same numbers."""
+    address = f"localhost:{free_port()}"
+    both = [
+        started(COMPARED, tmp_path, "run", address, i, leave) for i, leave in ((0, 0), (1, 250))
+    ]
+    (code, out, error), (other, _, _) = map(finished, both)
+    assert (code, other) == (1, 9), error
+    assert "start all of them again with the same commands" in out
+    assert sorted(path.suffix for path in (tmp_path / "kept").iterdir()) >= [".json", ".nc", ".npz"]
+    assert not (tmp_path / "run").exists()
+    both = [started(COMPARED, tmp_path, "run", address, i, 0) for i in (0, 1)]
+    for code, _, error in map(finished, both):
+        assert code == 0, error
+    assert (tmp_path / "run" / "run.nc").is_file()
+    assert not (tmp_path / "kept").exists()
+    code, _, error = finished(started(COMPARED, tmp_path, "alone", "", 0, 0))
+    assert code == 0, error
+    first, second, alone = (
+        np.load(tmp_path / f"{name}.npy") for name in ("run-0", "run-1", "alone-0")
+    )
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_allclose(first, alone, rtol=1e-12)
+
+
+def test_options_of_several_processes_are_refused_without_them(capsys):
+    code, _, error = run(capsys, "compare", "digits", "--process-index", 0)
+    assert code == 2
+    assert "are for several processes; give --processes" in error
+    code, _, error = run(capsys, "compare", "digits", "--model", "mlp:8x1", "--devices", 2)
+    assert code == 2
+    assert "for the papers' network; leave them out with --model" in error

@@ -77,6 +77,10 @@ class InvalidInput(ValueError):  # noqa: N818 - reads as what it is: the input, 
         super().__init__(printable(message, most=None))
 
 
+class LostProcessError(RuntimeError):
+    """Another process of the same run has ended or cannot be reached; the message is a sentence."""
+
+
 class Notice(UserWarning):
     """A warning of this package: one sentence on what the user may want to change."""
 

@@ -10,7 +10,9 @@ from inertial import _json
 from inertial._checks import InvalidInput, nonnegative, one_of
 from inertial.commands.options import (
     DATA,
+    ONE_DEVICE,
     DataOptions,
+    DeviceOptions,
     Whole,
     Words,
     command_line,
@@ -60,6 +62,7 @@ def compare(
     out: Path | None = None,
     json: bool = False,
     options: DataOptions = DATA,
+    spread: DeviceOptions = ONE_DEVICE,
 ) -> None:
     """Train DATA with several methods from the same starts, beside the forecast.
 
@@ -118,7 +121,15 @@ def compare(
     json
         Print one JSON document instead of the table.
     """
+    if model is None:
+        spread.begin()
+    elif spread != ONE_DEVICE:
+        raise InvalidInput(
+            "--devices, --processes and --checkpoint are for the papers' network; leave them out "
+            "with --model."
+        )
     from inertial.runs.comparison import compare as run_comparison
+    from inertial.simulation.devices import first_process
     from inertial.view.figures import save_convergence
 
     common = {
@@ -138,6 +149,7 @@ def compare(
         "flows": split(flows) or None,
         "batch": batch,
         "order": order,
+        "devices": spread.devices if model is None else None,
     }
     nonnegative("decay", decay)
     settings = _settings(model, loss, common, own, decay)
@@ -157,7 +169,10 @@ def compare(
             command=command_line(),
             progress=show,
             draw=save_convergence,
+            checkpoints=spread.folder(out),
         )
+    if spread.processes > 1 and not first_process():
+        return
     figure = next(result.run.glob("convergence.png"), None)
     if json:
         document = {

@@ -13,7 +13,7 @@ from contextlib import suppress
 from cyclopts import App, CycloptsError, MissingArgumentError
 
 from inertial import __version__
-from inertial._checks import InvalidInput, Notice, printable
+from inertial._checks import InvalidInput, LostProcessError, Notice, printable
 from inertial.commands import data
 from inertial.commands.audit import audit
 from inertial.commands.compare import compare
@@ -58,7 +58,10 @@ def main(arguments: list[str] | None = None) -> None:
             if isinstance(error, MissingArgumentError) and "--methods" in (arguments or sys.argv):
                 hint = " --methods takes every word up to the next option: put DATA before it."
             say("error", str(error) + hint)
-            sys.exit(2)
+            _leave(2)
+        except LostProcessError as error:
+            say("error", str(error))
+            _leave(1)
         except MemoryError:
             say("error", "there is not enough memory for this; take fewer rows, neurons or steps.")
             sys.exit(2)
@@ -81,6 +84,16 @@ def main(arguments: list[str] | None = None) -> None:
         except KeyboardInterrupt:
             say("note", "stopped; nothing was left half-written.")
             sys.exit(130)
+
+
+def _leave(code: int) -> None:
+    """End; one of several processes at once, for the others cannot be waited for any more."""
+    jax = sys.modules.get("jax")
+    if jax is not None and jax.distributed.is_initialized():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _refuse_zeros(arguments: list[str]) -> None:

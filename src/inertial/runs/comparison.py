@@ -9,6 +9,7 @@ import dataclasses
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -30,7 +31,14 @@ from inertial.method.rules import DEFAULT_RULE, fastest
 from inertial.method.schedule import SCHEDULES
 from inertial.problem.problem import Trainable
 from inertial.runs import store
-from inertial.runs.execution import Prepared, execute, method_of, start_of
+from inertial.runs.execution import (
+    Prepared,
+    execute,
+    execute_resumably,
+    forget,
+    method_of,
+    start_of,
+)
 from inertial.runs.measures import Summary, summarize
 from inertial.runs.model_runs import (
     ADAM,
@@ -45,6 +53,7 @@ from inertial.runs.observables import join
 from inertial.runs.settings import TRIALS_RULE, ModelSettings, Settings
 from inertial.runs.spec import RESULT_VERSION, Spec, model_specs, specs
 from inertial.runs.tuning import FORECAST_MARGIN, TRIALS, tune_problem
+from inertial.simulation.devices import first_process
 from inertial.simulation.transformations import TRANSFORMATIONS, USUAL, Optax
 
 Progress = Callable[[str, int, int], None]
@@ -93,6 +102,8 @@ class _Plan:
     run: Callable[[Spec, Callable[[int], None]], xr.Dataset]
     attrs: dict[str, Any]
     manifest: dict[str, Any]
+    forget: Callable[[], None] = lambda: None
+    "Removes what the runs have left to go on from."
 
 
 def compare(
@@ -104,6 +115,7 @@ def compare(
     command: str | None = None,
     progress: Progress | None = None,
     draw: Callable[[xr.Dataset, Path], object] | None = None,
+    checkpoints: Path | None = None,
 ) -> Comparison:
     """Train every method on every seed, forecast each, and store everything in a new folder.
 
@@ -125,6 +137,9 @@ def compare(
     draw
         Called with the arrays and the folder before that gets its name: it appears with its
         figures, or not at all.
+    checkpoints
+        Folder to keep runs of the papers' network in on the way, every half minute and when they
+        end: the same comparison goes on from there, and removes them at its end.
 
     Raises
     ------
@@ -143,7 +158,7 @@ def compare(
         if of_data.batch is not None:
             noise_share(of_data.batch, len(data.x))
         check_memory(_needed(data, of_data), "take fewer rows, neurons, steps or seeds")
-        name, planned = data.provenance.name, partial(_network, data, of_data)
+        name, planned = data.provenance.name, partial(_network, data, of_data, checkpoints)
     else:
         if batch is not None:
             raise InvalidInput("a batch is for the papers' network on data; leave it out.")
@@ -151,7 +166,7 @@ def compare(
         starts = data if isinstance(data, Starts) else starts_of(data)
         name, planned = starts.data.name, partial(_model, starts, of_model, report)
     path = Path(out) if out else _default_folder(name, started)
-    with files.new_folder(path) as folder:
+    with files.new_folder(path) if first_process() else nullcontext() as folder:
         plan = planned()
         arrays = _joined(plan, _run_all(plan, report))
         summaries = tuple(summarize(arrays, name, given.target) for name in plan.methods)
@@ -167,13 +182,16 @@ def compare(
             **plan.manifest,
             **store.environment(),
         }
-        _write(folder, path, arrays, manifest)
-        if draw is not None:
-            draw(arrays, folder)
+        if folder is not None:
+            _write(folder, path, arrays, manifest)
+            if draw is not None:
+                draw(arrays, folder)
+    if first_process():
+        plan.forget()
     return Comparison(path, seconds, arrays, summaries)
 
 
-def _network(data: Data, settings: Settings) -> _Plan:
+def _network(data: Data, settings: Settings, checkpoints: Path | None) -> _Plan:
     """Plan a comparison on the papers' network."""
     prepared = Prepared.of(data)
     wanted = list(specs(settings))
@@ -191,7 +209,15 @@ def _network(data: Data, settings: Settings) -> _Plan:
             starts.clear()
             starts[spec.seed] = start_of(spec, prepared)
         method, start = methods[spec.method], starts[spec.seed]
-        return execute(spec, prepared, method, start=start, advance=advance)
+        shared = {"start": start, "advance": advance, "devices": settings.devices}
+        if checkpoints is None:
+            return execute(spec, prepared, method, **shared)
+        return execute_resumably(spec, prepared, method, checkpoints, **shared)
+
+    def clean() -> None:
+        if checkpoints is not None:
+            for spec in wanted:
+                forget(spec, prepared, methods[spec.method], checkpoints)
 
     rule = "given" if settings.eta is not None else settings.rule
     attrs = {"width": settings.width, "rule": rule, "kernel": settings.kernel}
@@ -199,7 +225,7 @@ def _network(data: Data, settings: Settings) -> _Plan:
         attrs |= {"batch": settings.batch, "order": settings.order}
     attrs |= _of_test(settings.decay, None if data.test is None else len(data.test.y))
     rules = {name: _rule_of(name, rule, settings.eta) for name in methods}
-    return _Plan(wanted, methods, rules, data.provenance, settings, run, attrs, {})
+    return _Plan(wanted, methods, rules, data.provenance, settings, run, attrs, {}, clean)
 
 
 def _model(starts: Starts, settings: ModelSettings, report: Progress) -> _Plan:

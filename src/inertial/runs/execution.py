@@ -13,6 +13,7 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property, lru_cache
 from importlib.metadata import version
@@ -54,8 +55,9 @@ from inertial.runs.observables import OBSERVABLES, coefficients_of, first_steps,
 from inertial.runs.settings import COMPANIONS
 from inertial.runs.spec import RESULT_VERSION, Run, Spec, load_data
 from inertial.runs.stopping import foreseen_of, network_modes, observables_of
-from inertial.runs.store import Record, environment
+from inertial.runs.store import Record, environment, read_record, write_record
 from inertial.simulation.curves import learning_curve
+from inertial.simulation.devices import agreed, first_process, mesh_of
 from inertial.simulation.forecast import forecast
 from inertial.simulation.integrate import flow_loss
 from inertial.simulation.simulate import NEURONS, simulate
@@ -159,6 +161,7 @@ def execute(
     resume: Checkpoint | None = None,
     save: Callable[[Checkpoint], None] | None = None,
     save_seconds: float = SAVE_SECONDS,
+    devices: int = 1,
 ) -> xr.Dataset:
     """Train one network, and set the forecast of the linearised one and the flows beside it.
 
@@ -172,7 +175,7 @@ def execute(
         What `method_of` and `start_of` return, to share them among runs; computed if absent.
     advance
         Called with the number of steps just done, every half second or so.
-    resume, save, save_seconds
+    resume, save, save_seconds, devices
         As in `inertial.simulation.train.train`.
 
     Returns
@@ -208,6 +211,7 @@ def execute(
             resume=resume,
             save=save,
             save_seconds=save_seconds,
+            devices=devices,
         )
         foreseen = _forecast(spec, method, start, measure)
         if (spec.decay or data.test is not None) and spec.batch is None:
@@ -337,6 +341,79 @@ def _records(run: Trajectory | Simulated, data: Data) -> dict[str, Any]:
     return found
 
 
+def execute_resumably(
+    spec: Spec,
+    prepared: Prepared,
+    method: Recursion | Optax,
+    folder: Path,
+    *,
+    start: Start,
+    advance: Advance,
+    devices: int = 1,
+) -> xr.Dataset:
+    """Return what `execute` does, from where an interrupted process has left it in a folder.
+
+    A finished run is kept there as well; of several processes the first writes, and all read.
+
+    Raises
+    ------
+    InvalidInput
+        If not all processes see the same folder.
+
+    """
+    key, fingerprint, state = _kept(spec, prepared, method, folder)
+    stored = state.with_suffix(".nc")
+    saved, record = read_checkpoint(state, fingerprint), None
+    if files.is_regular(stored):
+        with suppress(InvalidInput):  # damaged: it is computed again
+            record = read_record(stored, stored.with_suffix(".json"))
+    own = np.array([0 if saved is None else saved.step, record is not None], float)
+    if not np.array_equal(agreed(own, mesh_of(devices)), own):
+        raise InvalidInput(
+            f"not all processes see the same {folder}; give a folder on a shared file system with "
+            "--checkpoint."
+        )
+    if record is not None:
+        advance(spec.steps + 1)
+        return record.arrays
+    if saved is not None:
+        advance(saved.step)
+    arrays = execute(
+        spec,
+        prepared,
+        method,
+        start=start,
+        advance=advance,
+        resume=saved,
+        save=lambda reached: write_checkpoint(state, reached, fingerprint),
+        devices=devices,
+    )
+    if first_process():
+        files.folder_in(folder.parent, folder.name)
+        manifest = {"key": key, "result_version": RESULT_VERSION, **environment()}
+        write_record(stored, stored.with_suffix(".json"), Record(arrays, manifest))
+    return arrays
+
+
+def forget(spec: Spec, prepared: Prepared, method: Recursion | Optax, folder: Path) -> None:
+    """Remove what `execute_resumably` has kept of a run, and the folder if that leaves it empty."""
+    state = _kept(spec, prepared, method, folder)[2]
+    for suffix in (".npz", ".nc", ".json"):
+        state.with_suffix(suffix).unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _kept(
+    spec: Spec, prepared: Prepared, method: Recursion | Optax, folder: Path
+) -> tuple[str, str, Path]:
+    """Return a run's key and fingerprint, and the file for its state."""
+    provenance = prepared.data.provenance
+    key = Run(spec, DataSet(provenance.name), provenance.sha256).key
+    fingerprint = _fingerprint(key, method, prepared.within)
+    return key, fingerprint, folder / f"{fingerprint[:24]}.npz"
+
+
 def compute(
     run: Run,
     *,
@@ -380,7 +457,7 @@ def compute(
         )
     prepared = prepare(run.data, spectra, run.data_sha256)
     method = tuned(run.data, spec.rule, spec.method, spec.target, spectra, run.data_sha256)
-    fingerprint = _fingerprint(run, method, prepared.within)
+    fingerprint = _fingerprint(run.key, method, prepared.within)
     setup = time.perf_counter() - began
     saved = None if checkpoint is None else read_checkpoint(checkpoint, fingerprint)
     if saved is not None and advance is not None:
@@ -543,13 +620,13 @@ def _read_arrays(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def _fingerprint(run: Run, method: Recursion, within: Span) -> str:
+def _fingerprint(key: str, method: Recursion | Optax, within: Span) -> str:
     """Hash of a run, of its method's numbers and of the coordinates its state is in.
 
     The numbers follow from the run, up to rounding, which another machine or version of JAX does
     otherwise.
     """
-    words = (run.key, repr(method), jax.default_backend(), version("jax"), version("jaxlib"))
+    words = (key, repr(method), jax.default_backend(), version("jax"), version("jaxlib"))
     digest = hashlib.sha256(" ".join(words).encode())
     for part in (within.x, within.basis):
         digest.update(b"" if part is None else np.ascontiguousarray(part).data)

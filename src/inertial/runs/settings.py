@@ -90,6 +90,8 @@ class Settings:
         `fresh` for new rows at each step, `shuffled` for epochs.
     decay
         Rate of weight decay, at least 0, for training and forecast.
+    devices
+        Devices of each process that the neurons are spread over; it changes results by rounding.
 
     """
 
@@ -108,6 +110,7 @@ class Settings:
     batch: int | None = None
     order: Order = "fresh"
     decay: float = 0.0
+    devices: int = 1
 
     def __post_init__(self) -> None:
         self._convert()
@@ -169,6 +172,7 @@ class Settings:
         """Turn NumPy's numbers, ranges, sets and lists into the plain values that are stored."""
         plain = {
             "width": whole("width", self.width),
+            "devices": whole("devices", self.devices),
             "steps": whole("steps", self.steps),
             "methods": _words("methods", self.methods),
             "flows": _words("flows", self.flows),

@@ -15,7 +15,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Float, Shaped
 
-from inertial._checks import InvalidInput, whole
+from inertial._checks import InvalidInput, LostProcessError, whole
 
 AXIS = "parts"
 """The axis of every mesh."""
@@ -25,10 +25,6 @@ EVERYWHERE, PARTS = PartitionSpec(), PartitionSpec(AXIS)  # type: ignore[no-unty
 
 _SILENT_SECONDS = 30
 """Seconds without a sign of life after which a process counts as lost."""
-
-
-class LostProcessError(RuntimeError):
-    """Another process of the run has ended or cannot be reached."""
 
 
 def join_processes(
@@ -151,7 +147,7 @@ def together() -> Iterator[None]:
             raise
         raise LostProcessError(
             "another process of this run has ended or cannot be reached; start all of them again "
-            "with the same commands, and they go on from the last checkpoint."
+            "with the same commands; they go on from the last checkpoint, if one is kept."
         ) from None
 
 
