@@ -1,5 +1,7 @@
 """Training against a plain NumPy loop, automatic differentiation, and the exact forecast."""
 
+import logging
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -239,3 +241,15 @@ def test_snapshots_are_the_weights_of_exactly_the_steps_asked_for(problem):
         residual, _ = residual_and_gradient(w, np.asarray(a), x, y)
         # The same products in another order.
         np.testing.assert_allclose(residual, run.residual[step], rtol=0, atol=1e-12)
+
+
+def test_a_step_is_compiled_once_for_each_shape(problem, caplog):
+    """Methods, seeds and numbers of steps share a program; another width has its own."""
+    device.advance.clear_cache()
+    with jax.log_compiles(True), caplog.at_level(logging.WARNING):
+        for width in (61, 62):
+            for method in (METHODS[1], METHODS[2], METHODS[6]):
+                for seed, steps in ((0, 3), (1, 90)):
+                    train(TwoLayerReLU(width, 5), *problem, method, seed=seed, steps=steps)
+    messages = [record.getMessage() for record in caplog.records]
+    assert sum(m.startswith("Compiling") and "advance" in m for m in messages) == 2

@@ -1,0 +1,136 @@
+"""The table of docs/benchmarks.md on whatever device JAX finds: ``python -m benchmarks.gpu``.
+
+Under five minutes; ``--seconds 60`` takes fewer shapes.  Markdown on standard output, and with
+``--json FILE`` the same rows, the device's name and JAX's version in a file.  Both sides of a ratio
+run in turn on the same device; above 1, ours is faster.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks.__main__ import METHOD, autodiff, products, seconds, sphere, stepper, torch_autograd
+from inertial import TwoLayerReLU, train
+from inertial.simulation import step
+from inertial.simulation.devices import mesh_of
+
+SHAPES = [
+    (360, 51, 2000), (1000, 784, 2000), (2000, 784, 20_000), (10_000, 784, 20_000),
+    (10_000, 784, 100_000), (50_000, 3072, 100_000),
+]  # fmt: skip
+"""Shapes in order of their cost; those that would take too long are left out."""
+
+PAIRS = 5
+
+Row = dict[str, str | float]
+
+
+def paired(ours: Callable[[], object], other: Callable[[], object]) -> tuple[float, float]:
+    """Median seconds of ours, and of the other's over ours."""
+    ours(), other()
+    times = [(seconds(ours), seconds(other)) for _ in range(PAIRS)]
+    return statistics.median(a for a, _ in times), statistics.median(b / a for a, b in times)
+
+
+def rows(most: float) -> Iterator[Row]:
+    began = time.perf_counter()
+    others = {"matrix products alone": products, "plain autodiff": autodiff}
+    try:
+        import torch
+
+        if torch.cuda.is_available() == (jax.default_backend() == "gpu"):
+            others["PyTorch autograd"] = torch_autograd
+    except ImportError:
+        pass
+    rate, exponents = 5e10, []
+    for n, d, m in SHAPES:
+        work = 4.0 * n * d * m
+        if time.perf_counter() - began + 40 * work / rate > most:
+            yield {"measured": f"n={n}, d={d}, m={m}", "figure": "left out: it would take too long"}
+            continue
+        count = min(step.CHUNK, max(1, int(2 * rate / work)))
+        ours, what = stepper(n, d, m, count), f"n={n}, d={d}, m={m}"
+        for name, other in others.items():
+            try:
+                taken, figure = paired(ours, other(n, d, m, count))
+            except (RuntimeError, MemoryError) as error:
+                yield {"measured": f"step rate / {name}, {what}", "figure": type(error).__name__}
+                continue
+            rate = count * work / taken
+            yield {"measured": f"step rate / {name}, {what}", "figure": round(figure, 2)}
+        yield {"measured": f"TFLOP/s of a step, {what}", "figure": round(rate / 1e12, 3)}
+        exponents.append((work, taken / count))
+    flops, times = np.log(np.array(exponents)).T
+    if len(flops) > 2:
+        slope = float(np.polyfit(flops[1:], times[1:], 1)[0])
+        yield {"measured": "growth of a step with n d m, exponent", "figure": round(slope, 2)}
+    yield from precision_rows()
+    if len(jax.devices()) > 1:
+        yield from device_rows()
+
+
+def precision_rows() -> Iterator[Row]:
+    """How far single precision is from double after 100 steps."""
+    x, y = sphere(500, 64)
+    runs = [
+        train(TwoLayerReLU(4000, 64), x, y, METHOD, seed=0, steps=100, precision=precision)
+        for precision in ("float32", "float64")
+    ]
+    gap = float(np.abs(runs[0].loss / runs[1].loss - 1).max())
+    what = "largest relative difference of the loss, single and double precision, 100 steps"
+    yield {"measured": what, "figure": f"{gap:.1e}"}
+
+
+def device_rows() -> Iterator[Row]:
+    """All devices of this machine against one."""
+    count = len(jax.local_devices())
+    n, d, m = 10_000, 784, 20_000
+    x, y = sphere(n, d)
+    start, signs = TwoLayerReLU(m, d).init(jax.random.key(0))
+    coefficients = step.device_coefficients(METHOD, 0, jnp.float32)
+
+    def running(devices: int) -> Callable[[], object]:
+        mesh = mesh_of(devices)
+        problem = step.prepare(x, y, start, signs / m**0.5, mesh)
+        state = step.at_rest(problem)
+
+        def run() -> object:
+            nonlocal state
+            state, buffers = step.advance(problem, state, coefficients, 8, mesh=mesh)
+            return buffers
+
+        return run
+
+    _, figure = paired(running(count), running(1))
+    what = f"{count} devices / 1, n={n}, d={d}, m={m}"
+    yield {"measured": what, "figure": round(figure, 2)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=240.0, help="time it may take")
+    parser.add_argument("--json", type=Path, help="write the rows to this file")
+    arguments = parser.parse_args()
+    device = jax.devices()[0]
+    name = f"{len(jax.devices())} x {device.device_kind} ({device.platform})"
+    print(f"{name}, {len(os.sched_getaffinity(0))} cores, jax {jax.__version__}\n")
+    print("| measured | figure |\n|---|---|", flush=True)
+    found = []
+    for row in rows(arguments.seconds):
+        found.append(row)
+        print(f"| {row['measured']} | {row['figure']} |", flush=True)
+    if arguments.json:
+        document = {"device": name, "jax": jax.__version__, "rows": found}
+        arguments.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
