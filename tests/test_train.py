@@ -197,6 +197,22 @@ def median_gap(x, y, width, method, steps=60):
     return np.median(gaps)
 
 
+def test_a_run_ends_where_progress_says_so(problem):
+    seen = []
+
+    def look(count):
+        seen.append(count)
+        return len(seen) == 3
+
+    words = {"seed": 0, "precision": "float64"}
+    network = TwoLayerReLU(8, 5)
+    short = train(network, *problem, nesterov(0.1, 0.8), steps=500, progress=look, **words)
+    whole = train(network, *problem, nesterov(0.1, 0.8), steps=500, **words)
+    assert (short.status, len(short.loss)) == ("finished", sum(seen))
+    assert len(seen) == 3
+    np.testing.assert_array_equal(short.loss, whole.loss[: sum(seen)])
+
+
 def test_wider_networks_follow_their_linearisation_more_closely(problem):
     # ReLU shows no clean power of the width at sizes a test can run, so only the decrease counts.
     x, y = problem

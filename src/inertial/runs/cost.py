@@ -10,7 +10,6 @@ import resource
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from itertools import pairwise
@@ -192,10 +191,6 @@ def timed(shape: Shape) -> Timing:
     )
 
 
-class _Enough(Exception):  # noqa: N818 - stops a timing, no error
-    """Raised inside the trainer when the timing is done."""
-
-
 def _timed(shape: Shape) -> Timing:
     """Time the start and the steps of training."""
     rng = np.random.default_rng(0)
@@ -215,27 +210,25 @@ def _trained(
     """Seconds until the first step is done, and of a step after that."""
     looks: list[tuple[float, int]] = []
 
-    def look(count: int) -> None:
+    def look(count: int) -> bool:
         looks.append((time.perf_counter(), count))
         elapsed = looks[-1][0] - looks[0][0]
         alike = sum(before == count for _, before in looks[1:])
-        if elapsed > 10 * seconds or (elapsed > seconds and alike >= _TIMED_LOOKS):
-            raise _Enough
+        return elapsed > 10 * seconds or (elapsed > seconds and alike >= _TIMED_LOOKS)
 
     network, y, began = TwoLayerReLU(shape.width, shape.d), np.zeros(len(x)), time.perf_counter()
     initial_residual(network, x, y, seed=0, within=within)
-    with suppress(_Enough):
-        train(
-            network,
-            x,
-            y,
-            nesterov(1e-6, 0.5),
-            seed=0,
-            steps=100_000,
-            precision=shape.precision,
-            within=within,
-            progress=look,
-        )
+    train(
+        network,
+        x,
+        y,
+        nesterov(1e-6, 0.5),
+        seed=0,
+        steps=100_000,
+        precision=shape.precision,
+        within=within,
+        progress=look,
+    )
     # The longest chunks, as in a run; and their median, for other work makes some looks late.
     most = max(count for _, count in looks[1:])
     steps = [(b[0] - a[0]) / b[1] for a, b in pairwise(looks) if b[1] == most]

@@ -78,7 +78,7 @@ def train(
     order: Order = "fresh",
     decay: float = 0.0,
     held_out: Float[np.ndarray, "k d"] | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int], bool | None] | None = None,
     snapshots: Collection[int] = (),
     observe: Callable[[int, Float[np.ndarray, "m r"]], None] | None = None,
     resume: Checkpoint | None = None,
@@ -117,7 +117,8 @@ def train(
     held_out
         Rows to record the outputs on at every step; none are trained on.
     progress
-        Called with the number of steps just done, every half second or so.
+        Called with the number of steps just done, every half second or so; if it returns True, the
+        run ends there.
     snapshots, observe
         Steps t at which `observe` is called with t and the weights ``w_t``, in the coordinates of
         the inputs' span.
@@ -175,9 +176,8 @@ def train(
             records.append(_on_host(buffers, count, network.width, residual=record_residual))
             if done == 0:
                 threshold = DIVERGED * records[0].loss[0]
-            if progress is not None:
-                progress(count)
-            if not (records[-1].loss <= threshold).all():
+            enough = progress is not None and progress(count)
+            if enough or not (records[-1].loss <= threshold).all():
                 break
             done += count
             elapsed = max(time.perf_counter() - began, 1e-9)
