@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from inertial.runs.ranking import Standing, rank
+from inertial.runs.ranking import Standing, place, rank
 
 FAST = Standing("fast", 7, 6, 0.003, 0)
 SLOW = Standing("slow", 9, 5, 0.001, 0)
@@ -40,3 +40,15 @@ def test_without_one_that_got_there_the_forecast_says_what_was_expected():
 def test_a_method_that_diverged_from_a_start_has_not_reached_anything():
     assert not rank(0.01, [GONE]).reached
     assert np.isnan(rank(0.01, [LOST]).best.left)
+
+
+def test_what_is_not_known_of_a_method_does_not_count():
+    """Advice before training and a report after it sort by one key."""
+    forecast = [
+        Standing(str(i), None, steps, float("nan"), 0) for i, steps in enumerate((9, 4, None))
+    ]
+    assert [one.name for one in rank(0.01, forecast).order] == ["1", "0", "2"]
+    assert min((9, 4, None), key=lambda steps: place(forecast=steps)) == 4
+    assert place(reached=7, forecast=100) < place(reached=8, forecast=1) < place(forecast=1)
+    assert place(left=0.5) < place(left=0.6, forecast=2) < place(forecast=2) < place()
+    assert place() < place(reached=1, diverged=True)

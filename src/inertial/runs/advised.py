@@ -1,6 +1,5 @@
 """What `tune` returns for data or a measure, and how it is said."""
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from inertial.method.curve import forecast_loss
 from inertial.method.recursion import Recursion, label
 from inertial.method.trust import Trust
 from inertial.runs.check import Check, said
+from inertial.runs.ranking import place
 from inertial.runs.shown import Curve, Shown, columns, count, draw
 from inertial.runs.stopping import Stopping
 
@@ -72,7 +72,7 @@ class Advice(Shown):
     def measured(self) -> Check | None:
         """The run that reached the target first, or None."""
         reached = [run for run in self.checks if run.measured is not None]
-        return min(reached, key=lambda run: run.measured or 0, default=None)
+        return min(reached, key=lambda run: place(reached=run.measured), default=None)
 
     @property
     def extremes(self) -> Extremes:
@@ -82,10 +82,7 @@ class Advice(Shown):
     @property
     def best(self) -> MethodAdvice:
         """The method with the fewest forecast steps to the target, or the smallest radius."""
-        return min(
-            self.methods,
-            key=lambda m: (math.inf if m.steps_to is None else m.steps_to, m.spectral_radius),
-        )
+        return min(self.methods, key=lambda m: (place(forecast=m.steps_to), m.spectral_radius))
 
     def of(self, name: str) -> MethodAdvice:
         """Return the entry of a method by name.

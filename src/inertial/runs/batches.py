@@ -20,6 +20,7 @@ from inertial.method.batch import (
 from inertial.method.conventions import snippet
 from inertial.method.recursion import METHODS, Recursion, label
 from inertial.runs.check import LONGEST, Check, check, said
+from inertial.runs.ranking import place
 from inertial.runs.shown import Curve, Shown, columns, count, draw
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class BatchAdvice(Shown):
     @property
     def best(self) -> BatchMethod:
         """The method with the fewest steps of the expected loss to the target."""
-        return min(self.methods, key=lambda m: math.inf if m.steps_to is None else m.steps_to)
+        return min(self.methods, key=lambda m: place(forecast=m.steps_to))
 
     @property
     def recommendation(self) -> str:

@@ -4,6 +4,9 @@ What was asked is a share of the initial loss.  A method that reached it comes b
 not; of two that did, the one with fewer steps; of two that did not, the one with less of its loss
 left.  A method that diverged, from any start, comes last.  Where none got there, the forecast says
 what was expected: nobody is advised on a target that was not asked for.
+
+Everything that recommends a method asks `place`: what is not known of it (nothing was trained, or
+nothing forecast) does not count.
 """
 
 import math
@@ -58,14 +61,31 @@ class Ranking:
     def predicted(self) -> Standing | None:
         """The method with the fewest forecast steps; None if all are beyond what was looked at."""
         known = [one for one in self.order if one.forecast is not None]
-        return min(known, key=lambda one: one.forecast or 0.0, default=None)
+        return min(known, key=lambda one: place(forecast=one.forecast), default=None)
 
 
 def rank(target: float, standings: Sequence[Standing]) -> Ranking:
     """Put methods in their order; of equal ones, the earlier stays before the later."""
-    return Ranking(target, tuple(sorted(standings, key=_place)))
+    return Ranking(target, tuple(sorted(standings, key=_place_of)))
 
 
-def _place(one: Standing) -> tuple[bool, float, float]:
-    left = math.inf if math.isnan(one.left) else one.left
-    return one.diverged > 0, math.inf if one.reached is None else one.reached, left
+def place(
+    *,
+    reached: float | None = None,
+    forecast: float | None = None,
+    left: float = math.nan,
+    diverged: bool = False,
+) -> tuple[bool, float, float, float]:
+    """Return what methods are sorted by: parts as in `Standing`, what is better first."""
+    return (
+        diverged,
+        math.inf if reached is None else reached,
+        math.inf if math.isnan(left) else left,
+        math.inf if forecast is None else forecast,
+    )
+
+
+def _place_of(one: Standing) -> tuple[bool, float, float, float]:
+    return place(
+        reached=one.reached, forecast=one.forecast, left=one.left, diverged=one.diverged > 0
+    )

@@ -5,7 +5,6 @@ far the linearised model is to be trusted.  What is recommended was trained: `Se
 on the real model, and the number of steps in the advice is the one that was counted there.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -26,6 +25,7 @@ from inertial.method.rules import fastest
 from inertial.problem.problem import Problem, Trainable
 from inertial.problem.wide import WideNetwork
 from inertial.runs.measures import agree
+from inertial.runs.ranking import place
 from inertial.runs.shown import Curve, Shown, columns, draw
 from inertial.runs.stopping import Stopping, horizon, stopping_of
 from inertial.runs.trials import LONGEST, Search, Setting, Trial, setting, settled
@@ -465,16 +465,16 @@ def _winner(trials: list[Trial], family: str) -> Trial | None:
     return min(own, key=_order)
 
 
-def _order(trial: Trial) -> tuple[float, bool, float]:
-    return (
-        trial.steps or math.inf,
-        trial.outcome == "diverged",
-        float(np.nanmin(trial.losses)),
+def _order(trial: Trial) -> tuple[bool, float, float, float]:
+    return place(
+        reached=trial.steps,
+        left=float(np.nanmin(trial.losses)),
+        diverged=trial.outcome == "diverged",
     )
 
 
-def _forecast_order(entry: TunedMethod) -> float:
-    return entry.steps_to or math.inf
+def _forecast_order(entry: TunedMethod) -> tuple[bool, float, float, float]:
+    return place(forecast=entry.steps_to)
 
 
 def _infinite_width(problem: Trainable, method: Recursion, target: float) -> int | None:
