@@ -127,6 +127,27 @@ def test_movement_and_bound_are_those_of_the_starts_measure(perceptron, tmp_path
     np.testing.assert_allclose(of(run_, "heavy_ball").bound_loss, bound, rtol=1e-3, atol=1e-9)
 
 
+def test_the_change_of_the_kernel_is_that_of_the_jacobians(rows, tmp_path):
+    """Written out with dense Jacobians, under cross-entropy, whose curvature is left out."""
+    x, y = rows
+    problem = Problem(MLP(5, (6,), activation="tanh"), "binary_cross_entropy", x, (y > 0) * 1)
+    settings = ModelSettings(methods=("heavy_ball",), eta=1.0, beta=0.8, steps=8, seeds=(0,))
+    arrays = compare(problem, settings, out=tmp_path / "run").arrays.isel(optimizer=0, seed=0)
+
+    def kernel(state):
+        linear = problem.linearise(state)
+        return np.array([linear.push(linear.pull(unit)) for unit in np.eye(24)])
+
+    state, _ = problem.advance(problem.begin(), *heavy_ball(1.0, 0.8).coefficients(0, 8))
+    start = problem.linearise().outputs
+    g = problem.gradient_of(start)[:, 0]
+    np.testing.assert_allclose(g, (1 / (1 + np.exp(-start[:, 0])) - (y > 0)) / 24, rtol=1e-9)
+    before, after = kernel(None) @ g, kernel(state) @ g
+    expected = np.linalg.norm(after - before) / np.linalg.norm(before)
+    assert expected > 0.05
+    np.testing.assert_allclose(arrays.kernel_drift.isel(look=-1), expected, rtol=1e-4)
+
+
 def test_another_seed_is_the_problem_made_with_it(rows, perceptron):
     fresh = Problem(MLP(5, (16,), activation="tanh"), "mse", *rows, seed=3)
     again = perceptron.at_seed(3)

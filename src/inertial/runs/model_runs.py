@@ -4,11 +4,12 @@ At a start K products with the tangent operator M give a measure, from which the
 linear method is forecast: exact for the linearised model up to step K - 1 under a squared loss.
 Under another loss, or by an optimiser of optax, the linearised model is trained itself, one product
 a step.  Along the run the
-kernel is looked at a few times, as `inertial.Monitor` does:
+kernel is looked at a few times:
 
-.. math:: |(M_t - M_0) z| / |M_0 z|, \qquad \lambda_{max}(M_t)
+.. math:: |(H_t - H_0) g| / |H_0 g|, \qquad \lambda_{max}(M_t)
 
-with z the residual at the start.
+with :math:`H = J J^T` and g the gradient of the loss in the outputs at the start.  H is without the
+curvature of the loss, which falls under cross-entropy wherever a model learns.
 """
 
 import hashlib
@@ -27,7 +28,8 @@ from inertial.method.bound import lower_bound
 from inertial.method.curve import forecast_loss, steps_to
 from inertial.method.recursion import Recursion
 from inertial.method.trust import distance
-from inertial.problem.problem import Flat, Problem, Trainable
+from inertial.problem.loss import Outputs
+from inertial.problem.problem import Problem, Trainable
 from inertial.runs.observables import OBSERVABLES, coefficients_of, first_steps, padded
 from inertial.runs.spec import ModelName, Spec
 from inertial.runs.stopping import foreseen_of, observables_of
@@ -112,9 +114,10 @@ def _rows_of(problem: Trainable) -> Provenance:
 class ModelStart:
     """A problem at one start, with what its forecasts and looks at its kernel need.
 
-    `norm` is the length of all trained parameters, `image` the operator's product with its start,
-    and `bound` the loss that no gradient method can beat on the linearised model, for squares
-    without weight decay.  With decay or test rows, `modes` carry the forecasts of squares.
+    `norm` is the length of all trained parameters, `probe` the gradient g of the loss in the
+    outputs and `image` the product H g; `bound` is the loss that no gradient method can beat on the
+    linearised model, for squares without weight decay.  With decay or test rows, `modes` carry the
+    forecasts of squares.
     """
 
     problem: Trainable
@@ -123,7 +126,8 @@ class ModelStart:
     name: ModelName
     norm: float
     parameters: int
-    image: Flat = field(repr=False)
+    probe: Outputs = field(repr=False)
+    image: Outputs = field(repr=False)
     bound: Float[np.ndarray, "t"] | None = field(repr=False)
     modes: OutputModes | None = field(repr=False, default=None)
 
@@ -140,6 +144,7 @@ def start_of_model(starts: Starts, seed: int, steps: int) -> ModelStart:
     problem = starts.make(seed)
     operator = tangent(problem)
     measure = operator.measure(min(steps + 1, PRODUCTS))
+    probe = problem.gradient_of(operator.linearised.outputs)
     arrays = problem.parameters_of()
     hashed = hashlib.sha256()
     for name, values in arrays.items():
@@ -152,7 +157,8 @@ def start_of_model(starts: Starts, seed: int, steps: int) -> ModelStart:
         ModelName(starts.text, problem.loss.name, hashed.hexdigest(), starts.source_sha256),
         float(np.sqrt(sum(float((np.asarray(v, float) ** 2).sum()) for v in arrays.values()))),
         sum(values.size for values in arrays.values()),
-        operator.product(operator.start),
+        probe,
+        operator.plain(probe),
         lower_bound(measure, steps, resolution=RESOLUTION).certain
         if problem.loss.squared and not problem.decay
         else None,
@@ -263,7 +269,7 @@ class _Looks:
         start = self.start
         try:
             here = tangent(start.problem, state) if step else start.operator
-            change = here.product(start.operator.start) - start.image
+            change = here.plain(start.probe) - start.image
             self.drift[place] = np.linalg.norm(change) / np.linalg.norm(start.image)
             self.sharpness[place] = here.lanczos(_SHARP).largest[0]
         except InvalidInput:  # at a minimum there is no curvature to be looked at

@@ -65,7 +65,7 @@ OBSERVABLES: Mapping[str, Observable] = {
     "distance": Observable(("step",), "|w_t - w_0| over all trained parameters", "weight"),
     "forecast_distance": Observable(("step",), "|w_t - w_0| of the linearised model", "weight"),
     "kernel_drift": Observable(
-        ("look",), "|(M_t - M_0) z| / |M_0 z| for the residual z at the start"
+        ("look",), "|(H_t - H_0) g| / |H_0 g|, H = J J' and g the first gradient in the outputs"
     ),
     "sharpness": Observable(
         ("look",), "largest eigenvalue of the tangent operator M_t", "1/step size"
