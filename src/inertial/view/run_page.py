@@ -10,6 +10,7 @@ from typing import Any
 import xarray as xr
 
 from inertial._checks import InvalidInput, one_of, whole
+from inertial.simulation.transformations import TRANSFORMATIONS
 from inertial.theory.audit import AuditEntry
 from inertial.theory.gather import StoredRun
 from inertial.theory.sources import SOURCES
@@ -72,6 +73,7 @@ def report_page(
         best=best,
         strayed=[row for row in rows if row.unforeseen],
         momentum=momentum_of(best),
+        optimisers=" and ".join(row.label for row in rows if row.key in TRANSFORMATIONS),
         snippet=lines_of(best, float(arrays.attrs.get("decay", 0.0))),
         ends=panels.ends(arrays),
         every=every,
