@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1] / "src" / "inertial"
 ROOMS = [
-    ("_types", "_checks", "_json", "_memory", "files"),
+    ("_types", "_checks", "_door", "_json", "_memory", "files"),
     ("data",),
     ("problem",),
     ("torch",),

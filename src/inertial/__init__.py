@@ -1,13 +1,26 @@
 """A laboratory for momentum on wide neural networks.
 
 Data, kernel, spectrum, tuned method, trajectory: the names in ``__init__.pyi`` are the whole public
-interface, and each is imported when it is first used.
+interface, and each is imported when it is first used.  Functions stand behind `inertial._door`,
+which refuses what does not fit their signatures.
 """
 
 from importlib.metadata import version
+from inspect import isclass
+from typing import Any
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+_load, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 __version__ = version("inertial")
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public name
+    found = _load(name)
+    if callable(found) and not isclass(found):
+        from inertial._door import door
+
+        found = door(found)
+    globals()[name] = found
+    return found

@@ -4,11 +4,12 @@ Each check returns its value or raises `InvalidInput` with one sentence that say
 where, and what to do.  The command line turns that exception into exit code 2.
 """
 
+import dataclasses
 import difflib
 import importlib
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -203,3 +204,23 @@ def numbers(
     if not np.isfinite(array).all():
         raise InvalidInput(f"{name} holds NaN or infinite numbers; give finite ones.")
     return array.astype(np.float64, copy=False)
+
+
+def brief(result: Any) -> str:  # noqa: ANN401 - any dataclass
+    """Return a dataclass on one line, with the shapes of its arrays instead of their numbers."""
+    fields = {one.name: getattr(result, one.name) for one in dataclasses.fields(result)}
+    parts = [f"{name}={_short(value)}" for name, value in fields.items() if value is not None]
+    return f"{type(result).__name__}({', '.join(parts)})"
+
+
+def _short(value: object) -> str:
+    shape = getattr(value, "shape", ())
+    if shape:
+        return f"<{' x '.join(map(str, shape))}>"
+    if isinstance(value, tuple | list | dict) and len(value) > 3:
+        return f"<{len(value)} entries>"
+    sizes = getattr(value, "sizes", None)
+    if isinstance(sizes, Mapping):
+        return f"<{', '.join(f'{name}: {size}' for name, size in sizes.items())}>"
+    text = printable(repr(value), most=None)
+    return text if len(text) <= 80 else f"<{type(value).__name__}>"

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from inertial._checks import InvalidInput, printable, whole
+from inertial._checks import InvalidInput, brief, printable, whole
 from inertial._types import Inputs, Targets
 from inertial.data.columns import Choices, Numbers, Rows, class_labels, few_valued, numbers
 from inertial.data.held_out import Held, check_classes, share_of, split
@@ -66,7 +66,7 @@ class Provenance:
     test_sha256: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Data:
     """Inputs x (n by d) and targets y (n), float64, C-contiguous and read-only.
 
@@ -74,6 +74,8 @@ class Data:
     that count through the names in `classes`, of which there may be more than the two that y tells
     apart.  `test` has the rows that were held out, prepared as the others are.
     """
+
+    __repr__ = brief
 
     x: Inputs
     y: Targets

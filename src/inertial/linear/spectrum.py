@@ -67,15 +67,24 @@ class Extremes:
         return self.smallest <= self.size * float(np.finfo(np.float64).eps) * self.largest
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Spectrum:
     """All eigenvalues in ascending order and the orthonormal basis, one eigenvector per column."""
 
     eigenvalues: Eigenvalues
     basis: Float[np.ndarray, "n n"]
 
+    def __repr__(self) -> str:
+        low, high = self.eigenvalues[0], self.eigenvalues[-1]
+        return f"Spectrum({len(self.eigenvalues)} eigenvalues from {low:.4g} to {high:.4g})"
+
     def modes(self, residual: Float[np.ndarray, "... n"]) -> Float[np.ndarray, "... n"]:
         """Coordinates of residuals in the eigenbasis: ``c_k = v_k . residual``."""
+        if residual.shape[-1] != len(self.basis):
+            raise InvalidInput(
+                f"the residual has {residual.shape[-1]} entries and the kernel {len(self.basis)} "
+                "rows; give one residual for each row."
+            )
         return np.asarray(residual @ self.basis)
 
     def residual(self, modes: Float[np.ndarray, "... n"]) -> Float[np.ndarray, "... n"]:

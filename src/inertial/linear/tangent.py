@@ -17,19 +17,21 @@ from typing import Any
 import jax
 import numpy as np
 
-from inertial._checks import InvalidInput
+from inertial._checks import InvalidInput, brief
 from inertial.linear.lanczos import Lanczos, lanczos
 from inertial.linear.measure import Measure
 from inertial.problem.loss import Curvature, Outputs, curvature_of
 from inertial.problem.problem import Flat, Linearised, Trainable
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Tangent:
     """The operator M at the start of a problem, or at a state of its training.
 
     `products` counts the products taken.
     """
+
+    __repr__ = brief
 
     linearised: Linearised
     curvature: Curvature

@@ -57,6 +57,8 @@ class Adaptive:
         unit_interval("beta1", self.beta1)
         unit_interval("beta2", self.beta2)
         positive("eps", self.eps)
+        if not isinstance(self.corrected, bool):
+            raise InvalidInput(f"corrected is {self.corrected!r}; give True or False.")
         if self.beta1 and not self.corrected:
             raise InvalidInput(
                 f"beta1 is {self.beta1} without correction of the start; give beta1 = 0 (RMSprop) "

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from inertial._checks import InvalidInput, fraction, one_of, whole
+from inertial._checks import InvalidInput, brief, fraction, one_of, whole
 from inertial._types import Eigenvalues, Targets
 from inertial.linear.measure import Measure
 from inertial.linear.spectrum import Spectrum
@@ -53,13 +53,15 @@ _HALVINGS = 60
 """Bisections of a limit: the last bit of a double."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class BatchForecast:
     """Forecast of a run with fresh batches at steps 0, 1, ...
 
     `loss` is the expected loss of all rows, `mean_loss` that of the full batch's forecast, and
     `spread` the standard deviation of the loss for independent normal modes.
     """
+
+    __repr__ = brief
 
     loss: Float[np.ndarray, "T"]
     mean_loss: Float[np.ndarray, "T"]

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from inertial._checks import InvalidInput, fraction, whole
+from inertial._checks import InvalidInput, brief, fraction, whole
 from inertial.linear.lanczos import Lanczos, lanczos
 from inertial.linear.measure import Measure
 
@@ -38,13 +38,15 @@ _FIRST = 64
 """Steps that `fewest_steps` looks at first."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Bound:
     """Loss at steps 0, 1, ... below which no gradient method gets, and how uncertain that is.
 
     `loss` is the value for the nodes as they are; `error` is what nodes that are off within their
     resolution can take away.
     """
+
+    __repr__ = brief
 
     loss: Float[np.ndarray, "T"]
     error: Float[np.ndarray, "T"]

@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Float
 
 from inertial._checks import InvalidInput, one_of, positive, whole
+from inertial._door import door
 from inertial.linear.lanczos import lanczos
 from inertial.linear.measure import Measure
 from inertial.method.conventions import Loss, scale
@@ -177,6 +178,7 @@ class TorchSchedule:
 
     """
 
+    @door
     def __init__(
         self,
         optimizer: ParameterGroups,

@@ -105,7 +105,7 @@ def loss_of(loss: str | Callable[..., Any]) -> Loss:
     """
     if isinstance(loss, str):
         return LOSSES[one_of("loss", loss, LOSSES)]
-    if not callable(loss):
+    if not callable(loss) or isinstance(loss, type):
         raise InvalidInput(
             f"loss is {type(loss).__name__!r}; give a name among {', '.join(LOSSES)}, or a "
             "function loss(outputs, y)."

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from inertial._checks import one_of, whole
+from inertial._checks import InvalidInput, one_of, whole
 
 LEAK = 0.01
 """Slope of leaky ReLU below zero."""
@@ -50,6 +50,11 @@ class MLP:
     activation: str = "relu"
 
     def __post_init__(self) -> None:
+        if not isinstance(self.hidden, list | tuple):
+            raise InvalidInput(
+                f"hidden is {self.hidden!r}; give a tuple of widths, such as (256,)."
+            )
+        object.__setattr__(self, "hidden", tuple(self.hidden))
         for width in (self.inputs, *self.hidden, self.outputs):
             whole("width", width)
         one_of("activation", self.activation, ACTIVATIONS)

@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from inertial._checks import InvalidInput, nonnegative, whole
+from inertial._door import door
 from inertial.problem.loss import Loss, Outputs, loss_of
 from inertial.problem.model import Model
 
@@ -225,6 +226,7 @@ class Problem:
 
     """
 
+    @door
     def __init__(
         self,
         model: Model,
@@ -324,7 +326,12 @@ class Problem:
         try:
             outputs: jax.Array = jax.jit(forward)(self._start, self.x)
             again = forward(self._start, self.x[:2])
-        except jax.errors.JAXTypeError as error:
+        except TypeError as error:
+            if not isinstance(error, jax.errors.JAXTypeError):
+                raise InvalidInput(
+                    f"the model cannot take inputs of shape {self.x.shape} ({_line(error)}); give "
+                    "inputs and parameters that go together."
+                ) from error
             raise InvalidInput(
                 "the model is no pure function of its parameters and inputs "
                 f"({type(error).__name__}); give one without side effects or Python branches on "
@@ -550,9 +557,22 @@ def _split(
     return [jnp.array(everything[i]) for i in chosen], [paths[i] for i in chosen], rebuild
 
 
+def _line(error: Exception) -> str:
+    """Return the first line of what went wrong."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
 def _inputs(x: Any, leaves: list[jax.Array]) -> jax.Array:  # noqa: ANN401 - any array
     """Return the inputs on the device, floating point in the precision of the parameters."""
-    array = np.asarray(x) if not isinstance(x, jax.Array) else x
+    try:
+        array = np.asarray(x) if not isinstance(x, jax.Array) else x
+    except (TypeError, ValueError, RuntimeError):
+        array = np.empty((), np.str_)
+    if array.dtype.kind in "OUSMm":
+        raise InvalidInput(
+            f"the inputs are a {type(x).__name__} of something else than numbers; give an array of "
+            "numbers, one row for each target."
+        )
     if array.ndim < 1 or not len(array):
         raise InvalidInput(f"the inputs have shape {array.shape}; give at least one row.")
     if np.issubdtype(array.dtype, np.floating):
@@ -572,7 +592,12 @@ def check_targets(loss: Loss, outputs: Any, y: Any) -> Shaped[np.ndarray, "..."]
 
     """
     n, k = outputs.shape
-    targets = np.asarray(y)
+    try:
+        targets = np.asarray(y)
+    except (TypeError, ValueError, RuntimeError):
+        raise InvalidInput(
+            f"the targets are a {type(y).__name__} of rows of several lengths; give an array."
+        ) from None
     if loss.classes:
         return _classes(targets, n, k)
     if targets.size == n * k and targets.shape[:1] == (n,):

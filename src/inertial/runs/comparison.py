@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import xarray as xr
 
 from inertial import files
-from inertial._checks import InvalidInput, Notice
+from inertial._checks import InvalidInput, Notice, brief
 from inertial._memory import check_memory
 from inertial.data import Data
 from inertial.data.loading import Provenance
@@ -80,9 +80,11 @@ class StabilityWarning(Notice):
     """A step size above the limit of the linearised dynamics."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Comparison:
     """What `compare` returns: where it is stored, how long it took, arrays, a row a method."""
+
+    __repr__ = brief
 
     run: Path
     wall_seconds: float

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inertial._checks import fraction, whole
+from inertial._door import door
 from inertial.linear.tangent import tangent
 from inertial.method.conventions import method_of
 from inertial.method.curve import steps_to
@@ -52,6 +53,7 @@ class Monitor:
 
     """
 
+    @door
     def __init__(
         self,
         problem: Trainable,

@@ -4,7 +4,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from inertial._checks import SEEDS, InvalidInput, fraction, nonnegative, number, one_of, whole
+from inertial._checks import (
+    SEEDS,
+    InvalidInput,
+    fraction,
+    instance,
+    nonnegative,
+    number,
+    one_of,
+    whole,
+)
 from inertial.method.flow import (
     Flow,
     gradient_flow,
@@ -118,6 +127,7 @@ class Settings:
         one_of("kernel", self.kernel, ("infinite", "finite"))
         one_of("precision", self.precision, ("float32", "float64"))
         one_of("order", self.order, ("fresh", "shuffled"))
+        instance("rule", self.rule, str, f"give a key of a rule, such as {DEFAULT_RULE!r}")
         given = None if self.rule == DEFAULT_RULE else self.rule
         if self.rule in SCHEDULES:
             methods = tuple(dict.fromkeys((*self.methods, self.rule)))
@@ -314,7 +324,7 @@ def _numbers(settings: Settings | ModelSettings) -> dict[str, float | None]:
 
 def _listed(what: str, values: object) -> list[Any]:
     """List what can be iterated over, a set in ascending order."""
-    if isinstance(values, str) or not isinstance(values, Iterable):
+    if isinstance(values, str) or not isinstance(values, Iterable) or hasattr(values, "tocsr"):
         raise InvalidInput(f"{what} is {values!r}; give a list of them.")
     return sorted(values) if isinstance(values, set | frozenset) else list(values)
 

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from inertial._checks import InvalidInput, whole
+from inertial._checks import InvalidInput, brief, whole
 from inertial._types import Eigenvalues
 from inertial.linear.lanczos import Lanczos, lanczos
 from inertial.linear.spectrum import Spectrum
@@ -51,7 +51,7 @@ _NUMBERS = 2**22
 """Outputs, over steps and rows, that are held at once."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Curve:
     """Losses at steps 0 to T, of a forecast or of a real run, and where it is best to stop.
 
@@ -72,6 +72,8 @@ class Curve:
         the forecast of the linearised model is exact.
 
     """
+
+    __repr__ = brief
 
     method: Recursion | Transformation
     loss: Float[np.ndarray, "t"]
@@ -121,7 +123,7 @@ class Part:
     test: Float[np.ndarray, "M k"] | None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class OutputModes:
     """What the outputs of every method at every step follow from, for a loss ``s/2 |f - y|^2``.
 
@@ -141,6 +143,8 @@ class OutputModes:
         Targets of the training rows, flat.
 
     """
+
+    __repr__ = brief
 
     train: Rows
     test: Rows | None

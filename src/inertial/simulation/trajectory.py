@@ -6,12 +6,13 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
+from inertial._checks import brief
 from inertial.method.recursion import Recursion
 
 Status = Literal["finished", "diverged"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trajectory:
     """Records of one run along its steps.
 
@@ -36,6 +37,8 @@ class Trajectory:
         Outputs on rows that are held out, shape (T, k), where there are some.
 
     """
+
+    __repr__ = brief
 
     method: Recursion
     steps: Int[np.ndarray, "T"]
