@@ -67,4 +67,4 @@ def test_options_that_do_not_fit(capsys, options, mistake):
 def test_without_a_model_the_lines_say_for_which_network_they_are(capsys):
     code, out, _ = run(capsys, "tune", "digits", "--n", 40)
     assert code == 0
-    assert "papers' two-layer ReLU network; for a model of your own: inertial tune --model" in out
+    assert "papers' two-layer ReLU network (--module torch prints it); for a model" in out
