@@ -156,3 +156,14 @@ def test_an_interrupt_while_commands_are_imported_ends_as_any_other():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+def test_an_interrupt_after_the_end_changes_nothing():
+    code = (
+        "import atexit, os, signal, sys; sys.argv = ['inertial', '--version']\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "atexit.register(os.kill, os.getpid(), signal.SIGINT)\n"
+        "from inertial.commands.process import script; script()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")

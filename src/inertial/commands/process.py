@@ -5,6 +5,7 @@ other does.
 """
 
 import os
+import signal
 import sys
 from contextlib import suppress
 
@@ -13,7 +14,8 @@ def script() -> None:
     """Run the command line.
 
     After an interrupt the process ends at once, without waiting for threads of other libraries,
-    whose work may be in compiled code that does not survive the interpreter's end.
+    whose work may be in compiled code that does not survive the interpreter's end.  An interrupt
+    after the command has ended changes nothing any more.
     """
     try:
         from inertial.commands.environment import open_streams, set_variables
@@ -32,6 +34,8 @@ def script() -> None:
                     stream.flush()
             os._exit(130)
         raise
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 if __name__ == "__main__":
