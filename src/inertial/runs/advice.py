@@ -235,7 +235,8 @@ def _own_measure(
 
 def _loaded(data: object, y: object) -> Data:
     """Load what `load` takes; anything else is no subject of advice."""
-    if data is None or isinstance(data, bool | int | float | complex | Recursion) or callable(data):
+    others = data is None or callable(data) or hasattr(data, "init")  # a model has no rows
+    if others or isinstance(data, bool | int | float | complex | Recursion):
         raise InvalidInput(
             f"there is nothing to tune in a {type(data).__name__!r}; give a Problem, x and y, what "
             "load() takes or returned, or a Measure."
