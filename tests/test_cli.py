@@ -340,6 +340,21 @@ def test_only_the_first_thousand_rows_are_taken_and_it_is_said(capsys, tmp_path)
     assert "first 1,000 of 1,200 rows" in err
 
 
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("compare", "digits", "--lr", "0.1"), " Did you mean --eta?"),
+        (("compare", "digits", "--momentum=0.9"), " Did you mean --beta?"),
+        (("tune", "digits", "--batch-size", "8"), " Did you mean --batch?"),
+        (("tune", "digits", "--lr", "0.1"), ""),  # it is what `tune` finds
+    ],
+)
+def test_names_of_other_tools_lead_to_our_options(capsys, words, hint):
+    code, _, err = run(capsys, *words)
+    assert code == 2
+    assert err.strip() == f"inertial: error: Unknown option: {words[2].split('=')[0]}.{hint}"
+
+
 def test_help_needs_no_heavy_import():
     code = (
         "import sys; from inertial.commands.main import main\n"

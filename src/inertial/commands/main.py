@@ -10,7 +10,7 @@ import sys
 import warnings
 from contextlib import suppress
 
-from cyclopts import App, CycloptsError, MissingArgumentError
+from cyclopts import App, CycloptsError, MissingArgumentError, UnknownOptionError
 
 from inertial import __version__
 from inertial._checks import InvalidInput, LostProcessError, Notice, printable
@@ -54,10 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
                 app(arguments, exit_on_error=False, print_error=False, console=console())
                 sys.stdout.flush()
         except (InvalidInput, CycloptsError) as error:
-            hint = ""
-            if isinstance(error, MissingArgumentError) and "--methods" in (arguments or sys.argv):
-                hint = " --methods takes every word up to the next option: put DATA before it."
-            say("error", str(error) + hint)
+            say("error", _sentence(error, sys.argv if arguments is None else arguments))
             _leave(2)
         except LostProcessError as error:
             say("error", str(error))
@@ -84,6 +81,44 @@ def main(arguments: list[str] | None = None) -> None:
         except KeyboardInterrupt:
             say("note", "stopped; nothing was left half-written.")
             sys.exit(130)
+
+
+_ELSEWHERE = {
+    "--lr": "--eta",
+    "--learning-rate": "--eta",
+    "--step-size": "--eta",
+    "--momentum": "--beta",
+    "--epochs": "--steps",
+    "--iterations": "--steps",
+    "--batch-size": "--batch",
+    "--weight-decay": "--decay",
+    "--neurons": "--width",
+    "--optimizer": "--methods",
+    "--method": "--methods",
+    "--seed": "--seeds",
+    "--output": "--out",
+    "--target-column": "--label",
+}
+"""What other tools call our options."""
+
+
+def _sentence(error: Exception, arguments: list[str]) -> str:
+    """Say what was wrong, with a hint where the parser has none or a wrong one."""
+    if isinstance(error, UnknownOptionError):
+        return _renamed(error) or str(error)
+    if isinstance(error, MissingArgumentError) and "--methods" in arguments:
+        return f"{error} --methods takes every word up to the next option: put DATA before it."
+    return str(error)
+
+
+def _renamed(error: UnknownOptionError) -> str | None:
+    """Name the option that other tools call by a name which is unknown here, if it exists."""
+    word = (error.token.keyword or error.token.value).split("=", 1)[0]
+    if word not in _ELSEWHERE:
+        return None
+    known = {name for option in error.argument_collection if option.parse for name in option.names}
+    hint = f" Did you mean {_ELSEWHERE[word]}?" if _ELSEWHERE[word] in known else ""
+    return f"Unknown option: {word}.{hint}"
 
 
 def _leave(code: int) -> None:
