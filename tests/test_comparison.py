@@ -32,6 +32,7 @@ from inertial import (
     trust,
     tune,
 )
+from inertial.method.recursion import label
 from inertial.runs.execution import Prepared, execute
 from inertial.runs.measures import summarize
 from inertial.runs.spec import specs
@@ -119,6 +120,37 @@ def test_summaries_are_read_from_the_arrays(result):
     else:
         assert measured is None
     assert row.steps_to["0.001"]["measured"] is None
+
+
+def test_printed_it_is_its_table_and_says_first_which_method_got_there(result):
+    steps = {row.method: row.steps_to["0.01"]["measured"] for row in result.methods}
+    reached = {name: count for name, count in steps.items() if count is not None}
+    said = result.recommendation
+    if reached:
+        assert said.startswith(label(min(reached, key=reached.get)))
+    else:
+        assert said.startswith("No method reached 1 % of the loss at the start in 40 steps; ")
+    assert str(result).startswith(said)
+    for row in result.rows:
+        assert all(cell in str(result) for cell in row)
+    assert repr(result) == f"<Comparison: {said}>"
+    assert result._repr_html_().startswith("<pre>")
+
+
+def test_its_frame_has_a_row_a_method_and_its_figure_a_line_for_run_and_forecast(result):
+    frame = result.to_dataframe().set_index("method")
+    for row in result.methods:
+        assert frame.loc[row.method, "loss_last_mean"] == row.loss_last_mean
+        assert frame.loc[row.method, "trust"] == row.trust.verdict
+        forecast = row.steps_to["0.01"]["predicted"]
+        found = frame.loc[row.method, "steps_to_0.01_predicted"]
+        assert found == forecast if forecast is not None else np.isnan(found)
+    (axes,) = result.plot().axes
+    solid = [line for line in axes.lines if len(line.get_xdata()) == 41]
+    assert len(solid) == 2 * len(result.methods)
+    mean = result.arrays.loss.sel({"optimizer": "nesterov"}).mean("seed")
+    shares = (mean / mean[0]).to_numpy()
+    assert any(np.allclose(line.get_ydata(), shares, rtol=1e-12) for line in solid)
 
 
 def test_predicted_steps_are_those_of_the_forecast(result):

@@ -63,7 +63,7 @@ from .problem.wide import WideNetwork as WideNetwork
 from .runs.advice import tune as tune
 from .runs.advised import Advice as Advice
 from .runs.batches import BatchAdvice as BatchAdvice
-from .runs.comparison import Comparison as Comparison
+from .runs.compared import Comparison as Comparison
 from .runs.comparison import StabilityWarning as StabilityWarning
 from .runs.comparison import compare as compare
 from .runs.frames import to_dataframe as to_dataframe

@@ -1,8 +1,6 @@
 """`inertial compare`: train with several methods from the same starts, beside the forecast."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
-from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,8 +20,7 @@ from inertial.commands.options import (
 from inertial.commands.terminal import console, progress, say, table, write
 
 if TYPE_CHECKING:
-    from inertial.runs.comparison import Comparison
-    from inertial.runs.measures import Summary
+    from inertial.runs.compared import Comparison
     from inertial.runs.settings import ModelSettings, Settings
 
 _OPTIONS = {
@@ -216,144 +213,19 @@ def _records_residuals(record: tuple[str, ...]) -> bool:
 
 
 def _show(result: "Comparison", figure: Path | None) -> None:
-    """Print one column a method, and where figure and run are."""
-    from inertial.method.recursion import label
-
+    """Print what a comparison says, and where figure and run are."""
     out = console()
-    facts = result.arrays.attrs
-    if "model" in facts:
-        out.print(
-            f"{facts['model']}, {facts['parameters']:,} parameters; loss {facts['loss']} over "
-            f"{facts['n']:,} rows, {result.arrays.sizes['seed']} start(s)"
-        )
-    if "batch" in facts:
-        kind = "fresh rows at each step" if facts["order"] == "fresh" else "epochs of shuffled rows"
-        out.print(
-            f"batches of {facts['batch']:,} of {facts['n']:,} rows, {kind}; forecast: the expected "
-            "loss on fresh ones"
-        )
-    for line in _trust(result.methods):
+    for line in result.about:
+        out.print(line)
+    for line in result.trust:
         out.print(line, style="bold")
-    rows = table([label(row.method) for row in result.methods])
-    for title, *cells in _rows(result.methods, facts.get("batch")):
+    head, *body = result.rows
+    rows = table(head[1:])
+    for title, *cells in body:
         rows.add_row(title, *cells)
     out.print(rows)
-    out.print(
-        "forecast error: largest gap between the norms of measured and forecast residual, "
-        "as a share of the first norm"
-        if "model" not in facts
-        else "steps to: first step there; forecast: the model linearised at each start; forecast "
-        "error: largest gap between the roots of both losses, as a share of the first"
-    )
+    out.print(result.note)
     out.print(
         f"\nrun     {result.run}" if figure is None else f"\nfigure  {figure}\nrun     {result.run}"
     )
     out.print(f"time    {result.wall_seconds:.1f} s")
-
-
-def _trust(methods: "Sequence[Summary]") -> Iterator[str]:
-    """Say first which runs left their forecast, and for which method it is least to be trusted."""
-    from inertial.method.recursion import label
-
-    strayed = [label(row.method) for row in methods if row.unforeseen]
-    if strayed:
-        yield (
-            f"The forecast does not describe this run: {' and '.join(strayed)} diverged, and their "
-            "forecasts do not."
-        )
-    departed = [label(row.method) for row in methods if row.verdict == "departs"]
-    if departed and not strayed:
-        yield (
-            f"The forecast departs from {' and '.join(departed)}: the kernel moves, and what was "
-            "measured is what counts."
-        )
-    known = [(row.trust, row.method) for row in methods if row.trust is not None]
-    if known:
-        least, name = max(known, key=lambda pair: pair[0].strain)
-        whose = f", least for {label(name)}" if len(known) > 1 else ""
-        yield f"Trust{whose}: {least.sentence}"
-
-
-def _rows(methods: "Sequence[Summary]", batch: int | None) -> Iterator[Sequence[str]]:
-    """Rows of the table: a title, then one cell a method; rows without a number are left out."""
-    from inertial.runs.shown import count
-
-    yield ("rule", *(row.rule for row in methods))
-    yield ("eta", *(_number(row.eta, ".5g") for row in methods))
-    yield ("beta", *(_number(row.beta, ".5g") for row in methods))
-    for fraction in methods[0].steps_to:
-        pairs = [row.steps_to[fraction] for row in methods]
-        yield (
-            f"steps to {100 * float(fraction):g} %: forecast / run",
-            *(f"{count(pair['predicted'])} / {count(pair['measured'])}" for pair in pairs),
-        )
-        if batch is not None:
-            yield (
-                f"samples to {100 * float(fraction):g} %: forecast / run",
-                *(
-                    " / ".join(count(None if n is None else n * batch) for n in pair.values())
-                    for pair in pairs
-                ),
-            )
-    yield ("final loss, mean", *(f"{row.loss_last_mean:.4g}" for row in methods))
-    yield (
-        "final loss, range",
-        *(f"{row.loss_last_min:.3g} to {row.loss_last_max:.3g}" for row in methods),
-    )
-    for title, name, digits in _OPTIONAL:
-        values = [getattr(row, name) for row in methods]
-        if any(value is not None for value in values):
-            yield (title, *(_number(value, digits) for value in values))
-    yield from _stopping_rows(methods)
-    verdicts = [row.verdict or (row.trust and row.trust.verdict) or "–" for row in methods]
-    yield ("trust" if methods[0].verdict is None else "the forecast", *verdicts)
-    yield ("forecast error", *(_number(row.forecast_error, ".2g") for row in methods))
-    if any(row.status != "finished" for row in methods):
-        yield ("status", *(row.status for row in methods))
-
-
-def _stopping_rows(methods: "Sequence[Summary]") -> Iterator[Sequence[str]]:
-    """Rows about the test rows, each stopping time called what it is."""
-    found = [row.stopping or {} for row in methods]
-    for title, name in (
-        ("stop by the forecast on the test rows", "forecast"),
-        ("stop by cross-validation (GCV), training rows alone", "gcv"),
-        ("lowest loss on the test rows, run: step", "run"),
-        ("its share of the first", "lowest"),
-        ("the run above it where the forecast stops", "cost"),
-        ("highest accuracy on the test rows", "accuracy"),
-    ):
-        values = [one.get(name) for one in found]
-        if any(value is not None for value in values):
-            share = name in {"lowest", "cost", "accuracy"}
-            yield (
-                title,
-                *(
-                    f"{100 * value:.3g} %" if share and value is not None else _number(value, ".4g")
-                    for value in values
-                ),
-            )
-
-
-_OPTIONAL = (
-    ("largest distance from start", "max_distance_mean", ".3g"),
-    ("changed patterns", "pattern_change_mean", ".2%"),
-    ("parameters moved", "movement", ".2%"),
-    ("parameters moved, forecast", "movement_forecast", ".2%"),
-    ("kernel moved", "kernel_drift", ".2%"),
-    ("largest share of the stability limit", "sharpest", ".2f"),
-)
-"""Rows that a kind of run has: title, entry of `Summary`, format."""
-
-
-_MANY = 0.995
-"""Shares from here on are given as multiples."""
-
-
-def _number(value: float | None, form: str) -> str:
-    """Return a number as it is read, a dash where there is none."""
-    if value is None or isnan(value):
-        return "–"
-    if not form.endswith("%"):
-        return f"{value:{form}}"
-    return f"{100 * value:.2g} %" if value < _MANY else f"{value:.3g} times"

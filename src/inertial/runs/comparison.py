@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import xarray as xr
 
 from inertial import files
-from inertial._checks import InvalidInput, Notice, brief
+from inertial._checks import InvalidInput, Notice
 from inertial._memory import check_memory
 from inertial.data import Data
 from inertial.data.loading import Provenance
@@ -31,6 +31,7 @@ from inertial.method.rules import DEFAULT_RULE, fastest
 from inertial.method.schedule import SCHEDULES
 from inertial.problem.problem import Trainable
 from inertial.runs import store
+from inertial.runs.compared import Comparison
 from inertial.runs.execution import (
     Prepared,
     execute,
@@ -39,7 +40,7 @@ from inertial.runs.execution import (
     method_of,
     start_of,
 )
-from inertial.runs.measures import Summary, summarize
+from inertial.runs.measures import summarize
 from inertial.runs.model_runs import (
     ADAM,
     ModelStart,
@@ -78,18 +79,6 @@ _FIVE = (0, 1, 2, 3, 4)
 
 class StabilityWarning(Notice):
     """A step size above the limit of the linearised dynamics."""
-
-
-@dataclass(frozen=True, repr=False)
-class Comparison:
-    """What `compare` returns: where it is stored, how long it took, arrays, a row a method."""
-
-    __repr__ = brief
-
-    run: Path
-    wall_seconds: float
-    arrays: xr.Dataset
-    methods: tuple[Summary, ...]
 
 
 @dataclass(frozen=True)
@@ -190,7 +179,7 @@ def compare(
                 draw(arrays, folder)
     if first_process():
         plan.forget()
-    return Comparison(path, seconds, arrays, summaries)
+    return Comparison(path, seconds, arrays, summaries, given.target)
 
 
 def _network(data: Data, settings: Settings, checkpoints: Path | None) -> _Plan:

@@ -1,0 +1,241 @@
+"""What `compare` returns, and how it is said."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from math import isnan
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import xarray as xr
+
+from inertial.method.recursion import label
+from inertial.runs.measures import Summary
+from inertial.runs.ranking import Ranking, Standing, rank
+from inertial.runs.shown import Curve, Shown, columns, count, draw
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison(Shown):
+    """What `compare` returns: arrays, and a summary a method; printed, it is a table.
+
+    `run` is the folder where it is stored, `wall_seconds` how long it took, and `target` the share
+    of the loss at the start that was asked for.
+    """
+
+    run: Path
+    wall_seconds: float
+    arrays: xr.Dataset
+    methods: tuple[Summary, ...]
+    target: float
+
+    @property
+    def ranking(self) -> Ranking:
+        """Methods in the order in which to choose them."""
+        return rank(self.target, [self._standing(row) for row in self.methods])
+
+    def _standing(self, row: Summary) -> Standing:
+        steps = row.steps_to[f"{self.target:g}"]
+        left = row.loss_last_mean / row.loss_first
+        diverged = int(row.status == "diverged")
+        return Standing(row.method, steps["measured"], steps["predicted"], left, diverged)
+
+    @property
+    def recommendation(self) -> str:
+        """Which method reached the target first, or came nearest to it."""
+        best, asked = self.ranking.best, f"{100 * self.target:g} %"
+        if self.ranking.reached:
+            return (
+                f"{label(best.name)} reached {asked} of the loss at the start first, in "
+                f"{count(best.reached)} steps (forecast: {count(best.forecast)})."
+            )
+        steps = self.arrays.sizes["step"] - 1
+        return (
+            f"No method reached {asked} of the loss at the start in {steps:,} steps; "
+            f"{label(best.name)} came nearest, with {100 * best.left:.3g} % left."
+        )
+
+    @property
+    def about(self) -> tuple[str, ...]:
+        """What was trained, where that is not the papers' network on all rows."""
+        facts, said = self.arrays.attrs, []
+        if "model" in facts:
+            said.append(
+                f"{facts['model']}, {facts['parameters']:,} parameters; loss {facts['loss']} over "
+                f"{facts['n']:,} rows, {self.arrays.sizes['seed']} start(s)"
+            )
+        if "batch" in facts:
+            fresh = facts["order"] == "fresh"
+            kind = "fresh rows at each step" if fresh else "epochs of shuffled rows"
+            said.append(
+                f"batches of {facts['batch']:,} of {facts['n']:,} rows, {kind}; forecast: the "
+                "expected loss on fresh ones"
+            )
+        return tuple(said)
+
+    @property
+    def trust(self) -> tuple[str, ...]:
+        """Which runs left their forecast, and for which method it is least to be trusted."""
+        return tuple(_trust(self.methods))
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """Cells of the table: the methods, then a title and one cell a method in each row."""
+        body = _rows(self.methods, self.arrays.attrs.get("batch"))
+        return [["", *(label(row.method) for row in self.methods)], *map(list, body)]
+
+    @property
+    def note(self) -> str:
+        """What the table's words mean."""
+        if "model" not in self.arrays.attrs:
+            return (
+                "forecast error: largest gap between the norms of measured and forecast residual, "
+                "as a share of the first norm"
+            )
+        return (
+            "steps to: first step there; forecast: the model linearised at each start; forecast "
+            "error: largest gap between the roots of both losses, as a share of the first"
+        )
+
+    @property
+    def table(self) -> str:
+        """All of it: what to believe, a column a method, and where the run is."""
+        said = [self.recommendation, *self.about, *self.trust]
+        return "\n".join([*said, "", *columns(self.rows), "", self.note, f"run: {self.run}"])
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """Return one row a method: setting, losses, steps to each share, movement, trust.
+
+        Losses step by step are those of ``inertial.to_dataframe(comparison.arrays)``.
+        """
+        import pandas as pd
+
+        rows = []
+        for summary in self.methods:
+            row = asdict(summary)
+            steps, judged, stopping = (row.pop(k) for k in ("steps_to", "trust", "stopping"))
+            for share, pair in steps.items():
+                row |= {f"steps_to_{share}_{kind}": number for kind, number in pair.items()}
+            row |= {f"stopping_{name}": number for name, number in (stopping or {}).items()}
+            rows.append(row | {"trust": judged and judged["verdict"]})
+        return pd.DataFrame(rows)
+
+    def plot(self) -> "Figure":
+        """Draw the mean loss of every method over the starts, its range, and its forecast."""
+        curves = []
+        for name in map(str, self.arrays.optimizer.values):
+            losses = self.arrays.loss.sel({"optimizer": name}).transpose("seed", "step").to_numpy()
+            ends = losses.min(axis=0), losses.max(axis=0)
+            curves.append(Curve(name, losses.mean(axis=0), False, *ends))
+            forecast = self.arrays.forecast_loss.sel({"optimizer": name})
+            if "seed" in forecast.dims:
+                forecast = forecast.mean("seed")
+            curves.append(Curve(name, forecast.to_numpy(), True))
+        return draw(curves, target=self.target)
+
+
+def _trust(methods: Sequence[Summary]) -> Iterator[str]:
+    """Say first which runs left their forecast, and for which method it is least to be trusted."""
+    strayed = [label(row.method) for row in methods if row.unforeseen]
+    if strayed:
+        yield (
+            f"The forecast does not describe this run: {' and '.join(strayed)} diverged, and their "
+            "forecasts do not."
+        )
+    departed = [label(row.method) for row in methods if row.verdict == "departs"]
+    if departed and not strayed:
+        yield (
+            f"The forecast departs from {' and '.join(departed)}: the kernel moves, and what was "
+            "measured is what counts."
+        )
+    known = [(row.trust, row.method) for row in methods if row.trust is not None]
+    if known:
+        least, name = max(known, key=lambda pair: pair[0].strain)
+        whose = f", least for {label(name)}" if len(known) > 1 else ""
+        yield f"Trust{whose}: {least.sentence}"
+
+
+def _rows(methods: Sequence[Summary], batch: int | None) -> Iterator[Sequence[str]]:
+    """Rows of the table: a title, then one cell a method; rows without a number are left out."""
+    yield ("rule", *(row.rule for row in methods))
+    yield ("eta", *(_number(row.eta, ".5g") for row in methods))
+    yield ("beta", *(_number(row.beta, ".5g") for row in methods))
+    for fraction in methods[0].steps_to:
+        pairs = [row.steps_to[fraction] for row in methods]
+        yield (
+            f"steps to {100 * float(fraction):g} %: forecast / run",
+            *(f"{count(pair['predicted'])} / {count(pair['measured'])}" for pair in pairs),
+        )
+        if batch is not None:
+            yield (
+                f"samples to {100 * float(fraction):g} %: forecast / run",
+                *(
+                    " / ".join(count(None if n is None else n * batch) for n in pair.values())
+                    for pair in pairs
+                ),
+            )
+    yield ("final loss, mean", *(f"{row.loss_last_mean:.4g}" for row in methods))
+    yield (
+        "final loss, range",
+        *(f"{row.loss_last_min:.3g} to {row.loss_last_max:.3g}" for row in methods),
+    )
+    for title, name, digits in _OPTIONAL:
+        values = [getattr(row, name) for row in methods]
+        if any(value is not None for value in values):
+            yield (title, *(_number(value, digits) for value in values))
+    yield from _stopping_rows(methods)
+    verdicts = [row.verdict or (row.trust and row.trust.verdict) or "–" for row in methods]
+    yield ("trust" if methods[0].verdict is None else "the forecast", *verdicts)
+    yield ("forecast error", *(_number(row.forecast_error, ".2g") for row in methods))
+    if any(row.status != "finished" for row in methods):
+        yield ("status", *(row.status for row in methods))
+
+
+def _stopping_rows(methods: Sequence[Summary]) -> Iterator[Sequence[str]]:
+    """Rows about the test rows, each stopping time called what it is."""
+    found = [row.stopping or {} for row in methods]
+    for title, name in (
+        ("stop by the forecast on the test rows", "forecast"),
+        ("stop by cross-validation (GCV), training rows alone", "gcv"),
+        ("lowest loss on the test rows, run: step", "run"),
+        ("its share of the first", "lowest"),
+        ("the run above it where the forecast stops", "cost"),
+        ("highest accuracy on the test rows", "accuracy"),
+    ):
+        values = [one.get(name) for one in found]
+        if any(value is not None for value in values):
+            share = name in {"lowest", "cost", "accuracy"}
+            yield (
+                title,
+                *(
+                    f"{100 * value:.3g} %" if share and value is not None else _number(value, ".4g")
+                    for value in values
+                ),
+            )
+
+
+_OPTIONAL = (
+    ("largest distance from start", "max_distance_mean", ".3g"),
+    ("changed patterns", "pattern_change_mean", ".2%"),
+    ("parameters moved", "movement", ".2%"),
+    ("parameters moved, forecast", "movement_forecast", ".2%"),
+    ("kernel moved", "kernel_drift", ".2%"),
+    ("largest share of the stability limit", "sharpest", ".2f"),
+)
+"""Rows that a kind of run has: title, entry of `Summary`, format."""
+
+
+_MANY = 0.995
+"""Shares from here on are given as multiples."""
+
+
+def _number(value: float | None, form: str) -> str:
+    """Return a number as it is read, a dash where there is none."""
+    if value is None or isnan(value):
+        return "–"
+    if not form.endswith("%"):
+        return f"{value:{form}}"
+    return f"{100 * value:.2g} %" if value < _MANY else f"{value:.3g} times"
