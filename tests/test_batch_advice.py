@@ -62,9 +62,12 @@ def test_a_batch_of_all_rows_has_no_noise(data):
         assert entry.eta_limit == pytest.approx(limit, rel=1e-9)
 
 
-@pytest.mark.parametrize("batch", [0, -1, 41, True])
-def test_a_batch_that_makes_no_sense_is_refused_before_the_work(data, batch):
-    with pytest.raises(InvalidInput, match=r"batch is .*; give a whole number .* from 1 to 40\."):
+@pytest.mark.parametrize(
+    ("batch", "remedy"),
+    [(b, r"a whole number .* from 1 to 40") for b in (0, -1, 41)] + [(True, "a number")],
+)
+def test_a_batch_that_makes_no_sense_is_refused_before_the_work(data, batch, remedy):
+    with pytest.raises(InvalidInput, match=rf"batch is .*; give {remedy}\."):
         tune(data, batch=batch)
 
 

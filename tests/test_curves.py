@@ -190,9 +190,12 @@ def test_accuracy_is_counted_where_targets_are_classes():
     assert hits_of(LOSSES["mse"], np.arange(3.0)[:, None]) is None
 
 
-@pytest.mark.parametrize("decay", [-0.1, np.nan, np.inf])
-def test_a_negative_decay_is_refused(linear, decay):
-    with pytest.raises(InvalidInput, match=r"decay is .*; give a finite number of at least 0"):
+@pytest.mark.parametrize(
+    ("decay", "remedy"),
+    [(-0.1, "a finite number of at least 0"), (np.inf, "a finite number of"), (np.nan, "a number")],
+)
+def test_a_negative_decay_is_refused(linear, decay, remedy):
+    with pytest.raises(InvalidInput, match=f"decay is .*; give {remedy}"):
         built(linear, decay=decay)
 
 

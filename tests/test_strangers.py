@@ -165,6 +165,7 @@ def touched(home, *commands):
         "HOME": str(home),
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+        "PYTHONDONTWRITEBYTECODE": "1",  # ours, wherever a test has not compiled it yet
         "TMPDIR": str(home / "tmp"),
     }
     for folder in (home / "work", home / "tmp"):

@@ -108,7 +108,7 @@ def assert_csv_is(rows, found, names):
 @pytest.mark.parametrize(
     ("figure", "names"),
     [
-        ("convergence", ["loss", "forecast_loss"]),
+        ("convergence", ["loss", "forecast_loss", "bound_loss"]),
         ("distance", ["max_distance", "mean_distance"]),
         ("pattern", ["pattern_change"]),
     ],
@@ -375,7 +375,7 @@ def test_what_is_missing_is_named_and_left_out(chromium, torn, records, tmp_path
         for width in STUDY.widths:
             _, rows = saved(view, f"digits-paper-m{width}-convergence.csv")
             found = of(document, there, "digits", width)
-            assert_csv_is(rows, found, ["loss", "forecast_loss"])
+            assert_csv_is(rows, found, ["loss", "forecast_loss", "bound_loss"])
         _, rows = table_of(view, 0)
         # Heavy ball at width 50 has lost both seeds, Nesterov at width 100 one of two.
         shown = [(row[0], row[1], row[-1]) for row in rows]

@@ -111,7 +111,7 @@ def measured(
             at=at.tolist(),
             precision=settings["precision"],
             batch=settings.get("batch"),
-            order=settings.get("order", "fresh"),
+            order=settings.get("order") or "fresh",
         )
         if settings.get("batch") is not None or isinstance(methods[name].eta, tuple):
             continue  # the split is that of gradients of all rows with a constant step
