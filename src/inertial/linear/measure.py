@@ -131,7 +131,7 @@ class Measure:
         ----------
         kernel
             Symmetric and positive semidefinite up to rounding, shape (n, n): of the loss
-            :math:`\tfrac12 |f - y|^2`, so J J'.
+            :math:`\tfrac{1}{2} |f - y|^2`, so J J'.
         residual
             Outputs minus targets, shape (n,), or (n, k) for k outputs that share the kernel.
 

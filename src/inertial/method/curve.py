@@ -131,7 +131,7 @@ def _by_blocks(
 
     With :math:`y_s = x_s - x_{s-1}`, the recursion from any step s on is the same linear map,
     :math:`x_{s+j} = P_j x_s + V_j y_s`, so the losses of a block of steps are
-    :math:`\tfrac12 \sum_k w_k (P_{jk}^2 x_k^2 + 2 P_{jk} V_{jk} x_k y_k + V_{jk}^2 y_k^2)`.
+    :math:`\tfrac{1}{2} \sum_k w_k (P_{jk}^2 x_k^2 + 2 P_{jk} V_{jk} x_k y_k + V_{jk}^2 y_k^2)`.
     Every block starts from the closed form, so that errors do not add up, and what seems to be low
     enough is evaluated in closed form before it counts.
     """
