@@ -22,7 +22,7 @@ from inertial import (
     tune,
 )
 from inertial.linear.duals import duals
-from inertial.problem.mlp import ACTIVATIONS
+from inertial.problem.networks import ACTIVATIONS
 
 
 def by_integration(phi, covariance):

@@ -43,7 +43,7 @@ from inertial.method.recursion import (
     nesterov_varying,
 )
 from inertial.method.trust import trust
-from inertial.problem.mlp import MLP
+from inertial.problem.networks import MLP
 from inertial.runs.exploration import MOST_MODES, MOST_NODES, explore, explore_model
 from inertial.runs.model_runs import starts_of
 from inertial.runs.settings import ModelSettings, Settings

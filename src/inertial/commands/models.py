@@ -52,7 +52,7 @@ def problem_of(
         If there is no such model, or it does not fit the data.
 
     """
-    from inertial.problem.named import is_named, parse
+    from inertial.problem.networks import is_named, parse
     from inertial.problem.problem import Problem
 
     y, outputs, loss = _targets(data, loss)
@@ -82,7 +82,7 @@ def starts_of(text: str, data: "Data", loss: str | None, *, decay: float = 0.0) 
     It is if it takes a `seed` or a `key`, or makes a PyTorch module; else it has one start.
     Parameters and errors are those of `problem_of`.
     """
-    from inertial.problem.named import is_named
+    from inertial.problem.networks import is_named
     from inertial.problem.problem import Problem
     from inertial.runs.model_runs import Starts
 

@@ -41,9 +41,8 @@ from inertial._types import Gram, Inputs
 from inertial.linear.kernel import tiles
 from inertial.linear.measure import Measure
 from inertial.linear.spectrum import decompose
-from inertial.problem.mlp import LEAK
+from inertial.problem.networks import LEAK, WideNetwork
 from inertial.problem.problem import Problem
-from inertial.problem.wide import WideNetwork
 
 NODES = 96
 """Nodes of the quadrature in each variable.

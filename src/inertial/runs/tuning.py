@@ -22,8 +22,8 @@ from inertial.method.curve import forecast_loss, steps_to
 from inertial.method.modes import stability_limit
 from inertial.method.recursion import Recursion, label
 from inertial.method.rules import fastest
+from inertial.problem.networks import WideNetwork
 from inertial.problem.problem import Problem, Trainable
-from inertial.problem.wide import WideNetwork
 from inertial.runs.measures import agree
 from inertial.runs.ranking import place
 from inertial.runs.shown import Curve, Shown, columns, draw
