@@ -1,5 +1,12 @@
 r"""Adam and RMSprop: their update, their limit, and what they are with a constant preconditioner.
 
+.. math:: m_t = \beta_1 m_{t-1} + (1-\beta_1) g_t, \quad
+          v_t = \beta_2 v_{t-1} + (1-\beta_2) g_t^2, \qquad
+          w_{t+1} = w_t - \eta\,\frac{m_t / c_1}{\sqrt{v_t / c_2} + \epsilon}
+
+with :math:`c_i = 1 - \beta_i^t` at the t-th update (Kingma and Ba 2015, Algorithm 1), or
+:math:`c_i = 1` without correction (Tieleman and Hinton 2012, for :math:`\beta_1 = 0`).
+
 While the second moment stands still, Adam is heavy ball on the preconditioned kernel
 
 .. math:: H_P = J P^{-1} J^T, \qquad P = \mathrm{diag}(\sqrt{\hat v} + \epsilon), \qquad
@@ -15,10 +22,23 @@ the linearised model (`inertial.simulation.linearised`).
 """
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeAlias
+
+import jax
 
 from inertial._checks import InvalidInput, positive, unit_interval
 from inertial.method.recursion import Recursion, heavy_ball
-from inertial.problem.moments import Moments, Scaling, Tree, at_rest, inverse_of, update
+
+Tree: TypeAlias = Any
+"""A list or dictionary of arrays, of JAX or PyTorch."""
+
+
+class Moments(NamedTuple):
+    """m and v, and how many updates they come from."""
+
+    mean: Tree
+    square: Tree
+    count: Any
 
 
 @dataclass(frozen=True)
@@ -71,11 +91,6 @@ class Adaptive:
         return "adam" if self.corrected else "rmsprop"
 
     @property
-    def scaling(self) -> Scaling:
-        """The numbers of the update."""
-        return Scaling(self.eta, self.beta1, self.beta2, self.eps, float(self.corrected))
-
-    @property
     def limit(self) -> float:
         """Bound on ``eta * lambda_max(H_P)`` below which every mode decays: 38 for Adam's 0.9."""
         return 2 * (1 + self.beta1) / (1 - self.beta1)
@@ -85,19 +100,32 @@ class Adaptive:
         """The recursion that it is on the preconditioned kernel while that stands still."""
         return heavy_ball((1 - self.beta1) * self.eta, self.beta1)
 
-    def inverse(self, moments: Moments) -> Tree:
-        """Return the diagonal of ``P^-1`` after an update, for `Tangent.preconditioned`."""
-        return inverse_of(self.scaling, moments)
-
     def init(self, params: Tree) -> Moments:
         """Return the moments before the first update."""
-        return at_rest(params)
+        zero = jax.tree.map(lambda leaf: 0 * leaf, params)
+        return Moments(zero, zero, 0)
 
     def update(
         self, gradient: Tree, moments: Moments, _params: Tree = None
     ) -> tuple[Tree, Moments]:
         """Return the step ``w_{t+1} - w_t`` and the new moments."""
-        return update(self.scaling, gradient, moments)
+        b1, b2 = self.beta1, self.beta2
+        mean = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, moments.mean, gradient)
+        square = jax.tree.map(lambda v, g: b2 * v + (1 - b2) * g**2, moments.square, gradient)
+        now = Moments(mean, square, moments.count + 1)
+        rate = self.eta / self._correction(b1, now.count)
+        return jax.tree.map(lambda m, q: -rate * m * q, mean, self.inverse(now)), now
+
+    def inverse(self, moments: Moments) -> Tree:
+        r"""Return :math:`1/(\sqrt{v_t / c_2} + \epsilon)` after an update: the diagonal of P^-1.
+
+        `Tangent.preconditioned` takes it.
+        """
+        correction = self._correction(self.beta2, moments.count)
+        return jax.tree.map(lambda v: 1 / ((v / correction) ** 0.5 + self.eps), moments.square)
+
+    def _correction(self, beta: float, count: Any) -> Any:  # noqa: ANN401 - may be traced
+        return 1 - self.corrected * beta**count
 
 
 def adam(eta: float, beta1: float = 0.9, beta2: float = 0.999, *, eps: float = 1e-8) -> Adaptive:
