@@ -36,9 +36,9 @@ from inertial import (
 )
 from inertial.data import catalog, locate
 from inertial.linear.expected import measure_of, spectrum_of
+from inertial.linear.kernel import TiledKernel
 from inertial.linear.lanczos import lanczos
 from inertial.linear.measure import Measure
-from inertial.linear.tiles import TiledKernel
 from inertial.method.rules import METHODS, choose
 from inertial.problem.model import TwoLayerReLU
 from inertial.runs.settings import COMPANIONS

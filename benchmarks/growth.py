@@ -14,8 +14,8 @@ import scipy.linalg
 
 from benchmarks.__main__ import seconds, sphere, stepper
 from inertial import extremes, infinite_gram
+from inertial.linear.kernel import TiledKernel
 from inertial.linear.lanczos import lanczos
-from inertial.linear.tiles import TiledKernel
 
 Row = tuple[str, str, str]
 

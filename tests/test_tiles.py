@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inertial import infinite_gram, output_covariance
-from inertial.linear.tiles import TiledKernel
+from inertial.linear.kernel import TiledKernel
 
 
 @given(st.integers(2, 60), st.integers(1, 8), st.integers(1, 70), st.integers(0, 2**31))

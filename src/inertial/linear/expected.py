@@ -23,11 +23,10 @@ from inertial._memory import check_memory
 from inertial._types import Eigenvalues, Gram, Inputs, Targets
 from inertial.data import Data, antiparallel_rows, parallel_rows
 from inertial.linear.ends import extremes
-from inertial.linear.kernel import entry_error, infinite_gram, output_covariance, tiles
+from inertial.linear.kernel import TiledKernel, entry_error, infinite_gram, output_covariance, tiles
 from inertial.linear.krylov import Product, RitzPairs, gauss_rules, ritz_pairs
 from inertial.linear.measure import Measure
 from inertial.linear.spectrum import Extremes, Spectrum, decompose
-from inertial.linear.tiles import TiledKernel
 
 _COPIES = 3
 """n x n arrays alive at once while a kernel is decomposed, at least."""

@@ -22,6 +22,9 @@ which is right to a few roundings at every angle.
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Inexact, Int
@@ -30,7 +33,7 @@ from inertial._types import Gram, Inputs
 from inertial.data.parallel import unit_rows
 
 TILE = 512
-"""Rows and columns of a tile; larger ones are not faster at n = 10,000."""
+"""Rows and columns of a tile; larger ones leave the processor's cache."""
 
 _STEEP = 1e-3
 """1 - |cosine| below which the angle is taken from differences.
@@ -45,6 +48,8 @@ _NUMBERS = 2**20
 """Differences that are held at once."""
 
 Tile = Inexact[np.ndarray, "r c"]
+
+Block = Float[np.ndarray, "n k"]
 
 _Entry = Callable[[Tile, Tile], Tile]
 """From cosines and angles to entries of unit inputs."""
@@ -202,3 +207,70 @@ def _filled(x: Inputs, entry: _Entry) -> Gram:
         for _ in pool.map(fill, tiles(len(x))):
             pass
     return gram
+
+
+@dataclass(frozen=True, eq=False)
+class TiledKernel:
+    """`infinite_gram` and `output_covariance` of inputs as operators: nothing of their size is held.
+
+    A tile of cosines, angles and entries is made, used for its product and dropped; each tile above
+    the diagonal serves its mirror image as well.  One pass takes ``n^2 (d/2 + const)`` operations
+    for the entries and ``2 n^2 k`` for k vectors, so vectors are best multiplied in blocks.
+
+    Parameters
+    ----------
+    x
+        Inputs as rows, shape (n, d).
+    precision
+        Of the tiles: float32 takes less than half the time and leaves entries 1e-6 of the largest.
+    rows
+        Rows and columns of a tile; like the number of cores, it changes results by rounding only.
+
+    """
+
+    x: Inputs
+    precision: Literal["float32", "float64"] = "float64"
+    rows: int = TILE
+
+    @cached_property
+    def _norms(self) -> Float[np.ndarray, "n"]:
+        return np.asarray(np.linalg.norm(self.x, axis=1))
+
+    @property
+    def trace(self) -> float:
+        """Trace of the kernel, and of the covariance: ``sum |x_i|^2 / 2``."""
+        return float(np.sum(self._norms**2) / 2)
+
+    def product(self, block: Block) -> Block:
+        """Return the kernel times a block of vectors."""
+        return self._products(block, spread=False)
+
+    def spread(self, block: Block) -> Float[np.ndarray, "k"]:
+        r"""Return :math:`v^T \Sigma v` for every column v, with the covariance of the outputs."""
+        return np.asarray(np.einsum("ik,ik->k", block, self._products(block, spread=True)))
+
+    def _products(self, block: Block, *, spread: bool) -> Block:
+        entry = covariance if spread else tangent
+        units = unit_rows(self.x).astype(self.precision)
+        scaled = (self._norms[:, None] * block).astype(self.precision)
+        strips = list(tiles(len(units), self.rows))
+
+        def share(first: int) -> Block:
+            """Products of every so many-th strip, from the diagonal to the right."""
+            result = np.zeros_like(block)
+            for rows in strips[first::workers]:
+                for columns in strips[strips.index(rows) :]:
+                    cosine, angle = angles(units[rows], units[columns])
+                    if rows == columns:
+                        np.fill_diagonal(cosine, 1.0)
+                        np.fill_diagonal(angle, 0.0)
+                    entries = entry(cosine, angle)
+                    result[rows] += entries @ scaled[columns]
+                    if rows != columns:
+                        result[columns] += entries.T @ scaled[rows]
+            return result
+
+        workers = min(len(os.sched_getaffinity(0)), len(strips))
+        with ThreadPoolExecutor(workers) as pool:  # NumPy lets other threads run meanwhile
+            result = sum(pool.map(share, range(workers)))
+        return np.asarray(self._norms[:, None] * result)
