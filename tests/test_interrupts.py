@@ -10,8 +10,8 @@ from contextlib import suppress
 
 import pytest
 
-from inertial.commands import interrupts
-from inertial.commands.interrupts import every_interrupt
+from inertial.commands import environment
+from inertial.commands.environment import every_interrupt
 
 PATIENCE = 60
 """Seconds for what takes milliseconds on a quiet machine; the tests do not wait for them."""
@@ -84,7 +84,7 @@ def test_other_errors_are_said_as_before(ignored):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_that_was_dropped_comes_again(monkeypatch, number):
-    monkeypatch.setattr(interrupts, "_LOST_SECONDS", 0.1)
+    monkeypatch.setattr(environment, "_LOST_SECONDS", 0.1)
     before = state()
 
     def drop():

@@ -18,9 +18,9 @@ from inertial.commands import data
 from inertial.commands.audit import audit
 from inertial.commands.compare import compare
 from inertial.commands.doctor import doctor
+from inertial.commands.environment import every_interrupt
 from inertial.commands.explore import explore
 from inertial.commands.figures import figures
-from inertial.commands.interrupts import every_interrupt
 from inertial.commands.plan import plan
 from inertial.commands.report import report
 from inertial.commands.reproduce import reproduce
