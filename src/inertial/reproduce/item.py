@@ -70,7 +70,7 @@ class Item:
     claims
         From the stored result to the checked statements.
     figure
-        Key of `inertial.view.paper_figures.FIGURES`.
+        Key of `inertial.view.drawing.FIGURES`.
     study
         From data sets and scale to the runs it takes, or None if nothing is trained.
     compute

@@ -10,22 +10,28 @@ OUT/index.html                 every item with its verdict
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import isnan
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 
 from inertial import files
 from inertial._checks import InvalidInput
 from inertial.files import STAYS
 from inertial.reproduce.catalog import data_sets, find
-from inertial.reproduce.item import Claim, Item, Scale
-from inertial.reproduce.pilot import predict_item
-from inertial.runs.cost import Prediction
+from inertial.reproduce.item import Claim, Compute, Item, Scale
+from inertial.runs.config import DataSet
+from inertial.runs.cost import Prediction, decomposing, kernel_memory
+from inertial.runs.execution import prepare
+from inertial.runs.spec import load_data
 from inertial.runs.store import Record, environment, read_record, write_record
 from inertial.runs.study import Engine, Folder, Progress, Report, join_all, run_study
-from inertial.view.paper_figures import save
+from inertial.view.drawing import save
+
+_GROWTH = (0.0, 3.0)
+"""Range of the power: from what looks at the ends of the spectrum to a decomposition."""
 
 
 @dataclass(frozen=True)
@@ -184,3 +190,49 @@ def _judge(item: Item, record: Record, folder: Path) -> Outcome:
 def failures(made: Sequence[Outcome]) -> int:
     """Count the claims that fail."""
     return sum(len(one.failing) for one in made)
+
+
+def predict_item(item: Item, data: tuple[DataSet, ...], scale: Scale) -> Prediction:
+    """Predict the cost of an item that trains nothing, from parts timed on this machine.
+
+    Every data set that the item goes through is loaded, and its kernel's decomposition timed on the
+    first rows.  The item's own work is timed on a quarter and on half of the first set, and
+    extrapolated as a power of n.
+
+    The seconds are NaN if the first data set cannot be used with so few rows, for instance because
+    a column is constant over them: the whole one may still be.
+    """
+    if item.compute is None:
+        raise ValueError(f"{item.key} trains: its study predicts the cost")
+    sets = {"all": data, "first": data[:1], "none": ()}[item.uses]
+    if not sets:
+        return Prediction(0.0, (), kernel_memory(()), 0, 1)
+    try:
+        own = _own(item.compute, sets[0], scale)
+    except InvalidInput:
+        own = np.nan, 1.0
+    seconds = sum(_seconds(one, *own) for one in sets)
+    return Prediction(seconds, (seconds,), kernel_memory(sets), 0, 1)
+
+
+def _own(compute: Compute, data: DataSet, scale: Scale) -> tuple[float, float]:
+    """Seconds of an item's own work on a data set that is prepared, c n^p: c and p."""
+    n = len(load_data(data).y)
+    taken = []
+    for part in (4, 4, 2):  # what is done once, such as importing, is in the first
+        some = (replace(data, rows=max(2, n // part)),)
+        prepare(some[0])
+        began = time.perf_counter()
+        compute(some, scale)
+        taken.append(time.perf_counter() - began)
+    _, quarter, half = taken
+    power = float(np.clip(np.log2(half / quarter), *_GROWTH))
+    return float(half / (n / 2) ** power), power
+
+
+def _seconds(data: DataSet, factor: float, power: float) -> float:
+    """Seconds to load and decompose a data set, and for the item's own work on it."""
+    began = time.perf_counter()
+    whole = load_data(data)
+    loading = time.perf_counter() - began
+    return float(loading + decomposing(whole, warm=True) + factor * len(whole.y) ** power)
