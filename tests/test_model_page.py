@@ -12,8 +12,7 @@ from inertial.theory.audit import audit
 from inertial.theory.gather import StoredRun
 from inertial.view.auditing import measured
 from inertial.view.figures import convergence
-from inertial.view.model_page import model_page
-from inertial.view.run_page import report_page
+from inertial.view.run_page import model_page, report_page
 from test_report import rows_of, saved
 
 __all__ = ["chromium"]
@@ -78,7 +77,8 @@ def test_the_page_speaks_of_this_model_and_of_no_neurons(file):
 def test_a_run_without_its_records_is_refused_in_one_sentence(run):
     for lost in ("node", "kernel_drift"):
         part = StoredRun("run", run.arrays.drop_vars(lost), run.manifest)
-        with pytest.raises(InvalidInput, match=f"lacks {lost}, so it is no comparison on a model"):
+        message = f"lacks {lost}, so it is not a comparison on a model"
+        with pytest.raises(InvalidInput, match=message):
             model_page(part)
 
 

@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 
 from inertial.runs.style import STYLES
-from inertial.view.paper_figures import FIGURES, save
+from inertial.view.drawing import FIGURES, save
 
 
 @pytest.fixture

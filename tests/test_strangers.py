@@ -21,7 +21,7 @@ from inertial.runs.config import DataSet, Study
 from inertial.runs.cost import Prediction
 from inertial.runs.study import Folder, read_index, read_studies, run_study
 from inertial.theory.gather import StoredRun, load_again
-from inertial.view import stored
+from inertial.view import auditing
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +135,7 @@ def test_the_index_cannot_name_another_file(folder):
     (study,) = read_studies(folder)
     assert study.missing == 0  # the file follows from the key
     path = edited(folder, lambda document: document["runs"][0].update(key="../../etc/passwd"))
-    for read in (read_studies, stored.read):
+    for read in (read_studies, auditing.read):
         with pytest.raises(InvalidInput, match=r"is not the index of a study: .*key"):
             read(folder)
     assert path.exists()

@@ -21,9 +21,8 @@ from inertial.runs.cost import Prediction
 from inertial.runs.spec import runs
 from inertial.runs.study import Folder, run_study
 from inertial.view import panels
-from inertial.view.auditing import audit_folders, measured
+from inertial.view.auditing import audit_folders, measured, read, runs_of
 from inertial.view.reporting import report
-from inertial.view.stored import read, runs_of
 from inertial.view.study_page import as_toml, study_page
 from inertial.view.study_panels import arrange
 

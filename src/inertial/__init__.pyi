@@ -1,7 +1,6 @@
 from ._checks import InvalidInput as InvalidInput
 from .data import Data as Data
 from .data import load as load
-from .linear.determinant import log_determinant as log_determinant
 from .linear.duals import expected_kernels as expected_kernels
 from .linear.duals import expected_measure as expected_measure
 from .linear.ends import extremes as extremes
@@ -10,6 +9,7 @@ from .linear.expected import spectrum_of as spectrum_of
 from .linear.kernel import finite_gram as finite_gram
 from .linear.kernel import infinite_gram as infinite_gram
 from .linear.kernel import output_covariance as output_covariance
+from .linear.krylov import log_determinant as log_determinant
 from .linear.measure import Measure as Measure
 from .linear.spectrum import Extremes as Extremes
 from .linear.spectrum import Spectrum as Spectrum
@@ -56,10 +56,10 @@ from .method.schedule import to_optax_schedules as to_optax_schedules
 from .method.trust import Trust as Trust
 from .method.trust import movement as movement
 from .method.trust import trust as trust
-from .problem.mlp import MLP as MLP
 from .problem.model import TwoLayerReLU as TwoLayerReLU
+from .problem.networks import MLP as MLP
+from .problem.networks import WideNetwork as WideNetwork
 from .problem.problem import Problem as Problem
-from .problem.wide import WideNetwork as WideNetwork
 from .runs.advice import tune as tune
 from .runs.advised import Advice as Advice
 from .runs.batches import BatchAdvice as BatchAdvice

@@ -211,7 +211,7 @@ def _filled(x: Inputs, entry: _Entry) -> Gram:
 
 @dataclass(frozen=True, eq=False)
 class TiledKernel:
-    """`infinite_gram` and `output_covariance` of inputs as operators: nothing of their size is held.
+    """`infinite_gram` and `output_covariance` of inputs, for products: nothing so large is held.
 
     A tile of cosines, angles and entries is made, used for its product and dropped; each tile above
     the diagonal serves its mirror image as well.  One pass takes ``n^2 (d/2 + const)`` operations

@@ -1,5 +1,7 @@
 """From folders of runs and studies to an audit: read, measure again where asked, judge.
 
+A study is a folder with ``studies/NAME.json``, or that file itself where the folder holds several.
+
 What a run does not store can be measured again, because its manifest fixes it bit for bit: kernels
 at a few steps, and the exact split of the residual over its first steps, in float64.  Where the
 records part from this second run, the audit says so.
@@ -15,14 +17,17 @@ import numpy as np
 
 from inertial._checks import InvalidInput
 from inertial.problem.model import TwoLayerReLU
+from inertial.runs import store
+from inertial.runs.study import Folder, index_of, read_index
 from inertial.simulation.decomposition import Decomposition, decompose_residual
 from inertial.simulation.probe import KernelProbe, probe
 from inertial.theory.audit import Audit, audit
 from inertial.theory.gather import StoredRun, is_transformation, load_again, recursion_of
-from inertial.view.stored import read, runs_of
+from inertial.view.study_panels import StudyPanels, arrange
 
 if TYPE_CHECKING:
     from inertial.simulation.trajectory import Trajectory
+
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how many of them are done, and how many there are."""
@@ -32,6 +37,33 @@ _SAMPLES = 9
 
 _SPLIT_STEPS = 8
 """First steps over which the residual is split again."""
+
+
+def read(source: Path) -> StoredRun | StudyPanels:
+    """Read a run or a study.
+
+    Raises
+    ------
+    InvalidInput
+        If there is neither, or what is there is damaged.
+
+    """
+    path = index_of(source)
+    if path is None:
+        return StoredRun(str(source), *store.read_run(source))
+    index, folder = read_index(path), Folder(path.parents[1])
+    keys = [str(entry["key"]) for entry in index["runs"] if folder.holds(entry["key"])]
+    found = {key: folder.read_key(key) for key in keys}
+    return arrange(
+        index,
+        {key: record for key, record in found.items() if record is not None},
+        damaged=[key for key, record in found.items() if record is None],
+    )
+
+
+def runs_of(found: StoredRun | StudyPanels) -> list[StoredRun]:
+    """Return a run as it is, and of a study one a data set, rule and width."""
+    return [found] if isinstance(found, StoredRun) else [panel.run for panel in found.panels]
 
 
 def audit_folders(

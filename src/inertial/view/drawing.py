@@ -1,17 +1,43 @@
-"""Figures of a study from what is stored: by method at every width, by width for every method.
+"""All figures of stored results by their keys, how they are written, and which a study has.
 
-FOLDER/figures/NAME/convergence-RULE-WIDTH.{png,svg,pdf} and so on.
+Figures are functions of stored results only.  Every one names its data, n, m, seeds and rule.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 
 import xarray as xr
+from matplotlib.figure import Figure
 
+from inertial import files
 from inertial.files import folder_in
 from inertial.runs.study import Stored
-from inertial.runs.style import style_of
-from inertial.view.paper_figures import save
+from inertial.runs.style import house_style, style_of
+from inertial.view import kernel_figures, law_figures, run_figures
+
+KINDS = ("png", "svg", "pdf")
+
+_DISTANCE = r"$\max_r\,|w_r(t) - w_r(0)|$"
+_PATTERNS = "share of changed patterns"
+
+FIGURES: dict[str, Callable[[xr.Dataset], Figure]] = {
+    "convergence": run_figures.convergence,
+    "distance_by_width": run_figures.by_width("max_distance", _DISTANCE),
+    "patterns_by_width": run_figures.by_width("pattern_change", _PATTERNS),
+    "distance_by_method": run_figures.by_method("max_distance", _DISTANCE),
+    "patterns_by_method": run_figures.by_method("pattern_change", _PATTERNS),
+    "forecast_error": run_figures.forecast_error,
+    "table1": kernel_figures.table1,
+    "rate": kernel_figures.rate,
+    "theta": kernel_figures.theta,
+    "iterations": kernel_figures.iterations,
+    "flows": kernel_figures.flows,
+    "phase": kernel_figures.phase,
+    "power_laws": law_figures.power_laws,
+    "batch_limit": law_figures.batch_limit,
+}
+"""Figures by the keys that items name."""
 
 _BY_METHOD = {
     "convergence": "convergence",
@@ -25,8 +51,22 @@ _BY_WIDTH = {
 }
 
 
+def save(key: str, result: xr.Dataset, folder: Path, stem: str = "figure") -> None:
+    """Draw a figure and write it as ``figure.png``, ``.svg`` and ``.pdf`` into a folder."""
+    with house_style():
+        figure = FIGURES[key](result)
+        for kind in KINDS:
+            stamp = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind, {})
+            drawn = BytesIO()
+            figure.savefig(drawn, format=kind, dpi=200, metadata=stamp)
+            name = f"{stem}.{kind}"
+            files.write(files.below(folder, name), drawn.getvalue(), remedy=files.STAYS)
+
+
 def draw(stored: Stored, out: Path) -> list[Path]:
-    """Draw a study, and return the paths of the figures as PNG.
+    """Draw a study by method at every width and by width for every method; return the PNG paths.
+
+    They are FOLDER/figures/NAME/convergence-RULE-WIDTH.{png,svg,pdf} and so on.
 
     Raises
     ------

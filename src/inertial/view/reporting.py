@@ -6,10 +6,8 @@ from pathlib import Path
 
 from inertial.theory.audit import audit
 from inertial.theory.gather import StoredRun
-from inertial.view.auditing import Progress, measured
-from inertial.view.model_page import model_page
-from inertial.view.run_page import report_page
-from inertial.view.stored import read, runs_of
+from inertial.view.auditing import Progress, measured, read, runs_of
+from inertial.view.run_page import model_page, report_page
 from inertial.view.study_page import study_page
 
 

@@ -15,12 +15,19 @@ import xarray as xr
 from inertial._checks import InvalidInput, fraction, one_of
 from inertial.method.recursion import FAMILIES
 from inertial.runs.measures import distinct_names
+from inertial.runs.observables import join
 from inertial.runs.ranking import Ranking
 from inertial.runs.store import Record
 from inertial.runs.style import style_of
 from inertial.theory.gather import StoredRun
 from inertial.view import panels
-from inertial.view.study_runs import check_record, joined
+
+_RECORDS = ("loss", "forecast_loss", *panels.DISTANCES, "pattern_change", "eigenvalue", "weight")
+_FACTS = (
+    *("data", "data_sha256", "n", "d", "rule", "optimizer", "width", "seed", "precision"),
+    *("status", "diverged_at", "eta", "beta", "gamma"),
+)
+_PARTS = ("settings", "data", "methods", "cost")
 
 
 @dataclass(frozen=True)
@@ -189,7 +196,7 @@ def _checked(
             "again."
         ) from None
     for key, record in records.items():
-        check_record(key, record, study["steps"])
+        _check_record(key, record, study["steps"])
     return study, entries
 
 
@@ -258,6 +265,52 @@ def _panel(
     records: Mapping[str, Record],
 ) -> Panel:
     _, rule, width = _place(entries[0])
-    run = joined(f"{name}, {rule}, m = {width:,}", study, entries, records)
+    run = _joined(f"{name}, {rule}, m = {width:,}", study, entries, records)
     target = float(study["target"])
     return Panel(key, rule, width, run, panels.rows_of(run.arrays, target, width), target)
+
+
+def _check_record(key: str, record: Record, steps: int) -> None:
+    """Refuse what is no run of a study with so many steps."""
+    arrays, manifest = record
+    missing = [name for name in _FACTS if name not in arrays.attrs]
+    missing += [name for name in _RECORDS if name not in arrays]
+    missing += [name for name in _PARTS if not manifest.get(name)]
+    missing += [] if "seconds" in (manifest.get("cost") or {}) else ["seconds"]
+    if missing or arrays.sizes.get("step") != steps + 1:
+        lacks = f"lacks {', '.join(missing)}" if missing else "has another number of steps"
+        raise InvalidInput(f"the run {key} of the study {lacks}; delete it and make it again.")
+
+
+def _joined(
+    name: str,
+    study: Mapping[str, Any],
+    entries: Sequence[Mapping[str, Any]],
+    records: Mapping[str, Record],
+) -> StoredRun:
+    """Join stored runs of one data set, rule and width.
+
+    Parameters
+    ----------
+    name
+        What the run is to be called.
+    study
+        The study, which gives methods and seeds their order.
+    entries
+        The runs, as the study's index lists them; at least one.
+    records
+        The stored runs, by key.
+
+    """
+    found = [records[entry["key"]] for entry in entries]
+    by_method = {record.arrays.attrs["optimizer"]: record for record in found}
+    methods = [method for method in study["methods"] if method in by_method]
+    seeds = list(study["seeds"])
+    arrays = join([record.arrays for record in found], axes={"optimizer": methods, "seed": seeds})
+    first = found[0].manifest
+    manifest = {
+        **first,
+        "settings": {**first["settings"], "methods": methods, "seeds": seeds},
+        "methods": [by_method[method].manifest["methods"][0] for method in methods],
+    }
+    return StoredRun(name, arrays, manifest)
