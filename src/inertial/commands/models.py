@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from inertial.data import Data
     from inertial.problem.problem import Trainable
     from inertial.runs.model_runs import Starts
-    from inertial.runs.tuning import ModelAdvice
 
 _FORM = "give mlp:256x2, or module:function with function(inputs, outputs)"
 
@@ -168,37 +167,3 @@ def _torch_seed(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield
-
-
-def document(advice: "ModelAdvice", data: "Data") -> dict[str, Any]:
-    """Return the advice as a JSON document."""
-    from dataclasses import asdict
-
-    taken = asdict(data.provenance)
-    shown = [*advice.methods, *([advice.against] if advice.against else [])]
-    return {
-        "recommendation": advice.recommendation,
-        "target": advice.target,
-        "model": advice.model,
-        "loss": advice.loss,
-        "data": {key: taken[key] for key in ("name", "n", "d", "task", "sha256")},
-        "checked": advice.checked,
-        "trust": advice.trust,
-        "bound": advice.bound,
-        "passes": advice.passes,
-        "decay": advice.decay,
-        "stopping": None if advice.stopping is None else advice.stopping.document,
-        "largest_eigenvalue": advice.largest[0],
-        "lines": advice.lines.splitlines(),
-        "methods": [
-            {
-                "method": entry.name,
-                **dict(zip(("eta", "beta", "gamma"), entry.method.constant, strict=True)),
-                "share_of_limit": entry.share,
-                "steps_to": entry.steps_to,
-                "measured_steps": entry.measured_steps,
-                "trust": entry.trust,
-            }
-            for entry in shown
-        ],
-    }

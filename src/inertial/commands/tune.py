@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from inertial.linear.measure import Measure
     from inertial.method.trust import Trust
     from inertial.runs.advised import Advice
+    from inertial.runs.shown import Shown
 
 _WORTH_SAYING = 10.0
 """Seconds from which what a command will take is said beforehand."""
@@ -237,15 +238,15 @@ def _tune_specially(
     data: "Data", batch: int | None, target: float, width: int, trials: int, *, as_json: bool
 ) -> None:
     """Tune for a batch, or with the rule `optimal` if there is none, and print the advice."""
-    from inertial.commands import batches, schedules
+    from inertial.commands import documents
     from inertial.runs import advice
 
     if batch is None:
         found = advice.tune(data, "optimal", target=target, width=width, trials=trials)
-        schedules.show(found, as_json=as_json)
+        _show(found, documents.of_schedule(found), as_json=as_json)
     else:
         tuned = advice.tune(data, batch=batch, target=target, width=width, trials=trials)
-        batches.show(tuned, as_json=as_json)
+        _show(tuned, documents.of_batch(tuned), as_json=as_json)
 
 
 def _tune_model(
@@ -259,7 +260,8 @@ def _tune_model(
     as_json: bool,
 ) -> None:
     """Tune a model by real runs, and print the advice."""
-    from inertial.commands.models import document, problem_of
+    from inertial.commands.documents import of_model
+    from inertial.commands.models import problem_of
     from inertial.commands.terminal import progress
     from inertial.runs.tuning import TRIALS, tune_problem
 
@@ -270,8 +272,13 @@ def _tune_model(
             trials=TRIALS if trials is None else trials,
             progress=show,
         )
+    _show(advice, of_model(advice, data.provenance), as_json=as_json)
+
+
+def _show(advice: "Shown", document: dict[str, Any], *, as_json: bool) -> None:
+    """Print advice as its table, or the document made of it."""
     if as_json:
-        write(_json.dumps(document(advice, data)))
+        write(_json.dumps(document))
     else:
         show_table(advice)
 

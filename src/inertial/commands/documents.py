@@ -1,0 +1,91 @@
+"""What `inertial tune --json` prints of each kind of advice."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from inertial.data import Provenance
+    from inertial.runs.batches import BatchAdvice
+    from inertial.runs.scheduled import ScheduleAdvice
+    from inertial.runs.tuning import ModelAdvice
+
+
+def of_batch(advice: "BatchAdvice") -> dict[str, Any]:
+    """Return the advice for a batch as a JSON document."""
+    return {
+        "recommendation": advice.recommendation,
+        "batch": advice.batch,
+        "target": advice.target,
+        "data": _facts(advice.data),
+        "sizes": asdict(advice.sizes),
+        "checks": [] if advice.check is None else [advice.check.document],
+        "methods": [
+            {
+                "method": entry.name,
+                **dict(zip(("eta", "beta", "gamma"), entry.method.constant, strict=True)),
+                "stability_limit": entry.eta_limit,
+                "steps_to": entry.steps_to,
+                "samples_to": entry.samples_to,
+            }
+            for entry in advice.methods
+        ],
+    }
+
+
+def of_schedule(advice: "ScheduleAdvice") -> dict[str, Any]:
+    """Return the advice of the rule `optimal` as a JSON document."""
+    method = advice.method
+    return {
+        "trust": asdict(advice.trust),
+        "recommendation": advice.recommendation,
+        "bound": advice.bound,
+        "checks": [] if advice.check is None else [advice.check.document],
+        "target": advice.target,
+        "data": _facts(advice.data),
+        "methods": [
+            {
+                "method": "schedule",
+                "rule": "optimal",
+                "eta": method.eta,
+                "beta": method.beta,
+                "gamma": method.gamma,
+                "steps_to": advice.steps_to,
+            }
+        ],
+    }
+
+
+def of_model(advice: "ModelAdvice", data: "Provenance") -> dict[str, Any]:
+    """Return the advice for a model on some data as a JSON document."""
+    shown = [*advice.methods, *([advice.against] if advice.against else [])]
+    return {
+        "recommendation": advice.recommendation,
+        "target": advice.target,
+        "model": advice.model,
+        "loss": advice.loss,
+        "data": _facts(data),
+        "checked": advice.checked,
+        "trust": advice.trust,
+        "bound": advice.bound,
+        "passes": advice.passes,
+        "decay": advice.decay,
+        "stopping": None if advice.stopping is None else advice.stopping.document,
+        "largest_eigenvalue": advice.largest[0],
+        "lines": advice.lines.splitlines(),
+        "methods": [
+            {
+                "method": entry.name,
+                **dict(zip(("eta", "beta", "gamma"), entry.method.constant, strict=True)),
+                "share_of_limit": entry.share,
+                "steps_to": entry.steps_to,
+                "measured_steps": entry.measured_steps,
+                "trust": entry.trust,
+            }
+            for entry in shown
+        ],
+    }
+
+
+def _facts(data: "Provenance") -> dict[str, Any]:
+    """Return what tells data apart."""
+    return {key: getattr(data, key) for key in ("name", "n", "d", "task", "sha256")}
