@@ -30,6 +30,12 @@ def test_more_probes_make_the_error_smaller_and_tiles_change_nothing(rng):
     )
 
 
+def test_single_precision_tiles_leave_the_log_determinant(rng):
+    x = unit_inputs(rng, 90, 6)
+    value, error = log_determinant(x, precision="float32")
+    assert 0 < abs(value - log_determinant(x).value) < 0.01 * error
+
+
 def test_a_single_probe_has_no_error(rng):
     with pytest.raises(InvalidInput, match="probes is 1"):
         log_determinant(unit_inputs(rng, 9, 3), probes=1)

@@ -7,6 +7,7 @@ from helpers import unit_inputs
 from inertial import (
     InvalidInput,
     TwoLayerReLU,
+    _memory,
     decompose,
     forecast_loss,
     infinite_gram,
@@ -98,10 +99,22 @@ def test_blocks_give_the_measure_of_the_full_decomposition(monkeypatch, name, ro
 
 
 @pytest.mark.usefixtures("blocks")
+def test_progress_tile_by_tile_grows_from_nothing_to_all_of_it(monkeypatch):
+    monkeypatch.setattr(expected, "_SHARE", 0.0)
+    told = []
+    measure_of(load("digits", n=200), progress=lambda *what: told.append(what))
+    labels, done, totals = map(list, zip(*told, strict=True))
+    assert set(labels) == {"kernel, tile by tile"}
+    assert done == sorted(done)
+    assert done[0] < 0.2 * totals[0]
+    assert done[-1] >= totals[-1] - 1  # sums of parts are rounded down
+
+
+@pytest.mark.usefixtures("blocks")
 def test_a_measure_that_has_no_room_is_refused_with_the_rows_that_have(monkeypatch):
     data = load("digits", n=200)
     pages = {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": 8 * 120 * (4 * 32 * 4 + 2 * 64)}
-    monkeypatch.setattr(expected.os, "sysconf", pages.__getitem__)
+    monkeypatch.setattr(_memory.os, "sysconf", pages.__getitem__)
     with pytest.raises(InvalidInput, match=r"take at most 120 rows with --n"):
         measure_of(data)
     assert need_of(load("digits", n=120).x).route == "tiled"

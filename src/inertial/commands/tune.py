@@ -1,5 +1,6 @@
 """`inertial tune`: step size and momentum for a data set, and how long training will take."""
 
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -9,7 +10,7 @@ from cyclopts import Parameter
 from inertial import _json, files
 from inertial._checks import InvalidInput, nonnegative
 from inertial.commands.options import DATA, DataOptions, Whole
-from inertial.commands.terminal import say, show_table, write
+from inertial.commands.terminal import progress, say, show_table, write
 
 if TYPE_CHECKING:
     from inertial.data import Data
@@ -168,14 +169,16 @@ def tune(
         once = 1 if trials is None else trials
         _tune_specially(loaded, batch, goal, neurons, once, as_json=json)
         return
-    advised = advice.tune(
-        loaded,
-        rule or DEFAULT_RULE,
-        target=goal,
-        width=neurons,
-        trials=6 if trials is None else trials,
-        decay=decay,
-    )
+    with progress() if need.seconds > _WORTH_SAYING else nullcontext() as show:
+        advised = advice.tune(
+            loaded,
+            rule or DEFAULT_RULE,
+            target=goal,
+            width=neurons,
+            trials=6 if trials is None else trials,
+            decay=decay,
+            progress=show,
+        )
     if spectrum is not None:
         _write_spectrum(spectrum, advised.measure, loaded)
     _print(advised, as_json=json, module=module, width=neurons)
@@ -262,7 +265,6 @@ def _tune_model(
     """Tune a model by real runs, and print the advice."""
     from inertial.commands.documents import of_model
     from inertial.commands.models import problem_of
-    from inertial.commands.terminal import progress
     from inertial.runs.tuning import TRIALS, tune_problem
 
     with progress() as show:

@@ -8,10 +8,10 @@ residual :math:`f(w_0) - y` has, on the eigenvectors v_k of the kernel,
 which add up to :math:`\tfrac{1}{2} \sum |x_i|^2 + |y|^2`.
 """
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 from typing import Literal
 
 import numpy as np
@@ -19,7 +19,7 @@ import scipy.linalg
 from jaxtyping import Float
 
 from inertial._checks import InvalidInput
-from inertial._memory import check_memory
+from inertial._memory import available, check_memory
 from inertial._types import Eigenvalues, Gram, Inputs, Targets
 from inertial.data import Data, antiparallel_rows, parallel_rows
 from inertial.linear.ends import extremes
@@ -60,10 +60,13 @@ _ARRAYS = 4
 """Arrays as large as the space's basis that are held at once, at most."""
 
 _SHARE = 0.8
-"""Share of the machine's memory that an n x n array and the vectors may take."""
+"""Share of the memory there is that an n x n array and the vectors may take."""
+
+_TILED = "kernel, tile by tile"
+"""What is being done where products are computed anew."""
 
 
-def measure_of(data: Data) -> Measure:
+def measure_of(data: Data, *, progress: Callable[[str, int, int], None] | None = None) -> Measure:
     r"""Return the expected measure of `data`, and both ends of its kernel's spectrum.
 
     Below 2,000 rows from a full decomposition, exact at every step.  Above, from the Ritz pairs of
@@ -72,7 +75,8 @@ def measure_of(data: Data) -> Measure:
     random outputs outside that space.  Losses are then off by a few thousandths, and an eigenvalue
     lies within each end's error, without proof that it is the outermost one (`extremes` proves it).
     Beyond the memory for one n x n array, tiles are computed as they are needed, in single
-    precision, and the smallest eigenvalue may lie far below the smallest Ritz value.
+    precision, and the smallest eigenvalue may lie far below the smallest Ritz value.  That takes
+    long, and `progress` is told what is done, how much of it, and of how much.
 
     Raises
     ------
@@ -90,8 +94,26 @@ def measure_of(data: Data) -> Measure:
             kernel = TiledKernel(data.x, "float32")
             return _from_blocks(data, lambda block: gram @ block, kernel, ends)
         case "tiled":
-            kernel = TiledKernel(data.x, "float32")
+            kernel = TiledKernel(data.x, "float32", passed=_counting(progress))
             return _from_blocks(data, kernel.product, kernel, None)
+
+
+def _counting(
+    progress: Callable[[str, int, int], None] | None,
+) -> Callable[[float], None] | None:
+    """Count products of vectors with the kernel, of all that `_from_blocks` takes."""
+    if progress is None:
+        return None
+    every = 2 * _BLOCK * _STEPS + _SAMPLES * _SAMPLE_STEPS
+    done, lock = 0.0, Lock()
+
+    def count(part: float) -> None:
+        nonlocal done
+        with lock:  # strips are multiplied in several threads
+            done += part
+            progress(_TILED, int(done), every)
+
+    return count
 
 
 @dataclass(frozen=True)
@@ -143,14 +165,15 @@ def _seconds(work: Callable[[], object]) -> float:
 def _route(x: Inputs) -> tuple[Literal["dense", "held", "tiled"], float]:
     """Choose by the number of rows and the memory, in bytes; refuse what has no room."""
     n, d = x.shape
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    memory = available()
     if n < _FULL_BELOW:
         return "dense", 24.0 * n**2
     vectors = 8.0 * n * (_ARRAYS * _BLOCK * _STEPS + 2 * d)
     if vectors > memory:
         raise InvalidInput(
-            f"the vectors of {n:,} rows need {vectors / 2**30:.3g} GiB of memory and the machine "
-            f"has {memory / 2**30:.3g}; take at most {int(n * memory / vectors):,} rows with --n."
+            f"the vectors of {n:,} rows need {vectors / 2**30:.3g} GiB of memory and there are "
+            f"{memory / 2**30:.3g} for them; take at most {int(n * memory / vectors):,} rows with "
+            "--n."
         )
     whole = vectors + 8.0 * n**2
     return ("held", whole) if whole <= _SHARE * memory else ("tiled", vectors)

@@ -70,6 +70,7 @@ def tune(
     width: int = 2000,
     trials: int = 6,
     decay: float = 0.0,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Advice: ...
 
 
@@ -95,6 +96,7 @@ def tune(
     width: int = 2000,
     trials: int = 6,
     decay: float = 0.0,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Advice: ...
 
 
@@ -188,8 +190,9 @@ def tune(
         20 % off (`inertial.runs.check.search`); and `decay`, the rate of weight decay, with which
         step size and limit are those of the shifted eigenvalues, and steps are those of the loss
         without the penalty.  For a problem, which has its own decay, also `against`, a setting to
-        compare with, `seed` and `progress`.  Where data or problem have test rows, the advice has
-        what happens there, and when to stop: `inertial.runs.stopping.Stopping`.
+        compare with, and `seed`.  `progress` is told what is done, how much of it, and of how much.
+        Where data or problem have test rows, the advice has what happens there, and when to stop:
+        `inertial.runs.stopping.Stopping`.
 
     Raises
     ------
@@ -316,6 +319,7 @@ def _tune_data(
     width: int = 2000,
     trials: int = 6,
     decay: float = 0.0,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Advice:
     """Tune every method that `rule` defines, forecast its steps to `target`, check the best."""
     names = RULES[one_of("rule", rule, (*RULES, OPTIMAL))].methods
@@ -328,7 +332,7 @@ def _tune_data(
             f"weight decay needs every eigenvalue, and {len(data.x):,} rows have too many; take "
             "fewer with --n, or give a model."
         )
-    basis, kernel = spectrum_of(data) if dense else (None, measure_of(data))
+    basis, kernel = spectrum_of(data) if dense else (None, measure_of(data, progress=progress))
     measure = kernel.shifted(decay) if decay else kernel
     entries = [_forecast(rule, name, measure, target, width, len(data.x)) for name in names]
     floor = 0.0
@@ -347,6 +351,8 @@ def _tune_data(
     )
     best = advice.best
     if trials and best.steps_to is not None and best.steps_to <= LONGEST:
+        if progress is not None:
+            progress("training", 0, 1)
         run = check(
             best.method, data, measure, basis, name=best.name, width=width, target=target,
             decay=decay,
