@@ -98,9 +98,9 @@ def test_the_template_is_printed(capsys):
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("widths", "width", ["small.toml, line 5", "'width'", "did you mean 'widths'"]),
-        ("steps = 12", 'steps = "12"', ["small.toml, line 7", "steps is '12'", "a whole number"]),
-        ("rows = 24", "row = 24", ["small.toml, line 2", "did you mean 'rows'"]),
+        ("widths", "width", ["small.toml: ", "'width'", "did you mean 'widths'"]),
+        ("steps = 12", 'steps = "12"', ["small.toml: ", "steps is '12'", "a whole number"]),
+        ("rows = 24", "row = 24", ["small.toml, data set 1: ", "did you mean 'rows'"]),
         ('"sphere"', '"spheer"', ["spheer"]),
     ],
 )

@@ -5,10 +5,11 @@ import re
 import tomllib
 import types
 import typing
-from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from inertial import files
 from inertial._checks import SEEDS, InvalidInput, fraction, one_of, whole
@@ -67,6 +68,8 @@ _WIDTHS = 2**31
 
 _HUGE = 10**100
 """Whole numbers from here on make no sense in any place."""
+
+_Kind = TypeVar("_Kind", "Study", "DataSet")
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,7 @@ def read_config(path: str | Path) -> Study:
     ------
     InvalidInput
         If the file cannot be read, is no TOML, has an unknown or missing key or a value of the
-        wrong type (the message names the line), or describes no sensible study.
+        wrong type (the message names the key and the data set), or describes no sensible study.
 
     """
     path = Path(path)
@@ -184,15 +187,12 @@ def parse_study(text: str, origin: str) -> Study:
         raise InvalidInput(
             f"{origin} is no study: it nests too deep or has a huge number; take that out."
         )
-    source = _Source(origin, text)
     if isinstance(table.get("data"), list):
-        entries = table["data"]
-        table["data"] = [_data_set(e, source, entries[:i]) for i, e in enumerate(entries)]
-    arguments = _arguments(Study, table, source.at)
-    try:
-        return Study(**arguments)
-    except InvalidInput as error:
-        raise InvalidInput(f"{_place(error, table, source.at)}: {error}") from None
+        table["data"] = [
+            _data_set(entry, f"{origin}, data set {place}")
+            for place, entry in enumerate(table["data"], 1)
+        ]
+    return _made(Study, table, origin)
 
 
 def _modest(value: object) -> bool:
@@ -202,97 +202,39 @@ def _modest(value: object) -> bool:
     return not isinstance(value, int) or abs(value) < _HUGE
 
 
-@dataclass(frozen=True)
-class _Source:
-    """The text of a study, to say where a key stands."""
-
-    origin: str
-    text: str
-
-    def at(self, key: str, *, table: bool = False, skip: int = 0) -> str:
-        """Name the line of a key: of the study, or, after so many others, of a data set's table."""
-        word = rf"""["']?{re.escape(key)}["']?"""
-        pattern = re.compile(rf"(?P<before>^|[{{,])\s*({word}\s*=|\[+\s*{word}\s*\])")
-        inside = False
-        for number, line in enumerate(self.text.splitlines(), 1):
-            code = line.split("#")[0]
-            inside = "data" in code if code.startswith("[") else inside
-            for found in pattern.finditer(code):
-                if table == (inside or found["before"] != ""):
-                    if not skip:
-                        return f"{self.origin}, line {number}"
-                    skip -= 1
-        return self.origin
-
-
-_At = Callable[[str], str]
-"""Names the line of a key."""
-
-
-def _data_set(entry: object, source: _Source, before: Sequence[object]) -> DataSet:
+def _data_set(entry: object, where: str) -> DataSet:
     """Turn a name, or a table, into a data set."""
-    match entry:
-        case str():
-            return DataSet(entry)
-        case dict():
-
-            def at(key: str) -> str:
-                earlier = sum(isinstance(other, dict) and key in other for other in before)
-                return source.at(key, table=True, skip=earlier)
-
-            arguments = _arguments(DataSet, entry, at)
-            try:
-                return DataSet(**arguments)
-            except InvalidInput as error:
-                raise InvalidInput(f"{_place(error, entry, at)}: {error}") from None
-    raise InvalidInput(
-        f"{source.at('data')}: data has the entry {entry!r}; give a name, or a table with a name."
-    )
+    if isinstance(entry, str):
+        entry = {"name": entry}
+    if not isinstance(entry, dict):
+        raise InvalidInput(f"{where} is {entry!r}; give a name, or a table with a name.")
+    return _made(DataSet, entry, where)
 
 
-def _place(error: InvalidInput, table: dict[str, Any], at: _At) -> str:
-    """Name the line of the key that a message begins with, in the singular or the plural."""
-    word = str(error).split(maxsplit=1)[0]
-    return at(next((key for key in table if key.startswith(word)), word))
-
-
-def _arguments(kind: type, table: dict[str, Any], at: _At) -> dict[str, Any]:
-    """Check a table's keys and types against the fields of a dataclass; lists become tuples."""
+def _made(kind: type[_Kind], table: dict[str, Any], where: str) -> _Kind:
+    """Make a dataclass from a table with its fields as keys, and say where a mistake stands."""
     known = {item.name: item for item in fields(kind)}
     hints = typing.get_type_hints(kind)
+    values = {}
     for key, value in table.items():
         if key not in known:
             near = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise InvalidInput(
-                f"{at(key)}: the key {key!r} is unknown; {hint}choose among {', '.join(known)}."
+                f"{where}: the key {key!r} is unknown; {hint}choose among {', '.join(known)}."
             )
-        if not _fits(value, hints[key]):
-            raise InvalidInput(f"{at(key)}: {key} is {value!r}; give {_in_words(hints[key])}.")
-    missing = [
-        name for name, item in known.items() if item.default is MISSING and name not in table
-    ]
-    if missing:
-        where = "a data set" if kind is DataSet else "the study"
-        place = at(next(iter(table), missing[0]) if kind is DataSet else missing[0])
-        raise InvalidInput(f"{place}: {where} has no {missing[0]!r}; add it.")
-    return {k: tuple(v) if isinstance(v, list) else v for k, v in table.items()}
-
-
-def _fits(value: object, hint: Any) -> bool:  # noqa: ANN401 - a type form
-    """Whether a TOML value has the type of a field."""
-    origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if origin is tuple:
-        return isinstance(value, list) and all(_fits(item, inner[0]) for item in value)
-    if origin is typing.Literal:
-        return isinstance(value, str) and value in inner
-    if origin is types.UnionType:
-        return any(_fits(value, one) for one in inner)
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, hint)
+        try:
+            values[key] = msgspec.convert(value, hints[key])
+        except msgspec.ValidationError:
+            wanted = _in_words(hints[key])
+            raise InvalidInput(f"{where}: {key} is {value!r}; give {wanted}.") from None
+    for name, item in known.items():
+        if item.default is MISSING and name not in values:
+            raise InvalidInput(f"{where} has no {name!r}; add it.")
+    try:
+        return kind(**values)
+    except InvalidInput as error:
+        raise InvalidInput(f"{where}: {error}") from None
 
 
 def _in_words(hint: Any) -> str:  # noqa: ANN401 - a type form
