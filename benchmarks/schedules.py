@@ -57,7 +57,7 @@ def needed(methods, measure):  # noqa: ANN001, ANN201
 
 
 def main(quick: bool) -> None:  # noqa: FBT001
-    """Print a row a data set, width and target, and what they come to."""
+    """Print a row per data set, width and target, and what they come to."""
     print(
         "| data, rows | targets x | width | to | bound | conjugate gradients | schedule | "
         "heavy ball | Nesterov | steps saved |\n|---|---|--:|---|--:|--:|--:|--:|--:|--:|"

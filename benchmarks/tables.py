@@ -174,7 +174,7 @@ def wrong(path: Path, arguments: dict[str, object], record: object) -> str:
 
 
 def page(outcomes: list[Outcome], seconds: float) -> str:
-    """Return the page with the counts and one row a table."""
+    """Return the page with the counts and one row per table."""
     how = (
         f"`python -m benchmarks.tables --write docs/tables.md` made this page in {seconds:.0f} "
         f"seconds: every table as it ships in its package, with the target named in "

@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def page(audits: dict[str, Audit]) -> list[str]:
-    """Return the page's parts: counts, then one section a theorem."""
+    """Return the page's parts: counts, then one section per theorem."""
     yes = {
         name: {entry.theorem: entry for entry in audit.entries} for name, audit in audits.items()
     }

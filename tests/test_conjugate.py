@@ -20,7 +20,7 @@ from inertial.method.rules import choose
 
 @pytest.fixture
 def linear(rng):
-    """A model that is linear in its parameters, with two outputs a row."""
+    """A model that is linear in its parameters, with two outputs per row."""
     x = rng.standard_normal((12, 8)) * np.geomspace(1, 3, 8)
     y = rng.standard_normal((12, 2))
     params = {"a": jnp.zeros((8, 2)), "b": jnp.zeros(2)}

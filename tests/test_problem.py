@@ -193,7 +193,7 @@ def branching(params, x):
         (drawing, "mse", np.ones((6, 3)), "two answers for the same input"),
         (branching, "mse", np.ones((6, 3)), "no pure function"),
         (lambda p, x: x @ p, "mse", np.ones(6), "for class numbers give loss='cross_entropy'"),
-        (lambda p, x: x @ p, "mse", np.ones((6, 2)), "give one target an output"),
+        (lambda p, x: x @ p, "mse", np.ones((6, 2)), "give one target per output"),
         (lambda p, x: (x @ p)[:, :, None], "mse", np.ones((6, 3)), r"of shape \(n,\) or \(n, k\)"),
         (lambda p, x: x @ p, "cross_entropy", np.full(6, 3), "whole numbers from 0 to 2"),
         (lambda p, x: x @ p, "cross_entropy", np.ones((6, 3)), "one class number a row"),

@@ -327,7 +327,7 @@ def test_texts_that_unpack_to_too_much_are_stopped_on_the_way(tmp_path, monkeypa
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"," * 2**23, r"has a line of 8 MiB, more than a table has; give one row a line"),
+        (b"," * 2**23, r"has a line of 8 MiB, more than a table has; give one row per line"),
         (b"a,b\n1,2\n" + b"," * 2**23, r"has a line of 8 MiB"),
         (b"a," * 100_000 + b"a\n" + b"1,2\n" * 9, r"holds 100,001 columns where 100,000 fit; take"),
     ],

@@ -224,7 +224,7 @@ def test_few_texts_become_one_column_a_value_and_missing_ones_a_value_of_their_o
     )  # fmt: skip
     np.testing.assert_array_equal(found.x[:4, :4], np.eye(4)[[0, 3, 2, 1]])
     np.testing.assert_array_equal(found.x[:4, -1], [1, 0, 1, 0])
-    note = "encoded as one column a value: soil (4 values), wet (2 values); --drop NAME"
+    note = "encoded as one column per value: soil (4 values), wet (2 values); --drop NAME"
     assert any(word.startswith(note) for word in found.provenance.notes)
     fewer = load(tmp_path / "t.csv", label="yield", drop=("soil", "wet"))
     assert fewer.columns == ("depth", "salt", "flow", "constant")
@@ -555,7 +555,7 @@ X = RNG.normal(size=(6, 2))
         (X, list("abcdef"), r"y holds <U1, not real numbers; pass texts in a pandas DataFrame"),
         (X * np.nan, X[:, 0], r"row 1, column '1' of the arrays is nan; write a finite number"),
         (None, X[:, 0], r"x has the shape \(\) and y \(6,\)"),
-        (FRAME, X[:, 0], r"x has 24 rows and y the shape \(6,\); give y as one target a row"),
+        (FRAME, X[:, 0], r"x has 24 rows and y the shape \(6,\); give y as one target per row"),
         (FRAME, FRAME, r"x has 24 rows and y the shape \(24, 4\)"),
     ],
 )

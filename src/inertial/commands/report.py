@@ -34,7 +34,7 @@ def report(
     data_dir
         Folder to look in first for the data (default: the one INERTIAL_DATA names).
     csv
-        Write losses and distances as well, a row a run and step, to this CSV file.
+        Write losses and distances as well, a row per run and step, to this CSV file.
     """
     from inertial.runs.frames import to_dataframe, write_csv
     from inertial.runs.store import read_run

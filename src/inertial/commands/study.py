@@ -35,7 +35,7 @@ def study(
     template
         Print a commented study that runs as it is.
     csv
-        Write the losses and distances of all its runs, a row a step, to this CSV file.
+        Write the losses and distances of all its runs, a row per step, to this CSV file.
     json
         Print one JSON document at the end.
     """

@@ -4,7 +4,7 @@
 
 1. rows without a target are left out, and of the others a seeded sample is taken;
 2. columns that number the rows are left out, and those that do not vary;
-3. texts of few values become one column a value (one-hot), other texts and dates are left out;
+3. texts of few values become one column per value (one-hot), other texts and dates are left out;
 4. missing cells are filled with the column's median.
 
 Texts, and whole numbers of few values, are classes as targets.
@@ -109,9 +109,9 @@ class _Columns:
 
     def notes(self) -> list[str]:
         """Return one note for each kind that is not empty."""
-        few = f"of more than {FEW} values or of one a row"
+        few = f"of more than {FEW} values or of one per row"
         said = {
-            "encoded as one column a value: {}; --drop NAME leaves one out.": self.encoded,
+            "encoded as one column per value: {}; --drop NAME leaves one out.": self.encoded,
             f"left out as texts or dates {few}: {{}}; --keep NAME encodes one.": self.texts,
             "dates read as days since the first: {}; --drop NAME leaves one out.": self.dated,
             "cells that are no numbers count as missing: {}; correct them.": self.strange,
@@ -434,7 +434,7 @@ def _texts(column: "pd.Series") -> "pd.Series":
 
 
 def _encode(column: "pd.Series", name: str, done: _Columns, fitted: int, *, keep: bool) -> None:
-    """Turn texts into one column a value, two values into one column; missing is a value too."""
+    """Turn texts into one column per value, two values into one column; missing is a value too."""
     from sklearn.preprocessing import OneHotEncoder
 
     texts = _texts(column)

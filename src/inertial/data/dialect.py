@@ -101,7 +101,7 @@ def _check_lines(content: bytes, path: Path) -> None:
     if longest > _LONGEST:
         raise InvalidInput(
             f"{path} has a line of {longest / 2**20:,.0f} MiB, more than a table has; give one row "
-            f"a line."
+            "per line."
         )
 
 

@@ -37,8 +37,8 @@ def from_frame(x: Any, y: Any, choices: Choices) -> tuple[Table, Choices]:  # no
         target = target[:, 0]
     if getattr(target, "ndim", 1) != 1 or len(target) != len(frame):
         raise InvalidInput(
-            f"x has {len(frame)} rows and y the shape {np.shape(target)}; give y as one target a "
-            f"row."
+            f"x has {len(frame)} rows and y the shape {np.shape(target)}; give y as one target "
+            "per row."
         )
     name = getattr(y, "name", None)
     label = "y" if name is None else str(name)

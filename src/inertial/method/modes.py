@@ -84,7 +84,7 @@ def amplification(
     Returns
     -------
     Float[np.ndarray, "T n"]
-        One row a step; infinite where an unstable mode overflows.
+        One row per step; infinite where an unstable mode overflows.
 
     """
     if method.steps is not None:

@@ -68,7 +68,7 @@ def flippable(x: Inputs, w: Float[np.ndarray, "m d"], radius: float) -> Bool[np.
     Returns
     -------
     Bool[np.ndarray, "n m"]
-        One byte a pair, from preactivations in float64.
+        One byte per pair, from preactivations in float64.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def survey_flips(x: Inputs, w: Float[np.ndarray, "m d"], radius: float) -> Flips
     """Count the neurons that can flip and bound the kernel's drift, for one start and radius.
 
     Parameters and exceptions are those of `flippable`.  The pairs of samples pass in blocks:
-    besides one byte a pair (sample, neuron), nothing of size n x m or n x n is held.
+    besides one byte per pair (sample, neuron), nothing of size n x m or n x n is held.
     """
     member = flippable(x, w, radius)
     counts = member.sum(axis=1)

@@ -26,7 +26,7 @@ Params: TypeAlias = Any
 """A tree of arrays of the model's framework."""
 
 Flat = Float[np.ndarray, "N"]
-"""One number an output: N = n k."""
+"""One number per output: N = n k."""
 
 CHUNK = 64
 """Steps that are compiled as one loop; any smaller number runs in the same one."""
@@ -606,7 +606,7 @@ def check_targets(loss: Loss, outputs: Any, y: Any) -> Shaped[np.ndarray, "..."]
         hint = (
             "for class numbers give loss='cross_entropy'"
             if targets.shape in ((n,), (n, 1)) and k > 1
-            else "give one target an output"
+            else "give one target per output"
         )
         raise InvalidInput(
             f"the outputs have shape {(n, k)} and the targets {targets.shape}; {hint}."

@@ -212,7 +212,7 @@ class Advice(Shown):
         return "\n".join([*head, "", self.lines, "", facts, *columns(rows), *notes])
 
     def to_dataframe(self) -> "pd.DataFrame":
-        """Return one row a method: setting, limit, radius, steps, and whether it was checked."""
+        """Return one row per method: setting, limit, radius, steps, and whether it was checked."""
         import pandas as pd
 
         runs = {run.method: run for run in self.checks}

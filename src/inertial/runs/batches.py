@@ -129,7 +129,7 @@ class BatchAdvice(Shown):
         )
 
     def to_dataframe(self) -> "pd.DataFrame":
-        """Return one row a method: setting, limit, steps and samples."""
+        """Return one row per method: setting, limit, steps and samples."""
         import pandas as pd
 
         return pd.DataFrame(

@@ -83,7 +83,7 @@ class Comparison(Shown):
 
     @property
     def rows(self) -> list[list[str]]:
-        """Cells of the table: the methods, then a title and one cell a method in each row."""
+        """Cells of the table: the methods, then a title and one cell per method in each row."""
         body = _rows(self.methods, self.arrays.attrs.get("batch"))
         return [["", *(label(row.method) for row in self.methods)], *map(list, body)]
 
@@ -102,12 +102,12 @@ class Comparison(Shown):
 
     @property
     def table(self) -> str:
-        """All of it: what to believe, a column a method, and where the run is."""
+        """All of it: what to believe, a column per method, and where the run is."""
         said = [self.recommendation, *self.about, *self.trust]
         return "\n".join([*said, "", *columns(self.rows), "", self.note, f"run: {self.run}"])
 
     def to_dataframe(self) -> "pd.DataFrame":
-        """Return one row a method: setting, losses, steps to each share, movement, trust.
+        """Return one row per method: setting, losses, steps to each share, movement, trust.
 
         Losses step by step are those of ``inertial.to_dataframe(comparison.arrays)``.
         """
@@ -159,7 +159,7 @@ def _trust(methods: Sequence[Summary]) -> Iterator[str]:
 
 
 def _rows(methods: Sequence[Summary], batch: int | None) -> Iterator[Sequence[str]]:
-    """Rows of the table: a title, then one cell a method; rows without a number are left out."""
+    """Rows of the table: a title, then one cell per method; rows without a number are left out."""
     yield ("rule", *(row.rule for row in methods))
     yield ("eta", *(_number(row.eta, ".5g") for row in methods))
     yield ("beta", *(_number(row.beta, ".5g") for row in methods))

@@ -1,4 +1,4 @@
-"""Stored arrays as tidy frames and as CSV: one row a run and step, crossed with nothing else."""
+"""Stored arrays as tidy frames and as CSV: one row per run and step, crossed with nothing else."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -2,9 +2,8 @@ r"""One run of any model: what is measured at a start, and what is recorded besi
 
 At a start K products with the tangent operator M give a measure, from which the loss of every
 linear method is forecast: exact for the linearised model up to step K - 1 under a squared loss.
-Under another loss, or by an optimiser of optax, the linearised model is trained itself, one product
-a step.  Along the run the
-kernel is looked at a few times:
+Under another loss, or by an optimiser of optax, the linearised model is trained itself, at one
+product per step.  Along the run the kernel is looked at a few times:
 
 .. math:: |(H_t - H_0) g| / |H_0 g|, \qquad \lambda_{max}(M_t)
 

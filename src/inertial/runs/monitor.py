@@ -98,7 +98,7 @@ class Monitor:
         return found
 
     def to_dataframe(self) -> "pd.DataFrame":
-        """Return one row a look."""
+        """Return one row per look."""
         import pandas as pd
 
         return pd.DataFrame(self.records)

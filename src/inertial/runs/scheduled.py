@@ -104,7 +104,7 @@ class ScheduleAdvice(Shown):
         )
 
     def to_dataframe(self) -> "pd.DataFrame":
-        """Return one row a step: step size, momentum, and the forecast loss before it."""
+        """Return one row per step: step size, momentum, and the forecast loss before it."""
         import pandas as pd
 
         steps = self.method.steps or 0

@@ -213,7 +213,7 @@ class ModelAdvice(Shown):
         return entries[one_of("method", name, entries)]
 
     def to_dataframe(self) -> "pd.DataFrame":
-        """Return one row a trial: setting, outcome, steps to the target, length of the run."""
+        """Return one row per trial: setting, outcome, steps to the target, length of the run."""
         import pandas as pd
 
         return pd.DataFrame(

@@ -37,7 +37,7 @@ def conjugate_gradients(problem: Trainable, *, steps: int) -> Run:
     Returns
     -------
     Run
-        The losses; its method is the heavy ball that was chosen, one entry a step.
+        The losses; its method is the heavy ball that was chosen, one entry per step.
 
     """
     whole("steps", steps)

@@ -9,7 +9,7 @@ the polynomials A, B, c of `inertial.method.response`,
 where B and c are there only with weight decay.  In the eigenbasis of H this is exact at every step;
 from K Lanczos steps on :math:`\xi_0` (and on h) it is exact up to step K - 1, for every step size,
 momentum and schedule from the same K products.  Other losses than squares have no such polynomials:
-`learning_curve` runs the recursion of the outputs instead, at one product a step.
+`learning_curve` runs the recursion of the outputs instead, at one product per step.
 
 Two stopping times follow.  The first step with the lowest test loss needs test rows.  Generalised
 cross-validation needs none (Craven and Wahba 1979; for early stopping an estimate that need not be
@@ -218,7 +218,7 @@ def output_modes(
     problem
         Model, loss, start, training and test rows.
     products
-        Lanczos steps K to take; the whole kernel, one product an output, if absent.
+        Lanczos steps K to take; the whole kernel, one product per output, if absent.
     operator
         The tangent operator at the start, to go on from products that it has taken.
 
@@ -278,7 +278,7 @@ def learning_curve(
 
     Up to 1,000 outputs under a squared loss the whole kernel is taken, which gives generalised
     cross-validation too; of more, Lanczos steps are added until the losses stand.  Other losses run
-    the recursion of the outputs, exact for the linearised model, at one product a step.
+    the recursion of the outputs, exact for the linearised model, at one product per step.
 
     Parameters
     ----------

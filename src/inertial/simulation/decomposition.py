@@ -117,7 +117,7 @@ def decompose_residual(
 ) -> Decomposition:
     """Run `method` from the start of `seed` and split each of its first `steps` updates exactly.
 
-    A step costs about five of training's.  Besides two bytes a pair (sample, neuron) nothing of
+    A step costs about five of training's.  Besides two bytes per pair (sample, neuron) nothing of
     size n x m is held, and nothing of size m x steps.
 
     Parameters

@@ -53,7 +53,7 @@ _Pair: TypeAlias = tuple[Float[np.ndarray, "T k"], Float[np.ndarray, "T k"]]
 
 @dataclass(frozen=True)
 class ModalSolution:
-    """Value and derivative of every mode that starts at 1, one row a time.
+    """Value and derivative of every mode that starts at 1, one row per time.
 
     `closed_form` tells whether they are exact to rounding or come from the numerical integration.
     """

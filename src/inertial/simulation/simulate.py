@@ -64,7 +64,7 @@ class Run:
     method
         The recursion, or the name of the transformation.
     records
-        One array an observable, steps first.
+        One array per observable, steps first.
     status
         `diverged` if the loss stopped being finite or passed a thousand times its start; the
         records then end with that step.

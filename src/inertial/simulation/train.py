@@ -110,7 +110,7 @@ def train(
         Rows whose gradient a step takes, times n over their number; all of them if absent.  The
         records belong to all rows.
     order
-        `fresh` for new rows at each step, `shuffled` for epochs: each row once an epoch, but for
+        `fresh` for new rows at each step, `shuffled` for epochs: each row once per epoch, but for
         the rows that a last, smaller batch would have.
     decay
         Rate alpha of weight decay, at least 0: every step adds ``alpha W`` to the gradient.

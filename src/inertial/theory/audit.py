@@ -1,8 +1,8 @@
 """Runs against theorems: every entry of the catalogue judged on every run, seed and method.
 
-A theorem on the infinite kernel is judged once a run, one on the start once a seed, one on iterates
-once a seed and method.  The judgements of a theorem become one entry; none is dropped: the counts
-say how many of each kind there were, and a violation outweighs everything else.
+A theorem on the infinite kernel is judged once per run, one on the start once per seed, one on
+iterates once per seed and method.  The judgements of a theorem become one entry; none is dropped:
+the counts say how many of each kind there were, and a violation outweighs everything else.
 
 A statement "with probability at least p" is counted over the seeds, with Clopper and Pearson's
 (1934) interval at 95 %; it is violated only if the whole interval lies below p.

@@ -95,7 +95,7 @@ class Start:
         return float(self.residual @ self.gram @ self.residual / 2)
 
     def backward(self, residual: Targets) -> Float[np.ndarray, "m d"]:
-        """``J' residual``, one row a neuron: the gradient if `residual` is the residual."""
+        """``J' residual``, one row per neuron: the gradient if `residual` is the residual."""
         scale = self.weights[1][:, None] / np.sqrt(self.width)
         return np.asarray(np.where(self.active, residual, 0.0) @ self.x * scale)
 

@@ -143,7 +143,7 @@ def _plain(values: Float[np.ndarray, "T"]) -> list[float | None]:
 
 
 def _meaning(one: Meaning) -> dict[str, Any]:
-    """Describe a mode; its pictures as one byte a pixel."""
+    """Describe a mode; its pictures as one byte per pixel."""
     described: dict[str, Any] = {
         "place": one.place,
         "eigenvalue": one.eigenvalue,

@@ -47,7 +47,7 @@ _ROW, _HEAD_ROW = 0.25, 0.5
 
 
 def table1(result: xr.Dataset) -> Figure:
-    """Draw the table: one row a data set and method."""
+    """Draw the table: one row per data set and method."""
     rows = [
         _row(result.sel({"data": name, "optimizer": method}), first=i == 0)
         for name in result.data.values

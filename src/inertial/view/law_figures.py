@@ -57,7 +57,7 @@ def power_laws(result: xr.Dataset) -> Figure:
 
 
 def batch_limit(result: xr.Dataset) -> Figure:
-    """Draw the limit of the step against the batch, one panel a data set."""
+    """Draw the limit of the step against the batch, one panel per data set."""
     figure, drawn = panels(
         result,
         "heavy ball in the mean square, fresh batches, infinite-width kernel; dashed: small "

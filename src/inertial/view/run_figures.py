@@ -1,4 +1,4 @@
-"""Figures of trained networks: one panel a data set, lines told apart without colour too."""
+"""Figures of trained networks: one panel per data set, lines told apart without colour too."""
 
 from collections.abc import Callable, Iterator
 

@@ -38,7 +38,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def panels(result: xr.Dataset, caption: str) -> tuple[Figure, list[tuple[str, Axes]]]:
-    """One panel a data set, titled with its name, n and d."""
+    """One panel per data set, titled with its name, n and d."""
     names = [str(value) for value in result.data.values]
     columns = min(_ACROSS, len(names))
     rows = -(-len(names) // columns)

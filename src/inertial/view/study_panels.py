@@ -1,4 +1,4 @@
-"""The runs of a study as panels: for each data set, one panel a rule and width.
+"""The runs of a study as panels: for each data set, one panel per rule and width.
 
 A panel is a run as `inertial compare` stores one, with all methods and seeds.  The index says which
 runs there should be; what is not stored is listed as lacking.

@@ -1,8 +1,8 @@
 """Theorems, lemmas and facts of the five papers, bounds of their proofs, and a few beyond them.
 
-A module a subject.  `inertial.theory.sources` lists what must be covered.  To add a theorem, write
-one `Theorem` into the module of its subject, its three cases into the tests (one that holds, one
-outside its assumptions, one planted violation), and both of its sides, written out apart.
+A module per subject.  `inertial.theory.sources` lists what must be covered.  To add a theorem,
+write one `Theorem` into the module of its subject, its three cases into the tests (one that holds,
+one outside its assumptions, one planted violation), and both of its sides, written out apart.
 """
 
 from inertial.theory.catalog import (

@@ -113,7 +113,7 @@ def _exact_derivative(e: Evidence) -> Series:
 
 
 def _states(modes: Series) -> tuple[Series, Series]:
-    """One state a mode, with value and velocity of both signs."""
+    """One state per mode, with value and velocity of both signs."""
     angle = np.linspace(0.1, 3.0, len(modes))
     return np.cos(angle), np.sqrt(modes) * np.sin(angle)
 

@@ -169,7 +169,7 @@ const charts = (() => {
     return svg;
   }
 
-  /* One entry a name.  With toggles, {hidden: Set, flip(key)}, a press hides what the entry's last key names. */
+  /* One entry per name.  With toggles, {hidden: Set, flip(key)}, a press hides what the entry's last key names. */
   function legendOf(series, toggles) {
     const list = html("ul", { className: "legend" });
     const shown = new Set();

@@ -23,7 +23,7 @@
     return { log: true, domain: [low / 1.4, high * 2], title: page.loss };
   }
 
-  /* What a chart saves: one line a point. */
+  /* What a chart saves: one line per point. */
   function tableOf(series) {
     const rows = series.flatMap((one) => Array.from(one.x, (x, i) => [one.title || one.name, x, one.y[i], one.band?.[0][i], one.band?.[1][i]]));
     return { columns: ["series", "step", "value", "low", "high"], rows };

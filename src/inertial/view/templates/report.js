@@ -69,7 +69,7 @@
       });
     }
 
-    /* One row a method, seed and step; a flow has numbers in the rows of its method. */
+    /* One row per method, seed and step; a flow has numbers in the rows of its method. */
     function table(names, withFlows = []) {
       const rows = [];
       methods.forEach((method, i) => there(i).forEach((j) => {
