@@ -120,7 +120,7 @@ def rows_of(text):
 
 
 def long_table(arrays, names, every=1):
-    """The rows that a CSV must hold: one a method, seed and step, in the store's order."""
+    """The rows that a CSV must hold: one per method, seed and step, in the store's order."""
     return [
         [str(method), str(seed), str(step), *values]
         for method in arrays.optimizer.values

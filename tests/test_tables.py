@@ -1,6 +1,6 @@
 """Tables as people have them.
 
-`SAME` lists kinds of writing one table, one a line: all must load to the same numbers as the plain
+`SAME` lists kinds of writing one table, one per line: all must load to the same numbers as the plain
 one, with the note that belongs to the kind.  `REFUSED` lists what is refused, with a remedy that is
 followed.
 """

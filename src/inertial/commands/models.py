@@ -36,7 +36,7 @@ def problem_of(
         inputs and outputs, and `seed` or `key` if it has such a parameter, and returns
         ``(params, apply)`` or a ``torch.nn.Module``.
     data
-        What was loaded; classes are told apart by one output if there are two, or one a class.
+        What was loaded; classes are told apart by one output if there are two, or one per class.
     loss
         Name of the loss; by default `mse` for numbers, `binary_cross_entropy` for two classes,
         `cross_entropy` for more.

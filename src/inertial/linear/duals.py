@@ -59,11 +59,11 @@ CLOSED = ("relu", "leaky_relu", "abs", "erf")
 _ROWS = 64
 """Rows whose entries the quadrature fills at once."""
 
-Pair = tuple[Gram, Gram]
-"""Both duals for all pairs of rows."""
+Duals = tuple[Gram, Gram]
+"""Of values and of slopes, for all pairs of rows."""
 
 
-def expected_kernels(network: WideNetwork, x: Inputs) -> Pair:
+def expected_kernels(network: WideNetwork, x: Inputs) -> tuple[Gram, Gram]:
     """Return the tangent kernel and the output covariance of a network at infinite width.
 
     Parameters
@@ -94,7 +94,7 @@ def expected_kernels(network: WideNetwork, x: Inputs) -> Pair:
     return tangent, covariance
 
 
-def duals(activation: str, covariance: Gram) -> Pair:
+def duals(activation: str, covariance: Gram) -> Duals:
     """Return ``E phi(u) phi(v)`` and ``E phi'(u) phi'(v)`` for every pair of a covariance."""
     if activation in _SLOPES:
         return _piecewise_linear(*_SLOPES[activation], covariance)
@@ -107,7 +107,7 @@ _SLOPES = {"relu": (1.0, 0.0), "leaky_relu": (1.0, LEAK), "abs": (1.0, -1.0)}
 """Slopes above and below zero."""
 
 
-def _piecewise_linear(above: float, below: float, covariance: Gram) -> Pair:
+def _piecewise_linear(above: float, below: float, covariance: Gram) -> Duals:
     a, b = (above + below) / 2, (above - below) / 2
     deviation = np.sqrt(np.diag(covariance))
     scale = np.outer(deviation, deviation)
@@ -118,7 +118,7 @@ def _piecewise_linear(above: float, below: float, covariance: Gram) -> Pair:
     return a**2 * covariance + b**2 * absolute, a**2 + b**2 * (1 - 2 * angle / np.pi)
 
 
-def _erf(covariance: Gram) -> Pair:
+def _erf(covariance: Gram) -> Duals:
     stretched = np.sqrt(1 + 2 * np.diag(covariance))
     scale = np.outer(stretched, stretched)
     return (
@@ -146,7 +146,7 @@ _WITH_SLOPES: dict[
 """Value and derivative of the activations that have no closed form here."""
 
 
-def _quadrature(activation: str, covariance: Gram) -> Pair:
+def _quadrature(activation: str, covariance: Gram) -> Duals:
     """Condition v on u: ``v = c/s u' + sqrt(var v - c^2/s^2) z`` with ``u = s u'``."""
     phi = _WITH_SLOPES[activation]
     nodes = np.linspace(-_REACH, _REACH, NODES)

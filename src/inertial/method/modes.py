@@ -110,7 +110,7 @@ def closed_form(
     scaled
         Step size times eigenvalue, shape (n,).
     beta, gamma
-        Momentum and gradient correction: numbers, or one a mode.
+        Momentum and gradient correction: numbers, or one per mode.
     steps
         Steps t >= 0, shape (T,).
     copy

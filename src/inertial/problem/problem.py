@@ -624,8 +624,8 @@ def check_targets(loss: Loss, outputs: Any, y: Any) -> Shaped[np.ndarray, "..."]
 def _classes(targets: Shaped[np.ndarray, "..."], n: int, k: int) -> Shaped[np.ndarray, "..."]:
     if targets.shape not in ((n,), (n, 1)):
         raise InvalidInput(
-            f"the targets have shape {targets.shape}; cross_entropy needs one class number a row, "
-            f"shape ({n},)."
+            f"the targets have shape {targets.shape}; cross_entropy needs one class number per "
+            f"row, shape ({n},)."
         )
     numbers = targets.reshape(n)
     if not np.array_equal(numbers, np.round(numbers)) or numbers.min() < 0 or numbers.max() >= k:

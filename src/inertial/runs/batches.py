@@ -48,7 +48,7 @@ class BatchMethod:
 
 @dataclass(frozen=True, repr=False)
 class BatchAdvice(Shown):
-    """What `tune` returns for a batch: an entry a method, and the sizes that matter.
+    """What `tune` returns for a batch: an entry per method, and the sizes that matter.
 
     `check` is a real run of the best method on such batches, None if there was none.
     """

@@ -121,7 +121,7 @@ def predict(
         Runs in the order they are computed in.
     workers
         Processes that share them; this one stands for any of them.  Each sets up the data and
-        compiles by itself, so the first runs of every kind, one a process, are charged with it.
+        compiles by itself, so the first runs of every kind, one per process, are charged with it.
     warm
         Whether this process is the one to compute them, and has compiled what it timed.
     spectra

@@ -83,7 +83,7 @@ class Theorem:
     covers
         Labels of the results or errata that it stands for.
     left, right
-        The two sides as functions of the evidence: one number, or one a step.
+        The two sides as functions of the evidence: one number, or one per step.
     form
         Whether this is the statement as printed, as corrected, or the only form there is.
     erratum

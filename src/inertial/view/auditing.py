@@ -62,7 +62,7 @@ def read(source: Path) -> StoredRun | StudyPanels:
 
 
 def runs_of(found: StoredRun | StudyPanels) -> list[StoredRun]:
-    """Return a run as it is, and of a study one a data set, rule and width."""
+    """Return a run as it is, and of a study one per data set, rule and width."""
     return [found] if isinstance(found, StoredRun) else [panel.run for panel in found.panels]
 
 
