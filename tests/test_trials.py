@@ -1,6 +1,7 @@
 """Tuning that is checked by real runs."""
 
 import math
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +11,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_wine
 
 from inertial import MLP, InvalidInput, Problem, TwoLayerReLU, heavy_ball, load, tangent, tune
-from inertial.runs.trials import Search, setting, settled
+from inertial.runs.trials import Search, held, setting, settled
 
 
 def cancer(activation="relu", loss="mse"):
@@ -91,10 +92,10 @@ def test_the_advice_is_not_beaten_by_much_on_a_grid(advised):
     assert advice.best.measured_steps <= 1.35 * min(counts)  # the worst that is promised
 
 
-def test_the_search_is_paid_within_its_budget(advised):
+def test_the_search_takes_a_fiftieth_of_a_grid(advised):
     _, advice = advised
-    # The last trial and the forecast of what is shown come on top.
-    assert advice.passes <= max(250, 18 * advice.best.measured_steps) + 8 * 40
+    steps = advice.best.measured_steps
+    assert advice.passes <= 800 / 50 * (steps + held(steps))
     assert sum(len(trial.losses) for trial in advice.trials) < advice.passes
     assert {trial.outcome for trial in advice.trials} <= {"settled", "stopped", "diverged"}
     assert all(trial.state is None for trial in advice.trials)
@@ -185,6 +186,56 @@ def test_trials_end_where_they_cannot_win():
     assert slow.outcome == "stopped"
     assert len(slow.losses) <= math.ceil(best.steps / 2)
     assert search.passes == len(best.losses) + len(slow.losses)
+
+
+class Scripted(Problem):
+    """A problem whose k-th run has the k-th curve, whatever the setting."""
+
+    def __init__(self, *curves):
+        super().__init__(MLP(1, (2,), 1), "mse", np.ones((2, 1)), np.ones(2))
+        self.curves, self.begun = curves, 0
+
+    def loss_of(self, _outputs):
+        return 1.0
+
+    def begin(self):
+        self.begun += 1
+        return self.begun - 1, 0
+
+    def advance(self, state, eta, _beta, _gamma):
+        run, done = state
+        return (run, done + len(eta)), self.curves[run][done : done + len(eta)]
+
+
+def falling(steps, leaves=None):
+    """A loss that halves to just the target, 0.1, at a step, and may rise at another one."""
+    t = np.arange(200)
+    losses = np.where(t < steps, 0.1 ** (t / steps) * 1.01, 0.1)
+    return np.where(t >= (leaves or 200), 5.0, losses)
+
+
+@pytest.mark.parametrize(
+    ("slower", "wins", "leaves"),
+    [(22, 22, None), (24, 20, 30)],  # 20 steps count as 23
+)
+def test_a_winner_that_leaves_the_target_again_may_lose(slower, wins, leaves):
+    search = Search(Scripted(falling(slower), falling(20, 30), falling(slower)), 1.0, 0.1, trials=9)
+    search.try_out(setting("heavy_ball", 0.3, 0.8))
+    search.try_out(setting("heavy_ball", 0.4, 0.8))
+    assert search.best.steps == 20
+    search.confirm()
+    assert (search.best.steps, search.best.leaves) == (wins, leaves)
+    assert len(search.best.losses) == (2 * wins if leaves is None else leaves) + 1
+    assert all(trial.state is None for trial in search.trials)
+
+
+def test_the_advice_says_where_its_loss_leaves_the_target_again(advised):
+    _, advice = advised
+    assert advice.best.leaves is None
+    assert (advice.best.losses[advice.best.measured_steps :] <= 0.1 * advice.start).all()
+    assert len(advice.best.losses) > 2 * advice.best.measured_steps
+    left = replace(advice, best=replace(advice.best, leaves=99))
+    assert "at step 99 the loss is above it again" in left.recommendation
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from inertial.runs.measures import agree
 from inertial.runs.ranking import place
 from inertial.runs.shown import Curve, Shown, columns, draw
 from inertial.runs.stopping import Stopping, horizon, stopping_of
-from inertial.runs.trials import LONGEST, Search, Setting, Trial, setting, settled
+from inertial.runs.trials import LONGEST, Search, Setting, Trial, held, setting, settled
 from inertial.simulation.linearised import linearised_loss
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ TRIALS = 60
 PRODUCT = 1.5
 """Passes that a product with the tangent operator counts as."""
 
-_FIRST, _MOST = 12, 96
+_FIRST, _MOST = 8, 96
 """Products to begin with, and at most."""
 
 FORECAST_MARGIN = 0.6
@@ -77,6 +77,9 @@ class TunedMethod:
     measured_steps
         Steps that the real model took until its loss settled at the target; None without a trial,
         or if it did not get there.
+    leaves
+        Step before twice as many at which the real model is above the target again; None if it
+        stays, or if it was not seen that far.
     trust
         `holds` if both agree within 15 % or a step, `departs` if not, `unchecked` without a trial.
     losses, forecast
@@ -89,6 +92,7 @@ class TunedMethod:
     share: float
     steps_to: int | None
     measured_steps: int | None
+    leaves: int | None
     trust: str
     losses: Float[np.ndarray, "t"]
     forecast: Float[np.ndarray, "s"]
@@ -164,7 +168,12 @@ class ModelAdvice(Shown):
             )
         return (
             f"Use {words}: {best.measured_steps:,} steps to {share} of the loss at the start, "
-            "measured on the model itself."
+            "measured on the model itself"
+            + (
+                "."
+                if best.leaves is None
+                else f"; stop there, for at step {best.leaves:,} the loss is above it again."
+            )
         )
 
     @property
@@ -447,14 +456,19 @@ def _entry(
     """Set the forecast of a method beside its real run."""
     steps, losses = None, np.empty(0)
     if forecast is not None:
-        steps, losses = forecast.of(method, len(trial.losses) if trial.losses.size else 100)
+        length = len(trial.losses) or 100
+        if trial.steps is not None:
+            length = trial.steps + held(trial.steps) + 1
+        steps, losses = forecast.of(method, length)
     trust = "unchecked"
     if trial.steps is not None and steps is not None:
         trust = "holds" if agree(steps, trial.steps) else "departs"
     elif trial.losses.size and losses.size:
         trust = "departs"
     at = method.constant[0] * largest / stability_limit(method)
-    return TunedMethod(name, method, at, steps, trial.steps, trust, trial.losses, losses)
+    return TunedMethod(
+        name, method, at, steps, trial.steps, trial.leaves, trust, trial.losses, losses
+    )
 
 
 def _winner(trials: list[Trial], family: str) -> Trial | None:
@@ -467,7 +481,7 @@ def _winner(trials: list[Trial], family: str) -> Trial | None:
 
 def _order(trial: Trial) -> tuple[bool, float, float, float]:
     return place(
-        reached=trial.steps,
+        reached=None if trial.steps is None else trial.counts,
         left=float(np.nanmin(trial.losses)),
         diverged=trial.outcome == "diverged",
     )
