@@ -95,7 +95,8 @@ def test_the_table_and_the_listing_name_every_entry(capsys, folder, bare):
 def test_the_latex_table_is_whole_and_escaped(bare, tmp_path):
     """Every entry a row, packages named, formulas set; compiled where LaTeX is installed."""
     tex = audit_table(bare.entries)
-    assert tex.startswith(r"% In the preamble: \usepackage{booktabs,longtable}")
+    packages = r"\usepackage{array,booktabs,longtable,url}"
+    assert tex.startswith(f"% In the preamble: {packages}\n")
     for word in (r"\caption{", r"\toprule", r"\endhead", r"\endlastfoot", "arxiv.org"):
         assert word in tex
     rows = [line for line in tex.split("\n") if line.count(" & ") == 3]
@@ -108,11 +109,13 @@ def test_the_latex_table_is_whole_and_escaped(bare, tmp_path):
     if (compiler := shutil.which("pdflatex")) is None:
         return
     page = tmp_path / "table.tex"
-    head = r"\documentclass{article}\usepackage{booktabs,longtable}\begin{document}"
+    head = rf"\documentclass{{article}}{packages}\begin{{document}}"
     page.write_text(f"{head}\n{tex}\n\\end{{document}}\n", encoding="utf-8")
     command = [compiler, "-interaction=nonstopmode", "-halt-on-error", page.name]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
+    # A formula may stick out of its cell by a letter or two; the table is not wider than its page.
+    assert not [w for w in re.findall(r"\(([\d.]+)pt too wide", done.stdout) if float(w) > 20]
 
 
 def unescaped(line):
@@ -126,6 +129,9 @@ def unescaped(line):
         ("It is <= lambda_0/4.", r"$\le \lambda _{0}/4$"),
         ("At most sqrt(n/m) |xi|.", r"$\sqrt{n/m} \vert \xi \vert $"),
         ("exp(-sqrt(lambda_0/2) t)", r"\exp (-\sqrt{\lambda _{0}/2} t)"),
+        ("The limit k^.5 t^-min(2s, d) holds.", r"$k^{.5} t^{-\min (2s, d)}$"),
+        ("The bound is A(alpha, d) -rho(a).", r"$A(\alpha , d) -\rho (a)$"),
+        ("eta tau tr H at the radius R.", r"$\eta \tau \mathrm{tr}\, H$ at the radius $R$."),
         ("Within 1e-9 of it, 100 % & more.", r"Within $1\cdot 10^{-9}$ of it, 100 \% \& more"),
     ],
 )

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from inertial.theory.audit import AuditEntry
-from inertial.theory.sources import SOURCES
+from inertial.theory.sources import SOURCES, Source
 from inertial.theory.theorem import Kind
 
 VERDICTS = {
@@ -101,8 +101,9 @@ def audit_table(entries: Sequence[AuditEntry]) -> str:
     The comment at its top names the packages to load.
     """
     lines = [
-        r"% In the preamble: \usepackage{booktabs,longtable}",
-        r"\begin{longtable}{p{0.24\linewidth}p{0.44\linewidth}lr}",
+        r"% In the preamble: \usepackage{array,booktabs,longtable,url}",
+        r"\begingroup\small\setlength{\tabcolsep}{4pt}",
+        rf"\begin{{longtable}}{{@{{}}{_COLUMN % 0.23}{_COLUMN % 0.39}lr@{{}}}}",
         rf"\caption{{{_text(summary(entries).answer)}}}\\",
         r"\toprule",
         _HEAD,
@@ -118,16 +119,19 @@ def audit_table(entries: Sequence[AuditEntry]) -> str:
     for kind, title in KINDS.items():
         chosen = [entry for entry in entries if entry.kind == kind]
         if chosen:
-            lines.append(rf"\multicolumn{{4}}{{l}}{{\textit{{{_text(title)}}}}}\\")
+            lines.append(
+                rf"\multicolumn{{4}}{{l}}{{\textit{{{_text(title)}}}}}\\\addlinespace[3pt]"
+            )
         lines += [_row(entry) for entry in chosen]
-    lines.append(r"\end{longtable}")
-    named = [f"{s.label}: {s.title}, {s.url}" for s in SOURCES if _cited(s.label, entries)]
-    if named:
-        lines += [r"\begin{description}", *(_key(text) for text in named), r"\end{description}"]
+    lines.append(r"\end{longtable}\endgroup")
+    if cited := [source for source in SOURCES if _cited(source.label, entries)]:
+        lines += [r"\begin{description}", *map(_key, cited), r"\end{description}"]
     return "\n".join(lines) + "\n"
 
 
 _KEPT = ("holds", "vacuous")
+
+_COLUMN = r">{\raggedright\arraybackslash}p{%.2f\linewidth}"
 
 _HEAD = r"source & statement & verdict & margin \\"
 
@@ -148,7 +152,7 @@ _TEX = {
 }
 
 _GREEK = {
-    name: rf"\{name} " for name in ("lambda", "kappa", "gamma", "alpha", "delta", "theta", "beta")
+    name: rf"\{name} " for name in "lambda kappa gamma alpha delta theta Theta beta tau nu".split()
 } | {
     "eta": r"\eta ",
     "rho": r"\rho ",
@@ -167,8 +171,11 @@ _NAMES = _GREEK | {
     "max": r"\max ",
     "min": r"\min ",
     "inf": r"\infty ",
+    "dmu": r"\,d\mu ",
+    "dl": r"\,dl",
+    "tr": r"\mathrm{tr}\,",
 }
-_TOKEN = re.compile(r"(<=|>=|->|sqrt|[A-Za-z]+|\d+(?:\.\d+)?(?:e-?\d+)?|\s+|.)")
+_TOKEN = re.compile(r"(<=|>=|->|sqrt|[A-Za-z]+|(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?|\s+|.)")
 _OPERATORS = ("+", "-", "=", "<", ">", "<=", ">=", "->")
 _WORDS = ("is", "at", "and", "as", "for", "the", "has", "most", "that", "with", "of", "to", "give")
 _SYMBOLS = set("<>=^_|+*/")
@@ -177,12 +184,11 @@ _SYMBOLS = set("<>=^_|+*/")
 def _row(entry: AuditEntry) -> str:
     margin = "--" if entry.margin is None else f"${_number(f'{entry.margin:.3g}')}$"
     cells = (_text(headline(entry)), _sentence(entry.statement), entry.verdict, margin)
-    return " & ".join(cells) + r" \\"
+    return " & ".join(cells) + r" \\\addlinespace[3pt]"
 
 
-def _key(text: str) -> str:
-    label, rest = text.split(": ", 1)
-    return rf"\item[{_text(label)}] {_text(rest)}"
+def _key(source: Source) -> str:
+    return rf"\item[{_text(source.label)}] {_text(source.title)}, \url{{{source.url}}}"
 
 
 def _cited(label: str, entries: Sequence[AuditEntry]) -> bool:
@@ -226,7 +232,7 @@ def _sentence(statement: str) -> str:
     for word, formula in [*zip(words, marked, strict=True), ("", False)]:
         if formula:
             group.append(word)
-            if word[-1] in ",;:" or (word[-1] == "." and word is words[-1]):
+            if (word[-1] in ",;:" and _closed(group)) or (word[-1] == "." and word is words[-1]):
                 out.append(_formula(" ".join(group)))
                 group = []
             continue
@@ -239,13 +245,19 @@ def _sentence(statement: str) -> str:
 
 def _is_formula(word: str) -> bool:
     bare = word.strip(".,;:()")
-    if bare in _GREEK or bare in ("sqrt", "Lhat", "H", "V'", "|M^k|"):
+    names = set(re.findall(r"[A-Za-z]+", bare))
+    if names & {*_GREEK, "Lhat", "sqrt", "dl", "dmu", "tr"} or re.fullmatch("[b-zB-HJ-Z]'?", bare):
         return True
-    if word in _OPERATORS or re.fullmatch(r"(Lhat|L|xi'?|J'J?)(\(\w\))?[.,;]?", word):
+    if word in _OPERATORS or re.fullmatch(r"(Lhat|[LR]'?|xi'?|J'J?)(\(\w\))?[.,;]?", word):
         return True
     if re.search(r"[A-Za-z]{4,}-[A-Za-z]", word):
         return False
     return bool(set(bare) & _SYMBOLS) or bool(re.search(r"\b(sqrt|exp|log)\b|#S|\de-?\d", bare))
+
+
+def _closed(words: Sequence[str]) -> bool:
+    text = " ".join(words)
+    return text.count("(") <= text.count(")")
 
 
 def _formula(text: str) -> str:
@@ -276,14 +288,18 @@ def _tokens(body: str) -> list[str]:
 
 def _argument(parts: Sequence[str], k: int) -> tuple[str, int]:
     """Return what a root, power or subscript applies to, without its brackets."""
+    start = k
     if parts[k] != "(":
         last = k + 2 if parts[k] == "-" and k + 1 < len(parts) else k + 1
-        return "".join(parts[k:last]), last
+        if parts[last - 1] not in ("min", "max") or parts[last : last + 1] != ["("]:
+            return "".join(parts[k:last]), last
+        k = last
     depth = 0
     for end in range(k, len(parts)):
         depth += {"(": 1, ")": -1}.get(parts[end], 0)
         if depth == 0:
-            return "".join(parts[k + 1 : end]), end + 1
+            whole = slice(start, end + 1) if start < k else slice(k + 1, end)
+            return "".join(parts[whole]), end + 1
     return "".join(parts[k + 1 :]), len(parts)
 
 
