@@ -20,6 +20,7 @@ from inertial import (
     to_optax,
     to_torch,
 )
+from inertial._checks import Notice
 from inertial.linear.measure import Measure
 from inertial.method.conventions import method_of
 
@@ -180,7 +181,9 @@ def test_the_methods_read_from_keywords_forecast_what_the_library_does():
         lambda: from_sgd(0.1, lr=0.1),
         lambda: from_sgd(0.1, 0.9, dampening=0.5, nesterov=True),
         lambda: from_sgd(0.1, 0.9, dampening=1.0),
-        lambda: from_sgd(0.1, weight_decay=1e-4),
+        lambda: from_sgd(0.1, weight_decay=-1e-4),
+        lambda: method_of({"lr": 0.1, "weight_decay": 0.1}),
+        lambda: method_of({"lr": 0.1, "weight_decay": 0.1}, decay=0.2),
         lambda: method_of({"lr": 0.1, "momentun": 0.9}),
         lambda: method_of({"momentum": 0.9}),
     ],
@@ -193,3 +196,23 @@ def test_what_cannot_be_converted_is_refused_with_a_reason(make):
 def test_a_start_that_makes_no_difference_is_converted():
     plain = to_optax(Recursion(0.1, 0.5, start="copy"))
     assert plain == to_optax(heavy_ball(0.1, 0.5))
+
+
+def test_weight_decay_is_the_problems_and_the_method_is_exact_with_it():
+    """SGD's own loop with decay is the recursion on the loss plus the decay's square."""
+    rng = np.random.default_rng(4)
+    j, y, w = rng.normal(size=(6, 4)), rng.normal(size=6), rng.normal(size=4)
+    lr, momentum, decay, rows = 0.05, 0.8, 0.3, 6
+    with pytest.warns(Notice, match=r"decay=0.9\b"):  # the mean's 0.3 is 0.9 of 1/2 sum r^2
+        method = from_sgd(lr, momentum, weight_decay=decay, nesterov=True, loss="mean", rows=rows)
+    ours, before, last = w, w, 0.0
+    buffer, theirs = np.zeros(4), w
+    for _ in range(9):
+        gradient = 2 / rows * j.T @ (j @ theirs - y) + decay * theirs
+        buffer = momentum * buffer + gradient
+        theirs = theirs - lr * (gradient + momentum * buffer)
+        slope = j.T @ (j @ ours - y) + 0.9 * ours
+        moved = method.beta * (ours - before) - method.gamma * method.eta * (slope - last)
+        ours, before, last = ours - method.eta * slope + moved, ours, slope
+    np.testing.assert_allclose(ours, theirs, rtol=1e-12)  # rounding of nine steps
+    assert method_of({"lr": lr, "weight_decay": decay}, decay=decay).eta == lr

@@ -178,3 +178,22 @@ def test_the_study_command_writes_its_runs(capsys, tmp_path, monkeypatch):
     back = pd.read_csv("tiny.csv")
     assert back.step.tolist() == [0, 1, 2, 3]
     assert back.optimizer.unique().tolist() == ["nesterov"]
+
+
+@pytest.mark.parametrize(
+    "model", [(), ("--model", "mlp:8", "--rule", "forecast")], ids=["", "model"]
+)
+def test_compare_writes_its_runs(capsys, tmp_path, monkeypatch, model):
+    monkeypatch.chdir(tmp_path)
+    command = ("compare", "sphere", "--n", 10, "--steps", 3, "--seeds", 2, *model)
+    code, out, error = run(capsys, *command, "--out", "made", "--csv", "made.csv")
+    assert code == 0, error
+    assert "numbers made.csv" in out
+    expected = to_dataframe(read_run(tmp_path / "made")[0])
+    back = pd.read_csv("made.csv")
+    pd.testing.assert_frame_equal(back, expected, check_dtype=False)
+    assert len(back) == 3 * 2 * 4
+    code, out, error = run(capsys, *command, "--out", "other", "--csv", "no/where.csv")
+    assert (code, out) == (2, "")
+    assert "give another file with --csv" in error
+    assert not (tmp_path / "other").exists()

@@ -244,7 +244,7 @@ def test_the_advice_says_where_its_loss_leaves_the_target_again(advised):
         ("target is 1.5", {"target": 1.5}),
         ("trials is -1", {"trials": -1}),
         ("give lr or learning_rate", {"against": {"momentum": 0.9}}),
-        ("weight_decay is 0.1", {"against": {"lr": 0.1, "weight_decay": 0.1}}),
+        ("give the problem decay=0.1", {"against": {"lr": 0.1, "weight_decay": 0.1}}),
     ],
 )
 def test_a_mistake_is_one_sentence(words, options):

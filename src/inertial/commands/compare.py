@@ -4,9 +4,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from inertial import _json
+from inertial import _json, files
 from inertial._checks import InvalidInput, nonnegative, one_of
 from inertial.commands.options import (
+    ANOTHER_CSV,
     DATA,
     ONE_DEVICE,
     DataOptions,
@@ -57,6 +58,7 @@ def compare(
     test: str | None = None,
     decay: float = 0.0,
     out: Path | None = None,
+    csv: Path | None = None,
     json: bool = False,
     options: DataOptions = DATA,
     spread: DeviceOptions = ONE_DEVICE,
@@ -115,6 +117,8 @@ def compare(
         Rate of weight decay, as weight_decay of torch.optim.SGD.
     out
         Folder to create (default: runs/compare-DATA-TIME).
+    csv
+        Write losses and distances as well, a row a run and step, to this CSV file.
     json
         Print one JSON document instead of the table.
     """
@@ -126,9 +130,12 @@ def compare(
             "with --model."
         )
     from inertial.runs.comparison import compare as run_comparison
+    from inertial.runs.frames import to_dataframe, write_csv
     from inertial.simulation.devices import first_process
     from inertial.view.figures import save_convergence
 
+    if csv is not None:
+        files.check_writable(csv, remedy=ANOTHER_CSV)
     common = {
         "methods": None if methods is None else split(methods),
         "seeds": read_seeds(seeds),
@@ -171,6 +178,8 @@ def compare(
     if spread.processes > 1 and not first_process():
         return
     figure = next(result.run.glob("convergence.png"), None)
+    if csv is not None:
+        write_csv(to_dataframe(result.arrays), csv, remedy=ANOTHER_CSV)
     if json:
         document = {
             "run": str(result.run),
@@ -180,6 +189,8 @@ def compare(
         write(_json.dumps(document))
     else:
         _show(result, figure)
+        if csv is not None:
+            write(f"numbers {csv}\n")
 
 
 def _settings(

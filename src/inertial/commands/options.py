@@ -19,6 +19,7 @@ from inertial.commands.terminal import say
 if TYPE_CHECKING:
     from inertial.data import Data
 
+ANOTHER_CSV = "give another file with --csv."
 ROWS = 1_000
 """Rows that a command takes unless --n says otherwise: enough to see everything, in seconds."""
 

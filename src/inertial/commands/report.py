@@ -3,10 +3,8 @@
 from pathlib import Path
 
 from inertial import files
-from inertial.commands.options import Page, command_line
+from inertial.commands.options import ANOTHER_CSV, Page, command_line
 from inertial.commands.terminal import progress, say, write
-
-_ANOTHER = "give another file with --csv."
 
 
 def report(
@@ -43,7 +41,7 @@ def report(
 
     files.check_writable(out)
     if csv is not None:
-        files.check_writable(csv, remedy=_ANOTHER)
+        files.check_writable(csv, remedy=ANOTHER_CSV)
     with progress() as show:
         page = reporting.report(
             source,
@@ -60,5 +58,5 @@ def report(
     write(f"page    {out}\n")
     if csv is not None:
         arrays = read_run(source)[0] if index_of(source) is None else read_study(source)
-        write_csv(to_dataframe(arrays), csv, remedy=_ANOTHER)
+        write_csv(to_dataframe(arrays), csv, remedy=ANOTHER_CSV)
         write(f"numbers {csv}\n")

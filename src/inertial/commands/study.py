@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 from inertial import _json, files
 from inertial._checks import InvalidInput
-from inertial.commands.options import THIS_PROCESS, WorkerOptions, computing
+from inertial.commands.options import ANOTHER_CSV, THIS_PROCESS, WorkerOptions, computing
 from inertial.commands.terminal import announce, console, duration, progress_or_lines, say, write
 
 if TYPE_CHECKING:
     from inertial.runs.study import Report
-
-_ANOTHER = "give another file with --csv."
 
 
 def study(
@@ -49,7 +47,7 @@ def study(
     if file is None:
         raise InvalidInput("no study is given; name a TOML file, or see inertial study --template.")
     if csv is not None:
-        files.check_writable(csv, remedy=_ANOTHER)
+        files.check_writable(csv, remedy=ANOTHER_CSV)
     asked = read_config(file)
     folder = Folder(out or Path("runs") / asked.name)
     try:
@@ -62,7 +60,7 @@ def study(
         sys.exit(130)
     if csv is not None:
         found = read_study(folder.path / "studies" / f"{asked.name}.json")
-        write_csv(to_dataframe(found), csv, remedy=_ANOTHER)
+        write_csv(to_dataframe(found), csv, remedy=ANOTHER_CSV)
     if json:
         write(_json.dumps(_document(report)))
     else:

@@ -19,13 +19,15 @@ not its first one, which is :math:`g_0`: step size :math:`\eta` once and
 :math:`(1 - \tau)\eta` from then on.
 """
 
+import warnings
 from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypedDict
 
 from inertial._checks import (
     InvalidInput,
+    Notice,
     instance,
-    number,
+    nonnegative,
     one_of,
     positive,
     printable,
@@ -166,7 +168,8 @@ def from_sgd(
     dampening
         PyTorch's, in [0, 1); with momentum the step size then changes once, after the first step.
     weight_decay
-        0: it changes the loss, and is no part of a method.
+        Rate alpha that adds ``alpha w`` to the gradient.  The method is that of the loss with
+        ``alpha/2 |w|^2`` besides, so the decay belongs to the problem; a warning names it.
     loss, rows
         As for `to_optax`.
     steps
@@ -175,19 +178,23 @@ def from_sgd(
     Raises
     ------
     InvalidInput
-        If a number is outside its range, a mean comes without `rows`, there is weight decay, or
-        dampening with nesterov, which PyTorch does not have either.
+        If a number is outside its range, a mean comes without `rows`, or dampening comes with
+        nesterov, which PyTorch does not have either.
 
     """
     rate = learning_rate if lr is None else lr
     if rate is None or (lr is not None and learning_rate is not None):
         raise InvalidInput("an optimiser has one step size; give lr or learning_rate.")
-    eta = positive("the learning rate", rate) * scale(loss, rows)
+    factor = scale(loss, rows)
+    eta = positive("the learning rate", rate) * factor
     beta, damped = unit_interval("momentum", momentum), unit_interval("dampening", dampening)
-    if number("weight_decay", 0.0 if weight_decay is None else weight_decay):
-        raise InvalidInput(
-            f"weight_decay is {weight_decay}, which changes the loss and not the method; what "
-            "is said of the method holds without it; leave it out."
+    decay = nonnegative("weight_decay", 0.0 if weight_decay is None else weight_decay)
+    if decay:
+        warnings.warn(
+            f"weight_decay is part of the problem, not of the method, which is exact with it; give "
+            f"the problem or the settings decay={decay / factor:.6g}.",
+            Notice,
+            stacklevel=2,
         )
     if not beta:
         return methods.gradient_descent(eta)
@@ -201,15 +208,16 @@ def from_sgd(
     return Recursion((eta, *[(1 - damped) * eta] * (count - 1)), (beta,) * count)
 
 
-def method_of(words: Recursion | Mapping[str, Any]) -> Recursion:
+def method_of(words: Recursion | Mapping[str, Any], decay: float = 0.0) -> Recursion:
     """Return the method that a mapping such as ``dict(lr=0.01, momentum=0.9)`` means.
 
-    Keys are those of PyTorch and optax, as `from_sgd` takes them.
+    Keys are those of PyTorch and optax, as `from_sgd` takes them; `decay` is the problem's.
 
     Raises
     ------
     InvalidInput
-        If the step size is missing, or there is any other key.
+        If the step size is missing, there is any other key, or a weight decay that the problem does
+        not have.
 
     """
     if isinstance(words, Recursion):
@@ -221,7 +229,13 @@ def method_of(words: Recursion | Mapping[str, Any]) -> Recursion:
         )
     for word in words:
         one_of("the setting's keyword", word, _KEYWORDS)
-    return from_sgd(**words)
+    own = words.get("weight_decay") or 0.0
+    if own != decay and "weight_decay" in words:
+        raise InvalidInput(
+            f"weight_decay is {printable(own)} in the setting and {decay:g} in the problem; give "
+            f"the problem decay={printable(own)}."
+        )
+    return from_sgd(**{**words, "weight_decay": 0.0})
 
 
 def scale(loss: Loss, rows: int | None) -> float:

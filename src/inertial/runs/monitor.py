@@ -63,7 +63,7 @@ class Monitor:
         products: int = 12,
         target: float = 0.1,
     ) -> None:
-        self.problem, self.method = problem, method_of(method)
+        self.problem, self.method = problem, method_of(method, problem.decay)
         self.every, self.products = whole("every", every), whole("products", products)
         self.target = fraction("target", target)
         self.records: list[dict[str, float]] = []

@@ -333,7 +333,7 @@ def tune_problem(
     """
     fraction("target", target)
     whole("trials", trials, least=0)
-    rival = None if against is None else method_of(against)
+    rival = None if against is None else method_of(against, problem.decay)
     operator = tangent(problem)
     # Decay moves every eigenvalue up.
     largest = operator.lanczos(_FIRST).largest[0] + problem.decay

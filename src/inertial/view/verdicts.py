@@ -151,16 +151,11 @@ _TEX = {
     "|": r"\textbar{}",
 }
 
-_GREEK = {
-    name: rf"\{name} " for name in "lambda kappa gamma alpha delta theta Theta beta tau nu".split()
-} | {
-    "eta": r"\eta ",
-    "rho": r"\rho ",
+_LETTERS = "alpha beta gamma delta eta theta Theta kappa lambda mu nu xi rho tau psi"
+
+_GREEK = {name: rf"\{name} " for name in _LETTERS.split(" ")} | {
     "phi": r"\varphi ",
-    "psi": r"\psi ",
     "epsilon": r"\varepsilon ",
-    "mu": r"\mu ",
-    "xi": r"\xi ",
 }
 _NAMES = _GREEK | {
     "Lhat": r"\hat L",
