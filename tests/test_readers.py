@@ -65,7 +65,7 @@ def test_table_names_what_is_wrong(tmp_path, text, message):
         (
             "a b\nmade in 3 4\nmade in 4 4\n",
             "b",
-            r"header of .* names 2 columns where .* 4 cells; make",
+            r"line 2 of .* 4 cells between blanks where the first has 2; write commas",
         ),
         (
             "a b\nred 3 4\nred 4 4\n",

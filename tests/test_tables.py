@@ -166,6 +166,43 @@ def test_one_table_in_many_spellings_is_the_same_numbers(tmp_path, plain, name, 
     assert all(note in word for word in said)
 
 
+TOWNS = with_column("town", ["New York", "Ayr", "Rio de Janeiro", "Paris"] * 6, 2)
+PLOTS = with_column("plot", [f"plot {k % 4} north" for k in range(ROWS)], 2)
+HOLED = TOWNS.assign(salt=TOWNS.salt.where(TOWNS.index % 7 != 3))
+
+
+def to_the_left(frame):
+    """Return a frame as text of which names and texts begin where their columns begin."""
+    cells = [list(frame), *frame.astype(str).to_numpy().tolist()]
+    wide = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join(" ".join(c.ljust(w) for c, w in zip(row, wide, strict=True)) for row in cells)
+
+
+ALIGNED = [
+    # kind, the same table as CSV, its text
+    ("texts with blanks", TOWNS, TOWNS.to_string(index=False)),
+    ("beside an index", TOWNS, TOWNS.to_string()),
+    ("to the left", TOWNS, to_the_left(TOWNS)),
+    ("nothing in a cell", HOLED, HOLED.to_string(index=False, na_rep="")),
+    ("words that stand apart in every line", PLOTS, PLOTS.to_string(index=False)),
+    ("the same to the left", PLOTS, to_the_left(PLOTS)),
+    ("words that stand apart beside an index", PLOTS[PLOTS.columns[[2, 0, 1, 3, 4]]],
+     PLOTS[PLOTS.columns[[2, 0, 1, 3, 4]]].to_string()),
+    ("names with blanks", TOWNS.rename(columns={"town": "old town"}),
+     TOWNS.rename(columns={"town": "old town"}).to_string(index=False)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("frame", "text"), [s[1:] for s in ALIGNED], ids=[s[0] for s in ALIGNED])
+def test_cells_that_hold_blanks_or_nothing_are_told_apart_by_their_places(tmp_path, frame, text):
+    found = load(put(tmp_path, "t.txt", text), label="yield")
+    plain = load(put(tmp_path, "t.csv", frame.to_csv(index=False)), label="yield")
+    assert found.columns == plain.columns
+    np.testing.assert_array_equal(found.x, plain.x)
+    np.testing.assert_array_equal(found.y, plain.y)
+    assert any("where they stand in a line" in note for note in found.provenance.notes)
+
+
 def test_raw_takes_the_numbers_as_they_are(tmp_path):
     found = load(put(tmp_path, "t.csv", PLAIN), label="yield", raw=True)
     x = FRAME[["depth", "salt", "flow"]].to_numpy()
@@ -437,6 +474,17 @@ def test_every_refusal_is_followed_by_a_remedy_that_works(
         changes |= flag(word)
     found = load(path, **arguments | changes)
     assert tune(found, "forecast", trials=0).best.steps_to
+
+
+def test_a_cell_too_few_between_blanks_is_named_and_not_guessed(tmp_path):
+    ragged = [*spelled(sep=" ").splitlines(), "7.1 30.2 12.5"]
+    path = put(tmp_path, "t.txt", "\n".join(ragged))
+    with pytest.raises(
+        InvalidInput, match=r"line 26 of .* has 3 cells .* the first has 4; write co"
+    ):
+        load(path, label="yield")
+    path.write_text("\n".join(ragged[:-1]).replace(" ", ",") + "\n7.1,,30.2,12.5\n")
+    assert load(path, label="yield").provenance.rows == ROWS + 1
 
 
 @pytest.mark.parametrize("content", ["a,t\n1,2\n", "a,t\n1,\n2,\n3,\n", "a,t\n1,2\n3,\n"])

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from inertial._checks import InvalidInput, listed
+from inertial.data.aligned import by_position
 from inertial.data.unpack import check_size
 
 MISSING = frozenset(
@@ -72,6 +73,9 @@ def detect(content: bytes, path: Path, label: str | None, header: bool | None) -
     text, titles = _without_titles(text, separator)
     if titles:
         notes.append(f"{_lines(titles)} above the table left out; remove such lines.")
+    if separator in (" ", "  "):
+        text, separator, words = _told_apart(text, separator, path, skipped + titles)
+        notes += words
     records, ends = _records(text, separator)
     if not records:
         raise InvalidInput(f"{path} is empty; give a table with a header and rows.")
@@ -187,6 +191,8 @@ def _cells(line: str, separator: str) -> list[str]:
     if separator == "  ":
         return re.split(r"\s{2,}", line.strip())
     if separator == " ":
+        if '"' not in line:
+            return line.split()
         line = " ".join(line.split())
     rows = csv.reader([line.strip(" \n")], delimiter=separator, skipinitialspace=True)
     try:
@@ -253,6 +259,35 @@ def _without_titles(text: str, separator: str) -> tuple[str, int]:
         return text, 0
     last = ends[titles - 1]
     return text[_start(text, last) :], last
+
+
+def _told_apart(text: str, separator: str, path: Path, above: int) -> tuple[str, str, list[str]]:
+    """Return a table whose cells blanks separate, or that has tabs after `by_position`, and notes.
+
+    Blanks separate cells if they give every line as many, or the first one less, as R writes the
+    names of rows.  Otherwise it is not known which cell of a line is missing, or holds a blank.
+    """
+    lines = [(k, line) for k, line in enumerate(text.split("\n"), 1) if line.strip()]
+    counts = [(k, len(_cells(line, separator))) for k, line in lines]
+    width = counts[0][1]
+    uneven = [pair for pair in counts if pair[1] != width]
+    if separator == "  " or uneven:
+        aligned = by_position(text, _numeric)
+        if aligned and (uneven or aligned.split("\n")[lines[0][0] - 1].count("\t") != width - 1):
+            note = "cells are told apart by where they stand in a line; write commas between them."
+            return aligned, "\t", [note]
+    widths = {count for _, count in counts[1:]}
+    if uneven and widths != {width + 1}:
+        line, found = uneven[0]
+        raise InvalidInput(
+            f"line {line + above} of {path} has {found} cells between blanks where the first has "
+            f"{width}; write commas between cells, with quotes around texts that hold commas."
+        )
+    return text, separator, []
+
+
+def _numeric(cells: Sequence[str]) -> bool:
+    return any(_mostly_numbers(cells, decimal) for decimal in (".", ","))
 
 
 def _decimal(records: Sequence[Sequence[str]], separator: str) -> str:
