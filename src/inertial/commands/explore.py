@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 from inertial import files
 from inertial._checks import InvalidInput
 from inertial.commands.options import DATA, DataOptions, Page, Whole, command_line
-from inertial.commands.terminal import progress, write
+from inertial.commands.terminal import progress, say, write
 
 if TYPE_CHECKING:
     from inertial.data import Data
     from inertial.runs.exploration import Exploration
+
+_WORTH_SAYING = 60.0
+"""Seconds of a decomposition from which on its cost is said beforehand."""
 
 
 def explore(
@@ -88,10 +91,17 @@ def _network(
     data: "Data", runs: int, steps: int, width: int, target: float | None, batch: int | None
 ) -> "Exploration":
     from inertial._checks import whole
+    from inertial.linear.expected import FULL_SECONDS
     from inertial.runs.exploration import explore as run_exploration
     from inertial.runs.settings import Settings
 
-    seeds = tuple(range(whole("runs", runs)))
+    seeds, rows = tuple(range(whole("runs", runs))), len(data.x)
+    if (seconds := rows**3 * FULL_SECONDS) > _WORTH_SAYING:
+        say(
+            "note",
+            f"the page is about every mode, so the kernel of {rows:,} rows is decomposed, about "
+            f"{seconds / 60:.2g} minutes; --n 2000 takes a quarter of one.",
+        )
     settings = Settings(
         width=width,
         seeds=seeds,

@@ -50,7 +50,7 @@ _SAMPLES, _SAMPLE_STEPS = 8, 8
 _NEURONS = 16
 """Width of the random networks; their outputs' covariance is the same at any."""
 
-_FULL_SECONDS = 2e-9
+FULL_SECONDS = 2e-9
 """Seconds of a full decomposition, over n^3, on a slow core."""
 
 _TIMED = 2048
@@ -144,7 +144,7 @@ def need_of(x: Inputs) -> Need:
     route, memory = _route(x)
     n, rows = len(x), min(len(x), _TIMED)
     if route == "dense":
-        return Need(route, memory, n**3 * _FULL_SECONDS)
+        return Need(route, memory, n**3 * FULL_SECONDS)
     kernel = TiledKernel(x[:rows], "float64" if route == "held" else "float32")
     kernel.product(np.ones((rows, 1)))  # the first pass meets cold memory
     passing = _seconds(lambda: kernel.product(np.ones((rows, _BLOCK)))) * (n / rows) ** 2
