@@ -79,6 +79,7 @@ def of_model(advice: "ModelAdvice", data: "Provenance") -> dict[str, Any]:
                 "share_of_limit": entry.share,
                 "steps_to": entry.steps_to,
                 "measured_steps": entry.measured_steps,
+                "leaves_at": entry.leaves,
                 "trust": entry.trust,
             }
             for entry in shown

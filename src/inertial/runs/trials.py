@@ -67,9 +67,6 @@ On 12 problems this stops 2 % of the settings that are better than the best so f
 better quarter of them, and the others after three quarters of its steps.
 """
 
-_SECOND_CHANCES = 2
-"""Winners that go on, at most."""
-
 _SPREAD = 0.35
 """Spread of the settings that are drawn at the end, in powers of two."""
 
@@ -293,7 +290,7 @@ class Search:
 
     def confirm(self) -> None:
         """Let the winner go on; where it leaves, those that are not much slower may win instead."""
-        for _ in range(_SECOND_CHANCES):
+        while True:
             self.best = min(self.trials, key=lambda trial: trial.counts)
             if self.best.leaves is not None:
                 break
