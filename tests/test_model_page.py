@@ -131,7 +131,7 @@ def test_the_theorems_are_judged_on_the_papers_methods_alone(papers):
 
 def test_the_report_of_the_papers_network_has_the_optimisers_line(papers):
     text = report_page(papers)
-    assert "swatch adam" in text
+    assert "swatch c-adam" in text
     faster = papers.arrays.copy(deep=True)
     faster.loss[1, :, 1:] = 1e-9 * float(faster.loss[1, 0, 0])
     assert "optax.adam(learning_rate=" in report_page(StoredRun("run", faster, papers.manifest))

@@ -13,7 +13,7 @@ from typing import Any
 
 import matplotlib as mpl
 
-from inertial.method.recursion import label
+from inertial.method.recursion import FAMILIES, label
 from inertial.method.schedule import SCHEDULES
 from inertial.simulation.transformations import TRANSFORMATIONS
 
@@ -58,7 +58,7 @@ _MORE = (
 )
 """Colours and markers of methods besides the papers', in turn."""
 
-_OTHERS = ("quasi_hyperbolic", *TRANSFORMATIONS, *SCHEDULES)
+_OTHERS = (*(name for name in FAMILIES if name not in STYLES), *TRANSFORMATIONS, *SCHEDULES)
 
 
 def style_of(name: str) -> MethodStyle:
