@@ -24,8 +24,8 @@ def work(index: int, address: str) -> None:
     """Print the seconds of a step of this process."""
     os.sched_setaffinity(0, {sorted(os.sched_getaffinity(0))[index]})
     from inertial import TwoLayerReLU, nesterov
+    from inertial.problem.devices import join_processes, mesh_of
     from inertial.simulation import step
-    from inertial.simulation.devices import join_processes, mesh_of
 
     if address:
         join_processes(2, address, index)

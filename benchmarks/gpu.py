@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.__main__ import METHOD, autodiff, products, seconds, sphere, stepper, torch_autograd
 from inertial import TwoLayerReLU, train
 from inertial.simulation import step
-from inertial.simulation.devices import mesh_of
+from inertial.problem.devices import mesh_of
 
 SHAPES = [
     (360, 51, 2000), (1000, 784, 2000), (2000, 784, 20_000), (10_000, 784, 20_000),

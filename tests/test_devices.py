@@ -1,5 +1,6 @@
 """One network over several devices and processes, against one device."""
 
+import json
 import os
 import socket
 import subprocess
@@ -10,14 +11,15 @@ import pytest
 
 from helpers import run
 from inertial import InvalidInput
-from inertial.simulation import devices, step
+from inertial.problem import devices
+from inertial.simulation import step
 
 PROBLEM = """
 import sys
 import numpy as np
 from inertial import TwoLayerReLU, nesterov, train
 from inertial._checks import LostProcessError
-from inertial.simulation.devices import join_processes, offer_devices
+from inertial.problem.devices import join_processes, offer_devices
 rng = np.random.default_rng(0)
 x = rng.standard_normal((30, 5))
 x /= np.linalg.norm(x, axis=1, keepdims=True)
@@ -108,11 +110,90 @@ np.save(folder / f"{name}-{index}.npy", run.arrays.loss.values)
 """
 
 
-def started(code, *arguments):
+MODEL = """
+import os
+os.environ["JAX_ENABLE_X64"] = "1"
+import sys
+import jax
+import numpy as np
+import optax
+from inertial import MLP, Problem, nesterov, simulate, tangent, tune
+from inertial._checks import LostProcessError
+from inertial.problem.devices import join_processes, offer_devices
+rng = np.random.default_rng(0)
+x, held = rng.standard_normal((37, 5)), rng.standard_normal((6, 5))
+
+class Doubles(MLP):
+    def init(self, key):
+        return jax.tree.map(lambda leaf: leaf.astype("float64"), super().init(key))
+
+def problem(devices=1, loss="mse", **more):
+    target = lambda rows: (rows[:, 0] > 0).astype(int) if loss == "cross_entropy" else rows[:, 0]
+    model = Doubles(5, (32, 32), 2 if loss == "cross_entropy" else 1, "tanh")
+    return Problem(model, loss, x, target(x), test=(held, target(held)), devices=devices, **more)
+"""
+
+ROWS = """
+offer_devices(8)
+wanted = ("outputs", "residual", "distance", "test_loss")
+for loss, decay in (("mse", 0.0), ("cross_entropy", 0.01), (lambda f, y: ((f - y) ** 4).sum(), 0)):
+    one, *more = (problem(devices, loss, decay=decay) for devices in (1, 2, 8))
+    for method in (nesterov(0.05, 0.8), optax.adam(1e-2)):
+        whole = simulate(one, method, steps=70, observables=wanted)
+        for other in more:
+            run = simulate(other, method, steps=70, observables=wanted)
+            for name in ("loss", *wanted):
+                np.testing.assert_allclose(run.records[name], whole.records[name],
+                                           rtol=1e-11, atol=1e-13)
+    v = rng.standard_normal(one.linearise().outputs.size)
+    for other in more:
+        np.testing.assert_allclose(tangent(other).product(v), tangent(one).product(v),
+                                   rtol=1e-11, atol=1e-13)
+        again = other.at_seed(3)
+        np.testing.assert_allclose(simulate(again, nesterov(0.05, 0.8), steps=8).loss,
+                                   simulate(one.at_seed(3), nesterov(0.05, 0.8), steps=8).loss,
+                                   rtol=1e-11)
+"""
+
+WORK = """
+offer_devices(8)
+wide = np.tile(x, (64, 1))
+def flops(devices):
+    one = Problem(Doubles(5, (64, 64), 1, "tanh"), "mse", wide, wide[:, 0], devices=devices)
+    gradient = jax.jit(jax.grad(one.objective)).lower(one.begin().w, one.inputs, one.targets)
+    if devices > 1:
+        parts = [part.data.shape for part in one.inputs.array.addressable_shards]
+        assert parts == [(296, 5)] * 8, parts
+    return gradient.compile().cost_analysis()["flops"]
+assert flops(8) < 0.15 * flops(1)
+"""
+
+TUNED = """
+if sys.argv[2]:
+    join_processes(2, sys.argv[2], int(sys.argv[3]))
+one = problem()
+advice = tune(one, trials=6)
+run = simulate(one, advice.best.method, steps=30, observables=("outputs",))
+np.savez(sys.argv[1], loss=run.loss, outputs=run.records["outputs"], nodes=advice.measure.nodes,
+         setting=advice.best.method.constant, trials=[trial.losses[-1] for trial in advice.trials])
+"""
+
+LEFT = """
+join_processes(2, sys.argv[1], int(sys.argv[2]))
+leave = (lambda count: os._exit(9)) if sys.argv[2] == "1" else None
+try:
+    simulate(problem(), nesterov(0.05, 0.8), steps=10**6, progress=leave)
+except LostProcessError as error:
+    print(error, flush=True)
+    os._exit(1)
+"""
+
+
+def started(code, *arguments, problem=PROBLEM):
     """Start Python in a process of its own, with one thread for BLAS and no other flags."""
     own = {"OPENBLAS_NUM_THREADS": "1", "XLA_FLAGS": ""}
     return subprocess.Popen(
-        [sys.executable, "-c", PROBLEM + code, *map(str, arguments)],
+        [sys.executable, "-c", problem + code, *map(str, arguments)],
         env={**os.environ, **own},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -165,6 +246,61 @@ def test_a_lost_process_is_a_sentence():
     assert other == 9
     assert code == 1, error
     assert out.startswith("another process of this run has ended or cannot be reached; start all")
+
+
+def test_rows_of_any_problem_over_devices_change_it_by_rounding_only():
+    """Runs, products and other starts on 2 and 8 devices, which do not divide 37 rows."""
+    code, _, error = finished(started(ROWS, problem=MODEL))
+    assert code == 0, error
+
+
+def test_each_device_has_its_rows_and_their_work_alone():
+    code, _, error = finished(started(WORK, problem=MODEL))
+    assert code == 0, error
+
+
+def test_two_processes_tune_a_model_as_one_does(tmp_path):
+    address = f"localhost:{free_port()}"
+    both = [started(TUNED, tmp_path / f"{i}.npz", address, i, problem=MODEL) for i in (0, 1)]
+    for code, _, error in map(finished, both):
+        assert code == 0, error
+    code, _, error = finished(started(TUNED, tmp_path / "alone.npz", "", "", problem=MODEL))
+    assert code == 0, error
+    first, second, one = (np.load(tmp_path / f"{name}.npz") for name in (0, 1, "alone"))
+    for name in one:
+        np.testing.assert_array_equal(first[name], second[name])
+        # Gradients are two sums over half of the rows each, instead of one over all.
+        np.testing.assert_allclose(first[name], one[name], rtol=1e-9, atol=1e-12)
+
+
+def test_a_lost_process_of_a_model_is_a_sentence():
+    address = f"localhost:{free_port()}"
+    both = [started(LEFT, address, i, problem=MODEL) for i in (0, 1)]
+    (code, out, error), (other, _, _) = map(finished, both)
+    assert (code, other) == (1, 9), error
+    assert out.startswith("another process of this run has ended or cannot be reached; start all")
+
+
+def test_commands_spread_the_rows_of_a_model_over_processes(tmp_path):
+    """Both compute, the first prints and writes."""
+    address = f"localhost:{free_port()}"
+    shared = ["digits", "--n", "30", "--model", "mlp:8x1", "--processes", "2",
+              "--coordinator", address]  # fmt: skip
+    for words in (["tune", *shared, "--trials", "4", "--json"],
+                  ["compare", *shared, "--seeds", "1", "--steps", "9", "--rule", "forecast",
+                   "--out", str(tmp_path / "run"), "--json"]):  # fmt: skip
+        both = [
+            started(
+                f"main({[*words, '--process-index', str(i)]})",
+                problem="from inertial.commands.main import main; ",
+            )
+            for i in (0, 1)
+        ]
+        (first, out, error), (second, nothing, _) = map(finished, both)
+        assert (first, second) == (0, 0), error
+        assert json.loads(out)
+        assert not nothing
+    assert (tmp_path / "run" / "run.nc").is_file()
 
 
 @pytest.mark.parametrize(
@@ -231,6 +367,9 @@ def test_options_of_several_processes_are_refused_without_them(capsys):
     code, _, error = run(capsys, "compare", "digits", "--process-index", 0)
     assert code == 2
     assert "are for several processes; give --processes" in error
-    code, _, error = run(capsys, "compare", "digits", "--model", "mlp:8x1", "--devices", 2)
+    code, _, error = run(capsys, "compare", "digits", "--model", "mlp:8x1", "--checkpoint", "kept")
     assert code == 2
-    assert "for the papers' network; leave them out with --model" in error
+    assert "--checkpoint is for the papers' network; leave it out with --model" in error
+    code, _, error = run(capsys, "tune", "digits", "--devices", 2)
+    assert code == 2
+    assert "spread the rows of a model; name one with --model" in error

@@ -57,6 +57,7 @@ def compare(
     record: Words = (),
     test: str | None = None,
     decay: float = 0.0,
+    checkpoint: Path | None = None,
     out: Path | None = None,
     csv: Path | None = None,
     json: bool = False,
@@ -115,6 +116,9 @@ def compare(
         loss and accuracy there along forecast and run, and when to stop.
     decay
         Rate of weight decay, as weight_decay of torch.optim.SGD.
+    checkpoint
+        Folder to keep unfinished runs of the papers' network in, to go on from (default: with
+        --processes, beside the run).
     out
         Folder to create (default: runs/compare-DATA-TIME).
     csv
@@ -122,16 +126,12 @@ def compare(
     json
         Print one JSON document instead of the table.
     """
-    if model is None:
-        spread.begin()
-    elif spread != ONE_DEVICE:
-        raise InvalidInput(
-            "--devices, --processes and --checkpoint are for the papers' network; leave them out "
-            "with --model."
-        )
+    if model is not None and checkpoint is not None:
+        raise InvalidInput("--checkpoint is for the papers' network; leave it out with --model.")
+    spread.begin()
+    from inertial.problem.devices import first_process
     from inertial.runs.comparison import compare as run_comparison
     from inertial.runs.frames import to_dataframe, write_csv
-    from inertial.simulation.devices import first_process
     from inertial.view.figures import save_convergence
 
     if csv is not None:
@@ -161,7 +161,7 @@ def compare(
     if model is not None:
         from inertial.commands.models import starts_of
 
-        loaded = starts_of(model, loaded, loss, decay=decay)
+        loaded = starts_of(model, loaded, loss, decay=decay, devices=spread.devices)
         if not loaded.many and len(read_seeds(seeds)) > 1:
             say("note", f"{model} takes no seed, so there is one start.")
             settings = replace(settings, seeds=read_seeds(seeds)[:1])
@@ -173,7 +173,7 @@ def compare(
             command=command_line(),
             progress=show,
             draw=save_convergence,
-            checkpoints=spread.folder(out),
+            checkpoints=spread.folder(checkpoint, out),
         )
     if spread.processes > 1 and not first_process():
         return

@@ -25,7 +25,13 @@ _SEED = ("seed", "key")
 
 
 def problem_of(
-    text: str, data: "Data", loss: str | None, seed: int = 0, *, decay: float = 0.0
+    text: str,
+    data: "Data",
+    loss: str | None,
+    seed: int = 0,
+    *,
+    decay: float = 0.0,
+    devices: int = 1,
 ) -> "Trainable":
     """Return the problem of a model on data.
 
@@ -44,11 +50,14 @@ def problem_of(
         Seed of the start; PyTorch's generator is set to it while the function runs.
     decay
         Rate of weight decay.
+    devices
+        Devices of every process that the rows are spread over.
 
     Raises
     ------
     InvalidInput
-        If there is no such model, or it does not fit the data.
+        If there is no such model, it does not fit the data, or it is one of PyTorch and to be
+        spread.
 
     """
     from inertial.problem.networks import is_named, parse
@@ -58,24 +67,47 @@ def problem_of(
     more: dict[str, Any] = {"decay": decay}
     if data.test is not None:
         more["test"] = data.test.x, _targets(data.test, loss)[0]
+    spread = {"devices": devices}
     if is_named(text):
-        return Problem(parse(text, data.x.shape[1], outputs), loss, data.x, y, seed=seed, **more)
+        model = parse(text, data.x.shape[1], outputs)
+        return Problem(model, loss, data.x, y, seed=seed, **more, **spread)
     made = _call(text, data.x.shape[1], outputs, seed)
     if isinstance(made, tuple) and len(made) == 2 and callable(made[1]):
-        return Problem.from_apply(made[1], made[0], data.x, y, loss=loss, **more)
+        return Problem.from_apply(made[1], made[0], data.x, y, loss=loss, **more, **spread)
     if "torch" in sys.modules:
         import torch
 
         from inertial.torch import problem
 
         if isinstance(made, torch.nn.Module):
+            refuse_devices(devices, text)
             return problem(made, data.x, y, loss=loss, **more)
     raise InvalidInput(
         f"{text} returned a {type(made).__name__!r}; return (params, apply) or a torch.nn.Module."
     )
 
 
-def starts_of(text: str, data: "Data", loss: str | None, *, decay: float = 0.0) -> "Starts":
+def refuse_devices(devices: int, text: str) -> None:
+    """Refuse to spread the rows of a model of PyTorch.
+
+    Raises
+    ------
+    InvalidInput
+        If there are several devices or processes.
+
+    """
+    import jax
+
+    if devices * jax.process_count() > 1:
+        raise InvalidInput(
+            f"{text} is a PyTorch module, which runs on one device; leave out --devices and "
+            "--processes, or give the model in JAX."
+        )
+
+
+def starts_of(
+    text: str, data: "Data", loss: str | None, *, decay: float = 0.0, devices: int = 1
+) -> "Starts":
     """Return a model's random starts: a function is called again for every seed.
 
     It is if it takes a `seed` or a `key`, or makes a PyTorch module; else it has one start.
@@ -86,17 +118,19 @@ def starts_of(text: str, data: "Data", loss: str | None, *, decay: float = 0.0) 
     from inertial.runs.model_runs import Starts
 
     if is_named(text):
-        first = problem_of(text, data, loss, decay=decay)
+        first = problem_of(text, data, loss, decay=decay, devices=devices)
         assert isinstance(first, Problem)  # noqa: S101 - a perceptron is one of JAX
         return Starts(first.at_seed, text, many=True, data=data.provenance)
     function = _function(text)
     many = _seed_of(function) is not None
     if not many:
-        first = problem_of(text, data, loss, decay=decay)
+        first = problem_of(text, data, loss, decay=decay, devices=devices)
         many = not isinstance(first, Problem)
     source = inspect.getsourcefile(function)
     return Starts(
-        partial(problem_of, text, data, loss, decay=decay) if many else lambda _seed: first,
+        partial(problem_of, text, data, loss, decay=decay, devices=devices)
+        if many
+        else lambda _seed: first,
         text,
         many=many,
         data=data.provenance,

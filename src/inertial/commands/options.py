@@ -114,35 +114,40 @@ class DeviceOptions:
     """On how many devices and processes one network is trained."""
 
     devices: Whole = 1
-    "Devices of each process that the papers' network is spread over; on a CPU they share cores."
+    "Devices of each process to spread neurons over, or a model's rows; on a CPU they share cores."
     processes: Whole = 1
     "Processes that train together: start this command that many times, under SLURM with srun."
     coordinator: str | None = None
     "HOST:PORT of the first process, the same for all (default: what SLURM says)."
     process_index: Whole | None = None
     "Which of the processes this one is, from 0 (default: what SLURM says)."
-    checkpoint: Path | None = None
-    "Folder to keep unfinished runs in, to go on from (default: with --processes, beside the run)."
 
     def begin(self) -> None:
-        """Offer the devices and meet the other processes, before JAX starts."""
+        """Offer the devices and meet the other processes, before JAX starts.
+
+        Raises
+        ------
+        InvalidInput
+            If an option goes with several processes and there is one.
+
+        """
         if self.processes == 1 and (self.coordinator, self.process_index) != (None, None):
             raise InvalidInput(
                 "--coordinator and --process-index are for several processes; give --processes."
             )
         if self.devices == 1 and self.processes == 1:
             return
-        from inertial.simulation.devices import join_processes, offer_devices
+        from inertial.problem.devices import join_processes, offer_devices
 
         offer_devices(whole("devices", self.devices))
         if self.processes != 1:
             join_processes(self.processes, self.coordinator, self.process_index)
 
-    def folder(self, out: Path | None) -> Path | None:
-        """Return the folder for checkpoints, if there is one."""
-        if self.checkpoint is None and self.processes > 1:
+    def folder(self, checkpoint: Path | None, out: Path | None) -> Path | None:
+        """Return the folder for checkpoints: the given one, or with processes one beside `out`."""
+        if checkpoint is None and self.processes > 1:
             return (Path("runs") if out is None else out.parent) / "checkpoints"
-        return self.checkpoint
+        return checkpoint
 
 
 ONE_DEVICE = DeviceOptions()

@@ -9,13 +9,14 @@ from cyclopts import Parameter
 
 from inertial import _json, files
 from inertial._checks import InvalidInput, nonnegative
-from inertial.commands.options import DATA, DataOptions, Whole
+from inertial.commands.options import DATA, ONE_DEVICE, DataOptions, DeviceOptions, Whole
 from inertial.commands.terminal import progress, say, show_table, write
 
 if TYPE_CHECKING:
     from inertial.data import Data
     from inertial.linear.measure import Measure
     from inertial.method.trust import Trust
+    from inertial.problem.problem import Trainable
     from inertial.runs.advised import Advice
     from inertial.runs.shown import Shown
 
@@ -81,6 +82,7 @@ def tune(
     json: bool = False,
     own: OwnOptions = OWN,
     options: DataOptions = DATA,
+    spread: DeviceOptions = ONE_DEVICE,
 ) -> None:
     """Recommend step size and momentum for DATA, and forecast how long training will take.
 
@@ -120,6 +122,12 @@ def tune(
     json
         Print one JSON document instead of the table.
     """
+    if spread != ONE_DEVICE and model is None:
+        raise InvalidInput(
+            "--devices and --processes spread the rows of a model; name one with --model, or take "
+            "inertial compare."
+        )
+    spread.begin()
     from inertial.linear.expected import need_of
     from inertial.method.rules import DEFAULT_RULE
     from inertial.runs import advice
@@ -156,7 +164,11 @@ def tune(
             "no data are given; name DATA, --from-spectrum, or --kernel with --residual."
         )
     if model is not None:
-        _tune_model(model, options.load(data, test), target, loss, trials, decay, as_json=json)
+        from inertial.commands.models import problem_of
+
+        loaded = options.load(data, test)
+        problem = problem_of(model, loaded, loss, decay=decay, devices=spread.devices)
+        _tune_model(problem, loaded, target, trials, as_json=json)
         return
     if spectrum is not None:
         files.check_writable(spectrum, remedy=_ANOTHER)
@@ -253,28 +265,27 @@ def _tune_specially(
 
 
 def _tune_model(
-    model: str,
+    problem: "Trainable",
     data: "Data",
     target: float | None,
-    loss: str | None,
     trials: int | None,
-    decay: float,
     *,
     as_json: bool,
 ) -> None:
-    """Tune a model by real runs, and print the advice."""
+    """Tune a model by real runs, and print the advice; of several processes, in the first."""
     from inertial.commands.documents import of_model
-    from inertial.commands.models import problem_of
+    from inertial.problem.devices import first_process
     from inertial.runs.tuning import TRIALS, tune_problem
 
     with progress() as show:
         advice = tune_problem(
-            problem_of(model, data, loss, decay=decay),
+            problem,
             target=0.1 if target is None else target,
             trials=TRIALS if trials is None else trials,
             progress=show,
         )
-    _show(advice, of_model(advice, data.provenance), as_json=as_json)
+    if first_process():
+        _show(advice, of_model(advice, data.provenance), as_json=as_json)
 
 
 def _show(advice: "Shown", document: dict[str, Any], *, as_json: bool) -> None:

@@ -15,10 +15,12 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Float, Shaped
 
 from inertial._checks import InvalidInput, nonnegative, whole
 from inertial._door import door
+from inertial.problem.devices import EVERYWHERE, PARTS, mesh_of, placed, together
 from inertial.problem.loss import Loss, Outputs, loss_of
 from inertial.problem.model import Model
 
@@ -130,6 +132,18 @@ class State(NamedTuple):
     scaled: list[jax.Array]
 
 
+@partial(jax.tree_util.register_dataclass, data_fields=["array"], meta_fields=["count"])
+@dataclass(frozen=True)
+class Spread:
+    """Inputs with their rows on the devices of a mesh, as many on each.
+
+    The last row is repeated until that is so; `count` rows count.
+    """
+
+    array: jax.Array
+    count: int
+
+
 @dataclass(frozen=True, eq=False)
 class _Linearised:
     """The model linearised in blocks of rows; each holds what its two products need."""
@@ -150,7 +164,7 @@ class _Linearised:
         return total
 
     def push(self, direction: list[jax.Array]) -> Flat:
-        parts = [np.asarray(_push(block, direction), float) for block in self.blocks]
+        parts = [_here(_push(block, direction)) for block in self.blocks]
         return np.concatenate([part.reshape(-1) for part in parts])
 
     @property
@@ -158,8 +172,14 @@ class _Linearised:
         return self.start
 
     def norms(self, direction: list[jax.Array]) -> dict[str, float]:
-        lengths = jax.device_get([jnp.linalg.norm(leaf.ravel()) for leaf in direction])
-        return {name: float(v) for name, v in zip(self.names, lengths, strict=True)}
+        lengths = [jnp.linalg.norm(leaf.ravel()) for leaf in direction]
+        return {name: float(_here(v)) for name, v in zip(self.names, lengths, strict=True)}
+
+
+def _here(values: jax.Array) -> Float[np.ndarray, "..."]:
+    """Return what all devices have, as soon as they have it."""
+    with together():
+        return np.asarray(values, float)
 
 
 @jax.jit
@@ -216,13 +236,15 @@ class Problem:
     decay
         Rate alpha of weight decay, at least 0: every step adds ``alpha w`` to the gradient, as
         `weight_decay` of PyTorch's SGD does.  The loss stays that of the rows.
+    devices
+        Devices of every process that the rows are spread over; the parameters are on all of them.
 
     Raises
     ------
     InvalidInput
         If shapes do not fit, parameters are not floating point, targets are outside their range,
-        the model gives two outputs for one input, the loss at the start is not finite, or the decay
-        is negative.
+        the model gives two outputs for one input, the loss at the start is not finite, the decay
+        is negative, or there are fewer devices.
 
     """
 
@@ -238,20 +260,25 @@ class Problem:
         trainable: Callable[[str], bool] | None = None,
         test: tuple[Any, Any] | None = None,
         decay: float = 0.0,
+        devices: int = 1,
     ) -> None:
+        self.devices, self._mesh = devices, mesh_of(devices)
         self.decay = nonnegative("decay", decay)
         params = model.init(jax.random.key(whole("seed", seed, least=0), impl="threefry2x32"))
         apply = model.apply
         self.loss, self._loss = loss_of(loss), loss
         self._trainable = trainable or getattr(model, "trainable", None)
         leaves, names, rebuild = _split(params, self._trainable)
-        self.x = _inputs(x, leaves)
+        self.x, self.inputs = self._spread(_inputs(x, leaves))
         self.names = tuple(names)
         self.parameters = sum(leaf.size for leaf in leaves)
         self.model = f"{_name(model)}, {self.parameters:,} parameters"
         self.given, self.seed = model, seed
 
-        def forward(w: list[jax.Array], rows: jax.Array) -> jax.Array:
+        def forward(w: list[jax.Array], rows: jax.Array | Spread) -> jax.Array:
+            if isinstance(rows, Spread):
+                w, array = self._held(w, EVERYWHERE), self._held(rows.array, PARTS)
+                return self._held(forward(w, array), EVERYWHERE)[: rows.count]  # type: ignore[no-any-return]
             out = jnp.asarray(apply(rebuild(w), rows))
             if out.ndim not in (1, 2) or len(out) != len(rows):
                 raise InvalidInput(
@@ -260,9 +287,9 @@ class Problem:
                 )
             return out.reshape(len(rows), -1)
 
-        self._start = leaves
+        self._start = self._everywhere(leaves)
         self._linear = jax.jit(lambda w, rows: jax.linearize(lambda v: forward(v, rows), w))
-        outputs = self._outputs(forward)
+        outputs = self._outputs(forward, leaves)
         self.y = check_targets(self.loss, outputs, y)
         value = self.loss.value
         self._value = jax.jit(value)
@@ -270,15 +297,17 @@ class Problem:
         self._hessian = jax.jit(
             lambda f, y, v: jax.jvp(lambda g: jax.grad(value)(g, y), (f,), (v,))[1]
         )
-        self.targets = jnp.asarray(
-            self.y, None if self.loss.classes else jnp.result_type(outputs.dtype)
-        )
+        kind = None if self.loss.classes else jnp.result_type(outputs.dtype)
+        self.targets = self._everywhere(jnp.asarray(self.y, kind))
 
-        def objective(w: list[jax.Array], rows: jax.Array, y: jax.Array) -> jax.Array:
+        def objective(w: list[jax.Array], rows: jax.Array | Spread, y: jax.Array) -> jax.Array:
             return value(forward(w, rows), y)
 
         self.objective = objective
-        self._advance = jax.jit(partial(take_steps, objective, decay=self.decay))
+        everywhere = (
+            {} if self._mesh is None else {"out_shardings": NamedSharding(self._mesh, EVERYWHERE)}
+        )
+        self._advance = jax.jit(partial(take_steps, objective, decay=self.decay), **everywhere)
         first = self.loss_of(np.asarray(outputs, float))
         if not np.isfinite(first):
             raise InvalidInput(
@@ -299,17 +328,46 @@ class Problem:
         trainable: Callable[[str], bool] | None = None,
         test: tuple[Any, Any] | None = None,
         decay: float = 0.0,
+        devices: int = 1,
     ) -> "Problem":
         """Return the problem of a pure function ``apply(params, x) -> (n,) or (n, k)``.
 
         `params` is any tree of arrays: the start.  The rest is as for `Problem`.
         """
-        return cls(_Given(apply, params), loss, x, y, trainable=trainable, test=test, decay=decay)
+        return cls(
+            _Given(apply, params),
+            loss,
+            x,
+            y,
+            trainable=trainable,
+            test=test,
+            decay=decay,
+            devices=devices,
+        )
+
+    def _held(self, values: Any, spec: PartitionSpec) -> Any:  # noqa: ANN401 - a tree of arrays
+        """Say to the compiler where values are."""
+        assert self._mesh is not None  # noqa: S101 - there are rows on a mesh
+        return jax.lax.with_sharding_constraint(values, NamedSharding(self._mesh, spec))
+
+    def _everywhere(self, values: Any) -> Any:  # noqa: ANN401 - a tree of arrays
+        """Return arrays on every device."""
+        if self._mesh is None:
+            return values
+        return jax.tree.map(lambda leaf: placed(leaf, self._mesh, EVERYWHERE), values)
+
+    def _spread(self, x: Any) -> tuple[Any, jax.Array | Spread]:  # noqa: ANN401 - any array
+        """Return inputs, and where the model takes them: on the device, or rows on several."""
+        if self._mesh is None:
+            return (there := jnp.asarray(x)), there
+        x = np.asarray(x)
+        more = np.repeat(x[-1:], -len(x) % self._mesh.size, axis=0)
+        return x, Spread(placed(np.concatenate([x, more]), self._mesh, PARTS), len(x))
 
     def _on(self, x: Any, y: Any) -> "Problem":  # noqa: ANN401
         """Return the same model, loss and start on other rows."""
         other = copy.copy(self)
-        other.x = _inputs(x, self._start)
+        other.x, other.inputs = self._spread(_inputs(x, self._start))
         if other.x.shape[1:] != self.x.shape[1:]:
             raise InvalidInput(
                 f"the test inputs have shape {other.x.shape} and the training inputs "
@@ -318,14 +376,16 @@ class Problem:
         other.test = None
         outputs = other.linearise().outputs
         other.y = check_targets(self.loss, outputs, y)
-        other.targets = jnp.asarray(other.y, self.targets.dtype)
+        other.targets = self._everywhere(jnp.asarray(other.y, self.targets.dtype))
         return other
 
-    def _outputs(self, forward: Callable[..., jax.Array]) -> jax.Array:
+    def _outputs(
+        self, forward: Callable[..., jax.Array], start: list[jax.Array]
+    ) -> Shaped[np.ndarray, "n k"]:
         """Return the outputs at the start; raise if asking twice gives two answers."""
         try:
-            outputs: jax.Array = jax.jit(forward)(self._start, self.x)
-            again = forward(self._start, self.x[:2])
+            outputs = np.asarray(jax.jit(forward)(self._start, self.inputs))
+            again = forward(start, jnp.asarray(self.x[:2]))
         except TypeError as error:
             if not isinstance(error, jax.errors.JAXTypeError):
                 raise InvalidInput(
@@ -337,7 +397,7 @@ class Problem:
                 f"({type(error).__name__}); give one without side effects or Python branches on "
                 "values."
             ) from error
-        if not jnp.allclose(again, outputs[:2], rtol=1e-3, atol=1e-5 * jnp.abs(outputs).max()):
+        if not jnp.allclose(again, outputs[:2], rtol=1e-3, atol=1e-5 * np.abs(outputs).max()):
             raise InvalidInput(
                 "the model gives two answers for the same input, or mixes rows; give one in "
                 "evaluation mode, without dropout, random numbers or batch statistics."
@@ -355,11 +415,11 @@ class Problem:
     def linearise(self, state: State | None = None) -> Linearised:
         """Linearise at a state of training, or at the start, in blocks of rows."""
         w = self._start if state is None else state.w
-        count = -(-self.rows // BLOCK)
+        count = 1 if isinstance(self.inputs, Spread) else -(-self.rows // BLOCK)
         edges = np.linspace(0, self.rows, count + 1).astype(int)
         spans = list(itertools.pairwise(edges))
-        parts = [self._linear(w, self.x[a:b]) for a, b in spans]
-        outputs = np.concatenate([np.asarray(part[0], float) for part in parts])
+        parts = [self._linear(w, self.inputs if count == 1 else self.inputs[a:b]) for a, b in spans]
+        outputs = np.concatenate([_here(part[0]) for part in parts])
         return _Linearised(
             outputs, self.names, w, [part[1] for part in parts], [int(b - a) for a, b in spans]
         )
@@ -414,6 +474,7 @@ class Problem:
                 trainable=self._trainable,
                 test=held,
                 decay=self.decay,
+                devices=self.devices,
             )
         key = jax.random.key(whole("seed", seed, least=0), impl="threefry2x32")
         other = copy.copy(self)
@@ -444,7 +505,7 @@ class Problem:
     def distance(self, state: State) -> float:
         """Return ``|w_t - w_0|`` over all trained parameters."""
         squares = [jnp.sum((a - b) ** 2) for a, b in zip(state.w, self._start, strict=True)]
-        return float(np.sqrt(sum(map(float, squares))))
+        return float(np.sqrt(sum(float(_here(square)) for square in squares)))
 
     def state_of(self, params: Params) -> State:
         """Return the state at rest at other parameters of the same model.
@@ -463,6 +524,7 @@ class Problem:
                 "the parameters have other names or shapes than those of the problem; give those "
                 "of the same model."
             )
+        leaves = self._everywhere(leaves)
         zero = [jnp.zeros_like(leaf) for leaf in leaves]
         return State(leaves, zero, zero)
 
@@ -480,8 +542,8 @@ class Problem:
             count = len(eta[block])
             padded = np.zeros((CHUNK, 3), np.float32)
             padded[:count] = np.stack([eta[block], beta[block], gamma[block]], axis=1)
-            state, found = self._advance(state, self.x, self.targets, padded, count)
-            losses.append(np.asarray(found[:count], float))
+            state, found = self._advance(state, self.inputs, self.targets, padded, count)
+            losses.append(_here(found)[:count])
         return state, np.concatenate(losses)
 
 
@@ -492,7 +554,7 @@ BLOCK = 4096
 def take_steps(
     objective: Callable[..., jax.Array],
     state: State,
-    x: jax.Array,
+    x: jax.Array | Spread,
     y: jax.Array,
     coefficients: jax.Array,
     count: int | jax.Array,
@@ -562,8 +624,8 @@ def _line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def _inputs(x: Any, leaves: list[jax.Array]) -> jax.Array:  # noqa: ANN401 - any array
-    """Return the inputs on the device, floating point in the precision of the parameters."""
+def _inputs(x: Any, leaves: list[jax.Array]) -> jax.Array | Shaped[np.ndarray, "n ..."]:  # noqa: ANN401
+    """Return the inputs where they are, floating point in the precision of the parameters."""
     try:
         array = np.asarray(x) if not isinstance(x, jax.Array) else x
     except (TypeError, ValueError, RuntimeError):
@@ -578,8 +640,8 @@ def _inputs(x: Any, leaves: list[jax.Array]) -> jax.Array:  # noqa: ANN401 - any
     if np.issubdtype(array.dtype, np.floating):
         if not np.isfinite(array).all():
             raise InvalidInput("the inputs have entries that are not finite; remove or fill them.")
-        return jnp.asarray(array, leaves[0].dtype)
-    return jnp.asarray(array)
+        return array.astype(leaves[0].dtype)
+    return array.astype(jax.dtypes.canonicalize_dtype(array.dtype))
 
 
 def check_targets(loss: Loss, outputs: Any, y: Any) -> Shaped[np.ndarray, "..."]:  # noqa: ANN401

@@ -29,6 +29,7 @@ from inertial.method.modes import stability_limit
 from inertial.method.recursion import FAMILIES, Recursion
 from inertial.method.rules import DEFAULT_RULE, fastest
 from inertial.method.schedule import SCHEDULES
+from inertial.problem.devices import first_process
 from inertial.problem.problem import Trainable
 from inertial.runs import store
 from inertial.runs.compared import Comparison
@@ -54,7 +55,6 @@ from inertial.runs.observables import join
 from inertial.runs.settings import TRIALS_RULE, ModelSettings, Settings
 from inertial.runs.spec import RESULT_VERSION, Spec, model_specs, specs
 from inertial.runs.tuning import FORECAST_MARGIN, TRIALS, tune_problem
-from inertial.simulation.devices import first_process
 from inertial.simulation.transformations import TRANSFORMATIONS, USUAL, Optax
 
 Progress = Callable[[str, int, int], None]

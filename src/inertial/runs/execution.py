@@ -57,7 +57,7 @@ from inertial.runs.spec import RESULT_VERSION, Run, Spec, load_data
 from inertial.runs.stopping import foreseen_of, network_modes, observables_of
 from inertial.runs.store import Record, environment, read_record, write_record
 from inertial.simulation.curves import learning_curve
-from inertial.simulation.devices import agreed, first_process, mesh_of
+from inertial.problem.devices import agreed, first_process, mesh_of
 from inertial.simulation.forecast import forecast
 from inertial.simulation.integrate import flow_loss
 from inertial.simulation.simulate import NEURONS, simulate

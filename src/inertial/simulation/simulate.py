@@ -208,6 +208,7 @@ def _by_tiles(
         if problem.test is None or not set(_TEST) & set(wanted)
         else np.asarray(problem.test.x, float),
         progress=progress,
+        devices=problem.devices,
     )
     records = {name: getattr(run, name) for name in wanted if name not in _TEST}
     if problem.test is not None and run.test_outputs is not None:
@@ -326,17 +327,21 @@ def _by_optax(
     import jax
 
     @jax.jit
-    def step(w: list[jax.Array], memory: Any) -> tuple[list[jax.Array], Any, jax.Array]:  # noqa: ANN401
-        loss, gradient = jax.value_and_grad(problem.objective)(w, problem.x, problem.targets)
+    def step(
+        w: list[jax.Array],
+        memory: Any,  # noqa: ANN401 - the transformation's
+        *rows: Any,  # noqa: ANN401 - inputs and targets
+    ) -> tuple[list[jax.Array], Any, jax.Array]:
+        loss, gradient = jax.value_and_grad(problem.objective)(w, *rows)
         gradient = decayed(gradient, w, problem.decay)
         updates, memory = transformation.update(gradient, memory, w)
         return jax.tree.map(lambda a, b: a + b, w, updates), memory, loss
 
     name = getattr(transformation, "name", "optax")
     start: State = recorder.start
-    w, memory = start.w, transformation.init(start.w)
+    w, memory = start.w, jax.jit(transformation.init)(start.w)
     for _ in range(steps):
-        after, memory, loss = step(w, memory)
+        after, memory, loss = step(w, memory, problem.inputs, problem.targets)
         if not recorder.note(np.array([float(loss)]), start._replace(w=w)):
             return recorder.run(name)
         w = after

@@ -29,7 +29,7 @@ from jaxtyping import Array, Float, Int, UInt8
 from inertial._memory import make_room_for_programs
 from inertial._types import Inputs, Targets
 from inertial.method.recursion import Recursion
-from inertial.simulation.devices import AXIS, EVERYWHERE, PARTS, placed
+from inertial.problem.devices import AXIS, EVERYWHERE, PARTS, placed
 
 _TILE_NEURONS = (512, 4096)
 """Fewest neurons of a tile aimed at, and most; docs/benchmarks.md has the measurement behind it."""

@@ -19,9 +19,9 @@ from inertial._checks import nonnegative, one_of, whole
 from inertial._types import Inputs, Targets
 from inertial.method.batch import noise_share
 from inertial.method.recursion import Recursion
+from inertial.problem.devices import agreed, first_process, gathered, mesh_of, together
 from inertial.problem.model import TwoLayerReLU, start_key
 from inertial.simulation import step
-from inertial.simulation.devices import agreed, first_process, gathered, mesh_of, together
 from inertial.simulation.span import Span, span
 from inertial.simulation.trajectory import Trajectory
 
