@@ -12,6 +12,7 @@ from inertial import tangent as tangent_of
 from inertial.linear import tangent as tangent_module
 from inertial.problem import problem as problem_module
 from inertial.problem.loss import LOSSES, Loss, curvature_of
+from inertial.simulation import step
 from inertial.simulation.linearised import linearised_loss
 
 KEY = jax.random.key(0, impl="threefry2x32")
@@ -147,6 +148,18 @@ def test_blocks_of_rows_change_nothing(rng, monkeypatch):
     np.testing.assert_allclose(tangent_of(problem).product(v), whole, rtol=1e-4, atol=1e-6)
 
 
+def test_products_with_the_kernel_and_steps_of_the_papers_network_keep_single_precision(rng):
+    """By the word for it: on GPUs the default rounds factors to ten bits."""
+    problem = Problem(MLP(3, (8,)), "mse", rng.standard_normal((5, 3)), np.ones(5))
+    texts = [problem._linear.lower(problem.begin().w, problem.x).as_text()]
+    laid = step.prepare(np.eye(3), np.ones(3), jnp.ones((7, 3)), jnp.ones(7))
+    coefficients = step.device_coefficients(heavy_ball(0.1, 0.5), 0, jnp.float32)
+    texts.append(step.advance.lower(laid, step.at_rest(laid), coefficients, 3).as_text())
+    for text in texts:
+        assert "precision = [HIGHEST, HIGHEST]" in text
+        assert "precision = [DEFAULT" not in text
+
+
 def test_one_compilation_a_shape(rng):
     problem = linear_problem(rng)
     operator = tangent_of(problem)
@@ -155,6 +168,16 @@ def test_one_compilation_a_shape(rng):
     operator.measure(8)
     tangent_module.tangent(problem).measure(4)
     assert (problem_module._pull._cache_size(), problem_module._push._cache_size()) == before
+
+
+def test_steps_are_compiled_once_whatever_the_method_the_seed_and_their_number(rng):
+    problem = Problem(MLP(3, (8,)), "mse", rng.standard_normal((5, 3)), np.ones(5))
+    for one in (problem, problem.at_seed(1)):
+        state = one.begin()
+        for method, count in ((heavy_ball(0.1, 0.5), 3), (nesterov(0.02, 0.9), 150)):
+            state, _ = one.advance(state, *method.coefficients(0, count))
+        assert one._advance._cache_size() == 1
+    assert one._advance is problem._advance
 
 
 def test_only_what_is_chosen_is_trained(rng):

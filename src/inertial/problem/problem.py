@@ -288,7 +288,14 @@ class Problem:
             return out.reshape(len(rows), -1)
 
         self._start = self._everywhere(leaves)
-        self._linear = jax.jit(lambda w, rows: jax.linearize(lambda v: forward(v, rows), w))
+
+        @jax.jit
+        def linear(w: list[jax.Array], rows: jax.Array | Spread) -> Any:  # noqa: ANN401
+            # GPUs would round the factors of a product to ten bits, fewer than a measure needs.
+            with jax.default_matmul_precision("highest"):
+                return jax.linearize(lambda v: forward(v, rows), w)
+
+        self._linear = linear
         outputs = self._outputs(forward, leaves)
         self.y = check_targets(self.loss, outputs, y)
         value = self.loss.value

@@ -40,6 +40,9 @@ _TILE_ENTRIES = 2**23
 CHUNK = 64
 """Most steps that one call of `advance` takes."""
 
+_product = partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
+"""Product in the arithmetic of the arrays: GPUs would round the factors to ten bits otherwise."""
+
 
 class Problem(NamedTuple):
     """What stays fixed along a run; neurons in tiles, padded with neurons of weight zero.
@@ -215,7 +218,7 @@ def _step(
         weights, pattern, start = tile
         bits = pattern if rows is None else pattern[rows]
         active = jnp.unpackbits(bits, axis=1, count=len(weights)).astype(bool)
-        gradient = jnp.where(active, error[:, None], 0).T @ x
+        gradient = _product(jnp.where(active, error[:, None], 0).T, x)
         changed = jnp.sum(jnp.bitwise_count(pattern ^ start), dtype=jnp.int32)
         return None, (gradient * weights[:, None], changed)
 
@@ -266,8 +269,8 @@ def _forwards(
 
     def add(residual: Array, tile: Tile) -> tuple[Array, Tile]:
         weights, start, displacement = tile
-        preactivation = x @ (start + displacement).T
-        outputs = jnp.maximum(preactivation, 0) @ weights
+        preactivation = _product(x, (start + displacement).T)
+        outputs = _product(jnp.maximum(preactivation, 0), weights)
         distance = jnp.linalg.norm(displacement, axis=1)
         patterns = jnp.packbits(preactivation >= 0, axis=1)
         return residual + outputs, (patterns, distance.max(), distance.sum())
