@@ -1,5 +1,6 @@
 """`compare` with test rows and weight decay: what is stored, said, shown and refused."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -141,3 +142,50 @@ def test_bad_input_is_one_sentence_and_nothing_is_written(capsys, tmp_path, word
     assert (code, out) == (2, "")
     assert message in err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_comparison_with_test_rows_goes_on_by_whole_runs(digits, tmp_path):
+    """A finished run is taken as it is, an unfinished one starts again; other rows are others."""
+    settings = Settings(methods=("gradient_descent", "nesterov"), width=20, seeds=(0,), steps=30)
+    whole = compare(digits, settings, out=tmp_path / "whole").arrays
+    kept, seen = tmp_path / "kept", []
+
+    def stop(label, *_):
+        seen.append(label)
+        if label.startswith("nesterov"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        compare(digits, settings, out=tmp_path / "run", progress=stop, checkpoints=kept)
+    assert sorted(path.suffix for path in kept.iterdir()) == [".json", ".nc"]
+
+    # The same training rows with other test rows: nothing that was kept is of them.
+    others = dataclasses.replace(
+        digits,
+        test=dataclasses.replace(digits.test, y=-digits.test.y),
+        provenance=dataclasses.replace(digits.provenance, test_sha256="0" * 64),
+    )
+    steps = []
+    found = compare(
+        others,
+        settings,
+        out=tmp_path / "others",
+        progress=lambda _, done, __: steps.append(done),
+        checkpoints=kept,
+    ).arrays
+    assert steps[0] < 31
+    assert not np.array_equal(found.test_loss, whole.test_loss)
+    np.testing.assert_array_equal(found.loss, whole.loss)
+
+    steps.clear()
+    again = compare(
+        digits,
+        settings,
+        out=tmp_path / "run",
+        progress=lambda _, done, __: steps.append(done),
+        checkpoints=kept,
+    ).arrays
+    assert steps[0] == 31  # the first run whole, at once
+    for name in whole:
+        np.testing.assert_array_equal(again[name], whole[name])
+    assert not kept.exists()

@@ -54,6 +54,36 @@ def test_the_template_is_a_study_of_every_combination():
     assert study.data[1] == DataSet("diabetes", rows=200, standardize=True, dedupe=True)
 
 
+def test_another_number_of_threads_is_recorded_and_said(tmp_path):
+    """Of a study, two of whose runs had one thread; and of a run that goes on from a state."""
+    folder = Folder(tmp_path / "study")
+    assert quickly(SMALL, folder).note is None
+    (now,) = quickly(SMALL, folder).threads
+    for key in [run.key for run in runs(SMALL)][:2]:
+        file = folder.path / "runs" / f"{key}.json"
+        manifest = json.loads(file.read_text())
+        manifest["machine"]["threads"] = {"xla": 77, "blas": 1}
+        file.write_text(json.dumps(manifest))
+    again = quickly(SMALL, folder)
+    assert again.threads == {"77 (1 of BLAS)": 2, now: 2}
+    assert f"(2 with 77 (1 of BLAS), 2 with {now})" in again.note
+
+    state = tmp_path / "states" / "one.npz"
+    states = []
+    run = runs(SMALL)[0]
+    whole = compute(run)
+    execution.execute(run.spec, execution.prepare(run.data), save=states.append, save_seconds=0)
+    write_checkpoint(state, states[0], "mark")
+    assert read_checkpoint(state, "mark") is not None  # no notice: warnings are errors
+    with np.load(state) as stored:
+        arrays = {**stored, "threads": "77"}
+    with state.open("wb") as file:
+        np.savez(file, **arrays)
+    with pytest.warns(match=f"an interrupted run had 77 threads and this process has {now}"):
+        assert read_checkpoint(state, "mark") is not None
+    assert whole.manifest["machine"]["threads"].keys() == {"xla", "blas"}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [

@@ -80,6 +80,7 @@ def _document(report: "Report") -> dict[str, object]:
         "failed": [{"run": f.run.label, "reason": f.reason} for f in report.failures],
         "predicted_seconds": report.predicted.seconds,
         "seconds": report.seconds,
+        "threads": dict(report.threads),
     }
 
 
@@ -99,4 +100,6 @@ def _show(report: "Report") -> None:
             f"time    {duration(report.seconds)} of computing, "
             f"predicted {duration(report.predicted.seconds)}"
         )
+    if report.note is not None:
+        say("note", report.note)
     out.print(f"runs    {report.folder.path}")

@@ -46,6 +46,7 @@ from inertial.method.recursion import FAMILIES, Recursion
 from inertial.method.response import decayed_loss
 from inertial.method.rules import DEFAULT_RULE, choose
 from inertial.method.schedule import SCHEDULES, for_measure
+from inertial.problem.devices import agreed, first_process, mesh_of
 from inertial.problem.loss import LOSSES, hits_of
 from inertial.problem.model import TwoLayerReLU, start_key
 from inertial.problem.problem import Problem
@@ -55,9 +56,8 @@ from inertial.runs.observables import OBSERVABLES, coefficients_of, first_steps,
 from inertial.runs.settings import COMPANIONS
 from inertial.runs.spec import RESULT_VERSION, Run, Spec, load_data
 from inertial.runs.stopping import foreseen_of, network_modes, observables_of
-from inertial.runs.store import Record, environment, read_record, write_record
+from inertial.runs.store import Record, environment, read_record, threads_of, write_record
 from inertial.simulation.curves import learning_curve
-from inertial.problem.devices import agreed, first_process, mesh_of
 from inertial.simulation.forecast import forecast
 from inertial.simulation.integrate import flow_loss
 from inertial.simulation.simulate import NEURONS, simulate
@@ -376,6 +376,7 @@ def execute_resumably(
             "--checkpoint."
         )
     if record is not None:
+        _say_other_threads("a run that was finished before", threads_of(record.manifest))
         advance(spec.steps + 1)
         return record.arrays
     if saved is not None:
@@ -412,7 +413,7 @@ def _kept(
     """Return a run's key and fingerprint, and the file for its state."""
     provenance = prepared.data.provenance
     key = Run(spec, DataSet(provenance.name), provenance.sha256).key
-    fingerprint = _fingerprint(key, method, prepared.within)
+    fingerprint = _fingerprint(key, method, prepared.within, provenance.test_sha256)
     return key, fingerprint, folder / f"{fingerprint[:24]}.npz"
 
 
@@ -585,20 +586,36 @@ def write_checkpoint(path: Path, state: Checkpoint, fingerprint: str) -> None:
     _write_arrays(
         path,
         {item.name: getattr(state, item.name) for item in fields(Checkpoint)}
-        | {"fingerprint": fingerprint},
+        | {"fingerprint": fingerprint, "threads": threads_of(environment()) or ""},
         "no checkpoint could be written ({}); the run goes on, but starts again if interrupted.",
     )
 
 
 def read_checkpoint(path: Path, fingerprint: str) -> Checkpoint | None:
-    """Return the checkpoint at `path`, or None if there is none, or a damaged or foreign one."""
+    """Return the checkpoint at `path`, or None if there is none, or a damaged or foreign one.
+
+    One that was written with another number of threads is a notice.
+    """
     arrays = _read_arrays(path)
     names = [item.name for item in fields(Checkpoint)]
     if arrays is None or not {*names, "fingerprint"} <= set(arrays):
         return None
     if str(arrays["fingerprint"]) != fingerprint:
         return None
+    _say_other_threads("an interrupted run", str(arrays.get("threads", "")))
     return Checkpoint(**{name: arrays[name] for name in names} | {"step": int(arrays["step"])})
+
+
+def _say_other_threads(what: str, before: str | None) -> None:
+    """Say that what was computed before had another number of threads than this process."""
+    now = threads_of(environment())
+    if before and before != now:
+        warnings.warn(
+            f"{what} had {before} threads and this process has {now}: the numbers agree to "
+            "rounding with those of one go, not in every bit.",
+            Notice,
+            stacklevel=3,
+        )
 
 
 def _write_arrays(path: Path, arrays: dict[str, Any], failure: str) -> None:
@@ -622,14 +639,17 @@ def _read_arrays(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def _fingerprint(key: str, method: Recursion | Optax, within: Span) -> str:
-    """Hash of a run, of its method's numbers and of the coordinates its state is in.
+def _fingerprint(
+    key: str, method: Recursion | Optax, within: Span, test_sha256: str | None = None
+) -> str:
+    """Hash of a run, its method's numbers, the coordinates of its state, and its test rows.
 
     The numbers follow from the run, up to rounding, which another machine or version of JAX does
     otherwise.
     """
     words = (key, repr(method), jax.default_backend(), version("jax"), version("jaxlib"))
-    digest = hashlib.sha256(" ".join(words).encode())
+    tested = () if test_sha256 is None else (test_sha256,)
+    digest = hashlib.sha256(" ".join((*words, *tested)).encode())
     for part in (within.x, within.basis):
         digest.update(b"" if part is None else np.ascontiguousarray(part).data)
     return digest.hexdigest()

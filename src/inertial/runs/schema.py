@@ -92,10 +92,16 @@ class _Model(_Part):
     starts: dict[str, _Hash] | _Absent = _ABSENT
 
 
+class _Threads(_Part):
+    xla: _Count
+    blas: _Count
+
+
 class _Machine(_Part):
     system: str | _Absent = _ABSENT
     processor: str | _Absent = _ABSENT
     cores: _Count | _Absent = _ABSENT
+    threads: _Threads | _Absent = _ABSENT
 
 
 class Manifest(_Part):

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
+from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from functools import cache
 from importlib import metadata
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import h5py
+import threadpoolctl
 import xarray as xr
 
 from inertial import files
@@ -207,8 +209,31 @@ def environment() -> dict[str, Any]:
             "system": platform.platform(),
             "processor": platform.machine(),
             "cores": len(os.sched_getaffinity(0)),
+            "threads": {"xla": _xla_threads(), "blas": _blas_threads()},
         },
     }
+
+
+def threads_of(manifest: Mapping[str, Any]) -> str | None:
+    """Say with how many threads a record was computed; None where its manifest does not.
+
+    Sums over parts that threads take differ by rounding with their number.
+    """
+    threads = manifest.get("machine", {}).get("threads")
+    if threads is None:
+        return None
+    xla, blas = threads["xla"], threads["blas"]
+    return str(xla) if xla == blas else f"{xla} ({blas} of BLAS)"
+
+
+def _xla_threads() -> int:
+    single = "--xla_cpu_multi_thread_eigen=false" in os.environ.get("XLA_FLAGS", "")
+    return 1 if single else len(os.sched_getaffinity(0))
+
+
+def _blas_threads() -> int:
+    found = threadpoolctl.threadpool_info()
+    return max((pool["num_threads"] for pool in found if pool["user_api"] == "blas"), default=1)
 
 
 def _commit() -> str | None:

@@ -13,6 +13,7 @@ no two processes compute it.
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -33,7 +34,7 @@ from inertial.runs.measures import distinct_names
 from inertial.runs.observables import join
 from inertial.runs.schema import check_arrays, validated
 from inertial.runs.spec import RESULT_VERSION, Run, runs
-from inertial.runs.store import Record, read_record, write_record
+from inertial.runs.store import Record, read_record, threads_of, write_record
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, predicted milliseconds done and in all."""
@@ -322,12 +323,13 @@ class Ledger:
         self.outcomes: dict[str, Outcome] = {}
         self.failures: list[Failure] = []
         self._costs: dict[str, Mapping[str, float]] = {}
+        self.threads: dict[str, str | None] = {}
         self._expected: dict[str, dict[str, float]] = {}
         for key, run in self.runs.items():
             record = folder.read(run)
             if record is not None:
                 self.outcomes[key] = "stored before"
-                self._costs[key] = record.manifest.get("cost") or {}
+                self._note(key, record)
             elif folder.holds(key):
                 self.damaged.append(run)
         self._locks: dict[str, files.Lock] = {}
@@ -358,7 +360,7 @@ class Ledger:
                 continue
             if (record := self.folder.read(run)) is not None:
                 lock.release()
-                self._costs[run.key] = record.manifest.get("cost") or {}
+                self._note(run.key, record)
                 self.outcomes[run.key] = "computed elsewhere"
                 continue
             self._locks[run.key] = lock
@@ -368,8 +370,9 @@ class Ledger:
     def store(self, run: Run, record: Record) -> None:
         """Store a claimed run."""
         cost = self._expected.get(run.key, {}) | (record.manifest.get("cost") or {})
-        self.folder.write(run, Record(record.arrays, record.manifest | {"cost": cost}))
-        self._costs[run.key] = cost
+        whole = Record(record.arrays, record.manifest | {"cost": cost})
+        self.folder.write(run, whole)
+        self._note(run.key, whole)
         self._close(run, "computed")
 
     def fail(self, run: Run, reason: str) -> None:
@@ -386,6 +389,10 @@ class Ledger:
         """Write the index now."""
         self._indexed = time.monotonic()
         self.folder.write_index(self.study, [self._entry(run) for run in self.runs.values()])
+
+    def _note(self, key: str, record: Record) -> None:
+        self._costs[key] = record.manifest.get("cost") or {}
+        self.threads[key] = threads_of(record.manifest)
 
     def _close(self, run: Run, outcome: Outcome) -> None:
         self.outcomes[run.key] = outcome
@@ -420,7 +427,8 @@ Engine = Callable[[Ledger, Progress, Prediction], None]
 class Report:
     """What became of a study.
 
-    `predicted` and `seconds` are the time of what this process had to compute, before and after.
+    `predicted` and `seconds` are the time of what this process had to compute, before and after;
+    `threads` says how many runs were computed with which number of threads.
     """
 
     folder: Folder
@@ -432,6 +440,18 @@ class Report:
     failures: tuple[Failure, ...]
     predicted: Prediction
     seconds: float
+    threads: Mapping[str, int]
+
+    @property
+    def note(self) -> str | None:
+        """Whether the runs had different numbers of threads, in one sentence."""
+        if len(self.threads) < 2:
+            return None
+        counts = ", ".join(f"{runs} with {words}" for words, runs in self.threads.items())
+        return (
+            f"the runs had different numbers of threads ({counts}): computed again, their numbers "
+            "are the same to rounding, and in every bit with the same number only."
+        )
 
 
 def run_study(
@@ -490,6 +510,7 @@ def run_study(
         tuple(ledger.failures),
         predicted,
         time.perf_counter() - began,
+        Counter(words for words in ledger.threads.values() if words is not None),
     )
 
 
