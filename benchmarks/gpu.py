@@ -19,8 +19,8 @@ import numpy as np
 
 from benchmarks.__main__ import METHOD, autodiff, products, seconds, sphere, stepper, torch_autograd
 from inertial import TwoLayerReLU, train
-from inertial.simulation import step
 from inertial.problem.devices import mesh_of
+from inertial.simulation import step
 
 SHAPES = [
     (360, 51, 2000), (1000, 784, 2000), (2000, 784, 20_000), (10_000, 784, 20_000),
@@ -73,6 +73,7 @@ def rows(most: float) -> Iterator[Row]:
         slope = float(np.polyfit(flops[1:], times[1:], 1)[0])
         yield {"measured": "growth of a step with n d m, exponent", "figure": round(slope, 2)}
     yield from precision_rows()
+    yield from split_rows()
     if len(jax.devices()) > 1:
         yield from device_rows()
 
@@ -87,6 +88,68 @@ def precision_rows() -> Iterator[Row]:
     gap = float(np.abs(runs[0].loss / runs[1].loss - 1).max())
     what = "largest relative difference of the loss, single and double precision, 100 steps"
     yield {"measured": what, "figure": f"{gap:.1e}"}
+
+
+def split_rows(n: int = 2000, d: int = 784, m: int = 8192) -> Iterator[Row]:
+    """A step's two products from bfloat16 parts, against single precision, on 8-bit pixels.
+
+    Pixels and masks are exact in bfloat16; weights, and residuals times pixels' rows, are split in
+    parts of 8 bits each, whose products are added up in single precision.
+    """
+    rng = np.random.default_rng(0)
+    pixels, w = rng.integers(0, 256, (n, d)), rng.standard_normal((m, d))
+    masks, r = rng.integers(0, 2, (n, m)), rng.standard_normal(n)
+    exact = [pixels @ w.T, masks.T @ (r[:, None] * pixels)]
+    single = [jnp.asarray(v, jnp.float32) for v in (pixels, w, masks, r)]
+    low = [jnp.asarray(v, jnp.bfloat16) for v in (pixels, masks)]
+
+    @jax.jit
+    def plain(
+        x: jax.Array, w: jax.Array, masks: jax.Array, r: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        highest = jax.lax.Precision.HIGHEST
+        forwards = jnp.matmul(x, w.T, precision=highest)
+        return forwards, jnp.matmul((masks * r[:, None]).T, x, precision=highest)
+
+    def parts_of(values: jax.Array, count: int) -> Iterator[jax.Array]:
+        for _ in range(count):
+            part = values.astype(jnp.bfloat16)
+            yield part
+            values = values - part.astype(jnp.float32)
+
+    def product(a: jax.Array, b: jax.Array, axis: int) -> jax.Array:
+        axes = (((axis,), (axis,)), ((), ()))
+        return jax.lax.dot_general(a, b, axes, preferred_element_type=jnp.float32)
+
+    for count in (2, 3):
+
+        @jax.jit
+        def split(
+            x: jax.Array, w: jax.Array, masks: jax.Array, r: jax.Array, count: int = count
+        ) -> tuple[jax.Array, jax.Array]:
+            forwards = sum(product(x, part, 1) for part in parts_of(w, count))
+            rows = r[:, None] * x.astype(jnp.float32)
+            return forwards, sum(product(masks, part, 0) for part in parts_of(rows, count))
+
+        args = (low[0], single[1], low[1], single[3])
+        _, rate = paired(lambda: split(*args), lambda: plain(*single))  # noqa: B023 - called at once
+        what = f"n={n}, d={d}, m={m}"
+        yield {
+            "measured": f"both products from {count} bfloat16 parts / single precision, {what}",
+            "figure": round(rate, 2),
+        }
+        both = (split(*args), plain(*single))
+        errors = [
+            max(
+                float(np.abs(np.asarray(one, float) - true).max() / np.abs(true).max())
+                for one, true in zip(found, exact, strict=True)
+            )
+            for found in both
+        ]
+        yield {
+            "measured": f"largest error of the same / of single precision, {what}",
+            "figure": f"{errors[0]:.1e} / {errors[1]:.1e}",
+        }
 
 
 def device_rows() -> Iterator[Row]:
