@@ -311,10 +311,12 @@ class Problem:
             return value(forward(w, rows), y)
 
         self.objective = objective
-        everywhere = (
-            {} if self._mesh is None else {"out_shardings": NamedSharding(self._mesh, EVERYWHERE)}
+        advance = partial(take_steps, objective, decay=self.decay)
+        self._advance = (
+            jax.jit(advance)
+            if self._mesh is None
+            else jax.jit(advance, out_shardings=NamedSharding(self._mesh, EVERYWHERE))
         )
-        self._advance = jax.jit(partial(take_steps, objective, decay=self.decay), **everywhere)
         first = self.loss_of(np.asarray(outputs, float))
         if not np.isfinite(first):
             raise InvalidInput(
@@ -355,7 +357,8 @@ class Problem:
     def _held(self, values: Any, spec: PartitionSpec) -> Any:  # noqa: ANN401 - a tree of arrays
         """Say to the compiler where values are."""
         assert self._mesh is not None  # noqa: S101 - there are rows on a mesh
-        return jax.lax.with_sharding_constraint(values, NamedSharding(self._mesh, spec))
+        there = NamedSharding(self._mesh, spec)
+        return jax.lax.with_sharding_constraint(values, there)  # type: ignore[no-untyped-call]
 
     def _everywhere(self, values: Any) -> Any:  # noqa: ANN401 - a tree of arrays
         """Return arrays on every device."""
@@ -422,10 +425,13 @@ class Problem:
     def linearise(self, state: State | None = None) -> Linearised:
         """Linearise at a state of training, or at the start, in blocks of rows."""
         w = self._start if state is None else state.w
-        count = 1 if isinstance(self.inputs, Spread) else -(-self.rows // BLOCK)
+        inputs = self.inputs
+        count = 1 if isinstance(inputs, Spread) else -(-self.rows // BLOCK)
         edges = np.linspace(0, self.rows, count + 1).astype(int)
         spans = list(itertools.pairwise(edges))
-        parts = [self._linear(w, self.inputs if count == 1 else self.inputs[a:b]) for a, b in spans]
+        parts = [
+            self._linear(w, inputs if isinstance(inputs, Spread) else inputs[a:b]) for a, b in spans
+        ]
         outputs = np.concatenate([_here(part[0]) for part in parts])
         return _Linearised(
             outputs, self.names, w, [part[1] for part in parts], [int(b - a) for a, b in spans]
