@@ -67,13 +67,12 @@ def problem_of(
     more: dict[str, Any] = {"decay": decay}
     if data.test is not None:
         more["test"] = data.test.x, _targets(data.test, loss)[0]
-    spread = {"devices": devices}
     if is_named(text):
         model = parse(text, data.x.shape[1], outputs)
-        return Problem(model, loss, data.x, y, seed=seed, **more, **spread)
+        return Problem(model, loss, data.x, y, seed=seed, devices=devices, **more)
     made = _call(text, data.x.shape[1], outputs, seed)
     if isinstance(made, tuple) and len(made) == 2 and callable(made[1]):
-        return Problem.from_apply(made[1], made[0], data.x, y, loss=loss, **more, **spread)
+        return Problem.from_apply(made[1], made[0], data.x, y, loss=loss, devices=devices, **more)
     if "torch" in sys.modules:
         import torch
 
