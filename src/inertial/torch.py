@@ -69,6 +69,7 @@ class _Linearised:
         return total
 
     def push(self, direction: Tensors) -> Flat:
+        direction = {k: direction[k] for k in self.w}  # in that order, which jvp asks for
         parts = [
             torch.func.jvp(lambda w, x=x: self.forward(w, x), (self.w,), (direction,))[1]
             for x in self.blocks

@@ -21,6 +21,7 @@ moment does not stand still early in training: there the forecast is the transfo
 the linearised model (`inertial.simulation.linearised`).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
@@ -96,6 +97,18 @@ class Adaptive:
         return 2 * (1 + self.beta1) / (1 - self.beta1)
 
     @property
+    def constant(self) -> tuple[float, float, float]:
+        """Step size, momentum and 0, in the order of a recursion's coefficients."""
+        return self.eta, self.beta1, 0.0
+
+    @property
+    def keywords(self) -> dict[str, float | tuple[float, float]]:
+        """Keywords of ``torch.optim.Adam``, or of ``torch.optim.RMSprop``."""
+        if self.corrected:
+            return {"lr": self.eta, "betas": (self.beta1, self.beta2), "eps": self.eps}
+        return {"lr": self.eta, "alpha": self.beta2, "eps": self.eps}
+
+    @property
     def frozen(self) -> Recursion:
         """The recursion that it is on the preconditioned kernel while that stands still."""
         return heavy_ball((1 - self.beta1) * self.eta, self.beta1)
@@ -139,3 +152,33 @@ def rmsprop(eta: float, decay: float = 0.99, *, eps: float = 1e-8) -> Adaptive:
     ``optax.rmsprop(eta, decay, eps_in_sqrt=False)`` is the same.
     """
     return Adaptive(eta, 0.0, decay, eps, corrected=False)
+
+
+ADAPTIVE: dict[str, Callable[[float, float], Adaptive]] = {
+    "adam": adam,
+    "rmsprop": lambda eta, _momentum: rmsprop(eta),
+}
+"""Adaptive methods with a step size, and a momentum if they have one, by name."""
+
+
+def lines(method: Adaptive, *, decay: float = 0.0) -> str:
+    """Lines to copy for optax, PyTorch and Keras.
+
+    `decay` is the rate of weight decay that is added to the gradient, before it is divided: that of
+    ``torch.optim.Adam``, and not of AdamW.
+    """
+    eta, b1, b2, eps = (f"{x:.6g}" for x in (method.eta, method.beta1, method.beta2, method.eps))
+    if method.corrected:
+        optax = f"optax.adam({eta}, b1={b1}, b2={b2}, eps={eps})"
+        torch = f"torch.optim.Adam(model.parameters(), lr={eta}, betas=({b1}, {b2}), eps={eps}"
+        keras = f"keras.optimizers.Adam({eta}, beta_1={b1}, beta_2={b2}, epsilon={eps})"
+    else:
+        optax = f"optax.rmsprop({eta}, decay={b2}, eps={eps}, eps_in_sqrt=False)"
+        torch = f"torch.optim.RMSprop(model.parameters(), lr={eta}, alpha={b2}, eps={eps}"
+        # Keras adds its epsilon below the root.
+        keras = f"keras.optimizers.RMSprop({eta}, rho={b2}, epsilon={method.eps**2:.6g})"
+    if decay:
+        optax = f"optax.chain(optax.add_decayed_weights({decay:.6g}), {optax})"
+        torch += f", weight_decay={decay:.6g}"
+        keras += f"  # and keras.regularizers.L2({decay / 2:.6g}) on every weight"
+    return f"{optax}\n{torch})\n{keras}"

@@ -2,7 +2,7 @@
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -42,6 +42,7 @@ def tune(
     *,
     target: float = 0.1,
     trials: int = ...,
+    methods: Sequence[str] = ...,
     against: Recursion | Mapping[str, Any] | None = None,
     seed: int = 0,
     progress: Callable[[str, int, int], None] | None = None,
@@ -189,10 +190,11 @@ def tune(
         if it promises at most 1,000 steps, and further settings are tried if the run is more than
         20 % off (`inertial.runs.check.search`); and `decay`, the rate of weight decay, with which
         step size and limit are those of the shifted eigenvalues, and steps are those of the loss
-        without the penalty.  For a problem, which has its own decay, also `against`, a setting to
-        compare with, and `seed`.  `progress` is told what is done, how much of it, and of how much.
-        Where data or problem have test rows, the advice has what happens there, and when to stop:
-        `inertial.runs.stopping.Stopping`.
+        without the penalty.  For a problem, which has its own decay, also `methods`, the families
+        to search (`gradient_descent`, `heavy_ball`, `nesterov`, `adam`, `rmsprop`; the two with
+        momentum unless given), `against`, a setting to compare with, and `seed`.  `progress` is
+        told what is done, how much of it, and of how much.  Where data or problem have test rows,
+        the advice has what happens there, and when to stop: `inertial.runs.stopping.Stopping`.
 
     Raises
     ------

@@ -281,7 +281,8 @@ def _tuned(
     if linear and settings.eta is None:
         trials = TRIALS if settings.rule == TRIALS_RULE else 0
         advice = tune_problem(start.problem, target=settings.target, trials=trials, progress=report)
-    tried = {} if advice is None else {entry.name: entry for entry in advice.methods}
+    tuned = () if advice is None else advice.methods
+    tried = {one.name: one.method for one in tuned if isinstance(one.method, Recursion)}
     for name in settings.methods:
         rules[name] = _rule_of(name, settings.rule, settings.eta)
         if name in TRANSFORMATIONS:
@@ -293,7 +294,7 @@ def _tuned(
         elif settings.eta is not None:
             methods[name] = FAMILIES[name](settings.eta, settings.beta or 0.0)
         elif name in tried:
-            methods[name] = tried[name].method
+            methods[name] = tried[name]
         else:
             rules[name] = DEFAULT_RULE
             methods[name] = fastest(

@@ -287,7 +287,11 @@ def explore_model(
     ]
     if advice.checked:
         source = f"the best of {len(advice.trials)} real runs of this network"
-        points += [TunedPoint(TRIALS_RULE, source, entry.method) for entry in advice.methods]
+        points += [
+            TunedPoint(TRIALS_RULE, source, entry.method)
+            for entry in advice.methods
+            if isinstance(entry.method, Recursion)
+        ]
     tuned = {point.method.name: point for point in points}
     wanted = replace(settings, methods=METHODS)
     rules = {name: point.rule for name, point in tuned.items()}

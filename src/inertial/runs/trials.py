@@ -1,9 +1,11 @@
 r"""A search for step size and momentum by real training, in as few passes as it takes.
 
-One pass is the loss and gradient of all rows.  A setting is a family (heavy ball or Nesterov), its
-share of the stability limit at the start and its momentum.  The loss has *settled* at the first
-step at or below the target after which it stays there for a quarter as many steps again, and five
-at least.
+One pass is the loss and gradient of all rows.  A setting is a family, its share of the stability
+limit at the start and its momentum; for Adam and RMSprop, whose limit at the start says nothing,
+the share is that of the best step along the signs of the gradient.  Heavy ball and Nesterov share a
+search; gradient descent and the adaptive methods have one each.  The loss has *settled* at the
+first step at or below the target after which it stays there for a quarter as many steps again, and
+five at least.
 
 1. A few settings race side by side.  The scale of the momentum follows from how far they get: where
    nobody is near the target after :math:`8/(1-\beta)` steps, the next race has the momentum
@@ -22,16 +24,18 @@ search and forecast together take a fiftieth of its passes.
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from inertial.method.adaptive import ADAPTIVE, Adaptive
 from inertial.method.modes import stability_limit
 from inertial.method.recursion import FAMILIES, Recursion
 from inertial.problem.problem import Trainable
+from inertial.simulation import adapted
 
 HOLD = (0.25, 5)
 """The loss has to stay at the target for this share of the steps, and this many."""
@@ -82,8 +86,25 @@ _OPENING = (
     ("heavy_ball", 0.75, 0.8),
     ("nesterov", 0.3, 0.92),
     ("nesterov", 0.75, 0.92),
+    ("gradient_descent", 0.25, 0.0),
+    ("gradient_descent", 0.5, 0.0),
+    ("gradient_descent", 0.9, 0.0),
+    ("adam", 0.25, 0.9),
+    ("adam", 0.7, 0.9),
+    ("adam", 2.0, 0.9),
+    ("rmsprop", 0.12, 0.0),
+    ("rmsprop", 0.35, 0.0),
+    ("rmsprop", 1.0, 0.0),
 )
 """Family, share of the limit and momentum of the first race."""
+
+_NO_MOMENTUM = ("gradient_descent", "rmsprop")
+
+MOMENTUM = ("heavy_ball", "nesterov")
+"""The families that are searched together."""
+
+FIRST_STEPS = 16
+"""Length of the first race of a search in one family; it doubles."""
 
 _BEYOND = ("nesterov", 2.0, 0.8)
 """A loss whose curvature falls as it falls can start beyond the limit."""
@@ -110,9 +131,15 @@ class Setting:
         """Momentum."""
         return float(1 - 2.0**-self.v)
 
-    def method(self, largest: float) -> Recursion:
-        """Return the method for a largest eigenvalue at the start, in digits that can be copied."""
-        make, beta = FAMILIES[self.family], float(f"{self.beta:.4f}")
+    def method(self, largest: float) -> Recursion | Adaptive:
+        """Return the method for a largest eigenvalue at the start, in digits that can be copied.
+
+        For an adaptive one `largest` is one over the step size that counts as a share of 1.
+        """
+        beta = float(f"{self.beta:.4f}")
+        if self.family in ADAPTIVE:
+            return ADAPTIVE[self.family](float(f"{self.share / largest:.4g}"), beta)
+        make = FAMILIES[self.family]
         unit = make(1.0, beta)
         eta = self.share * stability_limit(unit) / largest / unit.constant[0]
         return make(float(f"{eta:.4g}"), beta)
@@ -137,7 +164,7 @@ class Trial:
     """
 
     setting: Setting
-    method: Recursion
+    method: Recursion | Adaptive
     outcome: str = "running"
     steps: int | None = None
     leaves: int | None = None
@@ -170,7 +197,11 @@ def held(steps: int) -> int:
 
 
 class Search:
-    """The trials of one problem; `passes` counts the steps they took."""
+    """The trials of one problem; `passes` counts the steps they took.
+
+    `families` are those of `MOMENTUM`, or one alone.  `ended` is the state in which the winner's
+    run ended.
+    """
 
     def __init__(
         self,
@@ -179,6 +210,8 @@ class Search:
         target: float,
         *,
         trials: int,
+        families: Sequence[str] = MOMENTUM,
+        longest: int = LONGEST,
         seed: int = 0,
         spent: float = 0.0,
         progress: Callable[[str, int, int], None] | None = None,
@@ -189,11 +222,16 @@ class Search:
         self.passes, self.trials = spent, list[Trial]()
         self.best: Trial | None = None
         self.progress = progress
+        self.families, self.longest = tuple(families), longest
+        self.ended: Any = None
         self.random = np.random.default_rng(seed)
 
     def run(self) -> None:
         """Race, then search around the winner."""
-        self._races()
+        if self.families[0] in MOMENTUM:
+            self._races()
+        else:
+            self._lengthening()
         for trial in self.trials:
             if trial.outcome == "running":
                 trial.outcome, trial.state = "stopped", None
@@ -241,9 +279,17 @@ class Search:
         return trial
 
     def _new(self, one: Setting) -> Trial:
-        trial = Trial(one, one.method(self.largest), state=self.problem.begin())
+        trial = Trial(one, one.method(self.largest))
+        self._begin(trial)
         self.trials.append(trial)
         return trial
+
+    def _begin(self, trial: Trial) -> None:
+        if isinstance(trial.method, Adaptive):
+            trial.state = adapted.begin(self.problem, trial.method)
+        else:
+            trial.state = self.problem.begin()
+        trial.losses = np.empty(0)
 
     def _extend(self, trial: Trial, count: int) -> None:
         """Take steps, but none beyond the last that a winner needs; judge what came."""
@@ -269,14 +315,14 @@ class Search:
     def _latest(self, trial: Trial) -> int:
         """Length of the record of the slowest run that would still be better than the best."""
         if self.best is None:
-            return LONGEST
+            return self.longest
         first = math.ceil(self.best.counts)
         return first if len(trial.losses) < first else first + held(first - 1)
 
     def _hopeless(self, trial: Trial) -> bool:
         done = len(trial.losses)
         if self.best is None:
-            return done >= LONGEST
+            return done >= self.longest
         if self._left <= 0:
             return True
         first, lowest = math.ceil(self.best.counts), float(trial.losses.min())
@@ -297,6 +343,7 @@ class Search:
             self._go_on(self.best)
             if self.best.leaves is None:
                 break
+        self.ended = self.best.state
         for trial in self.trials:
             self._release(trial)
 
@@ -304,7 +351,7 @@ class Search:
         """Train on to twice the steps, or until the loss leaves the target."""
         assert trial.steps is not None  # noqa: S101 - it has settled
         if trial.state is None:
-            trial.state, trial.losses = self.problem.begin(), np.empty(0)
+            self._begin(trial)
         while trial.leaves is None and len(trial.losses) <= 2 * trial.steps:
             done = len(trial.losses)
             self._advance(trial, min(max(_BLOCK, done // 8), 2 * trial.steps + 1 - done))
@@ -317,15 +364,19 @@ class Search:
             trial.state = None
 
     def _advance(self, trial: Trial, count: int) -> None:
-        coefficients = trial.method.coefficients(len(trial.losses), count)
-        trial.state, losses = self.problem.advance(trial.state, *coefficients)
+        method, problem = trial.method, self.problem
+        if isinstance(method, Adaptive):
+            trial.state, losses = adapted.advance(problem, method, trial.state, count)
+        else:
+            coefficients = method.coefficients(len(trial.losses), count)
+            trial.state, losses = problem.advance(trial.state, *coefficients)
         trial.losses = np.concatenate([trial.losses, losses])
         self.passes += count
 
     def _races(self) -> None:
         """Race settings of one scale of momentum after another, until one settles."""
         beyond = () if self.problem.loss.squared else (_BEYOND,)
-        field_ = [setting(*one) for one in (*_OPENING, *beyond)]
+        field_ = self._own(setting(*one) for one in (*_OPENING, *beyond))
         while field_ and self.open:
             racing = [self._new(one) for one in field_]
             scale = 8 * 2 ** min(one.v for one in field_)
@@ -348,11 +399,13 @@ class Search:
                 trial.state, trial.outcome = None, "stopped"
             v = math.log2(min(max(needed / 4, 2 * scale / 8), 4 * scale / 8))
             u = ranked[0].setting.u
-            field_ = [
-                Setting("heavy_ball", u, v),
-                Setting("heavy_ball", u - 1, v),
-                Setting("nesterov", u, v + 1),
-            ]
+            field_ = self._own(
+                (
+                    Setting("heavy_ball", u, v),
+                    Setting("heavy_ball", u - 1, v),
+                    Setting("nesterov", u, v + 1),
+                )
+            )
             if scale > LONGEST:
                 return
 
@@ -361,10 +414,26 @@ class Search:
         running = [trial for trial in trials if trial.outcome == "running"]
         return sorted((t for t in running if not _rests(t, self._needed(t))), key=_recent)
 
-    @staticmethod
-    def _smaller(field_: list[Setting]) -> list[Setting]:
+    def _own(self, settings: Iterable[Setting]) -> list[Setting]:
+        return [one for one in settings if one.family in self.families]
+
+    def _lengthening(self) -> None:
+        """Race in one family, twice as long again and again, until one settles."""
+        field_ = self._own(setting(*one) for one in _OPENING)
+        while field_ and self.open:
+            racing, length = [self._new(one) for one in field_], FIRST_STEPS
+            running = racing
+            while running and self.best is None and length <= self.longest:
+                self._race(running, length)
+                running = self._falling(running)[:2]
+                length *= 2
+            if self.best is not None or any(trial.outcome != "diverged" for trial in racing):
+                return
+            field_ = [replace(one, u=one.u - 4) for one in field_]
+
+    def _smaller(self, field_: list[Setting]) -> list[Setting]:
         low = min(one.u for one in field_)
-        return [Setting(f, low - d, 2.3) for f in ("heavy_ball", "nesterov") for d in (1.5, 3)]
+        return [Setting(f, low - d, 2.3) for f in self.families for d in (1.5, 3)]
 
     def _race(self, racing: list[Trial], longest: int) -> None:
         done = max((len(trial.losses) for trial in racing), default=longest)
@@ -413,17 +482,23 @@ class Search:
             assert self.best is not None  # noqa: S101 - the race has a winner
             at, before = self.best.setting, self.best
             du, dv = (float(step) for step in self.random.normal(0, _SPREAD, 2))
-            one = Setting(at.family, at.u + du, max(0.0, at.v + dv))
+            one = Setting(at.family, at.u + du, self._momentum(at, dv))
             if not any(one.near(trial.setting) for trial in self.trials):
                 self.try_out(one)
             misses = 0 if self.best is not before else misses + 1
+
+    @staticmethod
+    def _momentum(at: Setting, change: float) -> float:
+        """Return v after a change, at least 0; no change without momentum."""
+        return at.v if at.family in _NO_MOMENTUM else max(0.0, at.v + change)
 
     def _neighbours(self, step: float) -> Iterator[Setting]:
         assert self.best is not None  # noqa: S101 - the race has a winner
         at = self.best.setting
         for du, dv in ((1, 0), (0, 1), (0, -1), (-1, 0), (1, -1), (-1, 1)):
-            yield Setting(at.family, at.u + step * du, max(0.0, at.v + step * dv))
-        if step > 0.5:
+            if dv == 0 or at.family not in _NO_MOMENTUM:
+                yield Setting(at.family, at.u + step * du, self._momentum(at, step * dv))
+        if step > 0.5 and len(self.families) > 1:
             if at.family == "heavy_ball":
                 yield Setting("nesterov", at.u + 0.3, at.v + 1)
                 yield Setting("nesterov", at.u + 0.3, at.v + 2)

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from inertial._checks import fraction, one_of, whole
+from inertial._checks import InvalidInput, fraction, one_of, whole
 from inertial.linear.duals import CLOSED, expected_measure
 from inertial.linear.measure import Measure
 from inertial.linear.tangent import Tangent, tangent
+from inertial.method import adaptive
+from inertial.method.adaptive import ADAPTIVE, Adaptive, rmsprop
 from inertial.method.bound import fewest_steps
 from inertial.method.conventions import method_of, snippet, to_torch
 from inertial.method.curve import forecast_loss, steps_to
@@ -28,8 +30,8 @@ from inertial.runs.measures import agree
 from inertial.runs.ranking import place
 from inertial.runs.shown import Curve, Shown, columns, draw
 from inertial.runs.stopping import Stopping, horizon, stopping_of
-from inertial.runs.trials import LONGEST, Search, Setting, Trial, held, setting, settled
-from inertial.simulation.linearised import linearised_loss
+from inertial.runs.trials import LONGEST, MOMENTUM, Search, Setting, Trial, held, setting, settled
+from inertial.simulation.linearised import CAUTION, linearised_loss, sign_step
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +42,9 @@ TRIALS = 60
 
 PRODUCT = 1.5
 """Passes that a product with the tangent operator counts as."""
+
+METHODS = (*MOMENTUM, "gradient_descent", *ADAPTIVE)
+"""Families that can be searched."""
 
 _FIRST, _MOST = 8, 96
 """Products to begin with, and at most."""
@@ -67,11 +72,12 @@ class TunedMethod:
     Parameters
     ----------
     name
-        `heavy_ball`, `nesterov` or `gradient_descent`.
+        One of `METHODS`.
     method
         Step size, momentum and correction, for the loss of the problem.
     share
-        Step size as a share of the stability limit at the start.
+        Step size as a share of the stability limit at the start; for Adam and RMSprop, of that on
+        the preconditioned kernel where the run ended, NaN without a run.
     steps_to
         Steps that the linearised model takes to the target; None if it was not found.
     measured_steps
@@ -88,7 +94,7 @@ class TunedMethod:
     """
 
     name: str
-    method: Recursion
+    method: Recursion | Adaptive
     share: float
     steps_to: int | None
     measured_steps: int | None
@@ -139,13 +145,17 @@ class ModelAdvice(Shown):
 
     @property
     def suggestion(self) -> dict[str, Any]:
-        """Keywords of ``torch.optim.SGD``."""
-        return dict(to_torch(self.best.method))
+        """Keywords of ``torch.optim.SGD``, or of ``torch.optim.Adam`` or ``RMSprop``."""
+        method = self.best.method
+        return method.keywords if isinstance(method, Adaptive) else dict(to_torch(method))
 
     @property
     def lines(self) -> str:
         """Lines to copy for optax, PyTorch and Keras: for this model and this loss."""
-        return snippet(self.best.method, decay=self.decay)
+        method = self.best.method
+        if isinstance(method, Adaptive):
+            return adaptive.lines(method, decay=self.decay)
+        return snippet(method, decay=self.decay)
 
     @property
     def recommendation(self) -> str:
@@ -196,6 +206,11 @@ class ModelAdvice(Shown):
             notes.append(
                 f"the step is {self.best.share:.2g} of the limit at the start: the model leaves "
                 "its start at once; targets of mean 0 and variance 1 allow larger steps"
+            )
+        if any(isinstance(entry.method, Adaptive) for entry in self.methods):
+            notes.append(
+                "Adam's and RMSprop's share is that of the limit on the preconditioned kernel "
+                "where the run ended"
             )
         settled_ = sum(trial.outcome == "settled" for trial in self.trials)
         notes.append(
@@ -292,7 +307,7 @@ def _or_dash(value: int | None) -> str:
 _CELLS: tuple[tuple[str, Callable[[TunedMethod], str]], ...] = (
     ("step size", lambda m: f"{m.method.constant[0]:.4g}"),
     ("momentum", lambda m: f"{m.method.constant[1]:.4g}"),
-    ("share of the limit at the start", lambda m: f"{m.share:.2g}"),
+    ("share of the limit at the start", lambda m: "-" if np.isnan(m.share) else f"{m.share:.2g}"),
     ("steps, measured", lambda m: _or_dash(m.measured_steps)),
     ("steps, linearised model", lambda m: _or_dash(m.steps_to)),
     ("the linearised model", lambda m: m.trust),
@@ -304,6 +319,7 @@ def tune_problem(
     *,
     target: float = 0.1,
     trials: int = TRIALS,
+    methods: Sequence[str] = MOMENTUM,
     against: Recursion | Mapping[str, Any] | None = None,
     seed: int = 0,
     progress: Callable[[str, int, int], None] | None = None,
@@ -318,6 +334,9 @@ def tune_problem(
         Share of the loss at the start to reach and stay at, in (0, 1).
     trials
         Settings that are trained, at most; 0 gives the forecast alone.
+    methods
+        Families to search, of `METHODS`.  Heavy ball and Nesterov share a search, and each other
+        one has its own, which is as long.
     against
         A setting to compare with: a method, or ``dict(lr=0.01, momentum=0.9, nesterov=True)``.
     seed
@@ -333,47 +352,57 @@ def tune_problem(
     """
     fraction("target", target)
     whole("trials", trials, least=0)
+    families = _families(methods)
     rival = None if against is None else method_of(against, problem.decay)
     operator = tangent(problem)
     # Decay moves every eigenvalue up.
     largest = operator.lanczos(_FIRST).largest[0] + problem.decay
     forecast = _Forecast(problem, operator, target)
-    search = Search(
-        problem,
-        largest,
-        target,
-        trials=trials,
-        seed=seed,
-        spent=PRODUCT * operator.products,
-        progress=progress,
-    )
-    if trials:
+    found: list[tuple[Trial, Search | None]] = []
+    tried: list[Trial] = []
+    spent, longest = PRODUCT * operator.products, LONGEST
+    start = operator.loss
+    for group in families:
+        unit = _unit(group[0], problem, operator, largest)
+        if not trials:
+            found += [(Trial(one, one.method(unit)), None) for one in forecast.settings(group)]
+            continue
+        search = Search(
+            problem, unit, target, trials=trials, families=group, longest=longest, seed=seed,
+            spent=0.0 if tried else spent, progress=progress,
+        )  # fmt: skip
         search.run()
-        chosen = [_winner(search.trials, family) for family in ("heavy_ball", "nesterov")]
-        measured = [trial for trial in chosen if trial is not None]
-    else:
-        measured = [Trial(one, one.method(largest)) for one in forecast.settings()]
+        spent, start = search.passes + (spent if tried else 0.0), search.start
+        winners = [_winner(search.trials, family) for family in group]
+        found += [(trial, search) for trial in winners if trial is not None]
+        tried += search.trials
+        if search.best is not None and search.best.steps is not None:
+            longest = min(longest, _AGAINST * search.best.steps)
+    measured = [trial for trial, _ in found]
     first = min(measured, key=_order) if trials else None
-    methods = [
+    entries = [
         _entry(
             trial.setting.family,
             trial.method,
             trial,
             forecast if first in (None, trial) else None,
-            largest,
+            _share(trial, search, operator, largest),
         )
-        for trial in measured
+        for trial, search in found
     ]
-    best = min(methods, key=_forecast_order) if first is None else methods[measured.index(first)]
+    best = min(entries, key=_forecast_order) if first is None else entries[measured.index(first)]
     compared = None
     if rival is not None:
         longest = min(LONGEST, _AGAINST * (best.measured_steps or best.steps_to or 100))
-        trial = search.alone(setting("heavy_ball", 1.0, 0.5), rival, longest)
-        compared = _entry(rival.name, rival, trial, None, largest)
+        trial = Search(problem, largest, target, trials=0).alone(
+            setting("heavy_ball", 1.0, 0.5), rival, longest
+        )
+        share = rival.constant[0] * largest / stability_limit(rival)
+        compared = _entry(rival.name, rival, trial, None, share)
     bounded = problem.loss.squared and not problem.decay
-    passes = search.passes + PRODUCT * (operator.products - forecast.counted)
+    passes = spent + PRODUCT * (operator.products - forecast.counted)
     stopping = None
-    if problem.test is not None:
+    if problem.test is not None and isinstance(best.method, Recursion):
         steps = horizon(best.measured_steps or best.steps_to)
         stopping = stopping_of(
             problem, best.method, name=best.name, steps=steps, train=trials > 0, operator=operator
@@ -383,12 +412,12 @@ def tune_problem(
         loss=problem.loss.name,
         rows=problem.rows,
         target=target,
-        start=search.start,
+        start=start,
         measure=forecast.measure,
         largest=operator.lanczos(_FIRST).largest,
         best=best,
-        methods=tuple(methods),
-        trials=tuple(search.trials) if trials else (),
+        methods=tuple(entries),
+        trials=tuple(tried),
         against=compared,
         bound=_bound(forecast.measure, target) if bounded else None,
         passes=passes,
@@ -406,20 +435,29 @@ class _Forecast:
         self.counted = operator.products
         self.measure = operator.measure(_FIRST)
 
-    def settings(self) -> list[Setting]:
-        """Return the settings that the measure ranks first, at 0.6 of the limit."""
-        self._raise(fastest("heavy_ball", self.measure, self.target, margin=FORECAST_MARGIN))
+    def settings(self, families: Sequence[str]) -> list[Setting]:
+        """Return the settings that the measure ranks first, at 0.6 of the limit.
+
+        For an adaptive method it is `CAUTION` of the best step along the signs.
+        """
+        if families[0] in ADAPTIVE:
+            momentum = 0.9 if families[0] == "adam" else 0.0
+            return [setting(family, CAUTION, momentum) for family in families]
+        self._raise(fastest(families[0], self.measure, self.target, margin=FORECAST_MARGIN))
         found = []
-        for family in ("heavy_ball", "nesterov"):
+        for family in families:
             method = fastest(family, self.measure, self.target, margin=FORECAST_MARGIN)
             eta, beta, _ = method.constant
             share = eta * self.measure.largest / stability_limit(method)
             found.append(setting(family, share, min(beta, 0.999)))
         return found
 
-    def of(self, method: Recursion, length: int) -> tuple[int | None, Float[np.ndarray, "t"]]:
+    def of(
+        self, method: Recursion | Adaptive, length: int
+    ) -> tuple[int | None, Float[np.ndarray, "t"]]:
         """Return the steps to the target, and the losses of some steps."""
-        if self.problem.loss.squared and not self.problem.decay:
+        plain = self.problem.loss.squared and not self.problem.decay
+        if plain and isinstance(method, Recursion):
             count = self._raise(method, max(2 * _FIRST, length))
             return count, forecast_loss(method, self.measure, np.arange(length))
         losses = linearised_loss(self.problem, self.operator, method, length - 1)
@@ -448,10 +486,10 @@ class _Forecast:
 
 def _entry(
     name: str,
-    method: Recursion,
+    method: Recursion | Adaptive,
     trial: Trial,
     forecast: _Forecast | None,
-    largest: float,
+    share: float,
 ) -> TunedMethod:
     """Set the forecast of a method beside its real run."""
     steps, losses = None, np.empty(0)
@@ -465,10 +503,48 @@ def _entry(
         trust = "holds" if agree(steps, trial.steps) else "departs"
     elif trial.losses.size and losses.size:
         trust = "departs"
-    at = method.constant[0] * largest / stability_limit(method)
     return TunedMethod(
-        name, method, at, steps, trial.steps, trial.leaves, trust, trial.losses, losses
+        name, method, share, steps, trial.steps, trial.leaves, trust, trial.losses, losses
     )
+
+
+def _families(methods: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return the families that are searched together, those with a search of their own last."""
+    if isinstance(methods, str):
+        methods = (methods,)
+    for name in methods:
+        one_of("method", name, METHODS)
+    if not methods:
+        raise InvalidInput("methods is empty; give at least one.")
+    together = tuple(name for name in MOMENTUM if name in methods)
+    alone = tuple((name,) for name in METHODS if name in methods and name not in MOMENTUM)
+    return [group for group in (together, *alone) if group]
+
+
+def _unit(family: str, problem: Trainable, operator: Tangent, largest: float) -> float:
+    """Return one over the step size whose share of the limit is 1."""
+    if family not in ADAPTIVE:
+        return largest
+    step = sign_step(problem, operator)
+    # RMSprop's first step is 1/sqrt(1 - decay) as long as one along the signs.
+    return (1 if family == "adam" else (1 - rmsprop(1.0).beta2) ** -0.5) / step
+
+
+def _share(trial: Trial, search: Search | None, operator: Tangent, largest: float) -> float:
+    """Return the step as a share of the limit at the start, or where an adaptive run ended."""
+    method = trial.method
+    if isinstance(method, Recursion):
+        return method.constant[0] * largest / stability_limit(method)
+    if search is None or search.best is not trial or search.ended is None:
+        return np.nan
+    try:
+        there = tangent(search.problem, search.ended.state)
+    except InvalidInput:  # at a minimum there is nothing to be measured
+        return np.nan
+    scaled = there.preconditioned(method.inverse(search.ended.moments))
+    sharpness = scaled.lanczos(_FIRST).largest[0]
+    operator.products += scaled.products
+    return method.eta * sharpness / method.limit
 
 
 def _winner(trials: list[Trial], family: str) -> Trial | None:
@@ -491,9 +567,13 @@ def _forecast_order(entry: TunedMethod) -> tuple[bool, float, float, float]:
     return place(forecast=entry.steps_to)
 
 
-def _infinite_width(problem: Trainable, method: Recursion, target: float) -> int | None:
+def _infinite_width(problem: Trainable, method: Recursion | Adaptive, target: float) -> int | None:
     """Forecast steps from the expected kernel, where it is known and decomposed in a moment."""
-    if not isinstance(problem, Problem) or not isinstance(problem.given, WideNetwork):
+    if (
+        not isinstance(method, Recursion)
+        or not isinstance(problem, Problem)
+        or not isinstance(problem.given, WideNetwork)
+    ):
         return None
     most = _DECOMPOSED if problem.given.activation in CLOSED else _INTEGRATED
     if not problem.loss.squared or problem.decay or problem.rows > most:
