@@ -5,9 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from sklearn.datasets import load_wine
 
-from inertial import MLP, InvalidInput, Problem, TwoLayerReLU, simulate, tangent
-from inertial.method.adaptive import Adaptive, adam, rmsprop
+from inertial import MLP, InvalidInput, Problem, TwoLayerReLU, simulate, tangent, tune
+from inertial.method.adaptive import Adaptive, adam, lines, rmsprop
+from inertial.runs.trials import settled
+from inertial.simulation import adapted
 from inertial.simulation.linearised import choose_adam, linearised_loss, sign_step
 
 TWINS = [
@@ -150,3 +153,63 @@ def test_trees_of_torch_will_do():
             (weight**2).sum().backward()
             optimiser.step()
         np.testing.assert_allclose(ours["w"].numpy(), weight.detach().numpy(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", [adam(0.05), adam(0.02, 0.7), rmsprop(0.005)])
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_training_step_by_step_is_that_of_the_copied_lines(method, decay):
+    """For optax and PyTorch, with weight decay as well."""
+    torch = pytest.importorskip("torch")
+    import inertial.torch
+
+    x, y = load_wine(return_X_y=True)
+    x = ((x - x.mean(0)) / x.std(0)).astype(np.float32)
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(13, 8), torch.nn.Tanh(), torch.nn.Linear(8, 3))
+    other = inertial.torch.problem(model, x, y, loss="cross_entropy", decay=decay)
+    ours = adapted.advance(other, method, adapted.begin(other, method), 12)[1]
+    line = lines(method, decay=decay).splitlines()[1]
+    optimiser = eval(line, {"torch": torch, "model": model})  # noqa: S307 - our own line
+    measured = []
+    for _ in range(12):
+        optimiser.zero_grad()
+        loss = torch.nn.CrossEntropyLoss()(model(torch.tensor(x)), torch.tensor(y))
+        loss.backward()
+        optimiser.step()
+        measured.append(loss.item())
+    np.testing.assert_allclose(ours, measured, rtol=1e-4)  # single precision, 12 steps
+    net = MLP(13, (8,), 3, "tanh")
+    problem = Problem(net, "cross_entropy", x, y, decay=decay)
+    ours = adapted.advance(problem, method, adapted.begin(problem, method), 12)[1]
+    line = lines(method, decay=decay).splitlines()[0]
+    theirs = eval(line, {"optax": optax})  # noqa: S307 - our own line
+    run = simulate(Problem(net, "cross_entropy", x, y), theirs, steps=12)
+    np.testing.assert_allclose(ours, run.loss[:12], rtol=1e-4)
+
+
+def test_adam_is_tuned_by_runs_and_keeps_its_promise():
+    x, y = load_wine(return_X_y=True)
+    x = (x - x.mean(0)) / x.std(0)
+    problem = Problem(MLP(13, (16,), 3, "tanh"), "cross_entropy", x, y)
+    names = ("adam", "rmsprop", "gradient_descent")
+    advice = tune(problem, target=0.2, trials=8, methods=names)
+    assert {entry.name for entry in advice.methods} == set(names)
+    found = advice.of("adam")
+    run = simulate(problem, optax.adam(found.method.eta, b1=found.method.beta1), steps=200)
+    assert settled(run.loss, 0.2 * run.loss[0]) == found.measured_steps
+    assert 0 < found.share < 10  # of the limit, where the run ended
+    assert advice.best.measured_steps == min(entry.measured_steps for entry in advice.methods)
+    assert found.method.keywords["betas"] == (found.method.beta1, 0.999)
+    usual = simulate(problem, optax.adam(1e-3), steps=200)
+    assert found.measured_steps < (settled(usual.loss, 0.2 * usual.loss[0]) or 1000)
+    assert "Adam" in str(advice)
+    forecast = tune(problem, target=0.2, trials=0, methods="adam")
+    chosen = choose_adam(problem, tangent(problem)).eta
+    assert forecast.best.method.eta == pytest.approx(chosen, rel=1e-3)  # four digits are kept
+
+
+def test_methods_to_tune_have_names():
+    problem = Problem(MLP(2, (3,), 1), "mse", np.ones((3, 2)), np.ones(3))
+    for methods, words in ((("adan",), "did you mean 'adam'"), ((), "methods is empty")):
+        with pytest.raises(InvalidInput, match=words):
+            tune(problem, methods=methods)

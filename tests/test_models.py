@@ -52,6 +52,8 @@ def test_a_function_of_ones_own(tmp_path, monkeypatch, capsys):
     ("options", "mistake"),
     [
         (("--loss", "mse"), "give one with --model"),
+        (("--methods", "adam"), "--methods needs a model"),
+        (("--model", "mlp:8", "--methods", "adan"), "did you mean 'adam'"),
         (("--model", "mlp:8", "--width", 50), "leave them out with --model"),
         (("--model", "mlp:8", "--rule", "paper"), "leave them out with --model"),
         (("--model", "mlp:8", "--target", 2), "target is 2"),

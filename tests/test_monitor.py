@@ -37,11 +37,23 @@ def test_drift_is_the_change_of_the_product_with_the_first_residual(rng):
     params = [(state.w[0], state.w[1]), (state.w[2], state.w[3])]
     found = monitor.look(30, params)
     first, here = tangent(problem), tangent(problem, state)
-    before, after = first.product(first.start), here.product(first.start)
+    gradient = problem.gradient_of(first.linearised.outputs)
+    before, after = first.plain(gradient), here.plain(gradient)
     expected = np.linalg.norm(after - before) / np.linalg.norm(before)
     assert found["kernel_drift"] == pytest.approx(expected, rel=1e-4)
     assert expected > 0.01
     assert found["forecast_steps"] == steps_to(method, here.measure(12), 0.1)
+
+
+def test_under_cross_entropy_a_linear_model_does_not_drift_but_flattens(rng):
+    x, y = rng.standard_normal((20, 4)), rng.integers(0, 3, 20)
+    start = jnp.zeros((4, 3))
+    problem = Problem.from_apply(lambda w, x: x @ w, start, x, y, loss="cross_entropy")
+    monitor = Monitor(problem, {"lr": 1.0}, every=1)
+    state, _ = problem.advance(problem.begin(), *heavy_ball(1.0, 0.8).coefficients(0, 300))
+    first, last = monitor.look(0, start), monitor.look(300, state.w[0])
+    assert last["kernel_drift"] < 1e-6  # J J' is that of the start, up to single precision
+    assert last["sharpness"] < 0.9 * first["sharpness"]  # and the loss's curvature is not
 
 
 def test_parameters_of_another_model_are_refused(rng):

@@ -9,7 +9,15 @@ from cyclopts import Parameter
 
 from inertial import _json, files
 from inertial._checks import InvalidInput, nonnegative
-from inertial.commands.options import DATA, ONE_DEVICE, DataOptions, DeviceOptions, Whole
+from inertial.commands.options import (
+    DATA,
+    ONE_DEVICE,
+    DataOptions,
+    DeviceOptions,
+    Whole,
+    Words,
+    split,
+)
 from inertial.commands.terminal import progress, say, show_table, write
 
 if TYPE_CHECKING:
@@ -74,6 +82,7 @@ def tune(
     model: str | None = None,
     loss: str | None = None,
     trials: Whole | None = None,
+    methods: Words | None = None,
     batch: Whole | None = None,
     test: str | None = None,
     decay: float = 0.0,
@@ -107,6 +116,9 @@ def tune(
     trials
         Settings that are trained, at most (default: as many as pay; one if it keeps its promise on
         the papers' network); 0 gives the forecast alone, unchecked.
+    methods
+        Families to search for that model, of gradient_descent, heavy_ball, nesterov, adam and
+        rmsprop (default: heavy_ball,nesterov).
     batch
         Tune for fresh batches of this many rows instead of all: steps and samples of the expected
         loss, and the sizes at which noise limits the step and momentum pays.
@@ -134,7 +146,7 @@ def tune(
 
     _check_words(
         model=model, rule=rule, loss=loss, batch=batch, spectrum=spectrum, module=module,
-        width=width,
+        width=width, methods=methods,
     )  # fmt: skip
     _check_extras(test, nonnegative("decay", decay), batch, rule)
     measure = own.measure()
@@ -168,7 +180,7 @@ def tune(
 
         loaded = options.load(data, test)
         problem = problem_of(model, loaded, loss, decay=decay, devices=spread.devices)
-        _tune_model(problem, loaded, target, trials, as_json=json)
+        _tune_model(problem, loaded, target, trials, methods, as_json=json)
         return
     if spectrum is not None:
         files.check_writable(spectrum, remedy=_ANOTHER)
@@ -224,6 +236,7 @@ def _check_words(
     spectrum: Path | None,
     module: str | None,
     width: int | None,
+    methods: tuple[str, ...] | None,
 ) -> None:
     """Refuse options that do not go with each other."""
     if module is not None and (model is not None or batch is not None or rule == "optimal"):
@@ -240,6 +253,10 @@ def _check_words(
         raise InvalidInput(
             "--rule, --width and --spectrum are for the papers' network; leave them out with "
             "--model."
+        )
+    if methods is not None and model is None:
+        raise InvalidInput(
+            "--methods needs a model to train; give one with --model, such as mlp:256x2."
         )
     if loss is not None and model is None:
         raise InvalidInput(
@@ -269,12 +286,14 @@ def _tune_model(
     data: "Data",
     target: float | None,
     trials: int | None,
+    methods: tuple[str, ...] | None,
     *,
     as_json: bool,
 ) -> None:
     """Tune a model by real runs, and print the advice; of several processes, in the first."""
     from inertial.commands.documents import of_model
     from inertial.problem.devices import first_process
+    from inertial.runs.trials import MOMENTUM
     from inertial.runs.tuning import TRIALS, tune_problem
 
     with progress() as show:
@@ -282,6 +301,7 @@ def _tune_model(
             problem,
             target=0.1 if target is None else target,
             trials=TRIALS if trials is None else trials,
+            methods=MOMENTUM if methods is None else split(methods),
             progress=show,
         )
     if first_process():

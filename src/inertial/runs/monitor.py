@@ -4,7 +4,8 @@ At every look the tangent operator M is taken at the current parameters:
 
 - sharpness: its largest eigenvalue l, and :math:`\eta l` as a share of the method's limit
   :math:`2(1+\beta)/(1+2\gamma)`; above 1 the linearised model diverges from there;
-- drift: :math:`|(M_t - M_0) z| / |M_0 z|` with z the residual at the start;
+- drift: :math:`|(H_t - H_0) g| / |H_0 g|` with H = J J' and g the gradient of the loss in the
+  outputs at the start: the kernel's own change, without that of the loss's curvature;
 - forecast: steps from here to a share of the loss here, by the linearised model at rest.
 """
 
@@ -68,8 +69,8 @@ class Monitor:
         self.target = fraction("target", target)
         self.records: list[dict[str, float]] = []
         first = tangent(problem)
-        self._probe = first.start
-        self._image = first.product(self._probe)
+        self._probe = problem.gradient_of(first.linearised.outputs)
+        self._image = first.plain(self._probe)
 
     def look(self, step: int, params: Any) -> dict[str, float] | None:  # noqa: ANN401 - any model's
         """Look at the parameters (a tree, or a module) after `step` steps; None between two looks.
@@ -80,7 +81,7 @@ class Monitor:
         if step % self.every:
             return None
         here = tangent(self.problem, self.problem.state_of(params))
-        change = here.product(self._probe) - self._image
+        change = here.plain(self._probe) - self._image
         sharpness = here.lanczos(self.products).largest[0]
         eta = float(np.asarray(self.method.eta).max())
         found = {
