@@ -23,6 +23,7 @@ is always the sequence where the gradient is taken.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
@@ -80,6 +81,8 @@ class Recursion:
         one_of("start", self.start, get_args(Start))
         for name in ("eta", "beta", "gamma"):
             object.__setattr__(self, name, _coefficient(name, getattr(self, name)))
+        if self._plain:
+            return
         if isinstance(self.beta, float):
             unit_interval("beta", self.beta)
         lengths = {len(part) for part in self._schedules}
@@ -108,6 +111,14 @@ class Recursion:
     def __repr__(self) -> str:
         parts = ", ".join(f"{name}={_shown(getattr(self, name))}" for name in Coefficients._fields)
         return f"Recursion({parts}, start={self.start!r})"
+
+    @property
+    def _plain(self) -> bool:
+        """Whether all are constants within their ranges; a search makes thousands of these."""
+        if self._schedules:
+            return False
+        eta, beta, gamma = self.constant
+        return 0 < eta < inf and 0 <= beta < 1 and 0 <= gamma < inf and (beta > 0 or gamma == 0)
 
     @property
     def _schedules(self) -> list[tuple[float, ...]]:
@@ -319,6 +330,8 @@ def label(name: str) -> str:
 
 def _coefficient(name: str, value: object) -> Coefficient:
     """Turn a number into a float, and anything with a length into a tuple of floats."""
+    if type(value) is float:
+        return value
     try:
         array = np.asarray(value, dtype=float)
     except (TypeError, ValueError):
