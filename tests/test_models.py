@@ -1,6 +1,7 @@
 """`inertial tune --model`: models by name, and what is refused."""
 
 import json
+import sys
 
 import pytest
 
@@ -46,6 +47,46 @@ def test_a_function_of_ones_own(tmp_path, monkeypatch, capsys):
         code, _, err = run(capsys, *words, model)
         assert code == 2, model
         assert mistake in err
+
+
+FAULTY = """import jax.numpy as jnp
+
+def falls(inputs, outputs):
+    raise ValueError("\x1b[2J of its own")
+
+def falls_later(inputs, outputs):
+    return jnp.zeros((inputs, outputs)), lambda w, x: undefined
+
+def nothing_to_train(inputs, outputs):
+    return object(), lambda w, x: x
+
+def infinite(inputs, outputs):
+    return jnp.ones((inputs, outputs)), lambda w, x: x @ w / 0
+"""
+
+
+@pytest.mark.parametrize(
+    ("model", "mistake"),
+    [
+        ("faulty:falls", r"fails in line 4 of faulty.py (ValueError: \x1b[2J of its own); see to"),
+        ("faulty:falls_later", "fails in line 7 of faulty.py (NameError: name 'undefined' is not"),
+        ("faulty:nothing_to_train", "the model faulty:nothing_to_train fails (TypeError: "),
+        ("faulty:infinite", "outputs at the start are not all finite; see to its parameters"),
+        ("no_python:f", "the model no_python:f fails (SyntaxError: "),
+        ("os:getpid", "the model os:getpid fails (TypeError: "),
+        (".faulty:falls", "give mlp:256x2"),
+        (":falls", "give mlp:256x2"),
+    ],
+)
+def test_what_goes_wrong_in_a_model_is_one_sentence(tmp_path, monkeypatch, capsys, model, mistake):
+    (tmp_path / "faulty.py").write_text(FAULTY)
+    (tmp_path / "no_python.py").write_text("def f(:")
+    monkeypatch.delitem(sys.modules, "faulty", raising=False)
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(capsys, "compare", "digits", "--n", 12, "--model", model)
+    assert code == 2
+    assert mistake in err.splitlines()[-1]
+    assert not (tmp_path / "runs").exists() or not list((tmp_path / "runs").iterdir())
 
 
 @pytest.mark.parametrize(

@@ -370,7 +370,12 @@ def _refuse_changes(
     x: torch.Tensor,
     outputs: Outputs,
 ) -> None:
-    """Raise if the module gives two answers for the same input."""
+    """Raise unless the module gives finite numbers, and one answer for the same input."""
+    if not np.isfinite(outputs).all():
+        raise InvalidInput(
+            "the module's outputs at the start are not all finite; see to its parameters, or scale "
+            "the inputs."
+        )
     with torch.no_grad():
         again = forward(w, x[:2]).cpu().double().numpy()
     if not np.allclose(again, outputs[:2], rtol=1e-3, atol=1e-5 * np.abs(outputs).max()):

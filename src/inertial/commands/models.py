@@ -4,6 +4,7 @@ import hashlib
 import importlib
 import inspect
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -72,7 +73,10 @@ def problem_of(
         return Problem(model, loss, data.x, y, seed=seed, devices=devices, **more)
     made = _call(text, data.x.shape[1], outputs, seed)
     if isinstance(made, tuple) and len(made) == 2 and callable(made[1]):
-        return Problem.from_apply(made[1], made[0], data.x, y, loss=loss, devices=devices, **more)
+        with _said(text):
+            return Problem.from_apply(
+                made[1], made[0], data.x, y, loss=loss, devices=devices, **more
+            )
     if "torch" in sys.modules:
         import torch
 
@@ -159,17 +163,18 @@ def _call(text: str, inputs: int, outputs: int, seed: int) -> Any:  # noqa: ANN4
         from inertial.problem.model import start_key
 
         given = {name: start_key(seed)}
-    with _torch_seed(seed):
+    with _torch_seed(seed), _said(text):
         return function(inputs, outputs, **given)
 
 
 def _function(text: str) -> Any:  # noqa: ANN401 - a function of the user's
     name, _, function = text.partition(":")
-    if not function:
+    if not function or name.startswith(".") or not name:
         raise InvalidInput(f"the model is {text!r}; {_FORM}.")
     sys.path.insert(0, str(Path.cwd()))
     try:
-        module = importlib.import_module(name)
+        with _said(text):
+            module = importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise InvalidInput(
             f"there is no module {error.name!r} here ({Path.cwd()}); {_FORM}."
@@ -179,6 +184,22 @@ def _function(text: str) -> Any:  # noqa: ANN401 - a function of the user's
     if not callable(getattr(module, function, None)):
         raise InvalidInput(f"the module {name!r} has no function {function!r}; {_FORM}.")
     return getattr(module, function)
+
+
+@contextmanager
+def _said(text: str) -> Iterator[None]:
+    """Say in one sentence what went wrong in a user's own code, and where."""
+    try:
+        yield
+    except (InvalidInput, ModuleNotFoundError):
+        raise
+    except Exception as error:
+        frames = [(Path(f.filename), f.lineno) for f in traceback.extract_tb(error.__traceback__)]
+        own = [(f.name, line) for f, line in frames if f.parent == Path.cwd()]
+        place = " in line {1} of {0}".format(*own[-1]) if own else ""
+        raise InvalidInput(
+            f"the model {text} fails{place} ({type(error).__name__}: {error}); see to it."
+        ) from error
 
 
 def _seed_of(function: Any) -> str | None:  # noqa: ANN401

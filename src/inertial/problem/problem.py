@@ -392,7 +392,7 @@ class Problem:
     def _outputs(
         self, forward: Callable[..., jax.Array], start: list[jax.Array]
     ) -> Shaped[np.ndarray, "n k"]:
-        """Return the outputs at the start; raise if asking twice gives two answers."""
+        """Return the outputs at the start; raise unless they are finite and twice the same."""
         try:
             outputs = np.asarray(jax.jit(forward)(self._start, self.inputs))
             again = forward(start, jnp.asarray(self.x[:2]))
@@ -407,6 +407,11 @@ class Problem:
                 f"({type(error).__name__}); give one without side effects or Python branches on "
                 "values."
             ) from error
+        if not np.isfinite(outputs).all():
+            raise InvalidInput(
+                "the model's outputs at the start are not all finite; see to its parameters, or "
+                "scale the inputs."
+            )
         if not jnp.allclose(again, outputs[:2], rtol=1e-3, atol=1e-5 * np.abs(outputs).max()):
             raise InvalidInput(
                 "the model gives two answers for the same input, or mixes rows; give one in "
