@@ -311,7 +311,11 @@ def test_commands_spread_the_rows_of_a_model_over_processes(tmp_path):
         ((2, None, 0), {}, "need the address of the first one"),
         ((0,), {}, "processes is 0; give a whole number of at least 1"),
         ((2, "here:1", 2), {}, "process-index is 2; give a whole number below 2"),
+        ((10**20,), {}, "processes is 1.*; give a whole number below"),
         ((2, "here", 0), {}, "coordinator is 'here'; give HOST:PORT"),
+        ((2, ":1", 0), {}, "coordinator is ':1'; give HOST:PORT"),
+        ((2, "here:" + "9" * 20, 0), {}, "coordinator is 'here:9+'; give HOST:PORT"),
+        ((2,), {"SLURM_PROCID": "x", "SLURM_NTASKS": "2"}, "SLURM_PROCID is 'x'; unset it"),
         ((2,), {"SLURM_PROCID": "0", "SLURM_NTASKS": "4"}, "SLURM has started 4; give that"),
     ],
 )
@@ -319,6 +323,31 @@ def test_processes_that_cannot_meet_are_refused(arguments, environment, message)
     padded = (*arguments, *[None] * (3 - len(arguments)))
     with pytest.raises(InvalidInput, match=message):
         devices.join_processes(*padded, environment)
+
+
+@pytest.mark.parametrize(
+    ("coordinator", "bound"),
+    [
+        ("localhost:1", "localhost:1"),
+        ("127.0.0.1:1", "127.0.0.1:1"),
+        ("[::1]:1", "[::1]:1"),
+        ("127.0.0.1.example:1", None),
+        ("10.0.0.1:1", None),
+    ],
+)
+def test_processes_of_one_machine_listen_to_that_machine_alone(monkeypatch, coordinator, bound):
+    seen = {}
+    monkeypatch.setattr("jax.config.update", lambda *_: None)
+    monkeypatch.setattr("jax.distributed.initialize", lambda *_, **named: seen.update(named))
+    devices.join_processes(2, coordinator, 0, {})
+    assert seen["coordinator_bind_address"] == bound
+
+
+@pytest.mark.parametrize("count", [0, 1025, 10**20])
+def test_no_process_has_so_many_devices(count):
+    for ask in (devices.mesh_of, devices.offer_devices):
+        with pytest.raises(InvalidInput, match=f"devices is {count}; give a whole number"):
+            ask(count)
 
 
 def test_more_devices_than_there_are_are_refused_with_what_gives_them():

@@ -139,7 +139,7 @@ class DeviceOptions:
             return
         from inertial.problem.devices import join_processes, offer_devices
 
-        offer_devices(whole("devices", self.devices))
+        offer_devices(self.devices)
         if self.processes != 1:
             join_processes(self.processes, self.coordinator, self.process_index)
 

@@ -6,6 +6,7 @@ other problem.  With several processes, each holds its devices' part; what all o
 """
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -15,13 +16,22 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Float, Shaped
 
-from inertial._checks import InvalidInput, LostProcessError, whole
+from inertial._checks import InvalidInput, LostProcessError, printable, whole
 
 AXIS = "parts"
 """The axis of every mesh."""
 
 EVERYWHERE, PARTS = PartitionSpec(), PartitionSpec(AXIS)  # type: ignore[no-untyped-call]
 """A copy on every device; and the first dimension of an array cut into as many parts."""
+
+_MOST_DEVICES = 1024
+"""Devices of one process at most; no machine has more, and a processor's cost a thread each."""
+
+_MOST_PROCESSES = 2**20
+"""Processes at most."""
+
+_ADDRESS = re.compile(r"[^\s:]+:[0-9]{1,5}|\[[0-9a-fA-F:.]+\]:[0-9]{1,5}")
+_LOOPBACK = ("localhost:", "127.0.0.1:", "[::1]:")
 
 _SILENT_SECONDS = 30
 """Seconds without a sign of life after which a process counts as lost."""
@@ -53,22 +63,23 @@ def join_processes(
         cannot be reached.
 
     """
-    whole("processes", count)
+    whole("processes", count, below=_MOST_PROCESSES + 1)
     started_by_slurm = "SLURM_PROCID" in environment and "SLURM_NTASKS" in environment
     if (coordinator is None or index is None) and not started_by_slurm:
         raise InvalidInput(
             "processes need the address of the first one and a number each; give --coordinator "
             "HOST:PORT and --process-index, or start them with srun."
         )
-    if index is None and int(environment["SLURM_NTASKS"]) != count:
+    if index is None and (started := _counted(environment, "SLURM_NTASKS")) != count:
         raise InvalidInput(
-            f"processes is {count} and SLURM has started {environment['SLURM_NTASKS']}; give that "
-            "number."
+            f"processes is {count} and SLURM has started {started}; give that number."
         )
-    own = whole("process-index", int(environment["SLURM_PROCID"]) if index is None else index,
-                least=0, below=count)  # fmt: skip
-    if coordinator is not None and not coordinator.rpartition(":")[2].isdecimal():
-        raise InvalidInput(f"coordinator is {coordinator!r}; give HOST:PORT.")
+    found = _counted(environment, "SLURM_PROCID") if index is None else index
+    own = whole("process-index", found, least=0, below=count)
+    if coordinator is not None and not _ADDRESS.fullmatch(coordinator):
+        raise InvalidInput(f"coordinator is {printable(coordinator)!r}; give HOST:PORT.")
+    # By default all interfaces would listen, also where all processes are on one machine.
+    loopback = coordinator is not None and coordinator.startswith(_LOOPBACK)
     jax.config.update("jax_cpu_collectives_implementation", "gloo")  # type: ignore[no-untyped-call]
     try:
         jax.distributed.initialize(
@@ -77,6 +88,7 @@ def join_processes(
             own,
             initialization_timeout=_SILENT_SECONDS,
             heartbeat_timeout_seconds=_SILENT_SECONDS,
+            coordinator_bind_address=coordinator if loopback else None,
         )
     except (RuntimeError, ValueError) as error:
         reason = str(error).partition("\n")[0]
@@ -86,11 +98,20 @@ def join_processes(
         ) from None
 
 
+def _counted(environment: Mapping[str, str], name: str) -> int:
+    """Return a number that SLURM says."""
+    text = environment[name]
+    if not re.fullmatch("[0-9]{1,9}", text):
+        raise InvalidInput(f"{name} is {printable(text)!r}; unset it, or start with srun.")
+    return int(text)
+
+
 def offer_devices(count: int) -> None:
     """Let this process have so many devices where its processor is the only one.
 
     To be called before JAX starts; afterwards, and beside accelerators, it changes nothing.
     """
+    whole("devices", count, below=_MOST_DEVICES + 1)
     if "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
         return
     with suppress(RuntimeError):  # JAX has started
@@ -107,7 +128,7 @@ def mesh_of(devices: int = 1) -> Mesh | None:
         If a process has fewer.
 
     """
-    whole("devices", devices)
+    whole("devices", devices, below=_MOST_DEVICES + 1)
     chosen = []
     for process in range(jax.process_count()):
         own = [device for device in jax.devices() if device.process_index == process]
