@@ -5,6 +5,8 @@ import subprocess
 import sys
 import warnings
 from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -32,7 +34,9 @@ from inertial import (
     trust,
     tune,
 )
+from inertial._checks import Notice
 from inertial.method.recursion import label
+from inertial.runs.comparison import compare as run_comparison
 from inertial.runs.execution import Prepared, execute
 from inertial.runs.measures import summarize
 from inertial.runs.spec import specs
@@ -289,7 +293,7 @@ def test_flows_stand_beside_a_network_too_narrow_for_its_rows(tmp_path):
 
 def test_a_target_has_its_own_row_of_step_counts(data, tmp_path):
     few = replace(SMALL, target=0.2, seeds=(0,), steps=3)
-    for row in compare(data, few, out=tmp_path / "run").methods:
+    for row in compare(data, FEW, out=tmp_path / "run").methods:
         assert list(row.steps_to) == ["0.2", "0.1", "0.01", "0.001"]
         assert row.steps_to["0.2"]["predicted"] <= row.steps_to["0.1"]["predicted"]
     assert few.shares == (0.2, 0.1, 0.01, 0.001)
@@ -431,11 +435,60 @@ def test_what_was_computed_is_kept_where_the_disk_is_full(data, tmp_path, monkey
         write(path, content, **options)
 
     monkeypatch.setattr(files, "write", full)
-    few = Settings(methods=("nesterov",), width=20, seeds=(0,), steps=3, rule="paper")
     with pytest.raises(InvalidInput, match=f"the results lie in {kept}"):
-        compare(data, few, out=tmp_path / "run")
+        compare(data, FEW, out=tmp_path / "run")
     assert read_run(kept)[0].sizes["step"] == 4
     assert list(tmp_path.iterdir()) == [kept]
+
+
+FEW = Settings(methods=("nesterov",), width=20, seeds=(0,), steps=3, rule="paper")
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "loop", "null"])
+def test_a_folder_that_cannot_keep_runs_is_refused_before_the_work(
+    data, tmp_path, monkeypatch, place
+):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "loop").symlink_to("loop")
+    asked = Path("\0") if place == "null" else tmp_path / place
+    monkeypatch.setattr(
+        "inertial.runs.comparison.execute_resumably", lambda *_: pytest.fail("work")
+    )
+    with pytest.raises(
+        InvalidInput, match=r"cannot be written .*; give another folder with --check"
+    ):
+        run_comparison(data, FEW, out=tmp_path / "run", checkpoints=asked)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("place", [".", "kept", "link", "deep/er"])
+def test_a_folder_that_can_keeps_runs_and_nothing_after_them(data, tmp_path, monkeypatch, place):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").mkdir()
+    (tmp_path / "link").symlink_to("there")
+    result = run_comparison(data, FEW, out=tmp_path / "run", checkpoints=Path(place))
+    assert result.arrays.sizes["step"] == 4
+    assert not [path for path in tmp_path.rglob("*.n[pc]*") if path.parent.name != "run"]
+
+
+def test_a_disk_that_is_full_of_checkpoints_costs_no_comparison(data, tmp_path, monkeypatch):
+    write, begun = files.write, files.writing
+
+    def full(path, *more, **options):
+        if path.parent.name == "kept":
+            raise InvalidInput("No space left on device")
+        return (write if more else begun)(path, *more, **options)
+
+    for name in ("write", "writing"):
+        monkeypatch.setattr(files, name, full)
+    at_once = partial(execute, save_seconds=0)
+    monkeypatch.setattr("inertial.runs.execution.execute", at_once)
+    few = replace(FEW, steps=300)
+    with pytest.warns(Notice, match="not kept|no checkpoint") as messages:
+        result = run_comparison(data, few, out=tmp_path / "run", checkpoints=tmp_path / "kept")
+    assert read_run(tmp_path / "run")[0].sizes["step"] == result.arrays.sizes["step"] == 301
+    words = {str(one.message).split(" (")[0] for one in messages}
+    assert {"no checkpoint could be written", "a finished run is not kept"} <= words
 
 
 def test_a_comparison_is_the_join_of_its_runs(data, result):

@@ -67,6 +67,27 @@ def test_a_damaged_file_is_written_again(data, tmp_path, monkeypatch, damage):
     assert len(calls) == 1
 
 
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"basis": np.eye(3)},
+        {"basis": np.zeros(4)},
+        {"eigenvalues": np.array(["x"] * 24)},
+        {"weights": np.zeros(0)},
+        {"more": np.zeros(3)},
+    ],
+    ids=str,
+)
+def test_other_arrays_are_no_spectrum(data, tmp_path, monkeypatch, forged):
+    whole = kept_spectrum(data, tmp_path)
+    (path,) = tmp_path.iterdir()
+    with np.load(path) as stored:
+        np.savez(path, **({**stored} | forged))
+    calls = counted(monkeypatch)
+    np.testing.assert_array_equal(kept_spectrum(data, tmp_path)[1].weights, whole[1].weights)
+    assert len(calls) == 1
+
+
 @pytest.mark.parametrize(("at", "bits"), DAMAGES)
 def test_a_damaged_directory_is_no_answer(data, tmp_path, monkeypatch, at, bits):
     whole = kept_spectrum(data, tmp_path)

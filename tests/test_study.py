@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import zipfile
 from contextlib import suppress
 from dataclasses import asdict, replace
 from functools import partial
@@ -24,7 +25,7 @@ from inertial.runs import execution
 from inertial.runs import study as studies
 from inertial.runs.config import TEMPLATE, DataSet, Study, parse_study, read_config
 from inertial.runs.cost import Prediction
-from inertial.runs.execution import compute, read_checkpoint, write_checkpoint
+from inertial.runs.execution import compute, prepare, read_checkpoint, write_checkpoint
 from inertial.runs.spec import Run, load_data, runs
 from inertial.runs.study import Folder, Ledger, run_study
 
@@ -224,14 +225,48 @@ def test_a_checkpoint_of_another_run_or_a_damaged_one_is_not_used(tmp_path):
     state = None
     with np.load(path) as stored:
         fingerprint = str(stored["fingerprint"])
-    state = read_checkpoint(path, fingerprint)
+    its = run.spec, prepare(run.data)
+    state = read_checkpoint(path, fingerprint, *its)
     assert state is not None
     assert state.step == len(state.loss)
-    assert read_checkpoint(path, "another") is None
+    assert read_checkpoint(path, "another", *its) is None
     path.write_bytes(path.read_bytes()[:-100])
-    assert read_checkpoint(path, fingerprint) is None
+    assert read_checkpoint(path, fingerprint, *its) is None
     with pytest.warns(UserWarning, match="no checkpoint could be written"):
         write_checkpoint(path / "below-a-file" / "x.npz", state, fingerprint)
+
+
+FORGED = [
+    *({name: None} for name in ("step", "displacement", "loss", "fingerprint")),
+    *({"step": step} for step in (np.arange(3), np.array("x"), -1, 10**6)),
+    *({"displacement": array} for array in (np.zeros((3, 4)), np.zeros(30), np.array(["x"]))),
+    *({"loss": array} for array in (np.zeros(0), np.zeros((5, 5)), np.zeros(10**6))),
+    {"residual": np.zeros((1, 24))},
+    {"more": np.zeros(3)},
+]  # fmt: skip
+"""What a stranger may have written over the arrays of a checkpoint, with the right fingerprint."""
+
+
+def test_a_forged_checkpoint_is_not_used(tmp_path):
+    path, run = tmp_path / "made" / "state.npz", runs(replace(SMALL, steps=40))[0]
+    compute(run, checkpoint=path, save_seconds=0.0)
+    with np.load(path) as stored:
+        arrays = dict(stored)
+
+    def used(save=np.savez, **forged):
+        found = {**arrays, **forged}
+        save(path, **{name: array for name, array in found.items() if array is not None})
+        its = run.spec, prepare(run.data)
+        return read_checkpoint(path, str(arrays["fingerprint"]), *its) is not None
+
+    assert used()
+    assert [forged for forged in FORGED if used(**forged)] == []
+    assert not used(np.savez_compressed)  # it may unpack to any size
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("loss", b"no array")
+    assert not used(lambda *_, **__: None)
+    path.write_bytes(np.lib.format.magic(1, 0))
+    assert not used(lambda *_, **__: None)
 
 
 @pytest.mark.parametrize(("at", "bits"), DAMAGES)

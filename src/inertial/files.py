@@ -109,6 +109,24 @@ def folder_in(root: Path, *parts: str, remedy: str = STAYS) -> Path:
     return place
 
 
+def folder_to_keep(path: Path, *, remedy: str) -> Path:
+    """Return the folder that a user has named to keep files in, made if need be, and writable.
+
+    Raises
+    ------
+    InvalidInput
+        If it cannot be made or written.
+
+    """
+    try:
+        place = path.resolve()
+        place.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise cannot_write(path, error, remedy) from None
+    check_writable(place / "file", remedy=remedy)
+    return place
+
+
 def below(root: Path, *parts: str) -> Path:
     """Return the path of plain names below `root`, none of which is a link.
 

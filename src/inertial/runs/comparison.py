@@ -149,6 +149,9 @@ def compare(
         if of_data.batch is not None:
             noise_share(of_data.batch, len(data.x))
         check_memory(_needed(data, of_data), "take fewer rows, neurons, steps or seeds")
+        if checkpoints is not None:
+            another = "give another folder with --checkpoint."
+            checkpoints = files.folder_to_keep(checkpoints, remedy=another)
         name, planned = data.provenance.name, partial(_network, data, of_data, checkpoints)
     else:
         if batch is not None:

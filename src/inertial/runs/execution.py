@@ -26,7 +26,7 @@ import xarray as xr
 from jaxtyping import Float
 
 from inertial import files
-from inertial._checks import InvalidInput, Notice
+from inertial._checks import InvalidInput, Notice, printable
 from inertial._types import Targets
 from inertial.data import Data
 from inertial.linear.expected import checked_ends, spectrum_of
@@ -87,7 +87,10 @@ _BOUND_STEPS = 300
 _KEPT_ROWS = 2000
 """Spectra of fewer rows are computed again: that takes seconds."""
 
-_DAMAGE = (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+_DAMAGE = (
+    *(OSError, ValueError, KeyError, EOFError, RuntimeError, MemoryError, TypeError),
+    *(AttributeError, zipfile.BadZipFile, zlib.error),
+)
 """What reading a damaged archive of arrays raises."""
 
 
@@ -365,7 +368,7 @@ def execute_resumably(
     stored = state.with_suffix(".nc")
     # A state has no outputs on test rows of earlier steps: with some, a run starts again.
     whole = prepared.data.test is not None
-    saved, record = None if whole else read_checkpoint(state, fingerprint), None
+    saved, record = None if whole else read_checkpoint(state, fingerprint, spec, prepared), None
     if files.is_regular(stored):
         with suppress(InvalidInput):  # damaged: it is computed again
             record = read_record(stored, stored.with_suffix(".json"))
@@ -392,9 +395,13 @@ def execute_resumably(
         devices=devices,
     )
     if first_process():
-        files.folder_in(folder.parent, folder.name)
         manifest = {"key": key, "result_version": RESULT_VERSION, **environment()}
-        write_record(stored, stored.with_suffix(".json"), Record(arrays, manifest))
+        try:
+            files.folder_in(folder.parent, folder.name)
+            write_record(stored, stored.with_suffix(".json"), Record(arrays, manifest))
+        except InvalidInput as error:
+            words = f"a finished run is not kept ({error}); if interrupted, it is trained again."
+            warnings.warn(words, Notice, stacklevel=2)
     return arrays
 
 
@@ -462,7 +469,7 @@ def compute(
     method = tuned(run.data, spec.rule, spec.method, spec.target, spectra, run.data_sha256)
     fingerprint = _fingerprint(run.key, method, prepared.within)
     setup = time.perf_counter() - began
-    saved = None if checkpoint is None else read_checkpoint(checkpoint, fingerprint)
+    saved = None if checkpoint is None else read_checkpoint(checkpoint, fingerprint, spec, prepared)
     if saved is not None and advance is not None:
         advance(saved.step)
 
@@ -547,7 +554,8 @@ def kept_spectrum(data: Data, folder: Path | None) -> tuple[Spectrum, Measure]:
         return spectrum_of(data)
     path = spectrum_file(folder, data.provenance.sha256)
     arrays = _read_arrays(path)
-    if arrays is not None:
+    n = len(data.y)
+    if arrays is not None and _fit(arrays, {"eigenvalues": (n,), "basis": (n, n), "weights": (n,)}):
         try:
             spectrum = Spectrum(arrays["eigenvalues"], arrays["basis"])
             ends = checked_ends(spectrum.extremes, data.x)
@@ -591,19 +599,29 @@ def write_checkpoint(path: Path, state: Checkpoint, fingerprint: str) -> None:
     )
 
 
-def read_checkpoint(path: Path, fingerprint: str) -> Checkpoint | None:
-    """Return the checkpoint at `path`, or None if there is none, or a damaged or foreign one.
+def read_checkpoint(
+    path: Path, fingerprint: str, spec: Spec, prepared: Prepared
+) -> Checkpoint | None:
+    """Return the checkpoint at `path`, or None if there is none that fits: damaged, or foreign.
 
     One that was written with another number of threads is a notice.
     """
     arrays = _read_arrays(path)
-    names = [item.name for item in fields(Checkpoint)]
-    if arrays is None or not {*names, "fingerprint"} <= set(arrays):
+    if arrays is None or str(arrays.pop("fingerprint", "")) != fingerprint:
         return None
-    if str(arrays["fingerprint"]) != fingerprint:
+    threads, steps = str(arrays.pop("threads", "")), np.size(arrays.get("loss", ()))
+    inputs = prepared.data if spec.decay else prepared.within
+    neurons = (spec.width, inputs.x.shape[1])
+    shapes: dict[str, tuple[int, ...]] = {item.name: (steps,) for item in fields(Checkpoint)} | {
+        "step": (),
+        "displacement": neurons,
+        "momentum": neurons,
+        "residual": (steps, len(inputs.x) if spec.record_residuals else 0),
+    }
+    if not (0 < steps <= spec.steps and _fit(arrays, shapes) and arrays["step"] == steps):
         return None
-    _say_other_threads("an interrupted run", str(arrays.get("threads", "")))
-    return Checkpoint(**{name: arrays[name] for name in names} | {"step": int(arrays["step"])})
+    _say_other_threads("an interrupted run", threads)
+    return Checkpoint(**arrays | {"step": steps})
 
 
 def _say_other_threads(what: str, before: str | None) -> None:
@@ -611,7 +629,7 @@ def _say_other_threads(what: str, before: str | None) -> None:
     now = threads_of(environment())
     if before and before != now:
         warnings.warn(
-            f"{what} had {before} threads and this process has {now}: the numbers agree to "
+            f"{what} had {printable(before)} threads and this process has {now}: the numbers agree to "
             "rounding with those of one go, not in every bit.",
             Notice,
             stacklevel=3,
@@ -629,14 +647,24 @@ def _write_arrays(path: Path, arrays: dict[str, Any], failure: str) -> None:
 
 
 def _read_arrays(path: Path) -> dict[str, Any] | None:
-    """Return the arrays of an archive, or None if there is none or it is damaged."""
+    """Return the arrays of an archive, or None if there is none, or a damaged or packed one."""
     try:
         if not files.is_regular(path):
             return None
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            if any(part.compress_type != zipfile.ZIP_STORED for part in stored.zip.infolist()):
+                return None  # not ours, and it may unpack to any size
             return {name: stored[name] for name in stored.files}
     except _DAMAGE:
         return None
+
+
+def _fit(arrays: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> bool:
+    """Whether these are the arrays, of numbers and in these shapes, and no others."""
+    return set(arrays) == set(shapes) and all(
+        isinstance(array, np.ndarray) and array.dtype.kind in "fi" and array.shape == shapes[name]
+        for name, array in arrays.items()
+    )
 
 
 def _fingerprint(
