@@ -159,8 +159,19 @@ def test_a_study_of_another_result_version_is_refused(folder):
         read_index(path)
 
 
-def touched(home, *commands):
-    """Run commands with a home of their own; return what they read, wrote and did besides."""
+def touched(home, *commands, script=None):
+    """Run commands with a home of their own; return what they read, wrote and did besides.
+
+    Parameters
+    ----------
+    home
+        The home folder, with ``work`` to run in.
+    commands
+        Words of each command.
+    script
+        Python to run after them.
+
+    """
     environment = {
         "HOME": str(home),
         "PATH": os.environ["PATH"],
@@ -173,7 +184,7 @@ def touched(home, *commands):
     (home / "work" / "secret.csv").write_text("password,y\n1,2\n3,4\n")
     words = [json.dumps([str(word) for word in command]) for command in commands]
     done = subprocess.run(
-        [sys.executable, Path(__file__).with_name("watched.py"), *words],
+        [sys.executable, Path(__file__).with_name("watched.py"), script or "", *words],
         cwd=home / "work",
         env=environment,
         capture_output=True,
@@ -185,39 +196,109 @@ def touched(home, *commands):
     return result["codes"], [(kind, where) for kind, where in result["seen"] if where]
 
 
-def test_opening_a_stranger_s_folder_touches_that_folder_and_the_output(made, folder, tmp_path):
+def strangers_run(made, place):
+    """Copy a run and let its manifest name files, a download and a model of code."""
+    shutil.copytree(made, place)
+    path = place / store.MANIFEST
+    document = json.loads(path.read_text())
+    document["data"] |= {"name": "passwd", "source": "/etc/passwd", "task": "regression"}
+    path.write_text(json.dumps(document))
+
+
+IN_PYTHON = """
+import sys
+from inertial import InvalidInput, read_run, read_study
+run, study = {folders}
+read_run(run)[0].load()
+read_study(study)
+for wrong in (lambda: read_study(run), lambda: read_run(study)):
+    try:
+        wrong()
+    except InvalidInput:
+        continue
+    raise AssertionError
+"""
+
+
+@pytest.mark.parametrize("home", ["open", "closed"])
+def test_opening_a_stranger_s_folder_touches_that_folder_and_the_output(
+    made, folder, tmp_path, home
+):
+    """Also in a home that cannot be written: a file stands where libraries keep what is theirs."""
     mine = tmp_path / "home"
     theirs, out = (folder.parent / name for name in ("run", "out"))
-    shutil.copytree(made, theirs)
-    document = json.loads((theirs / store.MANIFEST).read_text())
-    document["data"] |= {"name": "passwd", "source": "/etc/passwd", "task": "regression"}
-    (theirs / store.MANIFEST).write_text(json.dumps(document))
+    strangers_run(made, theirs)
     out.mkdir()
-    codes, seen = touched(
-        mine,
+    data = folder.parent / "data.csv"
+    rng = np.random.default_rng(0)
+    data.write_text("\n".join(["a,b,y", *(f"{a},{b},{c}" for a, b, c in rng.random((20, 3)))]))
+    if home == "closed":
+        mine.mkdir()
+        for name in (".cache", ".config"):
+            (mine / name).write_text("no folder")
+    small = ["--label", "y", "--width", 20, "--steps", 3]
+    commands = [
         ["report", theirs, "-o", out / "run.html"],
         ["report", folder, "-o", out / "study.html"],
         ["audit", theirs, "--json"],
         ["audit", folder, "--tex"],
         ["figures", folder],
-    )
-    assert codes == [0] * 5
+        ["explore", data, *small, "--runs", 1, "-o", out / "explorer.html"],
+        ["compare", data, *small, "--seeds", 1, "--out", out / "run"],
+    ]
+    if home == "open":
+        commands = commands[1:3]
+    script = IN_PYTHON.format(folders=(str(theirs), str(folder)))
+    codes, seen = touched(mine, *commands, script=script)
+    assert codes == [0] * len(commands)
     others = [one for one in seen if one[0] not in {"read", "write"}]
-    # Matplotlib lists the fonts once, a library asks for the processor; else no process, nor a
-    # connection.
+    # Matplotlib lists the fonts once, a library asks for the processor, a run for the commit of a
+    # checkout; else no process, nor a connection.
     fixed = {("fc-list", "--help"), ("fc-list", r"--format=%{file}\n"), ("uname", "-p")}
     assert {event for event, _ in others} <= {"subprocess.Popen"}
-    assert {tuple(ast.literal_eval(words)[1]) for _, words in others} <= fixed
+    started = {tuple(ast.literal_eval(words)[1]) for _, words in others}
+    assert {words for words in started if words[0] != "git"} <= fixed
     seen = [one for one in seen if one[0] in {"read", "write"}]
     own = [mine / name for name in (".cache", ".config", "tmp")]  # of libraries, not of the reader
     for kind, where in seen:
         path = Path(where)
-        allowed = [theirs, folder, out] if kind == "read" else [out, folder / "figures"]
+        allowed = [theirs, folder, out, data] if kind == "read" else [out, folder / "figures"]
         ours = [*map(Path, {sys.prefix, sys.base_prefix, *site.getsitepackages()})]
-        ours += [Path(inertial.__file__).parent, Path(json.__file__).parent]
+        ours += [Path(inertial.__file__).parents[2], Path(json.__file__).parent]
         system = [*ours, *map(Path, ("/usr", "/lib", "/etc", "/proc", "/sys", "/dev"))]
         allowed += [*own, *(system if kind == "read" else [Path("/dev/null")])]
         assert any(path.is_relative_to(one.resolve()) for one in allowed), (kind, where)
         assert where not in {"/etc/passwd", "/etc/shadow"}
     assert {path.name for path in mine.iterdir()} <= {"work", "tmp", ".cache", ".config"}
     assert [path.name for path in (mine / "work").iterdir()] == ["secret.csv"]
+
+
+CODE = """
+from pathlib import Path
+import jax.numpy as jnp
+Path("imported").touch()
+def linear(inputs, outputs):
+    return jnp.zeros((inputs, outputs)), lambda w, x: x @ w
+"""
+
+
+def test_a_run_that_names_a_model_does_not_import_it(capsys, tmp_path, monkeypatch):
+    """Not even from the folder that the reader is in, and that the stranger may have sent."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "theirs.py").write_text(CODE)
+    small = ("--n", 12, "--steps", 3, "--target", 0.5, "--rule", "forecast")
+    words = ("compare", "digits", *small, "--model", "theirs:linear", "--out", "run")
+    assert run(capsys, *words)[0] == 0
+    mark = tmp_path / "imported"
+    mark.unlink()
+    monkeypatch.delitem(sys.modules, "theirs")
+    codes = [
+        run(capsys, "report", "run", "-o", "page.html")[0],
+        run(capsys, "report", "run", "--no-audit", "-o", "page.html")[0],
+        run(capsys, "audit", "run")[0],
+    ]
+    assert set(codes) <= {0, 2}
+    assert (tmp_path / "page.html").is_file()
+    store.read_run("run")
+    assert not mark.exists()
+    assert "theirs" not in sys.modules

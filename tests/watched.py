@@ -1,4 +1,6 @@
-"""Run commands and print what they touch: ``python watched.py [WORDS] [WORDS]``, each a JSON list.
+"""Run commands and print what they touch: ``python watched.py SCRIPT WORDS...``, each a JSON list.
+
+The script is run after them, in the same process.
 
 Python tells an audit hook of every file that is opened, every process and every connection before
 it happens; libraries in C may open files of their own, such as fonts, without a word.
@@ -41,13 +43,14 @@ def main():
 
     sys.addaudithook(hook)
     codes = []
-    for words in sys.argv[1:]:
+    for words in sys.argv[2:]:
         code = 0
         try:
             command(json.loads(words))
         except SystemExit as stop:
             code = stop.code
         codes.append(code)
+    exec(sys.argv[1], {})  # noqa: S102 - the test's own
     with suppress(ValueError):
         sys.stdout.flush()
     sys.stdout.write("\n" + json.dumps({"codes": codes, "seen": sorted(seen)}))

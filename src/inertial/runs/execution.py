@@ -629,8 +629,8 @@ def _say_other_threads(what: str, before: str | None) -> None:
     now = threads_of(environment())
     if before and before != now:
         warnings.warn(
-            f"{what} had {printable(before)} threads and this process has {now}: the numbers agree to "
-            "rounding with those of one go, not in every bit.",
+            f"{what} had {printable(before)} threads and this process has {now}: the numbers agree "
+            "to rounding with those of one go, not in every bit.",
             Notice,
             stacklevel=3,
         )
