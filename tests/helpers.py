@@ -6,7 +6,32 @@ from pathlib import Path
 
 import numpy as np
 
+from inertial import (
+    Recursion,
+    chebyshev,
+    gradient_descent,
+    heavy_ball,
+    nesterov,
+    nesterov_varying,
+    quasi_hyperbolic,
+    triple_momentum,
+)
 from inertial.commands.main import main
+
+
+def methods(largest):
+    """Every method, at steps that are stable where no eigenvalue is above `largest`."""
+    return {
+        "gradient descent": gradient_descent(0.9 / largest),
+        "heavy ball": heavy_ball(0.9 / largest, 0.9),
+        "nesterov": nesterov(0.6 / largest, 0.9),
+        "nesterov, copied start": nesterov(0.6 / largest, 0.9, start="copy"),
+        "nesterov, t/(t+3)": nesterov_varying(0.6 / largest, 3.0, steps=20_000),
+        "any coefficients": Recursion(0.6 / largest, 0.7, 0.3),
+        "quasi-hyperbolic": quasi_hyperbolic(3 / largest, 0.9, 0.7),
+        "triple momentum": triple_momentum(largest / 300, largest),
+        "chebyshev": chebyshev(largest / 300, 2 * largest, steps=20_000),
+    }
 
 
 def unit_inputs(rng, n, d):

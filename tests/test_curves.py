@@ -6,16 +6,15 @@ import numpy as np
 import optax
 import pytest
 
+from helpers import methods
 from inertial import (
     Problem,
     Recursion,
-    chebyshev,
     decompose,
     gradient_descent,
     heavy_ball,
     learning_curve,
     nesterov,
-    quasi_hyperbolic,
     simulate,
     to_optax,
     train,
@@ -28,14 +27,7 @@ from inertial.problem.loss import LOSSES, hits_of
 from inertial.problem.model import TwoLayerReLU, start_key
 from inertial.simulation.curves import kernel_modes, output_modes
 
-METHODS = {
-    "gradient descent": gradient_descent(0.02),
-    "heavy ball": heavy_ball(0.02, 0.8),
-    "nesterov": nesterov(0.015, 0.9),
-    "copied": nesterov(0.015, 0.9, start="copy"),
-    "quasi-hyperbolic": quasi_hyperbolic(0.05, 0.6),
-    "schedule": chebyshev(2.0, 60.0, steps=40),
-}
+METHODS = methods(45.0)
 
 
 def walk(method, w, gradient, steps):

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import unit_inputs
+from helpers import methods, unit_inputs
 from inertial import (
     Spectrum,
-    chebyshev,
     decompose,
     forecast,
     forecast_loss,
@@ -20,24 +19,13 @@ from inertial import (
     infinite_gram,
     nesterov,
     nesterov_varying,
-    quasi_hyperbolic,
     steps_to,
-    triple_momentum,
 )
 from inertial.linear.measure import Measure
 from inertial.method import curve as module
 from inertial.method.modes import amplification, only_falls, stability_limit
 
-METHODS = [
-    gradient_descent(0.3),
-    heavy_ball(0.3, 0.9),
-    nesterov(0.2, 0.9),
-    nesterov(0.2, 0.9, start="copy"),
-    nesterov_varying(0.2, 3.0, steps=20_000),
-    quasi_hyperbolic(1.0, 0.9, 0.7),
-    triple_momentum(0.01, 3.0),
-    chebyshev(0.01, 6.0, steps=20_000),
-]
+METHODS = methods(3.0).values()
 
 
 @pytest.fixture

@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import residual_and_gradient, unit_inputs
+from helpers import methods, residual_and_gradient, unit_inputs
 from inertial import (
     InvalidInput,
     TwoLayerReLU,
-    chebyshev,
     decompose,
     finite_gram,
     forecast,
@@ -22,8 +21,6 @@ from inertial import (
     infinite_gram,
     initial_residual,
     nesterov,
-    nesterov_varying,
-    quasi_hyperbolic,
     train,
 )
 from inertial.problem.model import outputs
@@ -31,15 +28,7 @@ from inertial.simulation import step as device
 from inertial.simulation import train as module
 from inertial.simulation.span import span
 
-METHODS = [
-    gradient_descent(0.2),
-    heavy_ball(0.2, 0.8),
-    nesterov(0.1, 0.8),
-    nesterov(0.1, 0.8, start="copy"),
-    nesterov_varying(0.1, 3.0),
-    quasi_hyperbolic(0.5, 0.8, 0.7),
-    chebyshev(0.5, 8.0, steps=200),
-]
+METHODS = methods(4.0)
 
 
 @pytest.fixture
@@ -63,7 +52,7 @@ def plain_run(network, x, y, method, seed, steps):
     return np.array(rows).T
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 def test_training_is_the_plain_recursion(problem, method):
     network = TwoLayerReLU(70, 5)
     run = train(network, *problem, method, seed=2, steps=40, precision="float64")
@@ -153,7 +142,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(problem):
 
 def test_the_initial_residual_is_the_first_recorded_one(problem):
     run = train(
-        TwoLayerReLU(60, 5), *problem, METHODS[0], seed=3, steps=1, precision="float64",
+        TwoLayerReLU(60, 5), *problem, METHODS["heavy ball"], seed=3, steps=1, precision="float64",
         record_residual=True,
     )  # fmt: skip
     expected = initial_residual(TwoLayerReLU(60, 5), *problem, seed=3)
@@ -179,7 +168,14 @@ def test_divergence_ends_with_a_status_and_a_step(problem, precision):
 
 def test_progress_counts_every_step_once(problem):
     seen = []
-    train(TwoLayerReLU(30, 5), *problem, METHODS[0], seed=0, steps=130, progress=seen.append)
+    train(
+        TwoLayerReLU(30, 5),
+        *problem,
+        METHODS["gradient descent"],
+        seed=0,
+        steps=130,
+        progress=seen.append,
+    )
     assert sum(seen) == 131
 
 
@@ -239,7 +235,7 @@ def test_the_stability_limit_holds_on_a_wide_network(problem):
 )
 def test_steps_that_make_no_sense_are_refused(problem, arguments, message):
     with pytest.raises(InvalidInput, match=message):
-        train(TwoLayerReLU(5, 5), *problem, METHODS[0], seed=0, **arguments)
+        train(TwoLayerReLU(5, 5), *problem, METHODS["gradient descent"], seed=0, **arguments)
 
 
 def test_snapshots_are_the_weights_of_exactly_the_steps_asked_for(problem):
@@ -264,7 +260,7 @@ def test_a_step_is_compiled_once_for_each_shape(problem, caplog):
     device.advance.clear_cache()
     with jax.log_compiles(True), caplog.at_level(logging.WARNING):
         for width in (61, 62):
-            for method in (METHODS[1], METHODS[2], METHODS[6]):
+            for method in METHODS.values():
                 for seed, steps in ((0, 3), (1, 90)):
                     train(TwoLayerReLU(width, 5), *problem, method, seed=seed, steps=steps)
     messages = [record.getMessage() for record in caplog.records]
