@@ -35,9 +35,10 @@ ODD = {
 }
 
 RESULTS = {
-    "Advice", "BatchAdvice", "BatchForecast", "BatchSizes", "Bound", "Comparison", "Curve", "Data",
-    "Extremes", "InvalidInput", "ModelAdvice", "OutputModes", "Run", "Spectrum", "StabilityWarning",
-    "Stopping", "Tangent", "Trajectory", "Trust",
+    "Advice", "Audit", "BatchAdvice", "BatchForecast", "BatchSizes", "Bound", "Comparison", "Curve",
+    "Data", "Extremes", "InvalidInput", "ModelAdvice", "OutputModes", "Page", "Provenance", "Run",
+    "ScheduleAdvice", "Spectrum", "StabilityWarning", "Stopping", "Tangent", "Trainable",
+    "Trajectory", "Trust",
 }  # fmt: skip
 """What functions return, and nobody makes."""
 
@@ -83,6 +84,7 @@ def arguments(folder):
         "network_modes": {"data": data, "spectrum": spectrum, "width": 4, "seed": 0},
         "adam": {"eta": 0.1, "beta1": 0.9, "beta2": 0.99, "eps": 1e-8},
         "amplification": {"method": method, "eigenvalues": [1.0, 2.0], "steps": [0, 1]},
+        "audit_folders": {"folders": [folder / "first"], "measure": False},
         "averaged": by_hand,
         "batch_sizes": {"measure": measure},
         "chebyshev": {"smallest": 0.5, "largest": 2.0, "steps": 3},
@@ -122,6 +124,7 @@ def arguments(folder):
         "quasi_hyperbolic": {**by_hand, "nu": 0.7},
         "read_run": {"folder": folder / "first"},
         "read_study": {"source": folder / "none"},
+        "report": {"source": folder / "first", "judge": False, "measure": False},
         "rmsprop": {"eta": 0.1, "decay": 0.9, "eps": 1e-8},
         "roots": {"method": method, "eigenvalues": [1.0, 2.0]},
         "simulate": {"problem": problem, "method": method, "steps": 2, "observables": ["loss"]},

@@ -236,7 +236,7 @@ def test_folders_that_are_no_runs_are_named(capsys, tmp_path, monkeypatch, argum
 
 
 def test_no_run_at_all_is_refused():
-    with pytest.raises(InvalidInput, match="no run is given"):
+    with pytest.raises(InvalidInput, match=r"folders is \[\]; give the folders"):
         audit_folders([])
 
 

@@ -4,14 +4,17 @@ Building it is `make docs`, which runs every snippet.
 """
 
 import ast
+import inspect
 import json
 import re
 import shlex
 import tomllib
+import typing
 from pathlib import Path
 
 import pytest
 
+import inertial
 from inertial.commands.main import app, main
 
 ROOT = Path(__file__).parents[1]
@@ -36,6 +39,21 @@ def test_every_public_name_stands_in_the_reference_once_and_in_its_overview(name
     assert len(entries) == 1
     overview = (DOCS / "api" / "index.md").read_text(encoding="utf-8")
     assert re.search(rf"^   {name}$", overview, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", sorted(public_names()))
+def test_a_docstring_names_every_parameter_and_the_reference_what_is_returned(name):
+    function = getattr(inertial, name)
+    if not inspect.isfunction(function):
+        return
+    words = inspect.getdoc(function)
+    signature = inspect.signature(function)
+    left = [one for one in signature.parameters if not re.search(rf"\b{one}\b", words)]
+    assert left == []
+    for kind in (signature.return_annotation, *typing.get_args(signature.return_annotation)):
+        if getattr(kind, "__module__", "").startswith("inertial."):
+            path = rf"(inertial\.[a-z_.]+\.)?{kind.__name__}"
+            assert re.search(rf"^\.\. autoclass:: {path}$", REFERENCE, re.MULTILINE), kind
 
 
 def test_every_page_is_reached_from_the_index():

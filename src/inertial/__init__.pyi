@@ -1,5 +1,6 @@
 from ._checks import InvalidInput as InvalidInput
 from .data import Data as Data
+from .data import Provenance as Provenance
 from .data import load as load
 from .linear.duals import expected_kernels as expected_kernels
 from .linear.duals import expected_measure as expected_measure
@@ -60,6 +61,7 @@ from .problem.model import TwoLayerReLU as TwoLayerReLU
 from .problem.networks import MLP as MLP
 from .problem.networks import WideNetwork as WideNetwork
 from .problem.problem import Problem as Problem
+from .problem.problem import Trainable as Trainable
 from .runs.advice import tune as tune
 from .runs.advised import Advice as Advice
 from .runs.batches import BatchAdvice as BatchAdvice
@@ -68,6 +70,7 @@ from .runs.comparison import StabilityWarning as StabilityWarning
 from .runs.comparison import compare as compare
 from .runs.frames import to_dataframe as to_dataframe
 from .runs.monitor import Monitor as Monitor
+from .runs.scheduled import ScheduleAdvice as ScheduleAdvice
 from .runs.settings import ModelSettings as ModelSettings
 from .runs.settings import Settings as Settings
 from .runs.stopping import Stopping as Stopping
@@ -86,5 +89,9 @@ from .simulation.simulate import simulate as simulate
 from .simulation.train import initial_residual as initial_residual
 from .simulation.train import train as train
 from .simulation.trajectory import Trajectory as Trajectory
+from .theory.audit import Audit as Audit
+from .view.auditing import audit_folders as audit_folders
+from .view.reporting import Page as Page
+from .view.reporting import report as report
 
 __version__: str

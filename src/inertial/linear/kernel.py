@@ -81,6 +81,17 @@ def output_covariance(x: Inputs) -> Gram:
 
     The arc-cosine kernel of degree one (Cho and Saul 2009, eq. 6) with signs of variance one.  Its
     trace is ``sum |x_i|^2 / 2``: the expected squared norm of the outputs.
+
+    Parameters
+    ----------
+    x
+        Inputs as rows, shape (n, d), of any norm.
+
+    Returns
+    -------
+    Gram
+        Array of shape (n, n), float64.
+
     """
     return _filled(x, covariance)
 

@@ -142,7 +142,23 @@ class Adaptive:
 
 
 def adam(eta: float, beta1: float = 0.9, beta2: float = 0.999, *, eps: float = 1e-8) -> Adaptive:
-    """Adam (Kingma and Ba 2015, arXiv 1412.6980): ``optax.adam`` and ``torch.optim.Adam``."""
+    """Adam (Kingma and Ba 2015, arXiv 1412.6980): ``optax.adam`` and ``torch.optim.Adam``.
+
+    Parameters
+    ----------
+    eta
+        Step size, > 0.
+    beta1, beta2
+        Decay of the first and second moment, in [0, 1).
+    eps
+        What is added to the root, > 0.
+
+    Raises
+    ------
+    InvalidInput
+        If a number is outside its range.
+
+    """
     return Adaptive(eta, beta1, beta2, eps)
 
 
@@ -150,6 +166,21 @@ def rmsprop(eta: float, decay: float = 0.99, *, eps: float = 1e-8) -> Adaptive:
     """RMSprop (Tieleman and Hinton 2012) as ``torch.optim.RMSprop`` has it.
 
     ``optax.rmsprop(eta, decay, eps_in_sqrt=False)`` is the same.
+
+    Parameters
+    ----------
+    eta
+        Step size, > 0.
+    decay
+        Decay of the second moment, in [0, 1).
+    eps
+        What is added to the root, > 0.
+
+    Raises
+    ------
+    InvalidInput
+        If a number is outside its range.
+
     """
     return Adaptive(eta, 0.0, decay, eps, corrected=False)
 

@@ -98,14 +98,27 @@ def to_optax(method: Recursion, *, loss: Loss = "half_sum", rows: int | None = N
 
 
 def to_keras(method: Recursion, *, loss: Loss = "half_sum", rows: int | None = None) -> SGD:
-    """Keywords of ``keras.optimizers.SGD``; parameters and errors are those of `to_optax`."""
+    """Keywords of ``keras.optimizers.SGD`` that give the method's iterates.
+
+    Parameters
+    ----------
+    method, loss, rows
+        As for `to_optax`, which says what is refused.
+
+    """
     return to_optax(method, loss=loss, rows=rows)
 
 
 def to_torch(method: Recursion, *, loss: Loss = "half_sum", rows: int | None = None) -> TorchSGD:
-    """Keywords of ``torch.optim.SGD``; parameters and errors are those of `to_optax`.
+    """Keywords of ``torch.optim.SGD`` that give the method's iterates.
 
     PyTorch's `dampening` stays at its default, 0.
+
+    Parameters
+    ----------
+    method, loss, rows
+        As for `to_optax`, which says what is refused.
+
     """
     words = to_optax(method, loss=loss, rows=rows)
     if "momentum" not in words:

@@ -41,6 +41,21 @@ def forecast_loss(
     """Forecast ``1/2 sum_k weights_k a_t(lambda_k)^2`` at the given steps.
 
     A mode of weight zero adds nothing, even where its factor overflows.
+
+    Parameters
+    ----------
+    method
+        The method.
+    measure
+        Spectral measure of the start: nodes and weights.
+    steps
+        Steps t >= 0, shape (T,).
+
+    Returns
+    -------
+    Float[ndarray, "T"]
+        The losses; infinite where an unstable mode overflows.
+
     """
     return _loss(method, *_filled(measure), steps)
 
@@ -77,7 +92,24 @@ def steps_to(
 
     Gradient descent's forecast only falls, so its step is bisected.  Momentum makes the loss ring:
     its modes without oscillation only fall, and every step is looked at from where they alone
-    are low enough.  None if the step lies beyond `limit` or the schedule's end.
+    are low enough.
+
+    Parameters
+    ----------
+    method
+        The method.
+    measure
+        Spectral measure of the start: nodes and weights.
+    fraction
+        Share of the loss at the start, > 0.
+    limit
+        Last step that is looked at.
+
+    Returns
+    -------
+    int | None
+        The step, or None if it lies beyond `limit` or the schedule's end.
+
     """
     target = fraction * 0.5 * measure.total
     eigenvalues, weights = _filled(measure)

@@ -42,7 +42,21 @@ def _companion(
 
 
 def roots(method: Recursion, eigenvalues: Eigenvalues) -> Complex[np.ndarray, "2 n"]:
-    """Both roots of ``z^2 - T z + D`` for every eigenvalue, of a method with constants."""
+    """Both roots of ``z^2 - T z + D`` for every eigenvalue, of a method with constants.
+
+    Parameters
+    ----------
+    method
+        A method with constants.
+    eigenvalues
+        Eigenvalues of the kernel, shape (n,).
+
+    Returns
+    -------
+    Complex[ndarray, "2 n"]
+        The root with the larger real part first.
+
+    """
     trace, _ = companion(method, eigenvalues)
     eta, beta, gamma = method.constant
     offset = np.sqrt(_discriminant(eta * eigenvalues, beta, gamma).astype(complex))
@@ -50,7 +64,16 @@ def roots(method: Recursion, eigenvalues: Eigenvalues) -> Complex[np.ndarray, "2
 
 
 def spectral_radius(method: Recursion, eigenvalues: Eigenvalues) -> float:
-    """Largest modulus of a root over all modes: the asymptotic factor per step."""
+    """Largest modulus of a root over all modes: the asymptotic factor per step.
+
+    Parameters
+    ----------
+    method
+        A method with constants.
+    eigenvalues
+        Eigenvalues of the kernel, shape (n,).
+
+    """
     return float(np.abs(roots(method, eigenvalues)).max())
 
 
@@ -59,6 +82,12 @@ def stability_limit(method: Recursion) -> float:
 
     From ``|D| < 1`` and ``|T| < 1 + D`` at the largest eigenvalue; one formula for every
     ``0 <= beta < 1`` and ``gamma >= 0``.  Of a schedule it is the smallest over its entries.
+
+    Parameters
+    ----------
+    method
+        A method; its step size does not matter.
+
     """
     beta, gamma = np.asarray(method.beta), np.asarray(method.gamma)
     return float(np.min(2 * (1 + beta) / (1 + 2 * gamma)))

@@ -197,7 +197,19 @@ class Recursion:
 
 
 def gradient_descent(eta: float) -> Recursion:
-    """Gradient descent: ``w_{t+1} = w_t - eta g_t``."""
+    """Gradient descent: ``w_{t+1} = w_t - eta g_t``.
+
+    Parameters
+    ----------
+    eta
+        Step size, > 0; it belongs to the loss that is differentiated.
+
+    Raises
+    ------
+    InvalidInput
+        If a number is outside its range.
+
+    """
     return Recursion(eta)
 
 
@@ -206,19 +218,64 @@ def heavy_ball(eta: float, beta: float) -> Recursion:
 
     The same iterates as the buffer form ``M_t = beta M_{t-1} + g_t, w_{t+1} = w_t - eta M_t`` of
     Wang and Abernethy (2020, Algorithm 1), of optax and of PyTorch.
+
+    Parameters
+    ----------
+    eta
+        Step size, > 0; it belongs to the loss that is differentiated.
+    beta
+        Momentum, in [0, 1).
+
+    Raises
+    ------
+    InvalidInput
+        If a number is outside its range.
+
     """
     return Recursion(eta, beta)
 
 
 def nesterov(eta: float, beta: float, *, start: Start = "zero") -> Recursion:
-    """Nesterov's method with constant momentum (Liu, Pan and Tao 2022, Algorithm 1)."""
+    """Nesterov's method with constant momentum (Liu, Pan and Tao 2022, Algorithm 1).
+
+    Parameters
+    ----------
+    eta
+        Step size, > 0; it belongs to the loss that is differentiated.
+    beta
+        Momentum, in [0, 1).
+    start
+        `zero` for momentum 0 before the first step, `copy` for a first gradient that counts as
+        unchanged; see `Recursion`.
+
+    Raises
+    ------
+    InvalidInput
+        If a number is outside its range.
+
+    """
     return Recursion(eta, beta, beta, start)
 
 
 def nesterov_varying(eta: float, friction: float = 3.0, *, steps: int = 10_000) -> Recursion:
     """Nesterov's method with ``beta_t = t / (t + d)``, d = `friction` (Bu, Xu and Chen 2021).
 
-    `steps` is the number of updates that the schedule is made for.
+    The first step has no momentum.
+
+    Parameters
+    ----------
+    eta
+        Step size, > 0; it belongs to the loss that is differentiated.
+    friction
+        d, > 0.
+    steps
+        Updates that the schedule is made for, at least 1.
+
+    Raises
+    ------
+    InvalidInput
+        If a number is outside its range.
+
     """
     t = np.arange(whole("steps", steps))
     beta = tuple((t / (t + positive("friction", friction))).tolist())
@@ -230,6 +287,19 @@ def averaged(eta: float, beta: float) -> Recursion:
 
     The convention of Adam's first moment, of ``optax.ema`` and of PyTorch's `dampening` = `beta`
     (from its second step on): heavy ball with step :math:`(1-\beta)\eta`.
+
+    Parameters
+    ----------
+    eta
+        Step size, > 0; it belongs to the loss that is differentiated.
+    beta
+        Momentum, in [0, 1).
+
+    Raises
+    ------
+    InvalidInput
+        If a number is outside its range.
+
     """
     return heavy_ball((1 - unit_interval("beta", beta)) * positive("eta", eta), beta)
 
@@ -239,7 +309,22 @@ def quasi_hyperbolic(eta: float, beta: float, nu: float = 0.7) -> Recursion:
 
     With ``m' = beta m + (1 - beta) g``, it is ``w' = w - eta ((1 - nu) g + nu m')``.  Eliminating
     m gives the recursion with step :math:`(1-\beta)\eta` and
-    :math:`\gamma = \beta(1-\nu)/(1-\beta)`.  `nu` in [0, 1]; 1 is `averaged`.
+    :math:`\gamma = \beta(1-\nu)/(1-\beta)`.
+
+    Parameters
+    ----------
+    eta
+        Step size, > 0; it belongs to the loss that is differentiated.
+    beta
+        Momentum, in [0, 1).
+    nu
+        Share of the momentum in the step, in [0, 1]; 1 is `averaged`.
+
+    Raises
+    ------
+    InvalidInput
+        If a number is outside its range.
+
     """
     if not 0 <= nu <= 1:
         raise InvalidInput(f"nu is {nu}; give a number from 0 to 1.")
@@ -253,6 +338,17 @@ def triple_momentum(smallest: float, largest: float) -> Recursion:
     With :math:`\rho = 1 - \sqrt{\mu/L}`: :math:`\eta = (1+\rho)/L`, :math:`\beta =
     \rho^2/(2-\rho)`, :math:`\gamma = \rho^2/((1+\rho)(2-\rho))`; w is the sequence where the
     gradient is taken, which obeys the recursion exactly.
+
+    Parameters
+    ----------
+    smallest, largest
+        Ends mu and L of the curvatures, 0 < mu <= L.
+
+    Raises
+    ------
+    InvalidInput
+        If a number is outside its range.
+
     """
     rho = 1 - np.sqrt(positive("smallest", smallest) / positive("largest", largest))
     beta, gamma = rho**2 / (2 - rho), rho**2 / ((1 + rho) * (2 - rho))
@@ -265,6 +361,19 @@ def chebyshev(smallest: float, largest: float, *, steps: int) -> Recursion:
     With :math:`a = (L + \mu)/2`, :math:`b_1^2 = (L-\mu)^2/8` and :math:`b_t^2 = (L-\mu)^2/16`:
     :math:`\eta_t = 1/(a - b_t^2 \eta_{t-1})` and :math:`\beta_t = b_t^2 \eta_t \eta_{t-1}`, with
     :math:`\eta_{-1} = 0`.
+
+    Parameters
+    ----------
+    smallest, largest
+        Ends mu and L of the curvatures, 0 < mu <= L.
+    steps
+        Updates that the schedule is made for, at least 1.
+
+    Raises
+    ------
+    InvalidInput
+        If a number is outside its range.
+
     """
     spread = (positive("largest", largest) - positive("smallest", smallest)) ** 2
     squares = np.full(whole("steps", steps), spread / 16)

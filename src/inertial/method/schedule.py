@@ -149,6 +149,12 @@ def to_keras_schedules(
     r"""Entries for ``keras.optimizers.SGD``, whose buffer is the step, ``v' = beta_t v - eta_t g``.
 
     Parameters, the first momentum and errors are those of `to_optax_schedules`.
+
+    Parameters
+    ----------
+    method, loss, rows
+        As for `to_optax_schedules`.
+
     """
     eta, beta = _entries(method)
     momentum = beta.copy()

@@ -115,7 +115,22 @@ def distance(method: Recursion, measure: Measure, steps: int) -> Float[np.ndarra
 def movement(method: Recursion, measure: Measure, width: int, steps: int) -> Float[np.ndarray, "T"]:
     """Predict the root mean square of ``|w_r(t) - w_r(0)|`` over the neurons r of one hidden layer.
 
-    Parameters are those of `distance`, and the number of neurons.
+    Parameters
+    ----------
+    method
+        The method, with constants or a schedule of at least `steps` entries.
+    measure
+        Spectral measure at the start.
+    width
+        Neurons m, at least 1.
+    steps
+        Last step, at least 1.
+
+    Returns
+    -------
+    Float[ndarray, "T"]
+        One number per step, from 0 to `steps`.
+
     """
     return np.asarray(distance(method, measure, steps) / np.sqrt(whole("width", width)))
 

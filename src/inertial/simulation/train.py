@@ -259,7 +259,16 @@ def batch_rows(
 def initial_residual(
     network: TwoLayerReLU, x: Inputs, y: Targets, *, seed: int, within: Span | None = None
 ) -> Targets:
-    """``f(w_0) - y`` of the network that `train` starts from with `seed`, shape (n,), float64."""
+    """``f(w_0) - y`` of the network that `train` starts from with `seed`, shape (n,), float64.
+
+    Parameters
+    ----------
+    network, x, y, seed
+        As for `train`.
+    within
+        The inputs' span, where it is known already.
+
+    """
     with jax.enable_x64(True):
         return np.asarray(_draw(network, within or span(x), y, seed, "float64").residual)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inertial._checks import InvalidInput
+from inertial._checks import InvalidInput, printable
 from inertial.problem.model import TwoLayerReLU
 from inertial.runs import store
 from inertial.runs.study import Folder, index_of, read_index
@@ -67,7 +67,7 @@ def runs_of(found: StoredRun | StudyPanels) -> list[StoredRun]:
 
 
 def audit_folders(
-    folders: Sequence[str | Path],
+    folders: str | Path | Sequence[str | Path],
     *,
     measure: bool = False,
     data_dir: str | Path | None = None,
@@ -78,7 +78,8 @@ def audit_folders(
     Parameters
     ----------
     folders
-        Folders of `compare`, or of studies: each data set, rule and width of one counts as a run.
+        One or several folders of `compare`, or of studies: each data set, rule and width of one
+        counts as a run.
     measure
         Whether to run each method and seed again for what the folders do not hold: kernels at nine
         steps and the split of the first eight residuals.  The records are held against the second
@@ -88,15 +89,25 @@ def audit_folders(
     progress
         Called along the way.
 
+    Returns
+    -------
+    Audit
+        An entry for every theorem, and what was noticed about the runs.
+
     Raises
     ------
     InvalidInput
         If a folder is neither a run nor a study, or damaged.
 
     """
-    runs = [run for folder in folders for run in runs_of(read(Path(folder)))]
-    if not runs:
-        raise InvalidInput("no run is given; give the folders of one or more runs or studies.")
+    given = [folders] if isinstance(folders, str | Path) else folders
+    if not (
+        isinstance(given, list | tuple) and given and all(isinstance(f, str | Path) for f in given)
+    ):
+        raise InvalidInput(
+            f"folders is {printable(folders)}; give the folders of one or more runs or studies."
+        )
+    runs = [run for folder in given for run in runs_of(read(Path(folder)))]
     if measure:
         runs = [measured(run, data_dir, progress) for run in runs]
     return audit(runs, data_dir=data_dir, progress=progress)

@@ -20,11 +20,11 @@ class Page:
 
 
 def report(
-    source: Path,
+    source: str | Path,
     *,
     judge: bool = True,
     measure: bool = False,
-    data_dir: Path | None = None,
+    data_dir: str | Path | None = None,
     command: str | None = None,
     measuring: str | None = None,
     progress: Progress | None = None,
@@ -42,9 +42,15 @@ def report(
     data_dir
         Folder to look in for the data first.
     command, measuring
-        The command that makes the page, and the one that makes it with the kernels measured.
+        The command that makes the page, and the one that makes it with the kernels measured: both
+        are printed on it.
     progress
         Called along the way.
+
+    Returns
+    -------
+    Page
+        One self-contained page as text, and notes.
 
     Raises
     ------
@@ -52,6 +58,7 @@ def report(
         If there is neither a run nor a study, or what is there is damaged.
 
     """
+    source = Path(source)
     found = read(source)
     if isinstance(found, StoredRun) and "model" in found.manifest:
         return Page(model_page(found, command=command), _left_out(judge=judge, measure=measure))
