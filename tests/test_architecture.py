@@ -1,11 +1,14 @@
 """Imports point from lower rooms to higher ones only, and stay on public interfaces."""
 
 import ast
+import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1] / "src" / "inertial"
+PAGE = (ROOT.parents[1] / "docs" / "architecture.md").read_text(encoding="utf-8")
 ROOMS = [
     ("_types", "_checks", "_door", "_json", "_memory", "files"),
     ("data",),
@@ -83,3 +86,39 @@ def test_only_public_interfaces_of_jax(path):
     for module in imported(path):
         assert not module.startswith(PRIVATE), f"{path.name} imports {module}"
     assert "pmap(" not in path.read_text(encoding="utf-8")
+
+
+def test_every_module_is_reached_from_a_public_name_or_a_command():
+    stub = ast.parse((ROOT / "__init__.pyi").read_text(encoding="utf-8"))
+    public = {node.module for node in stub.body if isinstance(node, ast.ImportFrom)}
+    doors = {"commands.process", "torch"}
+    waiting = [ROOT.joinpath(*name.split(".")).with_suffix(".py") for name in public | doors]
+    waiting += [ROOT / name / "__init__.py" for name in public if (ROOT / name).is_dir()]
+    reached = set()
+    while waiting:
+        path = waiting.pop()
+        if path not in reached and path.is_file():
+            reached.add(path)
+            waiting += inside(path)
+    modules = {path for path in FILES if path.name != "__init__.py"}
+    assert modules - reached == set()
+    most = int(re.search(r"At most (\d+)\.", PAGE)[1])
+    assert len(modules) <= most, "merge modules, or say in docs/architecture.md why there are more"
+
+
+def test_every_name_on_the_page_exists():
+    rooms = {path.name for path in ROOT.iterdir() if path.is_dir()}
+    named = {
+        name for name in re.findall(r"`([a-z_]+(?:\.\w+)+)", PAGE) if name.split(".")[0] in rooms
+    }
+    assert {"data.load", "runs.store", "method.rules.choose"} <= named
+    for name in named:
+        parts, found = name.split("."), None
+        for count in range(len(parts), 0, -1):
+            if ROOT.joinpath(*parts[:count]).with_suffix(".py").is_file() or (
+                ROOT.joinpath(*parts[:count]).is_dir()
+            ):
+                found = import_module(".".join(["inertial", *parts[:count]]))
+                break
+        for part in parts[count:]:
+            found = getattr(found, part)

@@ -1,1 +1,1 @@
-"""The network, its kernel and the kernel's spectrum."""
+"""Models, losses and problems: what is trained, and on which rows."""
