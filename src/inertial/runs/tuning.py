@@ -31,7 +31,7 @@ from inertial.runs.ranking import place
 from inertial.runs.shown import Curve, Shown, columns, draw
 from inertial.runs.stopping import Stopping, horizon, stopping_of
 from inertial.runs.trials import LONGEST, MOMENTUM, Search, Setting, Trial, held, setting, settled
-from inertial.simulation.linearised import CAUTION, linearised_loss, sign_step
+from inertial.simulation.linearised import CAUTION, linearised_outputs, sign_step
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,8 +46,8 @@ PRODUCT = 1.5
 METHODS = (*MOMENTUM, "gradient_descent", *ADAPTIVE)
 """Families that can be searched."""
 
-_FIRST, _MOST = 8, 96
-"""Products to begin with, and at most."""
+_FIRST, _ROUGH, _MOST = 8, 32, 96
+"""Products to begin with, and at most: for a rough idea, and for a forecast."""
 
 FORECAST_MARGIN = 0.6
 """Share of the stability limit that forecast settings of a model keep to."""
@@ -357,7 +357,7 @@ def tune_problem(
     operator = tangent(problem)
     # Decay moves every eigenvalue up.
     largest = operator.lanczos(_FIRST).largest[0] + problem.decay
-    forecast = _Forecast(problem, operator, target)
+    forecast = _Forecast(problem, operator, target, progress)
     found: list[tuple[Trial, Search | None]] = []
     tried: list[Trial] = []
     spent, longest = PRODUCT * operator.products, LONGEST
@@ -430,8 +430,15 @@ def tune_problem(
 class _Forecast:
     """Forecasts of the linearised model, from as many products as their answers need."""
 
-    def __init__(self, problem: Trainable, operator: Tangent, target: float) -> None:
+    def __init__(
+        self,
+        problem: Trainable,
+        operator: Tangent,
+        target: float,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> None:
         self.problem, self.operator, self.target = problem, operator, target
+        self.progress = progress
         self.counted = operator.products
         self.measure = operator.measure(_FIRST)
 
@@ -443,7 +450,9 @@ class _Forecast:
         if families[0] in ADAPTIVE:
             momentum = 0.9 if families[0] == "adam" else 0.0
             return [setting(family, CAUTION, momentum) for family in families]
-        self._raise(fastest(families[0], self.measure, self.target, margin=FORECAST_MARGIN))
+        # The quadratic model of other losses than squares is no better for more products.
+        most = _MOST if self.problem.loss.squared else _ROUGH
+        self._raise(fastest(families[0], self.measure, self.target, margin=FORECAST_MARGIN), most)
         found = []
         for family in families:
             method = fastest(family, self.measure, self.target, margin=FORECAST_MARGIN)
@@ -453,15 +462,27 @@ class _Forecast:
         return found
 
     def of(
-        self, method: Recursion | Adaptive, length: int
+        self, method: Recursion | Adaptive, length: int, *, whole: bool = True
     ) -> tuple[int | None, Float[np.ndarray, "t"]]:
-        """Return the steps to the target, and the losses of some steps."""
+        """Return the steps to the target, and the losses of some steps, `whole` or until then."""
         plain = self.problem.loss.squared and not self.problem.decay
         if plain and isinstance(method, Recursion):
             count = self._raise(method, max(2 * _FIRST, length))
             return count, forecast_loss(method, self.measure, np.arange(length))
-        losses = linearised_loss(self.problem, self.operator, method, length - 1)
-        return settled(losses, self.target * losses[0]), losses
+        losses, steps = np.empty(0), None
+        for outputs, _ in linearised_outputs(
+            self.problem, self.operator, method, length - 1, test=False
+        ):
+            losses = np.append(losses, self.problem.loss_of(outputs))
+            steps = settled(losses, self.target * losses[0])
+            if not np.isfinite(losses[-1]) or (steps is not None and not whole):
+                break
+            self._report(len(losses), length)
+        return steps, losses
+
+    def _report(self, done: int, most: int) -> None:
+        if self.progress is not None:
+            self.progress(f"forecast, {self.operator.products} products", done, most)
 
     def _raise(self, method: Recursion, most: int = _MOST) -> int | None:
         """Take more products, `most` at most, until the step count of a method stands."""
@@ -474,6 +495,7 @@ class _Forecast:
             stands = self.measure.proven is None or (count is not None and count < steps)
             if stands or (count == fewer and steps > _FIRST) or steps >= most:
                 return count
+            self._report(steps, most)
             self.operator.lanczos(min(2 * steps, most))
 
     def _count(self, method: Recursion, measure: Measure) -> int | None:
@@ -497,7 +519,7 @@ def _entry(
         length = len(trial.losses) or 100
         if trial.steps is not None:
             length = trial.steps + held(trial.steps) + 1
-        steps, losses = forecast.of(method, length)
+        steps, losses = forecast.of(method, length, whole=trial.losses.size > 0)
     trust = "unchecked"
     if trial.steps is not None and steps is not None:
         trust = "holds" if agree(steps, trial.steps) else "departs"
