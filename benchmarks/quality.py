@@ -288,7 +288,7 @@ def main() -> None:
             ratios.append(ratio)
             print(f"| {' | '.join(cells)} |", flush=True)
         if ratios:
-            print(f"| {title}: median {np.median(ratios):.2f}, worst {max(ratios):.2f} |||||||||")
+            print(f"| {title}: median {np.median(ratios):.2f}, worst {max(ratios):.2f} {'|' * 9}")
 
 
 if __name__ == "__main__":
