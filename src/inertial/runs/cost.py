@@ -263,8 +263,8 @@ def decomposing(data: Data, *, warm: bool) -> float:
     beginning, spanning = _twice(lambda: span(part.x))
     more = n / rows
     once = 0.0 if warm and rows == n else compiling + beginning
-    carried = decomposition * more**3 + spanning * more * min(n, d) / min(rows, d)
-    return float(once + carried)
+    extrapolated = decomposition * more**3 + spanning * more * min(n, d) / min(rows, d)
+    return float(once + extrapolated)
 
 
 def _twice(work: Callable[[], object]) -> tuple[float, float]:

@@ -55,7 +55,7 @@ from inertial.runs.model_runs import optimiser_of
 from inertial.runs.observables import OBSERVABLES, coefficients_of, first_steps, padded
 from inertial.runs.settings import COMPANIONS
 from inertial.runs.spec import RESULT_VERSION, Run, Spec, load_data
-from inertial.runs.stopping import foreseen_of, network_modes, observables_of
+from inertial.runs.stopping import forecasts_of, network_modes, observables_of
 from inertial.runs.store import Record, environment, read_record, threads_of, write_record
 from inertial.simulation.curves import learning_curve
 from inertial.simulation.forecast import forecast
@@ -194,7 +194,7 @@ def execute(
     steps = np.arange(spec.steps + 1)
     measured: Trajectory | Simulated
     if isinstance(method, Optax):
-        measured, foreseen = _by_optax(spec, data, method, advance)
+        measured, forecasts = _by_optax(spec, data, method, advance)
     else:
         measured = train(
             TwoLayerReLU(spec.width, data.x.shape[1]),
@@ -216,14 +216,14 @@ def execute(
             save_seconds=save_seconds,
             devices=devices,
         )
-        foreseen = _forecast(spec, method, start, measure)
+        forecasts = _forecast(spec, method, start, measure)
         if (spec.decay or data.test is not None) and spec.batch is None:
-            foreseen |= _with_test_rows(spec, method, start, data)
+            forecasts |= _with_test_rows(spec, method, start, data)
     if spec.batch is None and not spec.decay:  # gradients of some rows reach further than of all
-        foreseen["bound_loss"] = start.bound[: spec.steps + 1]
+        forecasts["bound_loss"] = start.bound[: spec.steps + 1]
     found = {
         **_records(measured, data),
-        **foreseen,
+        **forecasts,
         "eigenvalue": measure.nodes,
         "weight": measure.weights,
     }
@@ -299,7 +299,7 @@ def _with_test_rows(
         finite=spec.kernel == "finite",
     )  # fmt: skip
     curve = modes.curve(method, spec.steps)
-    found = foreseen_of(curve)
+    found = forecasts_of(curve)
     if spec.decay:
         losses = decayed_loss(
             method, start.spectrum.eigenvalues, modes.residual.coordinates,
@@ -326,7 +326,7 @@ def _by_optax(
     wanted = (*NEURONS, *observables_of(problem))
     run = simulate(problem, optimiser, steps=spec.steps, observables=wanted, progress=advance)
     curve = learning_curve(problem, optimiser, steps=spec.steps)
-    return run, foreseen_of(curve) | {"forecast_steps": first_steps(curve.loss, spec.shares)}
+    return run, forecasts_of(curve) | {"forecast_steps": first_steps(curve.loss, spec.shares)}
 
 
 def _records(run: Trajectory | Simulated, data: Data) -> dict[str, Any]:

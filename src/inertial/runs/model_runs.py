@@ -31,7 +31,7 @@ from inertial.problem.loss import Outputs
 from inertial.problem.problem import Problem, Trainable
 from inertial.runs.observables import OBSERVABLES, coefficients_of, first_steps, padded
 from inertial.runs.spec import ModelName, Spec
-from inertial.runs.stopping import foreseen_of, observables_of
+from inertial.runs.stopping import forecasts_of, observables_of
 from inertial.runs.tuning import RESOLUTION
 from inertial.simulation.curves import DENSE, OutputModes, learning_curve, output_modes
 from inertial.simulation.linearised import choose_adam
@@ -282,11 +282,11 @@ def _forecast(
     problem, given = start.problem, method.build() if isinstance(method, Optax) else method
     if not isinstance(given, Recursion) or not problem.loss.squared:
         curve = learning_curve(problem, given, steps=spec.steps, operator=start.operator)
-        return foreseen_of(curve) | {"forecast_steps": first_steps(curve.loss, spec.shares)}
+        return forecasts_of(curve) | {"forecast_steps": first_steps(curve.loss, spec.shares)}
     found = {}
     if start.modes is not None:
         curve = start.modes.curve(given, spec.steps)
-        found = foreseen_of(curve)
+        found = forecasts_of(curve)
         if problem.decay:
             return found | {"forecast_steps": first_steps(curve.loss, spec.shares)}
     counted = [steps_to(given, start.measure, share, limit=_FAR) for share in spec.shares]

@@ -235,7 +235,7 @@ def stopping_of(
     return Stopping(name, rows, mean, forecast, run)
 
 
-def foreseen_of(curve: Curve) -> dict[str, Float[np.ndarray, "t"]]:
+def forecasts_of(curve: Curve) -> dict[str, Float[np.ndarray, "t"]]:
     """Return a forecast as a stored run has it."""
     found = {
         "forecast_loss": curve.loss,

@@ -241,7 +241,7 @@ def output_modes(
     targets = np.asarray(problem.y, float).reshape(-1)
     residual = train.outputs - targets
 
-    def carried(vectors: Float[np.ndarray, "N k"]) -> Float[np.ndarray, "M k"] | None:
+    def on_test_rows(vectors: Float[np.ndarray, "N k"]) -> Float[np.ndarray, "M k"] | None:
         if test_push is None:
             return None
         return scale * np.stack([test_push(pull(v)) for v in vectors.T], axis=1)
@@ -249,7 +249,7 @@ def output_modes(
     if products is None:
         gram = np.stack([operator.product(v) for v in np.eye(len(residual))], axis=1)
         nodes, basis = np.linalg.eigh((gram + gram.T) / 2)
-        nodes, test_part = np.maximum(nodes, 0.0), carried(basis)
+        nodes, test_part = np.maximum(nodes, 0.0), on_test_rows(basis)
 
         def part(start: Flat) -> Part:
             return Part(nodes, start @ basis, basis * nodes, test_part)
@@ -258,8 +258,8 @@ def output_modes(
         def part(start: Flat) -> Part:
             if start is residual:
                 found = operator.lanczos(products)
-                return _ritz(found, products, residual, carried)
-            return _ritz(lanczos(operator.product, start, products), products, start, carried)
+                return _ritz(found, products, residual, on_test_rows)
+            return _ritz(lanczos(operator.product, start, products), products, start, on_test_rows)
 
     shrunk = part(train.shrunk) if problem.decay and train.shrunk.any() else None
     return OutputModes(
@@ -411,7 +411,7 @@ def _ritz(
     found: Lanczos,
     steps: int,
     start: Flat,
-    carried: Callable[[Float[np.ndarray, "N k"]], Float[np.ndarray, "M k"] | None],
+    on_test_rows: Callable[[Float[np.ndarray, "N k"]], Float[np.ndarray, "M k"] | None],
 ) -> Part:
     """Return the Ritz values of Lanczos steps as nodes, with their vectors' outputs."""
     k = min(steps, found.steps)
@@ -425,7 +425,7 @@ def _ritz(
         np.maximum(values, 0.0),
         float(np.linalg.norm(start)) * rotation[0],
         vectors * values,
-        carried(vectors),
+        on_test_rows(vectors),
     )
 
 

@@ -88,9 +88,9 @@ def draw(stored: Stored, out: Path) -> list[Path]:
 
 def _parts(result: xr.Dataset) -> Iterator[tuple[str, str, str, xr.Dataset]]:
     """Yield key, words, end of the file's name and numbers of every figure."""
-    lonely = result.sizes["optimizer"] == 1 < result.sizes["width"]
+    single = result.sizes["optimizer"] == 1 < result.sizes["width"]
     for width in result.width.values:
-        for key, words in list(_BY_METHOD.items())[: 1 if lonely else None]:
+        for key, words in list(_BY_METHOD.items())[: 1 if single else None]:
             yield key, words, f"{width}", result.sel(width=[width])
     if result.sizes["width"] == 1:
         return
