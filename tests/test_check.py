@@ -1,11 +1,15 @@
 """Checks by a real run: kept where the network is lazy, a search where it is not."""
 
+import numpy as np
 import pytest
 
 from inertial import heavy_ball, load, steps_to, train, tune
 from inertial.linear.expected import spectrum_of
+from inertial.method.rules import fastest
 from inertial.problem.model import TwoLayerReLU
-from inertial.runs.check import Check, check, search, start_measure
+from inertial.runs.check import Check, check, from_start, problem_within, search, start_measure
+from inertial.runs.trials import Search
+from inertial.simulation.span import span
 from inertial.simulation.train import initial_residual
 
 
@@ -39,19 +43,63 @@ def test_a_promise_is_kept_within_a_fifth_or_a_step(promised, measured, kept):
     assert found.kept == kept
 
 
-def test_where_it_does_not_hold_other_settings_are_tried_and_none_runs_longer_than_the_best(digits):
+def test_where_it_does_not_hold_the_search_of_models_goes_on(digits):
     data, spectrum, measure = digits
     method = heavy_ball(1.7 / measure.largest, 0.9)
     first = Check("heavy_ball", method, 50, 0, 0.1, 5, 40, 60, 1.0, diverged=False)
     assert not first.kept
-    runs = search(first, data, measure, spectrum, trials=3)
+    runs = search(first, data, measure, spectrum, trials=9)
+    problem = problem_within(TwoLayerReLU(50, data.x.shape[1]), span(data.x), data.y)
+    same = Search(problem, measure.largest, 0.1, trials=8)
+    same.run()
     assert runs[0] is first
-    assert 1 < len(runs) <= 3
-    assert len({run.method for run in runs}) == len(runs)
-    best = first.measured
-    for run in runs[1:]:
-        assert best is None or run.steps <= max(1, best)
-        best = min((m for m in (best, run.measured) if m is not None), default=None)
+    assert [run.method for run in runs[1:]] == [trial.method for trial in same.trials]
+    best = min(run.measured for run in runs[1:] if run.measured is not None)
+    assert best == same.best.steps < 40
+    assert search(first, data, measure, spectrum, trials=1) == (first,)
+
+
+@pytest.mark.parametrize("name", ["digits", "sphere"])  # in its span, and as it is
+def test_the_problem_that_is_searched_is_the_network_that_is_trained(name):
+    data = load(name, n=40)
+    network, method = TwoLayerReLU(100, data.x.shape[1]), heavy_ball(0.02, 0.8)
+    run = train(network, data.x, data.y, method, seed=3, steps=20, decay=0.1)
+    problem = problem_within(network, span(data.x), data.y, seed=3, decay=0.1)
+    _, losses = problem.advance(problem.begin(), *method.coefficients(0, 21))
+    np.testing.assert_allclose(losses, run.loss, rtol=1e-4)  # twenty steps in single precision
+
+
+def test_a_start_that_can_be_faster_than_the_mean_gets_a_setting_of_its_own(digits):
+    data, spectrum, measure = digits
+    slow = heavy_ball(0.05 / measure.largest, 0.3)
+    first = check(slow, data, measure, spectrum, width=4000, target=0.1)
+    assert first.kept
+    runs = from_start(first, data, measure, spectrum, trials=2)
+    residual = initial_residual(TwoLayerReLU(4000, data.x.shape[1]), data.x, data.y, seed=0)
+    own = start_measure(spectrum, residual)
+    promised = [steps_to(fastest(m, own, 0.1), own, 0.1) for m in ("heavy_ball", "nesterov")]
+    assert runs[1].promised == min(promised) < 0.8 * first.measured
+    assert runs[1].kept
+    assert from_start(first, data, measure, spectrum, trials=1) == (first,)
+    (again,) = from_start(runs[1], data, measure, spectrum, trials=2)
+    assert again is runs[1]
+
+
+def test_the_fastest_run_is_what_is_recommended():
+    data = load("diabetes", n=60, standardize=True)
+    advice = tune(data, target=0.2, width=100, trials=20)
+    first, *others = advice.checks
+    assert not first.kept
+    assert advice.replaced in others
+    assert advice.setting == advice.replaced.method != advice.best.method
+    eta, beta, _ = advice.setting.constant
+    for text in (advice.recommendation, advice.lines):
+        assert f"{eta:.4g}" in text
+        assert f"{beta:.4g}" in text
+    assert f"{advice.measured.measured} steps" in advice.recommendation
+    network = TwoLayerReLU(100, data.x.shape[1])
+    run = train(network, data.x, data.y, advice.setting, seed=0, steps=2 * advice.measured.steps)
+    assert run.steps_to(0.2) == advice.measured.measured
 
 
 def test_tune_checks_its_best_method_once_if_it_keeps_the_promise():

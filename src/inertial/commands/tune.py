@@ -1,6 +1,5 @@
 """`inertial tune`: step size and momentum for a data set, and how long training will take."""
 
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -114,8 +113,8 @@ def tune(
         Loss of that model: mse, half_sum, cross_entropy or binary_cross_entropy (default: by the
         targets).
     trials
-        Settings that are trained, at most (default: as many as pay; one if it keeps its promise on
-        the papers' network); 0 gives the forecast alone, unchecked.
+        Settings that are trained, at most (default: 60, or one if it keeps its promise on the
+        papers' network); 0 gives the forecast alone, unchecked.
     methods
         Families to search for that model, of gradient_descent, heavy_ball, nesterov, adam and
         rmsprop (default: heavy_ball,nesterov).
@@ -143,6 +142,7 @@ def tune(
     from inertial.linear.expected import need_of
     from inertial.method.rules import DEFAULT_RULE
     from inertial.runs import advice
+    from inertial.runs.tuning import TRIALS
 
     _check_words(
         model=model, rule=rule, loss=loss, batch=batch, spectrum=spectrum, module=module,
@@ -193,13 +193,13 @@ def tune(
         once = 1 if trials is None else trials
         _tune_specially(loaded, batch, goal, neurons, once, as_json=json)
         return
-    with progress() if need.seconds > _WORTH_SAYING else nullcontext() as show:
+    with progress() as show:
         advised = advice.tune(
             loaded,
             rule or DEFAULT_RULE,
             target=goal,
             width=neurons,
-            trials=6 if trials is None else trials,
+            trials=TRIALS if trials is None else trials,
             decay=decay,
             progress=show,
         )
@@ -325,7 +325,7 @@ def _print(
     source = None
     if module is not None and width is not None and advice.data is not None:
         inputs = advice.data.d
-        source = module_source(module, width, inputs, advice.best.method)
+        source = module_source(module, width, inputs, advice.setting)
     if as_json:
         write(_json.dumps(_document(advice) | ({} if source is None else {"module": source})))
         return
@@ -339,6 +339,7 @@ def _document(advice: "Advice") -> dict[str, Any]:
     return {
         "trust": advice.best.trust and _trust_document(advice.best.trust),
         "recommendation": advice.recommendation,
+        "setting": dict(zip(("eta", "beta", "gamma"), advice.setting.constant, strict=True)),
         "bound": advice.bound,
         "checks": [run.document for run in advice.checks],
         "decay": advice.decay,

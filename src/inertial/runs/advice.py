@@ -23,10 +23,10 @@ from inertial.method.trust import trust
 from inertial.problem.problem import Trainable
 from inertial.runs.advised import Advice, MethodAdvice
 from inertial.runs.batches import BatchAdvice, tune_batch
-from inertial.runs.check import LONGEST, check, first_step, search
+from inertial.runs.check import LONGEST, Check, check, first_step, from_start, search
 from inertial.runs.scheduled import OPTIMAL, ScheduleAdvice, tune_schedule
 from inertial.runs.stopping import horizon, stopping_of_data
-from inertial.runs.tuning import ModelAdvice, tune_problem
+from inertial.runs.tuning import TRIALS, ModelAdvice, tune_problem
 
 _FAR = 5_000
 """Steps that are looked at with weight decay."""
@@ -69,7 +69,7 @@ def tune(
     *,
     target: float = 0.01,
     width: int = 2000,
-    trials: int = 6,
+    trials: int = TRIALS,
     decay: float = 0.0,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Advice: ...
@@ -95,7 +95,7 @@ def tune(
     rule: str,
     target: float = 0.01,
     width: int = 2000,
-    trials: int = 6,
+    trials: int = TRIALS,
     decay: float = 0.0,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Advice: ...
@@ -187,14 +187,16 @@ def tune(
         `target`, the share of the loss at the start to reach, in (0, 1): 0.1 unless given, and 0.01
         for data; `trials`, the settings that are trained at most (0 for the forecast alone).  For
         data also `width`, the neurons that trust and runs are for: the best method is trained once,
-        if it promises at most 1,000 steps, and further settings are tried if the run is more than
-        20 % off (`inertial.runs.check.search`); and `decay`, the rate of weight decay, with which
-        step size and limit are those of the shifted eigenvalues, and steps are those of the loss
-        without the penalty.  For a problem, which has its own decay, also `methods`, the families
-        to search (`gradient_descent`, `heavy_ball`, `nesterov`, `adam`, `rmsprop`; the two with
-        momentum unless given), `against`, a setting to compare with, and `seed`.  `progress` is
-        told what is done, how much of it, and of how much.  Where data or problem have test rows,
-        the advice has what happens there, and when to stop: `inertial.runs.stopping.Stopping`.
+        if it promises at most 1,000 steps; if the run is more than 20 % off, settings are searched
+        as for a problem (`inertial.runs.check.search`), and if not, a setting for this very start
+        is tried where it promises a fifth fewer steps.  `decay` is the rate of weight decay, with
+        which step size and limit are those of the shifted eigenvalues, and steps are those of the
+        loss without the penalty.  For a problem, which has its own decay, also `methods`, the
+        families to search (`gradient_descent`, `heavy_ball`, `nesterov`, `adam`, `rmsprop`; the two
+        with momentum unless given), `against`, a setting to compare with, and `seed`.  `progress`
+        is told what is done, how much of it, and of how much.  Where data or problem have test
+        rows, the advice has what happens there, and when to stop:
+        `inertial.runs.stopping.Stopping`.
 
     Raises
     ------
@@ -319,7 +321,7 @@ def _tune_data(
     *,
     target: float = 0.01,
     width: int = 2000,
-    trials: int = 6,
+    trials: int = TRIALS,
     decay: float = 0.0,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Advice:
@@ -355,16 +357,24 @@ def _tune_data(
     if trials and best.steps_to is not None and best.steps_to <= LONGEST:
         if progress is not None:
             progress("training", 0, 1)
-        run = check(
+        first = check(
             best.method, data, measure, basis, name=best.name, width=width, target=target,
             decay=decay,
         )  # fmt: skip
-        runs = (run,) if run.kept else search(run, data, measure, basis, trials=trials, decay=decay)
+        runs: tuple[Check, ...] = (first,)
+        if not first.kept:
+            runs = search(
+                first, data, measure, basis, trials=trials, decay=decay, progress=progress
+            )
+        elif basis is not None and not decay:
+            runs = from_start(first, data, measure, basis, trials=trials)
         advice = dataclasses.replace(advice, checks=runs)
     if data.test is None:
         return advice
+    run = advice.replaced
+    name, steps = (best.name, best.steps_to) if run is None else (run.name, run.measured)
     stopping = stopping_of_data(
-        best.method, data, basis, name=best.name, width=width, steps=horizon(best.steps_to),
+        advice.setting, data, basis, name=name, width=width, steps=horizon(steps),
         train=bool(trials), decay=decay,
     )  # fmt: skip
     return dataclasses.replace(advice, stopping=stopping)

@@ -53,9 +53,10 @@ class Advice(Shown):
 
     `data` is None for a measure of one's own, for which no network can be trained.  `bound` is the
     steps to the target that no gradient method can undercut, on the linearised network; `checks`
-    are the real runs, the one of the best method first.  `decay` is the rate of weight decay, and
-    `floor` the share of the expected loss at the start that it leaves at the end; `stopping` says
-    what happens on the test rows of the data, if there are some.
+    are the real runs, the one of the best method first, and the fastest of them is recommended.
+    `decay` is the rate of weight decay, and `floor` the share of the expected loss at the start
+    that it leaves at the end; `stopping` says what happens on the test rows of the data, if there
+    are some.
     """
 
     data: Provenance | None
@@ -73,6 +74,16 @@ class Advice(Shown):
         """The run that reached the target first, or None."""
         reached = [run for run in self.checks if run.measured is not None]
         return min(reached, key=lambda run: place(reached=run.measured), default=None)
+
+    @property
+    def replaced(self) -> Check | None:
+        """The fastest run, where it is not that of the best method by the forecast."""
+        return None if self.measured in self.checks[:1] else self.measured
+
+    @property
+    def setting(self) -> Recursion:
+        """What to train with: the forecast's best method, or what real runs put in its place."""
+        return self.best.method if self.replaced is None else self.replaced.method
 
     @property
     def extremes(self) -> Extremes:
@@ -99,9 +110,16 @@ class Advice(Shown):
     @property
     def recommendation(self) -> str:
         """Which method at which setting, in how many steps, beside what else there is."""
-        best = self.best
-        eta, beta, _ = best.method.constant
+        best, run = self.best, self.replaced
+        eta, beta, _ = self.setting.constant
         momentum = f", momentum {beta:.4g}" if beta else ""
+        share = f"{self.target:.3g} of the initial loss"
+        if run is not None:
+            return (
+                f"Use {label(run.name)} with eta {eta:.4g}{momentum}: {count(run.measured)} steps "
+                f"to {share}, measured on the network itself (width {run.width:,}, seed "
+                f"{run.seed}), the fastest of {len(self.checks)} settings."
+            )
         others = []
         if best.name != "gradient_descent":
             others.append(f"gradient descent: {count(self.of('gradient_descent').steps_to)}")
@@ -111,7 +129,7 @@ class Advice(Shown):
         where = "at infinite width" if self.data is not None else "for this kernel"
         return (
             f"Use {label(best.name)} with eta {eta:.4g}{momentum}: {count(best.steps_to)} steps to "
-            f"{self.target:.3g} of the initial loss, forecast {where}{beside}."
+            f"{share}, forecast {where}{beside}."
         )
 
     @property
@@ -123,22 +141,14 @@ class Advice(Shown):
                 "whose kernel stays what it is."
             )
         line = said(self.checks[0] if self.checks else None)
-        if not self.checks or self.checks[0].kept:
-            return line
-        runs, fastest = len(self.checks), self.measured
-        if fastest is None:
-            return f"{line} None of {runs} settings reached {self.target:.3g}."
-        eta, beta, _ = fastest.method.constant
-        return (
-            f"{line} The fastest of {runs} settings on the real network "
-            f"is {label(fastest.name)} with eta {eta:.4g}, momentum {beta:.4g}: {fastest.measured} "
-            "steps."
-        )
+        if len(self.checks) > 1 and self.measured is None:
+            return f"{line} None of {len(self.checks)} settings reached {self.target:.3g}."
+        return line
 
     @property
     def lines(self) -> str:
         """Lines to copy for optax, PyTorch and Keras, with the network and loss they are for."""
-        method = self.best.method
+        method = self.setting
         if self.data is None:
             about = (
                 "# for the loss 0.5 * (r ** 2).sum() over all residuals r, with this kernel J J' "

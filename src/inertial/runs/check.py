@@ -5,9 +5,12 @@ start's own residual, and it is this one that a run can keep: one start differs 
 than a run differs from its forecast.
 """
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -20,16 +23,15 @@ from inertial.method.curve import steps_to
 from inertial.method.recursion import Recursion, label
 from inertial.method.response import decayed_loss
 from inertial.method.rules import fastest
-from inertial.problem.model import TwoLayerReLU
+from inertial.problem.model import TwoLayerReLU, outputs, start_key
+from inertial.problem.problem import Problem
 from inertial.runs.shown import count
-from inertial.simulation.span import span
+from inertial.runs.trials import Search, Trial
+from inertial.simulation.span import Span, span
 from inertial.simulation.train import initial_residual, train
 
 CLOSE = 0.2
 """Share of the promised steps within which a measured count keeps the promise."""
-
-MARGINS = (0.9, 0.6, 0.35)
-"""Shares of the stability limit that `search` tries, the recommendation's own first."""
 
 _PATIENCE = 3
 """A run ends after this many times the promised steps."""
@@ -39,6 +41,12 @@ LONGEST = 1_000
 
 _MOST = 3_000
 """And after this many in any case."""
+
+_WORK = 2e11
+"""Weights times rows times passes that a search may take: about a minute on two cores."""
+
+_PASSES = (1_000, 30_000)
+"""Passes that a search may take however much or little they cost."""
 
 
 @dataclass(frozen=True)
@@ -143,20 +151,10 @@ def check(
     """
     network, within = TwoLayerReLU(width, data.x.shape[1]), span(data.x)
     residual = initial_residual(network, data.x, data.y, seed=seed, within=within)
-    own = measure if spectrum is None else start_measure(spectrum, residual)
-    if decay and spectrum is not None:
-        losses = decayed_loss(
-            method,
-            spectrum.eigenvalues,
-            spectrum.modes(residual),
-            spectrum.modes(residual + data.y),
-            _MOST,
-            decay=decay,
-        )
-        promised = first_step(losses, target)
-    elif batch is None:
-        promised = steps_to(method, own, target)
+    if batch is None:
+        promised = _promise(method, residual, data.y, measure, spectrum, target, decay=decay)
     else:
+        own = measure if spectrum is None else start_measure(spectrum, residual)
         promised = forecast_batches(method, own, batch, _MOST).steps_to(target)
     steps = min(most, _PATIENCE * max(20, _MOST if promised is None else promised))
     if method.steps is not None:
@@ -186,6 +184,26 @@ def check(
     )
 
 
+def _promise(
+    method: Recursion,
+    residual: Targets,
+    y: Targets,
+    measure: Measure,
+    spectrum: Spectrum | None,
+    target: float,
+    *,
+    decay: float,
+) -> int | None:
+    """Forecast the steps of a start; in expectation where the kernel is not decomposed."""
+    if spectrum is None:
+        return steps_to(method, measure, target)
+    if not decay:
+        return steps_to(method, start_measure(spectrum, residual), target)
+    modes = spectrum.modes(residual), spectrum.modes(residual + y)
+    losses = decayed_loss(method, spectrum.eigenvalues, *modes, _MOST, decay=decay)
+    return first_step(losses, target)
+
+
 def first_step(losses: Float[np.ndarray, "t"], target: float) -> int | None:
     """First step at a share of the first loss, or None."""
     reached = np.flatnonzero(losses <= target * losses[0])
@@ -200,11 +218,9 @@ def search(
     *,
     trials: int,
     decay: float = 0.0,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> tuple[Check, ...]:
-    """Go on from a check whose promise was not kept: other momenta, smaller shares of the limit.
-
-    Heavy ball and Nesterov by the rule `forecast`, at each of `MARGINS`, until `trials` runs are
-    done; a run ends when it can no longer be faster than the fastest before it.
+    """Go on from a check whose promise was not kept, by `inertial.runs.trials.Search`.
 
     Parameters
     ----------
@@ -216,24 +232,108 @@ def search(
         Runs at most, the first one included.
     decay
         Rate of weight decay, by which the measure is shifted already.
+    progress
+        Called with a label, runs so far and the most there can be whenever one has ended.
 
     Returns
     -------
     tuple[Check, ...]
-        All runs, the first one first.
+        All runs, the first one first.  The later ones count the step at which their loss settles,
+        and have a promise if it does.
 
     """
-    done = [first]
-    for margin in MARGINS:
-        for name in ("nesterov", "heavy_ball"):
-            method = fastest(name, measure, first.target, margin=margin)
-            if len(done) >= trials or any(method == run.method for run in done):
-                continue
-            limit = min((run.measured for run in done if run.measured is not None), default=_MOST)
-            done.append(
-                check(
-                    method, data, measure, spectrum, name=name, width=first.width, seed=first.seed,
-                    target=first.target, most=max(1, limit), decay=decay,
-                )
-            )  # fmt: skip
-    return tuple(done)
+    if trials < 2:
+        return (first,)
+    network, within = TwoLayerReLU(first.width, data.x.shape[1]), span(data.x)
+    problem = problem_within(network, within, data.y, seed=first.seed, decay=decay)
+    least, most = _PASSES
+    work = problem.parameters * problem.rows
+    found = Search(
+        problem,
+        measure.largest,
+        first.target,
+        trials=trials - 1,
+        passes=min(most, max(least, int(_WORK / work))),
+        progress=progress,
+    )
+    found.run()
+    residual = initial_residual(network, data.x, data.y, seed=first.seed, within=within)
+
+    def entry(trial: Trial) -> Check:
+        promised = None
+        if trial.steps is not None:
+            promised = _promise(
+                trial.method, residual, data.y, measure, spectrum, first.target, decay=decay
+            )
+        return Check(
+            trial.setting.family,
+            trial.method,
+            first.width,
+            first.seed,
+            first.target,
+            promised,
+            trial.steps,
+            len(trial.losses) - 1,
+            float(np.nanmax(trial.losses) / trial.losses[0]),
+            trial.outcome == "diverged",
+        )
+
+    return (first, *map(entry, found.trials))
+
+
+def from_start(
+    first: Check, data: Data, measure: Measure, spectrum: Spectrum, *, trials: int
+) -> tuple[Check, ...]:
+    """Go on from a check whose promise was kept, where this start can be faster than the mean.
+
+    Heavy ball or Nesterov by the rule `forecast`, tuned for the residual of this start, is trained
+    if it promises a fifth fewer steps than were measured.
+
+    Parameters
+    ----------
+    first
+        The check of the recommendation.
+    data, measure, spectrum
+        As for `check`.
+    trials
+        Runs at most, the first one included.
+
+    Returns
+    -------
+    tuple[Check, ...]
+        One or two runs, the first one first.
+
+    """
+    network = TwoLayerReLU(first.width, data.x.shape[1])
+    own = start_measure(spectrum, initial_residual(network, data.x, data.y, seed=first.seed))
+    found = [(n, fastest(n, own, first.target)) for n in ("heavy_ball", "nesterov")]
+    steps = [steps_to(method, own, first.target) or math.inf for _, method in found]
+    if trials < 2 or first.measured is None or min(steps) > (1 - CLOSE) * first.measured:
+        return (first,)
+    name, method = found[int(np.argmin(steps))]
+    run = check(
+        method, data, measure, spectrum,
+        name=name, width=first.width, seed=first.seed, target=first.target,
+    )  # fmt: skip
+    return first, run
+
+
+def problem_within(
+    network: TwoLayerReLU, within: Span, y: Targets, *, seed: int = 0, decay: float = 0.0
+) -> Problem:
+    """Return the papers' network and loss as a problem, in the coordinates of the inputs' span.
+
+    Its runs are those of `train` with the same seed, up to rounding.
+    """
+    w, a = network.init(start_key(seed))
+    if within.basis is not None:
+        w = w @ jnp.asarray(within.basis, w.dtype)
+    return Problem.from_apply(
+        lambda params, x: outputs(params[0], params[1], x),
+        (w, a),
+        within.x,
+        y,
+        loss="half_sum",
+        trainable=network.trainable,
+        decay=decay,
+    )

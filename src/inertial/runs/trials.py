@@ -17,7 +17,7 @@ five at least.
 3. The winner goes on to twice its steps, for the sharpness of many models grows on the way.  If
    its loss leaves the target again it counts as 1.15 times its steps, and the next one may win.
 
-The search ends after the trials that it may make, or with its budget.  The measure for that is a
+The search ends after the trials or passes that it may make, or with its budget.  The measure for that is a
 grid of 20 x 20 settings for either family, in runs just long enough to see the best one settle:
 search and forecast together take a fiftieth of its passes.
 """
@@ -199,7 +199,7 @@ def held(steps: int) -> int:
 class Search:
     """The trials of one problem; `passes` counts the steps they took.
 
-    `families` are those of `MOMENTUM`, or one alone.  `ended` is the state in which the winner's
+    `families` are those of `MOMENTUM`, or one alone; no trial goes on beyond `limit` passes.  `ended` is the state in which the winner's
     run ended.
     """
 
@@ -213,10 +213,11 @@ class Search:
         families: Sequence[str] = MOMENTUM,
         longest: int = LONGEST,
         seed: int = 0,
+        passes: float = math.inf,
         spent: float = 0.0,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> None:
-        self.problem, self.largest, self.most = problem, largest, trials
+        self.problem, self.largest, self.most, self.limit = problem, largest, trials, passes
         self.start = problem.loss_of(problem.linearise().outputs)
         self.level = target * self.start
         self.passes, self.trials = spent, list[Trial]()
@@ -249,8 +250,9 @@ class Search:
     def _left(self) -> float:
         """Passes that are left for trials."""
         if self.best is None or self.best.steps is None:
-            return math.inf
-        return (BUDGET - AFTER) * (self.best.steps + held(self.best.steps)) - self.passes
+            return self.limit - self.passes
+        paid = (BUDGET - AFTER) * (self.best.steps + held(self.best.steps))
+        return min(paid, self.limit) - self.passes
 
     def try_out(self, one: Setting) -> Trial:
         """Train with a setting until it has settled or cannot win."""
@@ -321,10 +323,10 @@ class Search:
 
     def _hopeless(self, trial: Trial) -> bool:
         done = len(trial.losses)
-        if self.best is None:
-            return done >= self.longest
         if self._left <= 0:
             return True
+        if self.best is None:
+            return done >= self.longest
         first, lowest = math.ceil(self.best.counts), float(trial.losses.min())
         if done >= first:  # it would have to be at the target by now, and stay
             above = np.flatnonzero(~(trial.losses <= self.level))
@@ -378,7 +380,7 @@ class Search:
         beyond = () if self.problem.loss.squared else (_BEYOND,)
         field_ = self._own(setting(*one) for one in (*_OPENING, *beyond))
         while field_ and self.open:
-            racing = [self._new(one) for one in field_]
+            racing = [self._new(one) for one in field_[: self.most - len(self.trials)]]
             scale = 8 * 2 ** min(one.v for one in field_)
             self._race(racing, int(scale))
             if self.best is not None:

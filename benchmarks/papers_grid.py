@@ -1,0 +1,157 @@
+"""How good `tune` is on the papers' network: ``python -m benchmarks.papers_grid [NAME...]``.
+
+Twelve data sets that nothing was chosen on, at most 150 rows, one start; needs statsmodels and the
+real data (INERTIAL_DATA).  The reference is a grid search on the same network, 20 step sizes by 20
+momenta for heavy ball and for Nesterov; its best counts are cached.  A loss has reached its target
+where it stays at or below it for a quarter of the steps, and five at least.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from sklearn import datasets
+
+from inertial import Recursion, TwoLayerReLU, heavy_ball, load, nesterov, tangent, tune
+from inertial.data import Data
+from inertial.method.modes import stability_limit
+from inertial.problem.problem import Problem
+from inertial.runs.check import problem_within
+from inertial.runs.trials import settled
+from inertial.simulation.span import span
+
+CACHE = Path(os.environ.get("INERTIAL_BENCHMARK_CACHE", ".benchmarks/quality"))
+TARGETS = (0.1, 0.01)
+ROWS, BLOCK, LONGEST = 150, 16, 3_000
+
+
+def bundled(name: str) -> Data:
+    """Rows of a table of scikit-learn, each once: parallel inputs make the kernel singular."""
+    table = getattr(datasets, f"load_{name}")()
+    _, first = np.unique(table.data, axis=0, return_index=True)
+    chosen = np.sort(np.random.default_rng(0).permutation(first)[:ROWS])
+    return load(table.data[chosen], table.target[chosen].astype(float), standardize=True)
+
+
+def published(name: str, label: str, rows: int | None = ROWS) -> Data:
+    """Rows of a table of statsmodels."""
+    package = find_spec("statsmodels")
+    if package is None or package.origin is None:
+        sys.exit("statsmodels is not installed")
+    path = Path(package.origin).parent / "datasets" / f"{name}.csv"
+    return load(str(path), label=label, n=rows, standardize=True)
+
+
+CASES: dict[str, tuple[Callable[[], Data], int]] = {
+    "iris": (partial(bundled, "iris"), 1000),
+    "grunfeld": (partial(published, "grunfeld/grunfeld", "invest"), 1000),
+    "anes96": (partial(published, "anes96/anes96", "vote"), 1000),
+    "scotland": (partial(published, "scotland/scotvote", "YES", None), 1000),
+    "wine": (partial(bundled, "wine"), 2000),
+    "breast cancer": (partial(bundled, "breast_cancer"), 2000),
+    "macrodata": (partial(published, "macrodata/macrodata", "realgdp"), 4000),
+    "fertility": (partial(published, "fertility/fertility", "1960"), 4000),
+    "co2": (partial(published, "co2/co2", "co2"), 1000),
+    "digits": (partial(load, "digits", n=ROWS), 2000),
+    "mnist": (partial(load, "mnist", n=ROWS), 1000),
+    "sphere": (partial(load, "sphere", n=ROWS), 4000),
+}
+
+
+def grid(name: str, problem: Problem) -> dict[str, list[float]]:
+    """Best steps, eta, beta, gamma of the grid for every target; from the cache if there."""
+    place = CACHE / f"papers-{name.replace(' ', '-')}.json"
+    if place.exists():
+        found: dict[str, list[float]] = json.loads(place.read_text("utf-8"))
+        return found
+    largest = tangent(problem).lanczos(20).largest[0]
+    methods = [
+        make(share * stability_limit(make(1.0, beta)) / largest, beta)
+        for make in (heavy_ball, nesterov)
+        for share in np.geomspace(0.05, 1.5, 20)
+        for beta in map(float, 1 - np.geomspace(0.5, 0.005, 20))
+    ]
+    states = [problem.begin()] * len(methods)
+    curves = [np.empty(0)] * len(methods)
+    best: dict[str, list[float]] = {}
+    began, start = time.time(), problem.loss_of(problem.linearise().outputs)
+    alive, steps = list(range(len(methods))), 0
+    while alive and len(best) < len(TARGETS) and steps < LONGEST:
+        count = max(BLOCK, steps // 8)
+        for i in alive:
+            states[i], losses = problem.advance(states[i], *methods[i].coefficients(steps, count))
+            curves[i] = np.concatenate([curves[i], losses])
+        steps += count
+        for target in TARGETS:
+            if str(target) not in best:
+                ends = {i: settled(curves[i], target * start) for i in alive}
+                reached = {i: end for i, end in ends.items() if end is not None}
+                if reached:
+                    i = min(reached, key=lambda i: reached[i])
+                    best[str(target)] = [reached[i], *methods[i].constant]
+        alive = [i for i in alive if curves[i][-1] <= 1e3 * start]
+        sys.stderr.write(f"{name}: {steps} steps, {len(alive)} runs, {time.time() - began:.0f} s\n")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(json.dumps(best), "utf-8")
+    return best
+
+
+def steps_with(problem: Problem, target: float, method: Recursion) -> int | None:
+    """Steps until the loss settles at the target, at most 3,000."""
+    state, losses = problem.begin(), np.empty(0)
+    while len(losses) < LONGEST:
+        state, more = problem.advance(state, *method.coefficients(len(losses), BLOCK))
+        losses = np.concatenate([losses, more])
+        found = settled(losses, target * losses[0])
+        if found is not None or not np.isfinite(losses).all():
+            return found
+    return None
+
+
+def row(name: str, target: float) -> tuple[list[str], float]:
+    """Return one line of the table, and the ratio to the grid's best."""
+    make, width = CASES[name]
+    data = make()
+    problem = problem_within(TwoLayerReLU(width, data.x.shape[1]), span(data.x), data.y)
+    best = grid(name, problem).get(str(target))
+    began = time.time()
+    advice = tune(data, target=target, width=width)
+    seconds = time.time() - began
+    forecast = steps_with(problem, target, advice.best.method)
+    own = steps_with(problem, target, advice.setting)
+    trust = advice.best.trust
+    ratio = float("inf") if best is None or own is None else own / best[0]
+    if best is None:
+        ratio = 0.0 if own else 1.0
+    cells = [name, f"{width:,}", f"{100 * target:g} %", trust.verdict if trust else "-"]
+    cells += [f"{best[0]:.0f}" if best else "never", str(forecast or "never")]
+    cells += [str(own or "never"), f"{ratio:.2f}", str(len(advice.checks)), f"{seconds:.0f} s"]
+    return cells, ratio
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*")
+    chosen = parser.parse_args().names or list(CASES)
+    head = ["data", "width", "to", "verdict", "grid", "forecast alone", "tune", "ratio", "runs"]
+    head.append("time")
+    sys.stdout.write(f"| {' | '.join(head)} |\n|{'---|' * len(head)}\n")
+    ratios = []
+    for name in chosen:
+        for target in TARGETS:
+            cells, ratio = row(name, target)
+            ratios.append(ratio)
+            sys.stdout.write(f"| {' | '.join(cells)} |\n")
+            sys.stdout.flush()
+    sys.stdout.write(f"\nmedian {np.median(ratios):.2f}, worst {max(ratios):.2f}\n")
+
+
+if __name__ == "__main__":
+    main()
