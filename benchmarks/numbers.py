@@ -1,4 +1,7 @@
-"""Bars of docs/batch.md: ``python -m benchmarks.numbers batch|speed``."""
+"""Bars of docs/batch.md: ``python -m benchmarks.numbers batch|speed``.
+
+``batch --methods heavy_ball --sizes 40 --runs 240`` decides one line of the table.
+"""
 
 import argparse
 import itertools
@@ -25,7 +28,7 @@ from inertial.simulation.train import batch_rows
 from inertial.theory.start import Start
 
 
-def batch(runs: int = 24, steps: int = 60) -> None:
+def batch(methods: list[str], sizes: list[int], runs: int, steps: int = 60) -> None:
     """Mean of real runs on batches, n = 200, m = 2,000, against the forecast.
 
     `as seen` is the mean of the runs over the forecast of their own starts and kernels, less one.
@@ -39,7 +42,7 @@ def batch(runs: int = 24, steps: int = 60) -> None:
     print(
         "| method | batch | order | share of the limit | as seen | same batches |\n|" + "---|" * 6
     )
-    for kind, size, part in itertools.product(METHODS, (10, 40), (1.0, 0.5)):
+    for kind, size, part in itertools.product(methods, sizes, (1.0, 0.5)):
         best, _ = fastest_for_batch(kind, measure, size)
         eta, beta, _ = best.constant
         method = FAMILIES[kind](part * eta, beta)
@@ -112,4 +115,11 @@ def speed() -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", choices=("batch", "speed"))
-    {"batch": batch, "speed": speed}[parser.parse_args().part]()
+    parser.add_argument("--methods", nargs="*", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--sizes", nargs="*", type=int, default=[10, 40])
+    parser.add_argument("--runs", type=int, default=24)
+    chosen = parser.parse_args()
+    if chosen.part == "speed":
+        speed()
+    else:
+        batch(chosen.methods, chosen.sizes, chosen.runs)

@@ -13,12 +13,12 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 from sklearn import datasets
 
+from benchmarks.tables import located
 from inertial import Recursion, TwoLayerReLU, heavy_ball, load, nesterov, tangent, tune
 from inertial.data import Data
 from inertial.method.modes import stability_limit
@@ -42,11 +42,10 @@ def bundled(name: str) -> Data:
 
 def published(name: str, label: str, rows: int | None = ROWS) -> Data:
     """Rows of a table of statsmodels."""
-    package = find_spec("statsmodels")
-    if package is None or package.origin is None:
+    path = located(f"statsmodels/datasets/{name}.csv", Path())
+    if path is None:
         sys.exit("statsmodels is not installed")
-    path = Path(package.origin).parent / "datasets" / f"{name}.csv"
-    return load(str(path), label=label, n=rows, standardize=True)
+    return load(path, label=label, n=rows, standardize=True)
 
 
 CASES: dict[str, tuple[Callable[[], Data], int]] = {

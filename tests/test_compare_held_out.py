@@ -7,7 +7,18 @@ import numpy as np
 import pytest
 
 from helpers import run
-from inertial import MLP, InvalidInput, Problem, Settings, compare, load, read_run, simulate
+from inertial import (
+    MLP,
+    InvalidInput,
+    Problem,
+    Settings,
+    compare,
+    load,
+    measure_of,
+    read_run,
+    simulate,
+)
+from inertial.method.schedule import for_measure
 from inertial.problem.model import TwoLayerReLU
 from inertial.runs.measures import stopping_of_runs
 from inertial.runs.settings import ModelSettings
@@ -108,6 +119,22 @@ def run_report(folder, path):
     except SystemExit as stop:
         return stop.code or 0
     return 0
+
+
+def test_schedules_with_decay_are_those_of_the_shifted_eigenvalues(tmp_path):
+    data, width = load("digits", n=60), 4000
+    settings = Settings(
+        width=width, steps=12, seeds=(0,), methods=("optimal", "chebyshev"), decay=0.5
+    )
+    arrays, _ = read_run(compare(data, settings, out=tmp_path / "run").run)
+    measure = measure_of(data).shifted(0.5)
+    problem = Problem(TwoLayerReLU(width, 64), "half_sum", data.x, data.y, decay=0.5)
+    for name in settings.methods:
+        one = arrays.sel(optimizer=name, seed=0)
+        run = simulate(problem, for_measure(name, measure, 12), steps=12)
+        np.testing.assert_allclose(one.loss, run.loss, rtol=1e-4)  # single precision
+        off = np.abs(one.loss - one.forecast_loss) / one.loss[0]
+        assert (off < 0.01).all()
 
 
 def test_theorems_are_not_judged_with_decay(of_network):

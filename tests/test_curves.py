@@ -215,9 +215,32 @@ def test_more_lanczos_steps_are_taken_until_the_losses_stand(linear, monkeypatch
         operator = tangent(problem)
         curve = learning_curve(problem, METHODS["heavy ball"], steps=60, operator=operator)
         exact = output_modes(problem).curve(METHODS["heavy ball"], 60)
-    assert curve.gcv is None
     assert curve.error <= 1e-3
+    assert curve.gcv_error is not None
+    assert exact.gcv_error is None
     np.testing.assert_allclose(curve.test_loss, exact.test_loss, rtol=1e-3)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.5])
+@pytest.mark.parametrize("loss", ["half_sum", "mse"])
+def test_an_estimated_cross_validation_is_the_exact_one_within_its_error(loss, decay, monkeypatch):
+    rng = np.random.default_rng(8)
+    x = rng.standard_normal((300, 40)) / np.sqrt(40) * np.geomspace(1, 0.03, 40)
+    y = x @ rng.standard_normal((40, 1)) + 0.1 * rng.standard_normal((300, 1))
+    rows = x, x[:5], np.zeros((40, 1)), y, y[:5]
+    method = nesterov(0.2 if loss == "half_sum" else 30.0, 0.9)
+    with jax.enable_x64(True):
+        exact = learning_curve(built(rows, loss, decay), method, steps=60)
+        monkeypatch.setattr("inertial.simulation.curves.DENSE", 3)
+        found = learning_curve(built(rows, loss, decay), method, steps=60)
+    assert np.isfinite(exact.gcv).all()
+    assert found.gcv[0] == pytest.approx(exact.gcv[0], rel=1e-9)  # the trace of 1 needs no luck
+    off = np.abs(found.gcv - exact.gcv)[1:] / found.gcv_error[1:]
+    assert (off < 4).all()  # standard errors of six draws
+    assert np.sqrt(np.mean(off**2)) > 0.05  # and they are no wider than they have to be
+    assert (found.gcv_error[1:] < 0.05 * found.gcv[1:]).all()
+    first, last = found.gcv_steps
+    assert first <= exact.gcv_step <= last
 
 
 @pytest.fixture(scope="module")

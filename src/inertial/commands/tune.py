@@ -223,7 +223,7 @@ def _check_extras(test: str | None, decay: float, batch: int | None, rule: str |
     if (test is not None or decay) and (batch is not None or rule == "optimal"):
         raise InvalidInput(
             "--test and --decay go with rules of constants on all rows; leave out --batch and the "
-            "rule optimal."
+            "rule optimal, for which inertial compare takes both."
         )
 
 

@@ -144,12 +144,12 @@ def method_of(spec: Spec, prepared: Prepared) -> Recursion | Optax:
             return Optax(spec.method, spec.eta)
         problem = problem_of(spec, prepared.data)
         return optimiser_of(spec.method, problem, tangent(problem))
+    measure = prepared.measure.shifted(spec.decay) if spec.decay else prepared.measure
     if spec.method in SCHEDULES:
-        return for_measure(spec.method, prepared.measure, spec.steps)
+        return for_measure(spec.method, measure, spec.steps)
     if spec.batch is not None and spec.rule == DEFAULT_RULE:
         return fastest_for_batch(spec.method, prepared.measure, spec.batch, target=spec.target)[0]
     if spec.eta is None:
-        measure = prepared.measure.shifted(spec.decay) if spec.decay else prepared.measure
         return choose(spec.rule, spec.method, measure, target=spec.target)
     return FAMILIES[spec.method](spec.eta, spec.beta or 0.0)
 
@@ -301,9 +301,10 @@ def _with_test_rows(
     curve = modes.curve(method, spec.steps)
     found = forecasts_of(curve)
     if spec.decay:
+        last = _DECAY_STEPS if method.steps is None else method.steps
         losses = decayed_loss(
             method, start.spectrum.eigenvalues, modes.residual.coordinates,
-            start.spectrum.modes(modes.train.outputs), _DECAY_STEPS, decay=spec.decay,
+            start.spectrum.modes(modes.train.outputs), last, decay=spec.decay,
         )  # fmt: skip
         found["forecast_steps"] = first_steps(losses, spec.shares)
     return found

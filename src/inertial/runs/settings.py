@@ -157,8 +157,7 @@ class Settings:
         """Raise if there is weight decay, and something that is defined without it only."""
         if not nonnegative("decay", self.decay):
             return
-        alone = [name for name in self.methods if name in SCHEDULES]
-        for what in (self.flows, alone, () if self.batch is None else ("a batch",)):
+        for what in (self.flows, () if self.batch is None else ("a batch",)):
             if what:
                 raise InvalidInput(
                     f"{' and '.join(what)}: for training without decay; leave that out, or the "

@@ -75,10 +75,16 @@ class Stopping:
                     f"{said[-1][:-1]}; stopped at the forecast's step its loss is "
                     f"{100 * self.cost:.2g} % higher."
                 )
-        if self.forecast.gcv_step is not None:
+        step, between = self.forecast.gcv_step, self.forecast.gcv_steps
+        if step is not None and between is not None:
+            unsure = (
+                ""
+                if between[0] == between[1]
+                else f" (its trace is estimated: between {between[0]:,} and {between[1]:,})"
+            )
             said.append(
                 "Generalised cross-validation, from the training rows alone, is lowest at step "
-                f"{self.forecast.gcv_step:,}{_end(self.forecast.gcv_step, self.forecast)}."
+                f"{step:,}{_end(step, self.forecast)}{unsure}."
             )
         return tuple(said)
 
@@ -100,6 +106,7 @@ class Stopping:
             "steps": len(self.forecast.loss) - 1,
             "forecast": self._summary(self.forecast),
             "gcv_step": self.forecast.gcv_step,
+            "gcv_steps": self.forecast.gcv_steps,
             "run": None if self.run is None else self._summary(self.run),
             "cost": self.cost,
         }

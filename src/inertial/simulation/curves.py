@@ -17,7 +17,10 @@ consistent, Patil, Wu and Tibshirani 2024, arXiv 2402.16793):
 
 .. math:: \mathrm{GCV}_t = \frac{|\xi_t|^2 / N}{(\mathrm{tr}\,(1 - sH A_t(sH)) / N)^2}
 
-with the trace over all N eigenvalues, and infinite where momentum has carried it below zero.
+with the trace over all N eigenvalues, and infinite where momentum has carried it below zero.  Where
+not all eigenvalues are known the trace is estimated (Hutchinson 1990): it is the mean of
+:math:`z^T (1 - sH A_t(sH)) z` over vectors z of random signs, each from the Gauss rule of K Lanczos
+steps on z, with an error from their spread and from leaving out a quarter of the nodes.
 """
 
 from collections.abc import Callable, Iterator
@@ -47,6 +50,9 @@ _FIRST, _MOST = 16, 128
 _STANDS = 1e-3
 """Relative change of the losses, when a quarter of the nodes is left out, from which more come."""
 
+_PROBES, _PROBED = 6, 32
+"""Random vectors that estimate a trace, and Lanczos steps on each at most."""
+
 _NUMBERS = 2**22
 """Outputs, over steps and rows, that are held at once."""
 
@@ -66,7 +72,9 @@ class Curve:
         rows, and without classes.
     gcv
         Generalised cross-validation, from the training rows alone; None for other losses than
-        squares, and where not all eigenvalues are known.
+        squares.
+    gcv_error
+        Standard error of it, where its trace is estimated; None where it is exact.
     error
         Largest relative change of a loss when a quarter of the Lanczos steps is left out; 0 where
         the forecast of the linearised model is exact.
@@ -81,6 +89,7 @@ class Curve:
     test_accuracy: Float[np.ndarray, "t"] | None = None
     gcv: Float[np.ndarray, "t"] | None = None
     error: float = 0.0
+    gcv_error: Float[np.ndarray, "t"] | None = None
 
     @property
     def best_step(self) -> int | None:
@@ -91,6 +100,19 @@ class Curve:
     def gcv_step(self) -> int | None:
         """First step with the lowest generalised cross-validation."""
         return _lowest(self.gcv)
+
+    @property
+    def gcv_steps(self) -> tuple[int, int] | None:
+        """First and last step that two standard errors cannot tell from `gcv_step`."""
+        lowest = self.gcv_step
+        if lowest is None or self.gcv is None:
+            return None
+        if self.gcv_error is None:
+            return lowest, lowest
+        most = self.gcv[lowest] + 2 * self.gcv_error[lowest]
+        with np.errstate(invalid="ignore"):
+            near = np.flatnonzero(self.gcv - 2 * self.gcv_error <= most)
+        return int(near[0]), int(near[-1])
 
 
 def _lowest(values: Float[np.ndarray, "t"] | None) -> int | None:
@@ -277,8 +299,9 @@ def learning_curve(
     """Forecast the losses of the linearised model on training and test rows, and the accuracy.
 
     Up to 1,000 outputs under a squared loss the whole kernel is taken, which gives generalised
-    cross-validation too; of more, Lanczos steps are added until the losses stand.  Other losses run
-    the recursion of the outputs, exact for the linearised model, at one product per step.
+    cross-validation too; of more, Lanczos steps are added until the losses stand, and the trace of
+    cross-validation is estimated from steps on six random vectors.  Other losses run the recursion
+    of the outputs, exact for the linearised model, at one product per step.
 
     Parameters
     ----------
@@ -316,8 +339,52 @@ def learning_curve(
         exact = products > steps
         error = 0.0 if exact else _change(curve, before)
         if error <= _STANDS or products >= most:
-            return replace(curve, error=error)
+            squares = curve.loss * _squares_of(problem, operator)
+            gcv, gcv_error = _estimated(
+                operator, method, squares, min(products, _PROBED), problem.decay
+            )
+            return replace(curve, error=error, gcv=gcv, gcv_error=gcv_error)
         products = min(2 * products, most)
+
+
+def _squares_of(problem: Trainable, operator: Tangent) -> float:
+    """Return the sum of squares that a squared loss of 1 stands for."""
+    outputs = operator.linearised.outputs
+    squares = float(np.sum((outputs.reshape(-1) - np.asarray(problem.y, float).reshape(-1)) ** 2))
+    return squares / max(problem.loss_of(outputs), 1e-300)
+
+
+def _estimated(
+    operator: Tangent,
+    method: Recursion,
+    squares: Float[np.ndarray, "t"],
+    products: int,
+    decay: float,
+) -> tuple[Float[np.ndarray, "t"], Float[np.ndarray, "t"]]:
+    """Estimate generalised cross-validation from Lanczos steps on random signs; with its error."""
+    size, random = operator.linearised.outputs.size, np.random.default_rng(0)
+    found: list[tuple[Any, Any]] = []
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        for _ in range(_PROBES):
+            steps = lanczos(operator.product, random.choice((-1.0, 1.0), size), products)
+            rules = [steps.nodes(k)[:2] for k in (steps.steps, max(1, 3 * steps.steps // 4))]
+            found.append(
+                tuple(_left(method, *rule, len(squares) - 1, decay) / size for rule in rules)
+            )
+        left, fewer = (np.array(part) for part in zip(*found, strict=True))
+        mean, spread = left.mean(axis=0), left.std(axis=0, ddof=1) / np.sqrt(_PROBES)
+        error = np.hypot(spread, (left - fewer).mean(axis=0))
+        gcv = np.where(mean > 0, squares / size / mean**2, np.inf)
+        return gcv, np.where(mean > 0, 2 * gcv * error / mean, np.inf)
+
+
+def _left(
+    method: Recursion, nodes: Eigenvalues, weights: Float[np.ndarray, "k"], steps: int, decay: float
+) -> Float[np.ndarray, "t"]:
+    """Return ``sum_j w_j (1 - l_j A_t(l_j))`` at steps 0 to `steps`."""
+    nodes = np.maximum(nodes, 0.0)
+    found = response(method, nodes, steps, decay=decay).residual
+    return np.asarray((1 - nodes * found) @ weights)
 
 
 def _change(one: Curve, other: Curve) -> float:
