@@ -134,7 +134,7 @@ def test_schedules_with_decay_are_those_of_the_shifted_eigenvalues(tmp_path):
         run = simulate(problem, for_measure(name, measure, 12), steps=12)
         np.testing.assert_allclose(one.loss, run.loss, rtol=1e-4)  # single precision
         off = np.abs(one.loss - one.forecast_loss) / one.loss[0]
-        assert (off < 0.01).all()
+        assert (off < 0.05).all()  # a width of 4,000
 
 
 def test_theorems_are_not_judged_with_decay(of_network):

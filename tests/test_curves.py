@@ -228,7 +228,8 @@ def test_an_estimated_cross_validation_is_the_exact_one_within_its_error(loss, d
     x = rng.standard_normal((300, 40)) / np.sqrt(40) * np.geomspace(1, 0.03, 40)
     y = x @ rng.standard_normal((40, 1)) + 0.1 * rng.standard_normal((300, 1))
     rows = x, x[:5], np.zeros((40, 1)), y, y[:5]
-    method = nesterov(0.2 if loss == "half_sum" else 30.0, 0.9)
+    unit = 1.0 if loss == "half_sum" else 2 / 300
+    method, decay = nesterov(0.06 / unit, 0.9), decay * unit
     with jax.enable_x64(True):
         exact = learning_curve(built(rows, loss, decay), method, steps=60)
         monkeypatch.setattr("inertial.simulation.curves.DENSE", 3)

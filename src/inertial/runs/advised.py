@@ -71,8 +71,8 @@ class Advice(Shown):
 
     @property
     def measured(self) -> Check | None:
-        """The run that reached the target first, or None."""
-        reached = [run for run in self.checks if run.measured is not None]
+        """The run that reached the target first, of equals the later one, or None."""
+        reached = [run for run in reversed(self.checks) if run.measured is not None]
         return min(reached, key=lambda run: place(reached=run.measured), default=None)
 
     @property

@@ -363,13 +363,16 @@ def _estimated(
 ) -> tuple[Float[np.ndarray, "t"], Float[np.ndarray, "t"]]:
     """Estimate generalised cross-validation from Lanczos steps on random signs; with its error."""
     size, random = operator.linearised.outputs.size, np.random.default_rng(0)
-    found: list[tuple[Any, Any]] = []
+    found: list[list[Float[np.ndarray, "t"]]] = []
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for _ in range(_PROBES):
-            steps = lanczos(operator.product, random.choice((-1.0, 1.0), size), products)
-            rules = [steps.nodes(k)[:2] for k in (steps.steps, max(1, 3 * steps.steps // 4))]
+            taken = lanczos(operator.product, random.choice((-1.0, 1.0), size), products)
+            rules = [taken.nodes(k) for k in (taken.steps, max(1, 3 * taken.steps // 4))]
             found.append(
-                tuple(_left(method, *rule, len(squares) - 1, decay) / size for rule in rules)
+                [
+                    _left(method, nodes, weights, len(squares) - 1, decay) / size
+                    for nodes, weights, _ in rules
+                ]
             )
         left, fewer = (np.array(part) for part in zip(*found, strict=True))
         mean, spread = left.mean(axis=0), left.std(axis=0, ddof=1) / np.sqrt(_PROBES)
