@@ -260,19 +260,21 @@ def search(
     residual = initial_residual(network, data.x, data.y, seed=first.seed, within=within)
 
     def entry(trial: Trial) -> Check:
+        method, stays = trial.method, trial.leaves is None or trial is found.best
+        assert isinstance(method, Recursion)  # noqa: S101 - as those with momentum are
         promised = None
         if trial.steps is not None:
             promised = _promise(
-                trial.method, residual, data.y, measure, spectrum, first.target, decay=decay
+                method, residual, data.y, measure, spectrum, first.target, decay=decay
             )
         return Check(
             trial.setting.family,
-            trial.method,
+            method,
             first.width,
             first.seed,
             first.target,
             promised,
-            trial.steps,
+            trial.steps if stays else None,
             len(trial.losses) - 1,
             float(np.nanmax(trial.losses) / trial.losses[0]),
             trial.outcome == "diverged",

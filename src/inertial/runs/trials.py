@@ -17,9 +17,9 @@ five at least.
 3. The winner goes on to twice its steps, for the sharpness of many models grows on the way.  If
    its loss leaves the target again it counts as 1.15 times its steps, and the next one may win.
 
-The search ends after the trials or passes that it may make, or with its budget.  The measure for that is a
-grid of 20 x 20 settings for either family, in runs just long enough to see the best one settle:
-search and forecast together take a fiftieth of its passes.
+The search ends after the trials or passes that it may make, or with its budget.  The measure for
+that is a grid of 20 x 20 settings for either family, in runs just long enough to see the best one
+settle: search and forecast together take a fiftieth of its passes.
 """
 
 import itertools
@@ -199,8 +199,8 @@ def held(steps: int) -> int:
 class Search:
     """The trials of one problem; `passes` counts the steps they took.
 
-    `families` are those of `MOMENTUM`, or one alone; no trial goes on beyond `limit` passes.  `ended` is the state in which the winner's
-    run ended.
+    `families` are those of `MOMENTUM`, or one alone; no trial goes on beyond `limit` passes.
+    `ended` is the state in which the winner's run ended.
     """
 
     def __init__(

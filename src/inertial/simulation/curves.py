@@ -363,7 +363,7 @@ def _estimated(
 ) -> tuple[Float[np.ndarray, "t"], Float[np.ndarray, "t"]]:
     """Estimate generalised cross-validation from Lanczos steps on random signs; with its error."""
     size, random = operator.linearised.outputs.size, np.random.default_rng(0)
-    found: list[list[Float[np.ndarray, "t"]]] = []
+    found: list[list[Float[np.ndarray, t]]] = []
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for _ in range(_PROBES):
             taken = lanczos(operator.product, random.choice((-1.0, 1.0), size), products)
