@@ -177,6 +177,19 @@ def test_targets_as_they_come_are_reached_by_steps_far_below_the_limit():
     assert "the model leaves" not in str(remedied)
 
 
+def test_no_more_trials_and_passes_are_made_than_allowed():
+    problem = cancer()
+    largest = tangent(problem).lanczos(12).largest[0]
+    few = Search(problem, largest, 1e-3, trials=3)
+    few.run()
+    assert len(few.trials) == 3
+    bounded = Search(problem, largest, 1e-9, trials=60, passes=200)
+    bounded.run()
+    assert bounded.best is None
+    assert 200 <= bounded.passes < 200 + 8 * 5  # five race, and look every four to eight steps
+    assert {trial.outcome for trial in bounded.trials} <= {"stopped", "diverged"}
+
+
 def test_trials_end_where_they_cannot_win():
     problem = cancer()
     search = Search(problem, tangent(problem).lanczos(12).largest[0], 0.1, trials=3)
