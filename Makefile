@@ -34,7 +34,7 @@ dist: .venv/ready
 	cd dist && tar xzf *.tar.gz && cd inertial-*/ && $(CURDIR)/$(BIN)/python -m hatchling build -t wheel -d ..
 	rm -r dist/inertial-*/
 	$(PYTHON) -m venv dist/bare
-	dist/bare/bin/pip install --quiet --find-links dist inertial
+	dist/bare/bin/pip install --quiet dist/*.whl
 	cd dist && bare/bin/inertial tune digits --n 100
 	rm -r dist/bare
 

@@ -45,6 +45,7 @@ from inertial.method.recursion import (
 from inertial.method.trust import trust
 from inertial.problem.networks import MLP
 from inertial.runs.exploration import MOST_MODES, MOST_NODES, explore, explore_model
+from inertial.runs.meanings import MOST_MODES as MOST_MEANINGS
 from inertial.runs.model_runs import starts_of
 from inertial.runs.settings import ModelSettings, Settings
 from inertial.simulation.integrate import flow_loss, solve
@@ -845,6 +846,27 @@ def test_merging_keeps_ends_and_mass_and_hardly_moves_the_forecast(rng):
             forecast_loss(method, Measure(eigenvalues, weights), steps),
             rtol=2e-3,
         )
+
+
+def test_the_largest_page_keeps_to_its_size(exploration):
+    """With all nodes, modes, pictures and the bound, and runs of a thousand steps."""
+    rng = np.random.default_rng(2)
+    measure = Measure(np.sort(rng.random(5000)), rng.random(5000))
+    pictures = {"low": rng.random((2, 32, 32)), "high": rng.random((2, 32, 32))}
+    one = dataclasses.replace(exploration.meanings[0], picture=rng.random((32, 32)), **pictures)
+    long = [
+        dataclasses.replace(c, loss=rng.random((3, 1001)), forecast=rng.random(1001))
+        for c in exploration.curves
+    ]
+    largest = dataclasses.replace(
+        exploration,
+        measure=measure.merged(MOST_NODES),
+        modes=modes_of(measure, most=MOST_MODES),
+        bound=np.geomspace(1, 1e-10, 301),
+        meanings=(one,) * MOST_MEANINGS,
+        curves=tuple(long),
+    )
+    assert len(explorer_page(largest, "inertial explore").encode()) < 1_500_000
 
 
 def test_few_eigenvalues_are_not_merged(rng):

@@ -65,8 +65,8 @@ def test_a_study_prints_one_document_and_a_second_time_computes_nothing(capsys, 
     code, out, err = run(capsys, "study", "small.toml", "--json")
     document = json.loads(out)
     assert code == 0
-    assert "runs to compute: 2, predicted" in err
-    assert "100% done, predicted 0.0 s of computing left: sphere, nesterov" in err
+    assert "runs to compute: 2, predicted less than 1 s by the clock" in err
+    assert "100% done, predicted less than 1 s of computing left: sphere, nesterov" in err
     assert set(document) == {
         "folder", "runs", "computed", "stored_before", "computed_elsewhere", "damaged", "failed",
         "predicted_seconds", "seconds",

@@ -116,6 +116,11 @@ SAME = [
     ("empty row", "t.csv", PLAIN + ",,,\n", "1 of 25 rows have no target and are left out"),
     ("thousands", "t.csv", FRAME.assign(flow=[f"{v * 1e5:,.0f}" for v in FRAME.flow]).to_csv(index=False), None),
     ("currency of big numbers", "t.csv", FRAME.assign(depth=FRAME.depth * 1e18).to_csv(index=False), None),
+    ("dollars and thousands", "t.csv", FRAME.assign(flow=[f"${v * 1e5:,.0f}" for v in FRAME.flow]).to_csv(index=False), "without their units: flow ($)"),
+    ("per cent", "t.csv", FRAME.assign(salt=[f"{v} %" for v in FRAME.salt]).to_csv(index=False), "without their units: salt (%)"),
+    ("a unit in the target", "t.csv", FRAME.assign(**{"yield": [f"{v} kg/m²" for v in FRAME["yield"]]}).to_csv(index=False), "without their units: yield (kg/m²)"),
+    ("euros in the German way", "t.csv", FRAME.assign(depth=[f"{v:,.2f} €".translate(str.maketrans(",.", ".,")) for v in FRAME.depth * 1e4]).to_csv(index=False, sep=";", decimal=","), "commas are read|without their units"),
+    ("named order id", "t.csv", with_column("order id", 9 + 2 * RNG.permutation(ROWS), 3).to_csv(index=False), "row: order id"),
     ("upper-case ending", "T.CSV", PLAIN, None),
     ("Parquet", "t.parquet", parquet(FRAME), None),
     ("Parquet with an index", "t.parquet", parquet(FRAME.set_axis(RNG.permutation(ROWS))), "__index_level_0__"),
@@ -162,8 +167,9 @@ def test_one_table_in_many_spellings_is_the_same_numbers(tmp_path, plain, name, 
     np.testing.assert_array_equal(found.y, plain.y)
     assert found.columns == plain.columns
     said = found.provenance.notes[:-1]
-    assert len(said) == (note is not None)
-    assert all(note in word for word in said)
+    words = [] if note is None else note.split("|")
+    assert len(said) == len(words)
+    assert all(word in text for word, text in zip(words, said, strict=True))
 
 
 TOWNS = with_column("town", ["New York", "Ayr", "Rio de Janeiro", "Paris"] * 6, 2)
@@ -265,6 +271,28 @@ def test_few_texts_become_one_column_a_value_and_missing_ones_a_value_of_their_o
     assert any(word.startswith(note) for word in found.provenance.notes)
     fewer = load(tmp_path / "t.csv", label="yield", drop=("soil", "wet"))
     assert fewer.columns == ("depth", "salt", "flow", "constant")
+
+
+def test_codes_and_mixed_units_stay_texts(tmp_path):
+    codes = [f"A-{k % 3}" for k in range(ROWS)]
+    mixed = [f"{k % 3} {'kg' if k % 3 else 'g'}" for k in range(ROWS)]
+    some = [f"{k % 3}{' %' if k % 3 else ''}" for k in range(ROWS)]
+    frame = FRAME.assign(code=codes, mass=mixed, share=some)
+    found = load(put(tmp_path, "t.csv", frame.to_csv(index=False)), label="yield")
+    assert {"code_A-1", "mass_0 g", "share_1 %"} <= {*found.columns}
+    assert not any("units" in note for note in found.provenance.notes)
+
+
+def test_test_rows_in_another_unit_are_refused(tmp_path):
+    metres, feet = ([f"{v} {unit}" for v in FRAME.depth] for unit in ("m", "ft"))
+    train = put(tmp_path, "t.csv", FRAME.assign(depth=metres).to_csv(index=False))
+    test = put(tmp_path, "test.csv", FRAME.assign(depth=feet).to_csv(index=False))
+    with pytest.raises(
+        InvalidInput, match=r"column 'depth' has the unit 'ft' in .* and 'm' in the"
+    ):
+        load(train, label="yield", test=test)
+    test.write_text(FRAME.assign(depth=metres).to_csv(index=False))
+    assert load(train, label="yield", test=test).provenance.rows == ROWS
 
 
 def test_missing_cells_are_filled_with_the_median(tmp_path):

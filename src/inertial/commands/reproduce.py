@@ -10,7 +10,15 @@ from cyclopts import Parameter
 from inertial import _json
 from inertial._checks import one_of
 from inertial.commands.options import THIS_PROCESS, WorkerOptions, computing
-from inertial.commands.terminal import announce, console, duration, progress_or_lines, say, write
+from inertial.commands.terminal import (
+    about,
+    announce,
+    console,
+    duration,
+    progress_or_lines,
+    say,
+    write,
+)
 
 if TYPE_CHECKING:
     from inertial.reproduce.run import Outcome
@@ -123,12 +131,12 @@ def _show(one: "Outcome") -> None:
     out = console()
     out.print(f"\n{one.item.key}: {one.item.title} ({one.item.source})", style="bold")
     for claim in one.claims:
-        about = ", ".join(word for word in (claim.data, claim.seeds) if word)
+        told = ", ".join(word for word in (claim.data, claim.seeds) if word)
         out.print(
             f"  {claim.verdict:<9} {claim.statement}"
-            + (f" [{about}]" if about else "")
+            + (f" [{told}]" if told else "")
             + (f": {claim.measured}" if claim.measured else "")
         )
-    before = "" if one.predicted is None else f", predicted {duration(one.predicted)}"
+    before = "" if one.predicted is None else f", predicted {about(one.predicted)}"
     out.print(f"  figure    {one.folder / 'figure.png'}")
     out.print(f"  time      {duration(one.seconds)}{before}")

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 from inertial import _json, files
 from inertial._checks import InvalidInput
 from inertial.commands.options import ANOTHER_CSV, THIS_PROCESS, WorkerOptions, computing
-from inertial.commands.terminal import announce, console, duration, progress_or_lines, say, write
+from inertial.commands.terminal import (
+    about,
+    announce,
+    console,
+    duration,
+    progress_or_lines,
+    say,
+    write,
+)
 
 if TYPE_CHECKING:
     from inertial.runs.study import Report
@@ -98,7 +106,7 @@ def _show(report: "Report") -> None:
     if report.computed:
         out.print(
             f"time    {duration(report.seconds)} of computing, "
-            f"predicted {duration(report.predicted.seconds)}"
+            f"predicted {about(report.predicted.seconds)}"
         )
     if report.note is not None:
         say("note", report.note)

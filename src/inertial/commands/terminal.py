@@ -130,7 +130,7 @@ def progress_or_lines() -> Iterator[Progress]:
         nonlocal last
         if time.monotonic() - last >= _LINE_SECONDS and total:
             last = time.monotonic()
-            left = duration((total - done) / 1000)
+            left = about((total - done) / 1000)
             say("note", f"{done / total:.0%} done, predicted {left} of computing left: {label}")
 
     yield show_line
@@ -149,11 +149,19 @@ def costs(predicted: "Prediction") -> str:
     """Return time, if it is known, memory and disk in words."""
     shared = f" on {predicted.workers} workers" if predicted.workers > 1 else ""
     seconds = predicted.seconds
-    time_taken = "time unknown" if isnan(seconds) else duration(seconds)
+    time_taken = "time unknown" if isnan(seconds) else f"{about(seconds)} by the clock"
     return (
         f"{time_taken}{shared}, {predicted.memory / 1e9:.1f} GB of memory per "
         f"process, {predicted.disk / 1e6:,.1f} MB of disk"
     )
+
+
+def about(seconds: float) -> str:
+    """Return a predicted time by the clock, in whole units: it is known to a third or so."""
+    if seconds < 1:
+        return "less than 1 s"
+    value, unit = duration(seconds).split()
+    return f"about {float(value):.0f} {unit}"
 
 
 def duration(seconds: float) -> str:

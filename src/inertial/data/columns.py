@@ -4,8 +4,9 @@
 
 1. rows without a target are left out, and of the others a seeded sample is taken;
 2. columns that number the rows are left out, and those that do not vary;
-3. texts of few values become one column per value (one-hot), other texts and dates are left out;
-4. missing cells are filled with the column's median.
+3. a unit or sign that all numbers of a column have is taken off, as in $1,200 and 45 %;
+4. texts of few values become one column per value (one-hot), other texts and dates are left out;
+5. missing cells are filled with the column's median.
 
 Texts, and whole numbers of few values, are classes as targets.
 """
@@ -21,7 +22,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 
 from inertial._checks import InvalidInput, listed, one_of, printable
 from inertial._types import Targets
-from inertial.data.dialect import is_missing, is_number, plain_number
+from inertial.data.dialect import is_missing, is_number, plain_number, without_unit
 from inertial.data.held_out import NOTHING, Held, check_classes, check_columns, split
 from inertial.data.readers import Raw, Table
 from inertial.data.sources import Task
@@ -149,6 +150,9 @@ def numbers(
     """
     frame, notes = _named(table.frame), list(table.notes)
     label = _label(frame, choices, title)
+    if units := _strip_units(frame, table.decimal):
+        signs = listed([f"{printable(name, 30)} ({sign})" for name, sign in units.items()], 5)
+        notes.append(f"read as numbers without their units: {signs}; --drop NAME leaves one out.")
     target, kept, found = _usable(frame.pop(label), table.decimal, title)
     notes += found
     frame = frame.loc[kept]
@@ -168,7 +172,7 @@ def numbers(
     there, target, frame = len(target), target.iloc[taken], frame.iloc[taken]
     count = len(target)
     if test.table is not None:
-        frame, target, words = _appended(frame, target, test, label, table.decimal)
+        frame, target, words = _appended(frame, target, test, label, table.decimal, units)
         notes += words
     y, task, classes, labels, words = _targets(target, table, choices, label, title)
     if labels is not None:
@@ -186,7 +190,12 @@ def numbers(
 
 
 def _appended(
-    frame: "pd.DataFrame", target: "pd.Series", test: Held, label: str, decimal: str
+    frame: "pd.DataFrame",
+    target: "pd.Series",
+    test: Held,
+    label: str,
+    decimal: str,
+    units: dict[str, str],
 ) -> tuple["pd.DataFrame", "pd.Series", list[str]]:
     """Return inputs and targets with those of the test rows behind them, and notes."""
     import pandas as pd
@@ -194,6 +203,13 @@ def _appended(
     assert test.table is not None  # noqa: S101 - what the caller saw
     other, title = _named(test.table.frame), test.title
     check_columns([label, *frame.columns], list(other.columns), title)
+    theirs = _strip_units(other, test.table.decimal)
+    for name in [label, *frame.columns]:
+        if units.get(name) != theirs.get(name):
+            raise InvalidInput(
+                f"column {printable(name, 30)!r} has the unit {theirs.get(name, '')!r} in {title} "
+                f"and {units.get(name, '')!r} in the training rows; write both in the same way."
+            )
     found, kept, notes = _usable(other.pop(label), test.table.decimal, title, least=1)
     if (found.dtype == object) != (target.dtype == object):
         kinds = ("numbers", "texts") if target.dtype == object else ("texts", "numbers")
@@ -244,6 +260,25 @@ def _named(frame: "pd.DataFrame") -> "pd.DataFrame":
             f"the table has several columns {printable(twice)!r}; rename all but one."
         )
     return pd.DataFrame({name: frame.iloc[:, k].array for k, name in enumerate(names)}, copy=False)
+
+
+def _strip_units(frame: "pd.DataFrame", decimal: str) -> dict[str, str]:
+    """Take one unit or sign off all cells of each column of which every number has it.
+
+    Changes `frame`; returns the units of these columns by name.
+    """
+    found = {}
+    for name in frame.columns:
+        if frame[name].dtype.kind != "O":
+            continue
+        cells = [_cell(value) for value in frame[name]]
+        written = [cell for cell in cells if cell is not None]
+        unit = without_unit(written[0])[1] if written else ""
+        if unit and all(without_unit(cell)[1] == unit for cell in written):
+            bare = [None if cell is None else without_unit(cell)[0] for cell in cells]
+            if all(is_number(cell, decimal) for cell in bare if cell is not None):
+                frame[name], found[name] = bare, unit
+    return found
 
 
 def _label(frame: "pd.DataFrame", choices: Choices, title: str) -> str:
@@ -323,7 +358,7 @@ def _numbers_rows(column: "pd.Series", name: str, *, first: bool) -> bool:
     """
     if column.dtype.kind not in "iu" or len(column) < 3:
         return False
-    if name in _ID_NAMES:
+    if name in _ID_NAMES or name.endswith((" id", "_id", "-id")):
         return bool(column.is_unique)
     values = column.to_numpy()
     counts = bool((np.diff(values) == 1).all())

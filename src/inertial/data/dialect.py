@@ -46,6 +46,11 @@ _THOUSANDS = {
     ",": re.compile(r"[-+]?[1-9]\d{0,2}([. ]\d{3})+(,\d*)?"),
 }
 
+_UNIT = re.compile(
+    r"(?P<before>[$€£¥])? ?(?P<number>[-+]?[\d.,][\d., ]*(?:[eE][-+]?\d+)?)"
+    r"(?P<after> ?(?:[$€£¥%‰]|°?[A-Za-zµΩ][A-Za-z²³/.]{0,5}))?"
+)
+
 
 @dataclass(frozen=True)
 class Dialect:
@@ -132,6 +137,15 @@ def is_number(cell: str, decimal: str = ".") -> bool:
     """Say whether a cell is written as a number."""
     plain = _COMMA if decimal == "," else _POINT
     return bool(plain.fullmatch(cell) or _THOUSANDS[decimal].fullmatch(cell))
+
+
+def without_unit(cell: str) -> tuple[str, str]:
+    """Split a number from its sign or unit, as in $1,200, 45 % and 3.5 kg; "" where it has none."""
+    found = _UNIT.fullmatch(cell)
+    if found is None:
+        return cell, ""
+    parts = (found["before"] or "", (found["after"] or "").strip())
+    return found["number"].strip(), " ".join(filter(None, parts))
 
 
 def is_missing(cell: str) -> bool:
@@ -292,7 +306,12 @@ def _numeric(cells: Sequence[str]) -> bool:
 
 def _decimal(records: Sequence[Sequence[str]], separator: str) -> str:
     """Return the decimal mark: a comma if cells are written so and none has a point."""
-    cells = [cell for record in records for cell in record if re.search(r"\d[.,]\d", cell)]
+    cells = [
+        without_unit(cell)[0]
+        for record in records
+        for cell in record
+        if re.search(r"\d[.,]\d", cell)
+    ]
     points = sum(bool(_POINT.fullmatch(cell)) for cell in cells)
     commas = [cell for cell in cells if _COMMA.fullmatch(cell)]
     grouped = sum(bool(_THOUSANDS["."].fullmatch(cell)) for cell in commas)
