@@ -21,7 +21,7 @@ from inertial._json import finite
 _DASH = "–"
 
 _MOST_DIGITS = 1e6
-"""Whole numbers below this are written out."""
+"""Numbers below this are written out where their digits are whole."""
 
 
 def render(template: str, scripts: Iterable[str], document: Any, **context: Any) -> str:  # noqa: ANN401
@@ -102,4 +102,7 @@ def _number(value: float | None, digits: int = 4) -> str:
         return _DASH
     if float(value).is_integer() and abs(value) < _MOST_DIGITS:
         return f"{value:,.0f}"
+    rounded = float(f"{value:.{digits}g}")
+    if rounded.is_integer() and 1000 <= abs(rounded) < _MOST_DIGITS:
+        return f"{rounded:,.0f}"
     return f"{value:.{digits}g}"

@@ -39,7 +39,8 @@ const charts = (() => {
       if (found.length >= 2) return found;
       const all = [];
       for (let e = first - 1; e <= last + 1; e++) for (const m of [1, 2, 5]) all.push(m * 10 ** e);
-      return all.filter((v) => v >= low * (1 - 1e-9) && v <= high * (1 + 1e-9));
+      const inside = all.filter((v) => v >= low * (1 - 1e-9) && v <= high * (1 + 1e-9));
+      if (inside.length >= 2) return inside;
     }
     const rough = (high - low) / most;
     const power = 10 ** Math.floor(Math.log10(rough));
@@ -51,13 +52,15 @@ const charts = (() => {
 
   const SUPERSCRIPTS = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
 
-  function short(value) {
+  const far = (size) => size !== 0 && (size >= 1e5 || size < 1e-3);
+
+  function short(value, power = far(Math.abs(value))) {
     if (value === null || Number.isNaN(value)) return "–";
     const size = Math.abs(value);
-    if (size !== 0 && (size >= 1e5 || size < 1e-3)) {
+    if (power && size !== 0) {
       const exponent = Math.floor(Math.log10(size) + 1e-12), front = +(value / 10 ** exponent).toPrecision(3);
-      const power = "10" + [...String(exponent)].map((c) => SUPERSCRIPTS[c]).join("");
-      return front === 1 ? power : `${front}·${power}`;
+      const ten = "10" + [...String(exponent)].map((c) => SUPERSCRIPTS[c]).join("");
+      return front === 1 ? ten : `${front}·${ten}`;
     }
     return size >= 1000 ? Math.round(value).toLocaleString("en") : String(+value.toPrecision(4));
   }
@@ -89,6 +92,13 @@ const charts = (() => {
     return `M${there.join("L")}L${back.join("L")}Z`;
   }
 
+  /* Ticks with their texts: powers of ten for all of a logarithmic axis if any of them needs one. */
+  function labels(axis, most) {
+    const found = axis.ticks || ticks(axis.domain, axis.log, most);
+    const powers = axis.log && found.some(far) && found.every((v) => Math.abs(Math.log10(v) - Math.round(Math.log10(v))) < 1e-9);
+    return found.map((v) => [v, axis.format ? axis.format(v) : powers ? short(v, true) : short(v)]);
+  }
+
   /* Axes with grid and titles inside margins; returns the svg and both scales. */
   function frame(width, height, x, y, margin = MARGIN) {
     const svg = node("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
@@ -96,13 +106,13 @@ const charts = (() => {
     const sy = scale(y.domain, [height - margin.bottom, margin.top], y.log);
     const bottom = height - margin.bottom, right = width - margin.right;
     const axes = node("g", { "aria-hidden": "true" });
-    for (const v of x.ticks || ticks(x.domain, x.log, Math.max(3, Math.floor(width / 90)))) {
+    for (const [v, text] of labels(x, Math.max(3, Math.floor(width / 90)))) {
       axes.append(node("path", { class: "axis", d: `M${sx(v).toFixed(2)} ${bottom}v5` }));
-      axes.append(node("text", { x: sx(v), y: bottom + 18, "text-anchor": "middle" }, (x.format || short)(v)));
+      axes.append(node("text", { x: sx(v), y: bottom + 18, "text-anchor": "middle" }, text));
     }
-    for (const v of y.ticks || ticks(y.domain, y.log, Math.max(3, Math.floor(height / 50)))) {
+    for (const [v, text] of labels(y, Math.max(3, Math.floor(height / 50)))) {
       if (!y.bare) axes.append(node("path", { class: "grid", d: `M${margin.left} ${sy(v).toFixed(2)}H${right}` }));
-      axes.append(node("text", { x: margin.left - 8, y: sy(v) + 4, "text-anchor": "end" }, (y.format || short)(v)));
+      axes.append(node("text", { x: margin.left - 8, y: sy(v) + 4, "text-anchor": "end" }, text));
     }
     axes.append(node("path", { class: "axis", d: `M${margin.left} ${bottom}H${right}` }));
     axes.append(node("text", { class: "title", x: right, y: bottom + 34, "text-anchor": "end" }, x.title));
