@@ -301,15 +301,15 @@ def test_the_table_is_what_compare_says(shared, result):
             measured = summary.steps_to[share]["measured"]
             shown = table[f"steps to {title} % of the loss"][column]
             assert shown == "–" if measured is None else float(shown) == measured
-        assert float(table["final loss, mean"][column]) == pytest.approx(
+        assert float(table["final loss, mean"][column].replace(",", "")) == pytest.approx(
             summary.loss_last_mean, rel=1e-3
         )
-        assert float(table["forecast error"][column]) == pytest.approx(
+        assert float(table["forecast error"][column].replace(",", "")) == pytest.approx(
             summary.forecast_error, rel=0.06
         )
-        assert float(table["largest distance from start"][column]) == pytest.approx(
-            summary.max_distance_mean, rel=6e-3
-        )
+        assert float(
+            table["largest distance from start"][column].replace(",", "")
+        ) == pytest.approx(summary.max_distance_mean, rel=6e-3)
 
 
 def test_names_from_files_stay_text(shared):

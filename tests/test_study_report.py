@@ -236,7 +236,7 @@ def test_the_tables_are_the_statistics_of_the_files(shared, index, records):
             reached = [np.flatnonzero(run.loss <= 0.1 * run.loss[0]) for run in found]
             shown = cell["10 %"]
             if all(len(steps) for steps in reached):
-                assert float(shown) == pytest.approx(
+                assert float(shown.replace(",", "")) == pytest.approx(
                     np.mean([steps[0] for steps in reached]), abs=0.05
                 )
             else:
