@@ -72,6 +72,7 @@ def rows(most: float) -> Iterator[Row]:
     if len(flops) > 2:
         slope = float(np.polyfit(flops[1:], times[1:], 1)[0])
         yield {"measured": "growth of a step with n d m, exponent", "figure": round(slope, 2)}
+    yield from memory_rows()
     yield from precision_rows()
     yield from split_rows()
     if len(jax.devices()) > 1:
@@ -88,6 +89,42 @@ def precision_rows() -> Iterator[Row]:
     gap = float(np.abs(runs[0].loss / runs[1].loss - 1).max())
     what = "largest relative difference of the loss, single and double precision, 100 steps"
     yield {"measured": what, "figure": f"{gap:.1e}"}
+
+
+def memory_rows(n: int = 10_000, d: int = 784, m: int = 20_000) -> Iterator[Row]:
+    """What the compiled programs of a step hold on the device, ours and plain autodiff's."""
+
+    def floats(*sizes: int) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(sizes, jnp.float32)
+
+    def plain(
+        w: jax.Array, buffer: jax.Array, x: jax.Array, y: jax.Array, a: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        gradient = jax.grad(lambda v: 0.5 * jnp.sum((jnp.maximum(x @ v.T, 0) @ a - y) ** 2))(w)
+        buffer = 0.9 * buffer + gradient
+        return w - 1e-3 * (gradient + 0.9 * buffer), buffer
+
+    tiles, neurons = step.layout(n, m)
+    signs = jax.ShapeDtypeStruct((tiles, n, -(-neurons // 8)), jnp.uint8)
+    laid = floats(tiles, neurons, d)
+    problem = step.Problem(floats(n, d), floats(n), floats(tiles, neurons), laid, signs, floats(n))
+    count = jax.ShapeDtypeStruct((), jnp.int32)
+    programs = [
+        step.advance.lower(problem, step.State(laid, laid), floats(step.CHUNK, 3), count),
+        jax.jit(plain, donate_argnums=(0, 1)).lower(
+            floats(m, d), floats(m, d), floats(n, d), floats(n), floats(m)
+        ),
+    ]
+    needed = []
+    for program in programs:
+        found = program.compile().memory_analysis()
+        held = found.argument_size_in_bytes + found.output_size_in_bytes - found.alias_size_in_bytes
+        needed.append(held + found.temp_size_in_bytes)
+    ours, other = (round(size / 2**20) for size in needed)
+    yield {
+        "measured": f"memory of a step / plain autodiff, n={n}, d={d}, m={m}",
+        "figure": f"{needed[0] / needed[1]:.2f} ({ours} MiB / {other} MiB)",
+    }
 
 
 def split_rows(n: int = 2000, d: int = 784, m: int = 8192) -> Iterator[Row]:
