@@ -68,8 +68,8 @@ def rows(most: float) -> Iterator[Row]:
             yield {"measured": f"step rate / {name}, {what}", "figure": round(figure, 2)}
         yield {"measured": f"TFLOP/s of a step, {what}", "figure": round(rate / 1e12, 3)}
         exponents.append((work, taken / count))
-    flops, times = np.log(np.array(exponents)).T
-    if len(flops) > 2:
+    if len(exponents) > 2:
+        flops, times = np.log(np.array(exponents)).T
         slope = float(np.polyfit(flops[1:], times[1:], 1)[0])
         yield {"measured": "growth of a step with n d m, exponent", "figure": round(slope, 2)}
     yield from memory_rows()

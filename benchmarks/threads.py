@@ -1,7 +1,7 @@
 """What the number of threads does to the numbers: ``python -m benchmarks.threads``.
 
 The same runs in a process with one core and in one with two: the largest relative difference of the
-loss along 200 steps, and of the forecast and the kernel's extreme eigenvalues behind it.
+loss along 200 steps, and of its forecast.
 """
 
 import os
@@ -35,8 +35,6 @@ def compute(file: str, cores: int) -> None:
             found[f"loss, {what}"] = arrays.loss.values
             if precision == PRECISIONS[0]:
                 found[f"forecast, {name}, n={rows}"] = arrays.forecast_loss.values
-                ends = [arrays.attrs.get(end, np.nan) for end in ("lambda_min", "lambda_max")]
-                found[f"extreme eigenvalues, {name}, n={rows}"] = np.array(ends)
     np.savez(file, **found)
 
 

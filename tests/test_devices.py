@@ -117,7 +117,7 @@ import sys
 import jax
 import numpy as np
 import optax
-from inertial import MLP, Problem, nesterov, simulate, tangent, tune
+from inertial import MLP, Problem, TwoLayerReLU, nesterov, simulate, tangent, tune
 from inertial._checks import LostProcessError
 from inertial.problem.devices import join_processes, offer_devices
 rng = np.random.default_rng(0)
@@ -153,6 +153,13 @@ for loss, decay in (("mse", 0.0), ("cross_entropy", 0.01), (lambda f, y: ((f - y
         np.testing.assert_allclose(simulate(again, nesterov(0.05, 0.8), steps=8).loss,
                                    simulate(one.at_seed(3), nesterov(0.05, 0.8), steps=8).loss,
                                    rtol=1e-11)
+# The papers' network's neurons instead, in single precision.
+losses = [
+    simulate(Problem(TwoLayerReLU(100, 5), "half_sum", x, x[:, 0], devices=devices),
+             nesterov(0.05, 0.8), steps=30).loss
+    for devices in (1, 8)
+]
+np.testing.assert_allclose(*losses, rtol=1e-4)
 """
 
 WORK = """
