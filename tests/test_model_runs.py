@@ -251,8 +251,8 @@ def test_a_forecast_holds_within_15_percent_or_a_step(
 
 def test_a_trial_that_diverged_is_recommended_last():
     one = setting("heavy_ball", 0.5, 0.8)
-    lost = Trial(one, one.method(1.0), "diverged", None, np.array([1.0, 0.1, 1e9]))
-    stopped = Trial(one, one.method(1.0), "stopped", None, np.array([1.0, 0.9, 0.8]))
+    lost = Trial(one, one.method(1.0), "diverged", losses=np.array([1.0, 0.1, 1e9]))
+    stopped = Trial(one, one.method(1.0), "stopped", losses=np.array([1.0, 0.9, 0.8]))
     assert _winner([lost, stopped], "heavy_ball") is stopped
 
 

@@ -1,6 +1,6 @@
-"""A laboratory for momentum on wide neural networks.
+"""The right step size and momentum for any model, and for wide networks the theory behind them.
 
-Data, kernel, spectrum, tuned method, trajectory: the names in ``__init__.pyi`` are the whole public
+Data, problem, measure, tuned method, run: the names in ``__init__.pyi`` are the whole public
 interface, and each is imported when it is first used.  Functions stand behind `inertial._door`,
 which refuses what does not fit their signatures.
 """
