@@ -137,18 +137,22 @@ class Comparison(Shown):
         return draw(curves, target=self.target)
 
 
+def _enumerated(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
 def _trust(methods: Sequence[Summary]) -> Iterator[str]:
     """Say first which runs left their forecast, and for which method it is least to be trusted."""
     strayed = [label(row.method) for row in methods if row.unforeseen]
     if strayed:
         yield (
-            f"The forecast does not describe this run: {' and '.join(strayed)} diverged, and their "
+            f"The forecast does not describe this run: {_enumerated(strayed)} diverged, and their "
             "forecasts do not."
         )
     departed = [label(row.method) for row in methods if row.verdict == "departs"]
     if departed and not strayed:
         yield (
-            f"The forecast departs from {' and '.join(departed)}: the kernel moves, and what was "
+            f"The forecast departs from {_enumerated(departed)}: the kernel moves, and what was "
             "measured is what counts."
         )
     known = [(row.trust, row.method) for row in methods if row.trust is not None]
