@@ -5,9 +5,46 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from inertial.data import Provenance
+    from inertial.method.trust import Trust
+    from inertial.runs.advised import Advice
     from inertial.runs.batches import BatchAdvice
     from inertial.runs.scheduled import ScheduleAdvice
     from inertial.runs.tuning import ModelAdvice
+
+
+def of_advice(advice: "Advice") -> dict[str, Any]:
+    """Return the advice for data or a measure as a JSON document."""
+    data, ends = advice.data, advice.extremes
+    return {
+        "trust": advice.best.trust and _trust_document(advice.best.trust),
+        "recommendation": advice.recommendation,
+        "setting": dict(zip(("eta", "beta", "gamma"), advice.setting.constant, strict=True)),
+        "bound": advice.bound,
+        "checks": [run.document for run in advice.checks],
+        "decay": advice.decay,
+        "floor": advice.floor,
+        "stopping": None if advice.stopping is None else advice.stopping.document,
+        "target": advice.target,
+        "data": data and _facts(data),
+        "kernel": {
+            "kind": "given" if data is None else "infinite",
+            "lambda_min": ends.smallest,
+            "lambda_max": ends.largest,
+            "condition_number": ends.condition_number,
+        },
+        "methods": [
+            {
+                "method": entry.name,
+                "rule": entry.rule,
+                **dict(zip(("eta", "beta", "gamma"), entry.method.constant, strict=True)),
+                "spectral_radius": entry.spectral_radius,
+                "stability_limit": entry.eta_limit,
+                "steps_to": entry.steps_to,
+                "trust": entry.trust and _trust_document(entry.trust),
+            }
+            for entry in advice.methods
+        ],
+    }
 
 
 def of_batch(advice: "BatchAdvice") -> dict[str, Any]:
@@ -90,3 +127,10 @@ def of_model(advice: "ModelAdvice", data: "Provenance") -> dict[str, Any]:
 def _facts(data: "Provenance") -> dict[str, Any]:
     """Return what tells data apart."""
     return {key: getattr(data, key) for key in ("name", "n", "d", "task", "sha256")}
+
+
+def _trust_document(found: "Trust") -> dict[str, Any]:
+    return {
+        key: getattr(found, key)
+        for key in ("movement", "strain", "width", "width_needed", "verdict", "remedy")
+    }

@@ -1,6 +1,6 @@
 """`inertial tune`: step size and momentum for a data set, and how long training will take."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,7 +22,6 @@ from inertial.commands.terminal import progress, say, show_table, write
 if TYPE_CHECKING:
     from inertial.data import Data
     from inertial.linear.measure import Measure
-    from inertial.method.trust import Trust
     from inertial.problem.problem import Trainable
     from inertial.runs.advised import Advice
     from inertial.runs.shown import Shown
@@ -320,6 +319,7 @@ def _print(
     advice: "Advice", *, as_json: bool, module: str | None = None, width: int | None = None
 ) -> None:
     """Print the advice, and the module to copy if one is asked for."""
+    from inertial.commands.documents import of_advice
     from inertial.method.modules import module_source
 
     source = None
@@ -327,49 +327,8 @@ def _print(
         inputs = advice.data.d
         source = module_source(module, width, inputs, advice.setting)
     if as_json:
-        write(_json.dumps(_document(advice) | ({} if source is None else {"module": source})))
+        write(_json.dumps(of_advice(advice) | ({} if source is None else {"module": source})))
         return
     show_table(advice)
     if source is not None:
         write(f"\n# for the loss 0.5 * ((model(x) - y) ** 2).sum()\n{source}")
-
-
-def _document(advice: "Advice") -> dict[str, Any]:
-    data, ends = advice.data, advice.extremes
-    return {
-        "trust": advice.best.trust and _trust_document(advice.best.trust),
-        "recommendation": advice.recommendation,
-        "setting": dict(zip(("eta", "beta", "gamma"), advice.setting.constant, strict=True)),
-        "bound": advice.bound,
-        "checks": [run.document for run in advice.checks],
-        "decay": advice.decay,
-        "floor": advice.floor,
-        "stopping": None if advice.stopping is None else advice.stopping.document,
-        "target": advice.target,
-        "data": data and {key: asdict(data)[key] for key in ("name", "n", "d", "task", "sha256")},
-        "kernel": {
-            "kind": "given" if data is None else "infinite",
-            "lambda_min": ends.smallest,
-            "lambda_max": ends.largest,
-            "condition_number": ends.condition_number,
-        },
-        "methods": [
-            {
-                "method": entry.name,
-                "rule": entry.rule,
-                **dict(zip(("eta", "beta", "gamma"), entry.method.constant, strict=True)),
-                "spectral_radius": entry.spectral_radius,
-                "stability_limit": entry.eta_limit,
-                "steps_to": entry.steps_to,
-                "trust": entry.trust and _trust_document(entry.trust),
-            }
-            for entry in advice.methods
-        ],
-    }
-
-
-def _trust_document(found: "Trust") -> dict[str, Any]:
-    return {
-        key: getattr(found, key)
-        for key in ("movement", "strain", "width", "width_needed", "verdict", "remedy")
-    }
