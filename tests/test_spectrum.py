@@ -85,14 +85,17 @@ def test_eigenvalues_that_lanczos_missed_stay_within_the_stated_errors(monkeypat
     """The factorisations find out, whatever Lanczos says, and the errors still say something."""
     gram = with_spectrum(rng, np.concatenate([[0.95], np.linspace(1.0, 3.0, 60), [3.2]]))
 
-    def second(product, *_):
-        values = np.linalg.eigvalsh(np.array([product(column) for column in np.eye(62)]))
-        return module._End(values[1] if len(_) == 3 else values[-2], 1e-12, 1e-12)
+    def eigenvalues(product):
+        return np.linalg.eigvalsh(np.array([product(column) for column in np.eye(62)]))
 
     def second_of_inverse(operator, _):
-        return second(operator.matvec)[:2]
+        return eigenvalues(operator.matvec)[-2], 1e-12
 
-    monkeypatch.setattr(module, "_outermost", second)
+    def second(product, *_):
+        return module._End(eigenvalues(product)[1], 1e-12, 1e-12)
+
+    monkeypatch.setattr(module, "_bottom", second)
+    monkeypatch.setattr(module, "_top", lambda _: module._Top(3.0, 1e-12, 1e-12, 0.0))
     monkeypatch.setattr(module, "_lanczos", second_of_inverse)
     ends = extremes(gram)
     # The matrix itself and the reference are rounded, a few n eps.
@@ -203,10 +206,10 @@ def test_the_factor_in_single_precision_is_an_inverse(rng, monkeypatch):
     vector = rng.standard_normal(90)
     for width in (1, 32, 90, 512):
         monkeypatch.setattr(module, "_PANEL", width)
-        found = module._Single.of(gram).solve(vector)
+        found = module._Single.of(gram, 0.0).solve(vector)
         # Condition 700, unit rounding 6e-8, some dozens of operations an entry.
         np.testing.assert_allclose(gram @ found, vector, rtol=0, atol=1e-3)
-    assert module._Single.of(gram - 0.02 * np.eye(90)) is None
+    assert module._Single.of(gram, 0.02) is None
 
 
 def test_a_dominant_eigenvalue_is_proven_without_a_factorisation(rng, monkeypatch):

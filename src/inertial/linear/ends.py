@@ -2,9 +2,11 @@ r"""Both ends of a kernel's spectrum, without all of it.
 
 The largest eigenvalue comes from Lanczos.  For the smallest a Cholesky factor in single precision
 is inverse enough: with it, each residual :math:`r = H u - \theta u` gives a direction
-:math:`\tilde H^{-1} r` to extend the space by, in which H itself, in double precision, has its Ritz
-values (Davidson 1975, "The iterative calculation of a few of the lowest eigenvalues").  With the
-exact inverse this is Lanczos on it.
+:math:`(H - \sigma I)^{-1} r` to extend the space by, in which H itself, in double precision, has
+its Ritz values (Davidson 1975, "The iterative calculation of a few of the lowest eigenvalues").
+With the exact inverse this is Lanczos on it.  The shift :math:`\sigma` is 0, unless the steps that
+found the largest eigenvalue show where the spectrum begins: then a shift just below takes apart
+what is crowded there.
 
 What is found is proven by one factorisation in double precision just below it, and at the top by
 
@@ -24,6 +26,7 @@ from scipy.linalg.blas import dtrsv
 
 from inertial._types import Gram
 from inertial.linear.kernel import tiles
+from inertial.linear.lanczos import lanczos
 from inertial.linear.spectrum import Extremes, ends_of, finite
 
 DENSE_BELOW = 1500
@@ -40,6 +43,12 @@ _CLUSTER = 3
 
 _STEPS = 40
 """Vectors of a space before it is restarted or left: about as long as one factorisation."""
+
+_LOOK = 10
+"""Lanczos steps between two looks at both ends."""
+
+_BEGINNING = 60
+"""Lanczos steps in which the beginning of the spectrum is looked for, where it shows."""
 
 _RESTARTS = 20
 """Restarts after which all eigenvalues are cheaper than going on."""
@@ -86,15 +95,21 @@ def extremes(gram: Gram, *, inside: bool = False, proven: bool = True) -> Extrem
         return ends_of(scipy.linalg.eigvalsh(gram, check_finite=False))
     matrix = _Triangles(gram if inside else np.array(gram))
     try:
-        largest, largest_error = _largest(matrix, proven=proven)
-        smallest, smallest_error, certain = _smallest(matrix, proven=proven)
+        top = _top(matrix.array)
+        largest_error = _above(matrix, top, proven=proven)
+        smallest, smallest_error, certain = _smallest(matrix, top.beginning, proven=proven)
     except (scipy.sparse.linalg.ArpackError, _NotPositiveError):
         matrix.restore()
         return ends_of(scipy.linalg.eigvalsh(matrix.array, check_finite=False))
     finally:
         matrix.restore()
     return Extremes(
-        min(smallest, largest), largest, smallest_error, largest_error, size, proven and certain
+        min(smallest, top.value),
+        top.value,
+        smallest_error,
+        largest_error,
+        size,
+        proven and certain,
     )
 
 
@@ -133,44 +148,74 @@ class _Triangles:
         return np.asarray(factor)
 
 
+class _Top(NamedTuple):
+    """Largest Ritz value, its residual norm, an estimate of its error, and a shift for the others.
+
+    `beginning` is a little below the smallest eigenvalue if the steps show it, else 0.
+    """
+
+    value: float
+    residual: float
+    estimate: float
+    beginning: float
+
+
+def _top(array: Gram) -> _Top:
+    """Take Lanczos steps until the largest Ritz value is accurate, and look at the smallest.
+
+    At an edge that is filled, its error falls as 1 over the squared steps; so from half of them it
+    is known, and the shift lies as far below the edge as the Ritz value above.
+    """
+    size, found = len(array), None
+    most = min(_MOST, size)
+    for steps in range(min(_LOOK, most), most + 1, _LOOK):
+        found = lanczos(lambda v: array @ v, _anywhere(size), steps, resume=found)
+        values, _, residuals = found.nodes()
+        value, residual = float(values[-1]), float(residuals[-1])
+        estimate = _estimated(residual, value - float(values[-2]) if len(values) > 1 else 0.0)
+        lowest = float(values[0])
+        fell = float(found.nodes(found.steps // 2 or 1)[0][0]) - lowest
+        shows = 2 * fell < lowest
+        accurate = estimate <= _TOLERANCE * value
+        if found.steps < steps or (accurate and not (shows and steps < _BEGINNING)):
+            break
+    return _Top(value, residual, estimate, lowest - 2 * fell / 3 if shows else 0.0)
+
+
+def _estimated(residual: float, gap: float) -> float:
+    """Error of a Ritz value with this residual norm and distance to the next one."""
+    return min(residual, residual**2 / gap) if gap else residual
+
+
 class _End(NamedTuple):
-    """An outermost Ritz value, its residual norm, and an estimate of its distance from the end."""
+    """A smallest Ritz value, its residual norm, and an estimate of its error."""
 
     value: float
     residual: float
     estimate: float
 
 
-def _outermost(
-    product: Callable[[Vector], Vector],
-    start: Vector,
-    most: int,
-    precondition: Callable[[Vector], Vector] | None = None,
+def _bottom(
+    product: Callable[[Vector], Vector], most: int, inverse: Callable[[Vector], Vector], size: int
 ) -> _End:
-    """Largest Ritz value, or with an approximate inverse the smallest, of a growing space.
-
-    It grows by the residual of that value, times the inverse, up to `most` vectors or until the
-    estimated error, the square of the residual over the distance to the next value, is small.
-    """
-    size, outer = len(start), 0 if precondition else -1
+    """Smallest Ritz value of a space that grows by its residual times an approximate inverse."""
     most = min(size, most)
     basis, images, small = np.empty((size, most)), np.empty((size, most)), np.zeros((most, most))
-    following = start / np.linalg.norm(start)
+    following = inverse(_anywhere(size))
+    following /= np.linalg.norm(following)
     for k in range(most):
         basis[:, k], images[:, k] = following, product(following)
         small[: k + 1, k] = basis[:, : k + 1].T @ images[:, k]
         small[k, : k + 1] = small[: k + 1, k]
         values, vectors = scipy.linalg.eigh(small[: k + 1, : k + 1], check_finite=False)
-        value, vector = float(values[outer]), vectors[:, outer]
+        value, vector = float(values[0]), vectors[:, 0]
         residual = images[:, : k + 1] @ vector - value * (basis[:, : k + 1] @ vector)
         length = float(np.linalg.norm(residual))
-        gap = abs(float(values[1 if precondition else -2]) - value) if k else 0.0
-        estimate = min(length, length**2 / gap) if gap else length
-        if estimate <= _TOLERANCE * abs(value) or k + 1 == most:
+        estimate = _estimated(length, float(values[1]) - value if k else 0.0)
+        # As many times below what is asked as the proof then leaves room for.
+        if 2 * _CLUSTER * estimate <= _TOLERANCE * abs(value) or k + 1 == most:
             break
-        following = residual / length
-        if precondition:
-            following = precondition(following)
+        following = inverse(residual / length)
         before = np.linalg.norm(following)
         for _ in range(2):
             following = following - basis[:, : k + 1] @ (basis[:, : k + 1].T @ following)
@@ -191,13 +236,14 @@ class _Single:
         self.panels, self.scale = panels, scale
 
     @classmethod
-    def of(cls, gram: Gram) -> "_Single | None":
-        """Factorise, from left to right; none if the matrix is not positive in single precision."""
+    def of(cls, gram: Gram, shift: float) -> "_Single | None":
+        """Factorise ``H - shift I`` from left to right; none if that fails in single precision."""
         scale = float(np.diag(gram).max())
         panels: list[Float[np.ndarray, "_ _"]] = []
         for columns in tiles(len(gram), _PANEL):
             first, count = columns.start, columns.stop - columns.start
             panel = np.array(gram[columns, first:] / scale, np.float32)
+            panel.flat[:: panel.shape[1] + 1] -= np.float32(shift / scale)
             for rows, left in zip(tiles(first, _PANEL), panels, strict=False):
                 part = left[:, first - rows.start :]
                 panel -= part[:, :count].T @ part
@@ -224,30 +270,30 @@ class _Single:
         return found.astype(np.float64) / self.scale
 
 
-def _largest(matrix: _Triangles, *, proven: bool) -> tuple[float, float]:
-    """Return the largest eigenvalue and a bound on its error."""
-    size, array = len(matrix.diagonal), matrix.array
-    value, residual, estimate = _outermost(lambda v: array @ v, _anywhere(size), _MOST)
+def _above(matrix: _Triangles, top: _Top, *, proven: bool) -> float:
+    """Bound the error of the largest eigenvalue."""
+    size, array, value = len(matrix.diagonal), matrix.array, top.value
     if value <= 0:
         raise _NotPositiveError
     eps = float(np.finfo(np.float64).eps)
     square = float(np.vdot(array, array))
     inaccurate = size * eps * float(np.sqrt(square))
-    others = float(np.sqrt(max(0.0, square - value**2 - 2 * residual**2) + size * eps * square))
+    left = max(0.0, square - value**2 - 2 * top.residual**2)
+    others = float(np.sqrt(left + size * eps * square))
     if others < value:
         # The larger eigenvalue of [[value, residual], [residual, others]].
-        return value, residual**2 / (value - others) + inaccurate
+        return top.residual**2 / (value - others) + inaccurate
     if not proven:
-        return value, residual + inaccurate
+        return top.residual + inaccurate
     rounding = _rounding(size * value, size)
-    margin = _CLUSTER * estimate + rounding
+    margin = _CLUSTER * top.estimate + rounding
     while matrix.factorise(value + margin, sign=-1) is None:
         margin *= 10
     matrix.restore()
-    return value, margin + rounding
+    return margin + rounding
 
 
-def _smallest(matrix: _Triangles, *, proven: bool) -> tuple[float, float, bool]:
+def _smallest(matrix: _Triangles, beginning: float, *, proven: bool) -> tuple[float, float, bool]:
     """Return the smallest eigenvalue, a bound on its error, and whether it is proven.
 
     Each factorisation in double precision proves that nothing lies below its shift.  Where the
@@ -259,11 +305,12 @@ def _smallest(matrix: _Triangles, *, proven: bool) -> tuple[float, float, bool]:
     size = len(matrix.diagonal)
     rounding = _rounding(float(matrix.diagonal.sum()), size)
     low, factor, value = 0.0, None, np.nan
-    single = _Single.of(matrix.array)
+    shift, single = beginning, _Single.of(matrix.array, beginning)
+    if single is None and shift:
+        shift, single = 0.0, _Single.of(matrix.array, 0.0)
     if single is not None:
-        start = single.solve(_anywhere(size))
-        most = _STEPS if proven else _MOST
-        end = _outermost(lambda v: matrix.array @ v, start, most, single.solve)
+        most = _STEPS if proven and not shift else _MOST
+        end = _bottom(lambda v: matrix.array @ v, most, single.solve, size)
         if not proven and end.residual < _COARSE * end.value:
             return end.value, end.residual + rounding, False
         value = end.value
