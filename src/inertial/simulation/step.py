@@ -2,7 +2,8 @@ r"""One training step on the device: two matrix products, and everything else in
 
 The neurons pass in tiles, twice.  Forwards, each tile adds its share of the outputs and leaves one
 sign bit a neuron and sample; backwards, the bits and the residual give the tile's whole gradient.
-No n x m array of numbers is kept.  The update runs on all tiles at once, and in place: inside the
+No n x m array of numbers is kept; where there is one tile only, its signs pass as they are.  The
+update runs on all tiles at once, and in place: inside the
 loop, one thread would copy its results into the array of the others.
 
 On several devices each has an equal number of tiles; the n outputs of a step are all that is summed
@@ -24,7 +25,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, Int, UInt8
+from jaxtyping import Array, Bool, Float, Int, UInt8
 
 from inertial._memory import make_room_for_programs
 from inertial._types import Inputs, Targets
@@ -208,7 +209,9 @@ def _step(
     shared: bool,
 ) -> tuple[State, Buffers]:
     """Measure at ``w_t`` and update."""
-    residual, patterns, *distances = _forwards(*problem[:4], state.displacement, shared=shared)
+    residual, patterns, *distances, signs = _forwards(
+        *problem[:4], state.displacement, shared=shared
+    )
     damping, drive, correction = coefficients
     x, error = problem.x, residual
     if rows is not None:
@@ -216,8 +219,11 @@ def _step(
 
     def backwards(_: None, tile: tuple[Array, ...]) -> tuple[None, tuple[Array, Array]]:
         weights, pattern, start = tile
-        bits = pattern if rows is None else pattern[rows]
-        active = jnp.unpackbits(bits, axis=1, count=len(weights)).astype(bool)
+        if signs is None:
+            bits = pattern if rows is None else pattern[rows]
+            active = jnp.unpackbits(bits, axis=1, count=len(weights)).astype(bool)
+        else:
+            active = signs if rows is None else signs[rows]
         gradient = _product(jnp.where(active, error[:, None], 0).T, x)
         changed = jnp.sum(jnp.bitwise_count(pattern ^ start), dtype=jnp.int32)
         return None, (gradient * weights[:, None], changed)
@@ -240,16 +246,19 @@ def _begin(
     mesh: Mesh | None,
 ) -> tuple[Float[Array, "n"], UInt8[Array, "tiles n bytes"]]:
     """Residual and patterns at the start."""
-    forwards = partial(_forwards, shared=mesh is not None)
+
+    def forwards(*problem: Array) -> tuple[Array, Array]:
+        return _forwards(*problem, shared=mesh is not None)[:2]
+
     if mesh is not None:
         forwards = jax.shard_map(
             forwards,
             mesh=mesh,
             in_specs=(EVERYWHERE, EVERYWHERE, PARTS, PARTS, PARTS),
-            out_specs=(EVERYWHERE, PARTS, PARTS, PARTS),
+            out_specs=(EVERYWHERE, PARTS),
             check_vma=False,
         )
-    residual, patterns, *_ = forwards(x, y, output_weights, start, jnp.zeros_like(start))
+    residual, patterns = forwards(x, y, output_weights, start, jnp.zeros_like(start))
     return residual, patterns
 
 
@@ -262,21 +271,31 @@ def _forwards(
     *,
     shared: bool,
 ) -> tuple[
-    Float[Array, "n"], UInt8[Array, "tiles n bytes"], Float[Array, "tiles"], Float[Array, "tiles"]
+    Float[Array, "n"],
+    UInt8[Array, "tiles n bytes"],
+    Float[Array, "tiles"],
+    Float[Array, "tiles"],
+    Bool[Array, "n b"] | None,
 ]:
-    """Residuals; where the neurons are active; largest and summed distances of each tile."""
-    Tile = tuple[Array, Array, Array]
+    """Residuals; where the neurons are active; largest and summed distances of each tile.
 
-    def add(residual: Array, tile: Tile) -> tuple[Array, Tile]:
+    Last, where the neurons of a single tile are active, not as bits.
+    """
+    Tile = tuple[Array, Array, Array, Array | None]
+    single = len(output_weights) == 1
+
+    def add(residual: Array, tile: tuple[Array, Array, Array]) -> tuple[Array, Tile]:
         weights, start, displacement = tile
         preactivation = _product(x, (start + displacement).T)
         outputs = _product(jnp.maximum(preactivation, 0), weights)
         distance = jnp.linalg.norm(displacement, axis=1)
-        patterns = jnp.packbits(preactivation >= 0, axis=1)
-        return residual + outputs, (patterns, distance.max(), distance.sum())
+        active = preactivation >= 0
+        patterns = jnp.packbits(active, axis=1)
+        kept = active if single else None
+        return residual + outputs, (patterns, distance.max(), distance.sum(), kept)
 
     begin = jnp.where(jax.lax.axis_index(AXIS) == 0, -y, 0) if shared else -y
-    residual, tiles = jax.lax.scan(add, begin, (output_weights, start, displacement))
+    residual, (*tiles, kept) = jax.lax.scan(add, begin, (output_weights, start, displacement))
     if shared:
         residual = jax.lax.psum(residual, AXIS)  # type: ignore[no-untyped-call]
-    return residual, *tiles
+    return residual, *tiles, None if kept is None else kept[0]
