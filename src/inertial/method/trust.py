@@ -40,6 +40,9 @@ HOLDS = 5.0
 DEPARTS = 8.0
 """Strain from which none did."""
 
+APART = 0.15
+"""A forecast holds within this share of the measured steps, or within a step."""
+
 STEPS = 1_000
 """Steps that the movement is looked at over, where the target is not forecast to be reached."""
 
@@ -171,6 +174,11 @@ def trust(
     residual = measure.total / (rows or len(measure.nodes))
     remedy = "" if verdict == "holds" else _remedy(residual, needed)
     return Trust(largest, strain, width, int(np.ceil(needed)), verdict, remedy)
+
+
+def agree(forecast: float, measured: float) -> bool:
+    """Whether a forecast step count is within 15 % of the measured one, or within one step."""
+    return abs(forecast - measured) <= max(APART * measured, 1)
 
 
 def _limit(method: Recursion) -> int:

@@ -15,14 +15,11 @@ from jaxtyping import Float, Int
 from inertial.linear.measure import Measure
 from inertial.method.modes import stability_limit
 from inertial.method.recursion import Recursion
-from inertial.method.trust import Trust, trust
+from inertial.method.trust import APART, Trust, agree, trust
 from inertial.simulation.train import DIVERGED
 
 _WINDOWS = 15
 """Windows in a run."""
-
-APART = 0.15
-"""A forecast holds within this share of the measured steps, or within a step."""
 
 
 def window(result: xr.Dataset) -> int:
@@ -134,11 +131,6 @@ def share_of_limit(run: xr.Dataset) -> xr.DataArray:
     limit = stability_limit(Recursion(float(run.eta), float(run.beta), float(run.gamma)))
     share: xr.DataArray = run.sharpness * float(run.eta) / limit
     return share
-
-
-def agree(forecast: float, measured: float) -> bool:
-    """Whether a forecast step count is within 15 % of the measured one, or within one step."""
-    return abs(forecast - measured) <= max(APART * measured, 1)
 
 
 def verdict_of(run: xr.Dataset, target: float) -> str:

@@ -24,9 +24,9 @@ from inertial.method.curve import forecast_loss, steps_to
 from inertial.method.modes import stability_limit
 from inertial.method.recursion import Recursion, label
 from inertial.method.rules import fastest
+from inertial.method.trust import agree
 from inertial.problem.networks import WideNetwork
 from inertial.problem.problem import Problem, Trainable
-from inertial.runs.measures import agree
 from inertial.runs.ranking import place
 from inertial.runs.shown import Curve, Shown, columns, draw
 from inertial.runs.stopping import Stopping, horizon, stopping_of

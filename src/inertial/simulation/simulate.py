@@ -7,10 +7,9 @@ same recursion, which tests hold them to.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import xarray as xr
 from jaxtyping import Float
 
 from inertial._checks import InvalidInput, one_of, whole
@@ -21,6 +20,9 @@ from inertial.problem.problem import Problem, State, Trainable, decayed
 from inertial.simulation.linearised import Transformation
 from inertial.simulation.train import DIVERGED, train
 from inertial.simulation.trajectory import Status
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 class Observable(NamedTuple):
@@ -90,8 +92,10 @@ class Run:
         reached = np.flatnonzero(self.loss <= share * self.loss[0])
         return int(reached[0]) if reached.size else None
 
-    def to_dataset(self) -> xr.Dataset:
+    def to_dataset(self) -> "xr.Dataset":
         """Return the records with names, dimensions and units."""
+        import xarray as xr  # takes half a second, which `tune` does without
+
         variables = {
             name: (
                 OBSERVABLES[name].dims,
