@@ -25,7 +25,7 @@ docs: .venv/ready
 	@echo "documentation: docs/_build/html/index.html"
 
 bench: .venv/ready
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --write docs/benchmarks.md --json docs/benchmarks.json
 
 # A wheel made from the sdist alone, installed into a bare environment, does the main job there.
 dist: .venv/ready

@@ -1,93 +1,146 @@
-"""How cost grows with n, m and d: ``python -m benchmarks.growth [step|measure|tiles]``.
+r"""How cost grows with n, m and d: ``python -m benchmarks.growth [TOPIC...] [--figure FILE]``.
 
-About two minutes in all.  Exponents are fitted to the fastest of three looks at every size, largest
-sizes first, where fixed costs no longer count.
+About six minutes in all.  The fastest of three looks at every size counts, and
+
+.. math:: t(s) = a + b s^p
+
+is fitted to them, :math:`a \ge 0`: what does not grow, as the work on each neuron's output does not
+with d, is no part of the exponent.  Sizes begin where an array has left the processor's cache.
 """
 
 import argparse
-import statistics
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-import scipy.linalg
+import scipy.optimize
 
-from benchmarks.__main__ import seconds, sphere, stepper
-from inertial import extremes, infinite_gram
+from benchmarks.__main__ import cho_factor, seconds, sphere, stepper
+from inertial import infinite_gram
 from inertial.linear.kernel import TiledKernel
 from inertial.linear.lanczos import lanczos
 
-Row = tuple[str, str, str]
+
+class Growth(NamedTuple):
+    """Times at sizes; the exponent that theory has, and what the others are in."""
+
+    what: str
+    size: str
+    theory: int
+    sizes: list[int]
+    times: list[float]
+
+    def fit(self) -> tuple[float, float, float]:
+        """Return the constant part, the factor and the exponent: a, b, p of ``a + b s^p``."""
+        sizes, times = np.array(self.sizes) / self.sizes[-1], np.array(self.times)
+
+        def parts(power: float) -> tuple[np.ndarray, float]:
+            # Errors relative to the times, as noise is.
+            columns = np.column_stack([np.ones_like(sizes), sizes**power]) / times[:, None]
+            return scipy.optimize.nnls(columns, np.ones_like(times))
+
+        powers = np.arange(0.5, 4.0, 0.01)
+        power = float(powers[np.argmin([parts(p)[1] for p in powers])])
+        constant, factor = parts(power)[0]
+        return float(constant), float(factor), power
+
+    def row(self) -> tuple[str, str, str]:
+        constant, _, power = self.fit()
+        share = constant / self.times[-1]
+        return (
+            f"{self.what} with {self.size}, exponent over {', '.join(map(str, self.sizes))}",
+            f"{power:.2f} (constant part {share:.0%} of the last)",
+            f"{self.theory - 0.1:.1f} to {self.theory + 0.1:.1f}",
+        )
 
 
-def fitted(sizes: list[int], work: Callable[[int], Callable[[], object]]) -> float:
-    """Exponent of the time over the size."""
+def grown(
+    what: str, size: str, theory: int, sizes: list[int], work: Callable[[int], Callable]
+) -> Growth:
     times = []
-    for size in sizes:
-        run = work(size)
+    for one in sizes:
+        run = work(one)
         run()
         times.append(min(seconds(run) for _ in range(3)))
-    return float(np.polyfit(np.log(sizes), np.log(times), 1)[0])
+    return Growth(what, size, theory, sizes, times)
 
 
-def row(what: str, sizes: list[int], theory: float, work: Callable[[int], Callable]) -> Row:
-    figure = fitted(sizes, work)
-    bar = f"{theory - 0.1:.1f} to {theory + 0.1:.1f}"
-    return f"{what}, exponent over {sizes}", f"{figure:.2f}", bar
+def steps() -> Iterator[Growth]:
+    """A step takes 4 n d m operations, and some on each of the n m outputs of neurons."""
+    sizes = [1000, 2000, 4000, 8000]
+    yield grown("step", "n", 1, sizes, lambda n: stepper(n, 784, 4096, 2))
+    yield grown("step", "d", 1, [400, 800, 1600, 3200], lambda d: stepper(2000, d, 4096, 2))
+    sizes = [4096, 8192, 16384, 32768]
+    yield grown("step", "m", 1, sizes, lambda m: stepper(2000, 784, m, 2))
 
 
-def step_rows() -> Iterator[Row]:
-    """A step takes 4 n d m operations."""
-    yield row("step with n", [1000, 2000, 4000], 1, lambda n: stepper(n, 784, 4096, 2))
-    yield row("step with d", [400, 800, 1600], 1, lambda d: stepper(2000, d, 4096, 2))
-    yield row("step with m", [4096, 8192, 16384], 1, lambda m: stepper(2000, 784, m, 2))
-
-
-def measure_rows() -> Iterator[Row]:
-    """Lanczos takes n^2 operations a step, a factorisation n^3 / 3."""
-    sizes = [2000, 4000, 8000]
-    grams = {n: infinite_gram(sphere(n, 100)[0]) for n in sizes}
+def measures() -> Iterator[Growth]:
+    """Lanczos takes 2 n^2 operations a step, a factorisation n^3 / 3."""
 
     def nodes(n: int) -> Callable[[], object]:
-        start = np.ones(n)
-        return lambda: lanczos(lambda v: grams[n] @ v, start, 80).diagonal
+        gram, start = infinite_gram(sphere(n, 100)[0]), np.ones(n)
+        return lambda: lanczos(lambda v: gram @ v, start, 80).diagonal
+
+    yield grown("measure with 80 nodes", "n", 2, [5000, 7000, 10000, 14000], nodes)
 
     def cholesky(n: int) -> Callable[[], object]:
-        return lambda: scipy.linalg.cho_factor(grams[n], lower=True, check_finite=False)[0]
+        return partial(cho_factor, infinite_gram(sphere(n, 100)[0]))
 
-    yield row("measure with 80 nodes, with n", sizes, 2, nodes)
-    yield row("one Cholesky factorisation, with n", sizes, 3, cholesky)
-    ratios = [
-        statistics.median(seconds(partial(extremes, grams[n])) / seconds(cholesky(n)) for _ in "ab")
-        for n in sizes
-    ]
-    for n, ratio in zip(sizes, ratios, strict=True):
-        yield f"extreme eigenvalues / one Cholesky, sphere, n={n}", f"{ratio:.2f}", "no bar"
+    yield grown("one Cholesky factorisation", "n", 3, [3000, 5000, 8000, 12000], cholesky)
 
 
-def tile_rows() -> Iterator[Row]:
+def tiles() -> Iterator[Growth]:
     """A pass over the tiles takes n^2 (d / 2 + const) operations."""
 
     def passing(n: int, d: int) -> Callable[[], object]:
         kernel, block = TiledKernel(sphere(n, d)[0], "float32"), np.ones((n, 32))
         return lambda: kernel.product(block)
 
-    yield row("tiled product with n", [2000, 4000, 8000], 2, lambda n: passing(n, 100))
-    sizes = [800, 1600, 3200]
-    figure = fitted(sizes, lambda d: passing(3000, d))
-    yield f"tiled product with d, exponent over {sizes}", f"{figure:.2f}", "below 1: constant part"
+    yield grown("tiled product", "n", 2, [4000, 6000, 8000, 12000], lambda n: passing(n, 100))
+    yield grown("tiled product", "d", 1, [800, 1600, 3200, 6400], lambda d: passing(3000, d))
 
 
-TOPICS = {"step": step_rows, "measure": measure_rows, "tiles": tile_rows}
+TOPICS = {"step": steps, "measure": measures, "tiles": tiles}
+
+
+def draw(found: list[Growth], path: Path) -> None:
+    """Draw times over sizes on logarithmic axes, with each fit, one panel per exponent."""
+    from matplotlib.figure import Figure
+
+    columns = min(4, len(found))
+    rows = -(-len(found) // columns)
+    figure = Figure(figsize=(3 * columns, 2.6 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).flat
+    for growth, panel in zip(found, panels, strict=False):
+        constant, factor, power = growth.fit()
+        line = np.geomspace(growth.sizes[0], growth.sizes[-1], 50)
+        panel.loglog(growth.sizes, growth.times, "o", color="C0")
+        panel.loglog(line, constant + factor * (line / growth.sizes[-1]) ** power, color="C0")
+        panel.set_title(f"{growth.what}: {growth.size}^{power:.2f}", fontsize=9)
+        panel.set_xlabel(growth.size)
+        panel.set_ylabel("seconds")
+        panel.set_xticks(growth.sizes, [str(size) for size in growth.sizes], fontsize=7)
+        panel.minorticks_off()
+    for panel in list(panels):
+        panel.remove()
+    figure.savefig(path)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*TOPICS, []])
+    parser.add_argument("--figure", type=Path, help="draw the times and their fits into this file")
+    arguments = parser.parse_args()
     print("| measured | figure | bar |\n|---|---|---|", flush=True)
-    for name in parser.parse_args().names or TOPICS:
-        for found in TOPICS[name]():
-            print(f"| {' | '.join(found)} |", flush=True)
+    found = []
+    for name in arguments.names or TOPICS:
+        for growth in TOPICS[name]():
+            found.append(growth)
+            print(f"| {' | '.join(growth.row())} |", flush=True)
+    if arguments.figure:
+        draw(found, arguments.figure)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ Run `python -m benchmarks.startup`.  Each command runs several times in turn wit
 the fastest counts.  The first turn fills the cache of compiled programs, and does not count.
 """
 
-import json
 import subprocess
 import sys
 import time
@@ -32,19 +31,10 @@ def main() -> None:
             times[name].append(seconds(words))
     fastest = {name: min(taken[1:]) for name, taken in times.items()}
     base = fastest["import jax"]
-    print(
-        json.dumps(
-            {
-                name: {
-                    "seconds": fastest[name],
-                    "ratio": fastest[name] / base,
-                    "bar": BARS.get(name),
-                }
-                for name in COMMANDS
-            },
-            indent=2,
-        )
-    )
+    print("| measured | figure | bar |\n|---|---|---|")
+    for name, bar in BARS.items():
+        taken = f"{fastest[name] / base:.2f} ({fastest[name]:.2f} s / {base:.2f} s)"
+        print(f"| `{name}` / `python -c 'import jax'`, cold process | {taken} | ≤ {bar} |")
 
 
 if __name__ == "__main__":
