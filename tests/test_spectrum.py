@@ -106,8 +106,25 @@ def test_eigenvalues_that_lanczos_missed_stay_within_the_stated_errors(monkeypat
     assert ends.largest_error < 3.2
 
 
+def test_a_crowded_beginning_is_found_by_the_steps_for_the_largest(rng):
+    """And the shift below it separates what Davidson's method with no shift would not."""
+    gram = with_spectrum(rng, np.concatenate([np.linspace(1.0, 1.2, 200), np.linspace(2, 3, 20)]))
+    top = module._top(gram)
+    assert 0.99 < top.beginning < 1.0
+    assert top.value == pytest.approx(3.0, abs=1e-8)
+    ends = {
+        shift: module._bottom(
+            lambda vector: gram @ vector, 12, module._Single.of(gram, shift).solve, len(gram)
+        )
+        for shift in (0.0, top.beginning)
+    }
+    assert ends[top.beginning].value == pytest.approx(1.0, abs=1e-6)
+    assert ends[top.beginning].residual < 0.1 * ends[0.0].residual
+
+
 def test_slow_convergence_ends_in_the_full_decomposition(monkeypatch, rng):
-    gram = with_spectrum(rng, np.concatenate([np.linspace(1.0, 1.0 + 1e-2, 200), [3.0]]))
+    gram, top = with_spectrum(rng, np.append(np.linspace(1.0, 1.0 + 1e-2, 200), 3.0)), module._top
+    monkeypatch.setattr(module, "_top", lambda array: top(array)._replace(beginning=0.0))
     monkeypatch.setattr(module, "_STEPS", 3)
     monkeypatch.setattr(module, "_RESTARTS", 1)
     full, ends = scipy.linalg.eigvalsh(gram), extremes(gram)
