@@ -20,14 +20,15 @@ which is right to a few roundings at every angle.
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 from jaxtyping import Float, Inexact, Int
+from threadpoolctl import threadpool_limits
 
 from inertial._types import Gram, Inputs
 from inertial.data.parallel import unit_rows
@@ -50,6 +51,9 @@ _NUMBERS = 2**20
 Tile = Inexact[np.ndarray, "r c"]
 
 Block = Float[np.ndarray, "n k"]
+
+Part = TypeVar("Part")
+Result = TypeVar("Result")
 
 _Entry = Callable[[Tile, Tile], Tile]
 """From cosines and angles to entries of unit inputs."""
@@ -214,10 +218,22 @@ def _filled(x: Inputs, entry: _Entry) -> Gram:
                 gram[rows, columns] = scales * entry(cosine, angle)
                 gram[columns, rows] = gram[rows, columns].T
 
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:  # NumPy lets others run
-        for _ in pool.map(fill, tiles(len(x))):
-            pass
+    _in_threads(fill, tiles(len(x)))
     return gram
+
+
+def _in_threads(work: Callable[[Part], Result], parts: Iterable[Part]) -> list[Result]:
+    """Do the parts of some work on all cores; each multiplies its small matrices with one of them.
+
+    BLAS would take all cores for each of them as well, and its threads wait for each other: where
+    other programs run, a pass over the tiles then takes ten times as long.
+    """
+    with ThreadPoolExecutor(_cores()) as pool, threadpool_limits(1, user_api="blas"):
+        return list(pool.map(work, parts))  # NumPy lets other threads run meanwhile
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -288,7 +304,5 @@ class TiledKernel:
                     self.passed((len(strips) - row) / every * block.shape[1])
             return result
 
-        workers = min(len(os.sched_getaffinity(0)), len(strips))
-        with ThreadPoolExecutor(workers) as pool:  # NumPy lets other threads run meanwhile
-            result = sum(pool.map(share, range(workers)))
-        return np.asarray(self._norms[:, None] * result)
+        workers = min(_cores(), len(strips))
+        return np.asarray(self._norms[:, None] * sum(_in_threads(share, range(workers))))
