@@ -38,6 +38,9 @@ _TOLERANCE = 1e-8
 _COARSE = 1e-2
 """Relative residual at which Lanczos on an inverse stops; the next shift does the rest."""
 
+_BACK = 0.98
+"""Where the beginning of the spectrum was taken to be too high, what is left of it."""
+
 _CLUSTER = 3
 """Residuals that the outermost eigenvalue may be away: in a cluster it need not be the nearest."""
 
@@ -306,8 +309,9 @@ def _smallest(matrix: _Triangles, beginning: float, *, proven: bool) -> tuple[fl
     rounding = _rounding(float(matrix.diagonal.sum()), size)
     low, factor, value = 0.0, None, np.nan
     shift, single = beginning, _Single.of(matrix.array, beginning)
-    if single is None and shift:
-        shift, single = 0.0, _Single.of(matrix.array, 0.0)
+    while single is None and shift:  # a shift above the smallest eigenvalue
+        shift = _BACK * shift if shift == beginning else 0.0
+        single = _Single.of(matrix.array, shift)
     if single is not None:
         most = _STEPS if proven and not shift else _MOST
         end = _bottom(lambda v: matrix.array @ v, most, single.solve, size)

@@ -295,7 +295,8 @@ def _forwards(
         return residual + outputs, (patterns, distance.max(), distance.sum(), kept)
 
     begin = jnp.where(jax.lax.axis_index(AXIS) == 0, -y, 0) if shared else -y
-    residual, (*tiles, kept) = jax.lax.scan(add, begin, (output_weights, start, displacement))
+    tiles = (output_weights, start, displacement)
+    residual, (patterns, largest, total, kept) = jax.lax.scan(add, begin, tiles)
     if shared:
         residual = jax.lax.psum(residual, AXIS)  # type: ignore[no-untyped-call]
-    return residual, *tiles, None if kept is None else kept[0]
+    return residual, patterns, largest, total, None if kept is None else kept[0]
