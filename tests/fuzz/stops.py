@@ -4,7 +4,8 @@
 looks: every file there is whole, the same command then ends well, and leaves the same bits and
 nothing else.  ``python -m tests.fuzz.stops interrupt --count 100`` sends SIGINT to the command and
 its processes, as a terminal does: exit code 130, one sentence, nothing half-written, nobody left.
-The moments come from a seed; a command that was faster than its moment is started again.
+The moments come from a seed, between the package's first line and the end, which is followed as the
+machine gets slower or faster; a command that ended before its moment is started again.
 """
 
 import argparse
@@ -20,14 +21,16 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 SMALL = ["--label", "y", "--n", "20", "--width", "30", "--steps", "20"]
+TUNE = ["--label", "y", "--n", "20", "--trials", "0", "--spectrum", "spectrum.npz"]
 COMMANDS = {
-    "tune": ["tune", "own.csv", "--label", "y", "--n", "20", "--spectrum", "spectrum.npz"],
-    "compare": ["compare", "own.csv", *SMALL, "--seeds", "2", "--out", "new"],
+    "tune": ["tune", "own.csv", *TUNE],
+    "compare": ["compare", "own.csv", *SMALL, "--rule", "paper", "--seeds", "1", "--out", "new"],
     "report": ["report", "run", "-o", "report.html"],
     "explore": ["explore", "own.csv", *SMALL, "--runs", "1", "-o", "explore.html"],
     "figures": ["figures", "done"],
@@ -43,8 +46,20 @@ widths = [30]
 seeds = [0, 1]
 steps = 20
 """
-EARLIEST = 0.3
-"""Seconds until Python itself has started, and the first line of the package runs."""
+SCRIPT = """import os, sys
+if __name__ == "__main__":
+    os.write(int(sys.argv.pop(1)), b".")
+from inertial.commands.process import script
+if __name__ == "__main__":
+    sys.exit(script())
+"""
+"""What is installed as the command `inertial`, and says when Python itself has started."""
+
+EARLIEST = 0.05
+"""Seconds from there to the first moment."""
+
+SHORTER, LONGER = 0.95, 1.01
+"""What the last moment is multiplied by when a command was too fast for it, and when it was not."""
 
 PATIENCE = 120
 """Seconds for a command to end after its signal."""
@@ -62,16 +77,22 @@ class Place:
     cache: Path
 
     def start(self, words: list[str]) -> "subprocess.Popen[str]":
-        """Start a command in a group of its own."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "inertial.commands.process", *words],
+        """Start a command in a group of its own, and come back at the package's first line."""
+        ready, tell = os.pipe()
+        process = subprocess.Popen(
+            [sys.executable, self.base.with_name("inertial"), str(tell), *words],
             cwd=self.here,
             env=os.environ | {"XDG_CACHE_HOME": str(self.cache), "TMPDIR": str(self.cache)},
+            pass_fds=[tell],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
         )
+        os.close(tell)
+        os.read(ready, 1)
+        os.close(ready)
+        return process
 
     def fresh(self) -> None:
         """Put the files as they were at first."""
@@ -102,30 +123,33 @@ def still(document: object) -> object:
     return [still(value) for value in document] if isinstance(document, list) else document
 
 
-def prepare(folder: Path, names: list[str]) -> tuple[Place, dict[str, float], dict[str, object]]:
-    """Make what the commands need; run each once: how long it takes, and what it leaves."""
+def prepare(folder: Path, name: str) -> tuple[Place, float, dict[str, str]]:
+    """Make what a command needs, and run it twice: how long it takes, and what it leaves."""
     place = Place(folder / "base", folder / "here", folder / "cache")
     for one in (place.base, place.cache):
-        one.mkdir()
+        one.mkdir(parents=True)
+    place.base.with_name("inertial").write_text(SCRIPT)
     rng = random.Random(0)
     rows = [",".join(f"{rng.gauss(0, 1):.5f}" for _ in range(4)) for _ in range(30)]
     (place.base / "own.csv").write_text("\n".join(["a,b,c,y", *rows]))
     (place.base / "small.toml").write_text(STUDY)
     place.fresh()
-    made = [*COMMANDS["compare"][:-1], "run"], [*COMMANDS["study"][:-1], "done"]
-    for words in made:
-        finished(place.start(words))
+    place.fresh()
+    needs = {
+        "report": [*COMMANDS["compare"][:-1], "run"],
+        "figures": [*COMMANDS["study"][:-1], "done"],
+    }
+    if name in needs:
+        finished(place.start(needs[name]))
     shutil.rmtree(place.base)
     shutil.copytree(place.here, place.base)
-    seconds, after = {}, {}
-    for name in names:
-        for _ in range(2):  # the second time with compiled programs
-            place.fresh()
-            began = time.monotonic()
-            finished(place.start(COMMANDS[name]))
-            seconds[name] = time.monotonic() - began
-        after[name] = place.files()
-    return place, seconds, after
+    seconds = 0.0
+    for _ in range(2):  # the second time with compiled programs
+        place.fresh()
+        began = time.monotonic()
+        finished(place.start(COMMANDS[name]))
+        seconds = time.monotonic() - began
+    return place, seconds, place.files()
 
 
 def finished(process: "subprocess.Popen[str]") -> str:
@@ -220,38 +244,50 @@ def interrupted(place: Place, name: str, moment: float, after: dict[str, str]) -
     return f"half-written or left: {half + partial}" if half or partial else None
 
 
+def stopped(folder: Path, how: str, name: str, count: int, seed: int) -> bool:
+    """Stop a command so many times, say what happened, and return whether something was wrong."""
+    stop = killed if how == "kill" else interrupted
+    place, seconds, after = prepare(folder, name)
+    rng, last = random.Random(f"{seed} {name}"), seconds
+    counts, began = Counter(), time.monotonic()
+    while counts["ended"] < count:
+        moment = rng.uniform(EARLIEST, max(last, 2 * EARLIEST))
+        wrong = stop(place, name, moment, after)
+        if wrong == "too late":
+            counts["too late"] += 1
+            last *= SHORTER
+            continue
+        counts["ended"] += 1
+        last *= LONGER
+        if wrong:
+            counts["wrong"] += 1
+            print(f"{name}, {moment:.2f} of {last:.2f} s: {wrong}", flush=True)
+    took = time.monotonic() - began
+    print(
+        f"{name}: {count} times within {seconds:.1f} s, {counts['wrong']} wrong, "
+        f"{counts['too late']} too late, {took:.0f} s",
+        flush=True,
+    )
+    return counts["wrong"] > 0
+
+
 def main() -> None:
     """Stop each command a number of times."""
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz.stops", description=__doc__)
     parser.add_argument("how", choices=["kill", "interrupt"])
     parser.add_argument("--count", type=int, default=100, help="times that each command is stopped")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--only", nargs="*", choices=COMMANDS, default=list(COMMANDS))
     options = parser.parse_args()
-    stop = killed if options.how == "kill" else interrupted
-    rng, failed = random.Random(options.seed), False
-    with tempfile.TemporaryDirectory() as folder:
-        place, seconds, after = prepare(Path(folder), options.only)
-        for name in options.only:
-            counts, began = Counter(), time.monotonic()
-            while counts["ended"] < options.count:
-                moment = rng.uniform(EARLIEST, max(seconds[name], 2 * EARLIEST))
-                wrong = stop(place, name, moment, after[name])
-                if wrong == "too late":
-                    counts["too late"] += 1
-                    continue
-                counts["ended"] += 1
-                if wrong:
-                    counts["wrong"] += 1
-                    print(f"{name}, {moment:.2f} of {seconds[name]:.2f} s: {wrong}", flush=True)
-            failed |= counts["wrong"] > 0
-            took = time.monotonic() - began
-            print(
-                f"{name}: {options.count} times, {counts['wrong']} wrong, "
-                f"{counts['too late']} too late, {took:.0f} s",
-                flush=True,
-            )
-    sys.exit(failed)
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(options.jobs) as pool:
+        wrong = pool.map(
+            lambda name: stopped(
+                Path(folder, name), options.how, name, options.count, options.seed
+            ),
+            options.only,
+        )
+        sys.exit(any(list(wrong)))
 
 
 if __name__ == "__main__":
