@@ -301,3 +301,15 @@ def test_a_name_in_no_code_is_stored(run):
     again, manifest = read_run(path)
     assert again.attrs["data"] == r"caf\udce9.csv"
     assert manifest["command"] == "caf\udce9"
+
+
+@pytest.mark.parametrize("size", [0, 8, 2**64 - 8])
+def test_a_heap_that_hdf5_would_never_leave_is_refused_before_it(tmp_path, size):
+    """Texts and references lie in heaps; free space of size 0 there is met again and again."""
+    content = bytearray(store.netcdf(xr.Dataset(coords={"optimizer": ["nesterov", "heavy_ball"]})))
+    at = content.index(b"GCOL") + 16
+    content[at : at + 2], content[at + 8 : at + 16] = b"\0\0", size.to_bytes(8, "little")
+    with pytest.raises(
+        InvalidInput, match=r"is damaged \(a heap with no end\); make the run again"
+    ):
+        store._opened(bytes(content), tmp_path)

@@ -42,6 +42,9 @@ _MOST_BYTES = 2**36
 
 _PACKAGES = ("inertial", "jax", "jaxlib", "numpy", "scipy", "xarray")
 
+_HEAP = b"GCOL\1\0\0\0"
+"""What a heap of an HDF5 file begins with."""
+
 _ROOM = 2**20
 """Bytes that names and tables may take beside a file's arrays."""
 
@@ -148,6 +151,7 @@ def _encodable(arrays: xr.Dataset) -> xr.Dataset:
 
 def _opened(content: bytes, path: Path) -> xr.Dataset:
     """Return the arrays in a file's content, which were sealed but may be a stranger's."""
+    _refuse_endless(content, path)
     try:
         _refuse_references(content, path)
         arrays = xr.load_dataset(io.BytesIO(content), engine="h5netcdf")
@@ -165,6 +169,30 @@ def _opened(content: bytes, path: Path) -> xr.Dataset:
         )
         arrays = arrays.rename({"method": "optimizer"})
     return arrays
+
+
+def _refuse_endless(content: bytes, path: Path) -> None:
+    """Refuse heaps of texts and references that HDF5 would go through for ever.
+
+    A heap is its mark, version and size, 16 bytes, and objects one after the other: number, count,
+    size, and as many bytes, rounded up to eights (HDF5 File Format Specification 3.0, III.E).  The
+    object of number 0 is what is free, with its own 16 bytes in its size: of size 0, it is met
+    again and again.
+    """
+    at = content.find(_HEAP)
+    while at >= 0:
+        size = int.from_bytes(content[at + 8 : at + 16], "little")
+        place, end = at + 16, at + size
+        while place + 16 <= end <= len(content):
+            taken = int.from_bytes(content[place + 8 : place + 16], "little")
+            if content[place : place + 2] != b"\0\0":
+                taken = 16 + -(-taken // 8) * 8
+            place += taken
+            if taken < 16:
+                break
+        if size < 16 or end > len(content) or place > end or place + 16 <= end:
+            raise InvalidInput(f"{path} is damaged (a heap with no end); {AGAIN}.")
+        at = content.find(_HEAP, at + len(_HEAP))
 
 
 def _refuse_references(content: bytes, path: Path) -> None:
