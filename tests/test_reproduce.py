@@ -14,7 +14,7 @@ from inertial import InvalidInput, infinite_gram, load
 from inertial.commands.reproduce import conclude
 from inertial.commands.terminal import announce
 from inertial.method.modes import spectral_radius
-from inertial.reproduce import beyond, bu2021, catalog, formulas, laws, liu2022, pilot, run
+from inertial.reproduce import beyond, bu2021, catalog, formulas, laws, liu2022, run
 from inertial.reproduce.catalog import EMBEDDED, ITEMS, data_sets, find, found
 from inertial.reproduce.item import QUICK
 from inertial.reproduce.page import write_page
@@ -459,14 +459,14 @@ def test_a_column_that_is_constant_over_the_first_rows_is_no_obstacle(tmp_path, 
     data = DataSet(str(tmp_path / "late.csv"), rows=24, label="y", standardize=True)
     item = find("liu2022/table1")
     assert "data" in item.compute((data,), TINY).dims
-    assert pilot.predict_item(item, (data,), TINY).seconds > 0
+    assert run.predict_item(item, (data,), TINY).seconds > 0
 
 
 def test_a_pilot_times_the_item_apart_from_its_kernels(monkeypatch):
     """Loading 2 s and a kernel 5 s a data set; own work 1 s on a quarter, 4 s on half: c n^2."""
-    monkeypatch.setattr(pilot, "decomposing", lambda *_, **__: 5.0)
-    monkeypatch.setattr(pilot, "prepare", lambda _: None)
-    monkeypatch.setattr(pilot.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(run, "decomposing", lambda *_, **__: 5.0)
+    monkeypatch.setattr(run, "prepare", lambda _: None)
+    monkeypatch.setattr(run.time, "perf_counter", lambda: next(clock))
     item = replace(find("liu2022/table1"), compute=lambda *_: None)
     data = data_sets(EMBEDDED, TINY, trained=False)
     first, second = (len(load_data(one).y) for one in data)
@@ -476,7 +476,7 @@ def test_a_pilot_times_the_item_apart_from_its_kernels(monkeypatch):
         ("none", 0),
     ):
         clock = iter([0.0, 9.0, 10.0, 11.0, 20.0, 24.0, 30.0, 32.0, 40.0, 42.0])
-        predicted = pilot.predict_item(replace(item, uses=uses), data, TINY)
+        predicted = run.predict_item(replace(item, uses=uses), data, TINY)
         assert predicted.seconds == pytest.approx(expected)
 
 
