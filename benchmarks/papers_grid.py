@@ -1,9 +1,9 @@
 """How good `tune` is on the papers' network: ``python -m benchmarks.papers_grid [NAME...]``.
 
-Twelve data sets that nothing was chosen on, at most 150 rows, one start; needs statsmodels and the
-real data (INERTIAL_DATA).  The reference is a grid search on the same network, 20 step sizes by 20
-momenta for heavy ball and for Nesterov; its best counts are cached.  A loss has reached its target
-where it stays at or below it for a quarter of the steps, and five at least.
+Twelve data sets that the search was not tuned on, at most 150 rows, one start; needs statsmodels
+and the real data (INERTIAL_DATA).  The reference is a grid search on the same network, 20 step
+sizes by 20 momenta for heavy ball and for Nesterov; its best counts are cached.  A loss has reached
+its target where it stays at or below it for a quarter of the steps, and five at least.
 """
 
 import argparse
