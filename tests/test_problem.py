@@ -206,6 +206,20 @@ def drawing(params, x):
     return x @ params * CALLS[0]
 
 
+@pytest.mark.parametrize("kind", [jnp.float16, jnp.bfloat16])
+def test_half_precision_is_measured_in_single(kind):
+    """The measure is that of the same numbers in single precision, to its rounding."""
+    rng = np.random.default_rng(0)
+    x, y = (rng.standard_normal((30, k)).astype(kind).astype(np.float32) for k in (20, 1))
+    params = jnp.asarray(rng.standard_normal((20, 1)), kind)
+    half, single = (
+        tangent_of(Problem.from_apply(lambda p, x: jnp.tanh(x @ p), p, x, y)).measure(12)
+        for p in (params, params.astype(jnp.float32))
+    )
+    np.testing.assert_allclose(half.nodes, single.nodes, rtol=1e-6)
+    np.testing.assert_allclose(half.weights, single.weights, rtol=1e-6)
+
+
 def branching(params, x):
     return x @ params if float(x.sum()) > 0 else x @ -params
 
@@ -223,6 +237,8 @@ def branching(params, x):
         (lambda p, x: x @ p, "binary_cross_entropy", np.full((6, 3), 2.0), "needs 0 and 1"),
         (lambda p, x: x @ p * jnp.inf, "mse", np.ones((6, 3)), "loss at the start is"),
         (lambda p, x: x @ p, "mse", np.full((6, 3), np.nan), "targets have entries"),
+        (lambda p, x: x @ p, "cross_entropy", np.array(list("abcabc")), "numpy.unique"),
+        (lambda p, x: x @ p, lambda f, y: (f - y) ** 2, np.ones((6, 3)), "gives no number"),
         (lambda p, x: x @ p, "mae", np.ones((6, 3)), "did you mean 'mse'"),
     ],
 )

@@ -1,5 +1,7 @@
 """PyTorch modules as problems: the numbers of the JAX route, and the module left as it was."""
 
+import copy
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from sklearn.datasets import load_digits
 from helpers import run
 from inertial import MLP, InvalidInput, Problem, tangent, tune
 
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 torch = pytest.importorskip("torch")
 inertial_torch = pytest.importorskip("inertial.torch")
 
@@ -100,14 +102,121 @@ def test_dropout_and_batch_norm_act_as_in_evaluation():
     np.testing.assert_allclose(problem.linearise().outputs, expected, rtol=1e-5, atol=1e-6)
 
 
-def test_other_losses_of_torch_keep_their_settings():
+class Attention(torch.nn.Module):
+    """Queries, keys and values of one head, by PyTorch's own function, and a norm."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.norm = torch.nn.Linear(8, 24), torch.nn.LayerNorm(8)
+
+    def forward(self, x):
+        parts = self.first(x).chunk(3, -1)
+        return self.norm(torch.nn.functional.scaled_dot_product_attention(*parts))
+
+
+class Recurrent(torch.nn.Module):
+    """All states of a layer of the LSTM."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.LSTM(8, 4, batch_first=True)
+
+    def forward(self, x):
+        return self.layer(x)[0]
+
+
+def encoder():
+    return torch.nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+
+
+@pytest.mark.parametrize("inner", [Attention, Recurrent, encoder])
+def test_sequences_have_the_products_of_their_dense_jacobian(inner):
+    """Fast kernels of these layers have no forward derivative; the dense one is taken backwards."""
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(
+        torch.nn.Unflatten(1, (8, 8)), inner(), torch.nn.Flatten(), torch.nn.LazyLinear(1)
+    ).eval()
+    x, y = digits(6)
+    net(torch.tensor(x))
+    problem = inertial_torch.problem(net, x, y[:, None], loss="half_sum")
+    operator = tangent(problem)
+    rows = []
+    for out in net(torch.tensor(x)):
+        found = torch.autograd.grad(out, list(net.parameters()), retain_graph=True)
+        rows.append(np.concatenate([g.numpy().ravel() for g in found]))
+    dense = np.array(rows, float)
+    v = np.arange(1.0, 7.0)
+    expected = dense @ (dense.T @ v)
+    np.testing.assert_allclose(operator.product(v), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("loss", "outputs"),
+    [
+        (torch.nn.CrossEntropyLoss(label_smoothing=0.1), 10),
+        (torch.nn.CrossEntropyLoss(weight=torch.linspace(1, 2, 10)), 10),
+        (torch.nn.HuberLoss(), 1),
+        (torch.nn.MSELoss(reduction="sum"), 1),
+        (torch.nn.BCEWithLogitsLoss(pos_weight=torch.tensor([3.0])), 1),
+    ],
+)
+def test_other_losses_of_torch_keep_their_settings(loss, outputs):
+    """Loss, curvature and training are the loss's own."""
     x, y = digits(20)
-    smooth = torch.nn.CrossEntropyLoss(label_smoothing=0.1)
-    problem = inertial_torch.problem(module(), x, y, loss=smooth)
-    outputs = problem.linearise().outputs
-    expected = smooth(torch.tensor(outputs), torch.tensor(y)).item()
-    assert problem.loss_of(outputs) == pytest.approx(expected, rel=1e-9)
-    assert tangent(problem).measure(4).largest > 0
+    if outputs == 1:
+        y = (y % 2).astype(np.float32)[:, None]
+    net = torch.nn.Sequential(module(), torch.nn.Linear(10, outputs))
+    problem = inertial_torch.problem(net, x, y, loss=loss)
+    begin = problem.linearise().outputs
+    expected = loss(torch.tensor(begin, dtype=torch.float32), torch.tensor(y)).item()
+    assert problem.loss_of(begin) == pytest.approx(expected, rel=1e-5)
+    along = np.cos(np.arange(begin.size)).reshape(begin.shape)
+    above, below = (problem.gradient_of(begin + sign * 1e-6 * along) for sign in (1, -1))
+    numeric = (above - below) / 2e-6
+    scale = np.abs(numeric).max()
+    np.testing.assert_allclose(problem.hessian_of(begin)(along), numeric, atol=1e-6 * scale)
+    advice = tune(problem, target=0.7, trials=7)
+    assert advice.best.measured_steps is not None
+
+
+def test_shares_of_classes_are_targets_of_the_cross_entropy():
+    x, y = digits(20)
+    shares = np.eye(10, dtype=np.float32)[y]
+    problems = [
+        inertial_torch.problem(module(), x, targets, loss=torch.nn.CrossEntropyLoss())
+        for targets in (y, shares)
+    ]
+    numbers, soft = (tangent(problem).measure(4) for problem in problems)
+    np.testing.assert_allclose(soft.nodes, numbers.nodes, rtol=1e-5)
+    np.testing.assert_allclose(soft.weights, numbers.weights, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_half_precision_is_measured_in_single(kind):
+    x, y = digits(20)
+    x = torch.tensor(x).to(kind).float()
+    net = torch.nn.Sequential(module(), torch.nn.BatchNorm1d(10)).eval().to(kind)
+    half, single = (
+        tangent(inertial_torch.problem(n, x, y, loss="cross_entropy")).measure(8)
+        for n in (net, copy.deepcopy(net).float())
+    )
+    np.testing.assert_allclose(half.nodes, single.nodes, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("loss", "targets", "words"),
+    [
+        (torch.nn.NLLLoss(), None, "without its last LogSoftmax, and torch.nn.CrossEntropyLoss"),
+        (torch.nn.BCELoss(), None, "without its last Sigmoid, and torch.nn.BCEWithLogitsLoss"),
+        (torch.nn.GaussianNLLLoss(), None, "GaussianNLLLoss cannot take outputs"),
+        ("cross_entropy", np.array(["a", "b"] * 10), "numpy.unique"),
+    ],
+)
+def test_a_loss_that_does_not_fit_is_one_sentence(loss, targets, words):
+    x, y = digits(20)
+    given = np.eye(10)[y] if targets is None else targets
+    with pytest.raises(InvalidInput, match=words):
+        inertial_torch.problem(module(), x, given, loss=loss)
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,10 @@
 Jacobian are ``torch.func``'s; the module and its parameters are left as they were.
 """
 
+import contextlib
 import copy
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -37,9 +38,80 @@ _FUNCTIONS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
     "binary_cross_entropy": torch.nn.functional.binary_cross_entropy_with_logits,
 }
 
+_ON_LOGITS: dict[type, tuple[str, str]] = {
+    torch.nn.NLLLoss: ("LogSoftmax", "CrossEntropyLoss"),
+    torch.nn.BCELoss: ("Sigmoid", "BCEWithLogitsLoss"),
+}
+"""Losses of a last layer's outputs: that layer, and the same loss of what goes into it."""
+
 _OWN_OUTPUTS = "outputs of shape (n,) or (n, k)"
 
 Tensors = dict[str, torch.Tensor]
+
+
+@contextlib.contextmanager
+def _plain_kernels() -> Iterator[None]:
+    """Use the kernels of attention, encoders and recurrent layers that have forward derivatives."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # switching oneDNN off speaks of Intel's graphics cards
+        flags = torch.backends.mkldnn.flags(enabled=False)
+        torch.backends.mha.set_fastpath_enabled(False)
+        try:
+            with flags, torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+                yield
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fast)
+
+
+def _single(values: torch.Tensor) -> torch.Tensor:
+    """Return numbers in half precision in single precision, and all others as they are."""
+    return (
+        values.float() if values.is_floating_point() and values.element_size() < _FOUR else values
+    )
+
+
+_FOUR = 4
+"""Bytes of a number in single precision."""
+
+Kernels = Callable[[], contextlib.AbstractContextManager[None]]
+
+
+def _kernels(
+    forward: Callable[[Tensors, torch.Tensor], torch.Tensor], w: Tensors, x: torch.Tensor
+) -> Kernels:
+    """Return a context in which the module can be differentiated forwards.
+
+    Raises
+    ------
+    InvalidInput
+        If there is none.
+
+    """
+    for kernels in (contextlib.nullcontext, _plain_kernels):
+        try:
+            with kernels():
+                _forwards(forward, w, x, w)
+        except NotImplementedError as error:
+            reason = str(error).splitlines()[0]
+        else:
+            return kernels
+    raise InvalidInput(
+        f"the module cannot be differentiated forwards ({reason}); give one of other operations."
+    )
+
+
+def _forwards(
+    forward: Callable[[Tensors, torch.Tensor], torch.Tensor],
+    w: Tensors,
+    x: torch.Tensor,
+    direction: Tensors,
+) -> torch.Tensor:
+    """Return the product of the Jacobian at `w` with a direction."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`torch.jit.script`", FutureWarning)  # of torch's own use
+        found: torch.Tensor = torch.func.jvp(lambda v: forward(v, x), (w,), (direction,))[1]
+    return found
 
 
 class State(NamedTuple):
@@ -50,12 +122,20 @@ class State(NamedTuple):
     scaled: Tensors
 
 
+def _in_doubles(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """Return a loss for outputs in double precision on the host: its weights are too."""
+    if isinstance(function, torch.nn.Module):
+        return copy.deepcopy(function).to("cpu", torch.float64)
+    return function
+
+
 @dataclass(frozen=True, eq=False)
 class _Linearised:
     outputs: Outputs
     forward: Callable[[Tensors, torch.Tensor], torch.Tensor]
     w: Tensors
     blocks: tuple[torch.Tensor, ...]
+    kernels: Kernels
 
     def pull(self, v: Flat) -> Tensors:
         kind = next(iter(self.w.values()))
@@ -70,10 +150,8 @@ class _Linearised:
 
     def push(self, direction: Tensors) -> Flat:
         direction = {k: direction[k] for k in self.w}  # in that order, which jvp asks for
-        parts = [
-            torch.func.jvp(lambda w, x=x: self.forward(w, x), (self.w,), (direction,))[1]
-            for x in self.blocks
-        ]
+        with self.kernels():
+            parts = [_forwards(self.forward, self.w, x, direction) for x in self.blocks]
         return np.asarray(torch.cat(parts).detach().cpu().double().numpy()).reshape(-1)
 
     @property
@@ -117,21 +195,32 @@ class TorchProblem:
         if not len(self.x):
             raise InvalidInput("there are no rows; give inputs with at least one.")
         self.loss, self._function = loss, function
+        self._double = _in_doubles(function)
         self.parameters = sum(p.numel() for p in self._start.values())
         self.model = f"{type(module).__name__}, {self.parameters:,} parameters"
 
         def forward(w: Tensors, rows: torch.Tensor) -> torch.Tensor:
-            out = torch.func.functional_call(inner, {**fixed, **w}, (rows,))
+            kind = next(iter(w.values())).dtype
+            rest = fixed if kind == first.dtype else {k: _single(b) for k, b in fixed.items()}
+            out = torch.func.functional_call(inner, {**rest, **w}, (rows,))
             if not isinstance(out, torch.Tensor) or out.ndim not in (1, 2):
                 shape = tuple(out.shape) if isinstance(out, torch.Tensor) else type(out).__name__
                 raise InvalidInput(f"the module gives {shape}; give one with {_OWN_OUTPUTS}.")
             return out.reshape(len(rows), -1)
 
         self._forward = forward
+        self._kernels: Kernels = contextlib.nullcontext
         outputs = self.linearise().outputs
         _refuse_changes(forward, self._start, self.x, outputs)
+        self._kernels = _kernels(forward, self._start, self.x[:1])
         self._take(outputs, y)
-        value = self.loss_of(outputs)
+        try:
+            value = self.loss_of(outputs)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise InvalidInput(
+                f"the loss {loss.name} cannot take outputs of shape {outputs.shape} and targets "
+                f"of shape {self.y.shape} ({str(error).splitlines()[0]}); give a function of both."
+            ) from error
         if not np.isfinite(value):
             raise InvalidInput(
                 f"the loss at the start is {value}; check the inputs, the targets and the "
@@ -171,39 +260,41 @@ class TorchProblem:
     def linearise(self, state: State | None = None) -> _Linearised:
         """Linearise at a state of training, or at the start, in blocks of rows."""
         w = self._start if state is None else state.w
-        blocks = tuple(torch.split(self.x, BLOCK))
+        w = {k: _single(p) for k, p in w.items()}  # half precision has no digits for a measure
+        blocks = tuple(torch.split(_single(self.x), BLOCK))
         with torch.no_grad():
             outputs = torch.cat([self._forward(w, x) for x in blocks])
-        return _Linearised(outputs.cpu().double().numpy(), self._forward, w, blocks)
+        return _Linearised(outputs.cpu().double().numpy(), self._forward, w, blocks, self._kernels)
 
     def _doubles(self) -> torch.Tensor:
         return torch.as_tensor(self.y)
 
     def loss_of(self, outputs: Outputs) -> float:
         """Loss at some outputs, in float64."""
-        return float(self._function(torch.as_tensor(outputs), self._doubles()))
+        return float(self._double(torch.as_tensor(outputs), self._doubles()))
 
     def gradient_of(self, outputs: Outputs) -> Outputs:
         """Gradient of the loss in the outputs, in float64."""
         y = self._doubles()
-        found = torch.func.grad(lambda f: self._function(f, y))(torch.as_tensor(outputs))
+        found = torch.func.grad(lambda f: self._double(f, y))(torch.as_tensor(outputs))
         return np.asarray(found.numpy())
 
     def hessian_of(self, outputs: Outputs) -> Callable[[Outputs], Outputs]:
         """Products with the Hessian of the loss in the outputs, in float64."""
         y = self._doubles()
-        gradient = torch.func.grad(lambda f: self._function(f, y))
+        gradient = torch.func.grad(lambda f: self._double(f, y))
+        # Symmetric, so that a backward product does; not every loss has a forward one.
+        backward = torch.func.vjp(gradient, torch.as_tensor(outputs))[1]
 
         def times(v: Outputs) -> Outputs:
-            at, along = torch.as_tensor(outputs), torch.as_tensor(v)
-            return np.asarray(torch.func.jvp(gradient, (at,), (along,))[1].numpy())
+            return np.asarray(backward(torch.as_tensor(v))[0].numpy())
 
         return times
 
     def parameters_of(self, state: State | None = None) -> dict[str, np.ndarray]:
         """Return the trained parameters at a state of training, or at the start, by name."""
         w = self._start if state is None else state.w
-        return {name: p.detach().cpu().numpy() for name, p in w.items()}
+        return {name: _single(p).detach().cpu().numpy() for name, p in w.items()}
 
     def begin(self) -> State:
         """Return the start, at rest."""
@@ -299,7 +390,8 @@ def problem(
     """
     if y is None:
         x, y = _gathered(x)
-    known, function = _loss(loss)
+    x, y = _tensor("inputs", x), _tensor("targets", y)
+    known, function = _loss(loss, y)
     if any(isinstance(part, _MODES) for part in module.modules()) and module.training:
         warnings.warn(
             "dropout and batch normalisation act as in evaluation mode here: the steps are those "
@@ -310,13 +402,13 @@ def problem(
     held = None
     if test is not None:
         pair = test if isinstance(test, tuple) else _gathered(test)
-        held = torch.as_tensor(pair[0]), torch.as_tensor(pair[1])
+        held = _tensor("inputs", pair[0]), _tensor("targets", pair[1])
     return TorchProblem(
         module,
         known,
         function,
-        torch.as_tensor(x),
-        torch.as_tensor(y),
+        x,
+        y,
         test=held,
         decay=decay,
     )
@@ -345,14 +437,22 @@ def _gathered(loader: Any) -> tuple[torch.Tensor, torch.Tensor]:  # noqa: ANN401
     return torch.cat([pair[0] for pair in pairs]), torch.cat([pair[1] for pair in pairs])
 
 
-def _loss(loss: Any) -> tuple[Loss, Callable[..., torch.Tensor]]:  # noqa: ANN401
+def _loss(loss: Any, y: torch.Tensor) -> tuple[Loss, Callable[..., torch.Tensor]]:  # noqa: ANN401
     """Return a loss of torch as ours, with the function that computes it."""
+    if type(loss) in _ON_LOGITS:
+        layer, better = _ON_LOGITS[type(loss)]
+        raise InvalidInput(
+            f"{type(loss).__name__} is a loss of what {layer} gives; give the module without its "
+            f"last {layer}, and torch.nn.{better}(), which is the same loss."
+        )
     name = loss if isinstance(loss, str) else _NAMED.get(type(loss))
+    shares = isinstance(loss, torch.nn.CrossEntropyLoss) and y.ndim > 1 and y.is_floating_point()
     plain = isinstance(loss, str) or (
         name is not None
         and loss.reduction == "mean"
         and all(getattr(loss, part, None) is None for part in ("weight", "pos_weight"))
         and not getattr(loss, "label_smoothing", 0.0)
+        and not shares
     )
     if name is not None and plain:
         if name not in LOSSES:
@@ -360,8 +460,25 @@ def _loss(loss: Any) -> tuple[Loss, Callable[..., torch.Tensor]]:  # noqa: ANN40
         return LOSSES[name], _FUNCTIONS[name]
     if not callable(loss):
         raise InvalidInput(f"loss is a {type(loss).__name__!r}; give a name or a torch loss.")
-    classes = isinstance(loss, torch.nn.CrossEntropyLoss)
-    return Loss("own cross_entropy" if classes else type(loss).__name__, loss, classes=False), loss
+    classes = isinstance(loss, torch.nn.CrossEntropyLoss) and not shares
+    called = type(loss).__name__ if isinstance(loss, torch.nn.Module) else loss.__name__
+    return Loss(called, loss, classes=classes), loss
+
+
+def _tensor(what: str, values: Any) -> torch.Tensor:  # noqa: ANN401 - a tensor, an array or a frame
+    """Return a tensor of numbers."""
+    if isinstance(values, torch.Tensor):
+        return values
+    try:
+        return torch.as_tensor(np.asarray(values))
+    except (TypeError, ValueError):
+        pass
+    remedy = (
+        "for classes, numpy.unique(y, return_inverse=True)[1] numbers them"
+        if what == "targets"
+        else "give a tensor or an array of numbers, rows first"
+    )
+    raise InvalidInput(f"the {what} are no numbers; {remedy}.")
 
 
 def _refuse_changes(

@@ -166,7 +166,7 @@ def curvature_of(
     if loss.squared:
         root = np.sqrt(2 / (n * k)) if loss.name == "mse" else 1.0
         return Curvature(lambda v: root * v, lambda v: root * v, lambda v: v / root)
-    if loss.classes:
+    if loss.name == "cross_entropy":
         return _softmax_curvature(outputs)
     return _by_rows(gradient, hessian_times)
 

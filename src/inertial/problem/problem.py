@@ -317,7 +317,14 @@ class Problem:
             if self._mesh is None
             else jax.jit(advance, out_shardings=NamedSharding(self._mesh, EVERYWHERE))
         )
-        first = self.loss_of(np.asarray(outputs, float))
+        try:
+            first = self.loss_of(np.asarray(outputs, float))
+        except (TypeError, ValueError) as error:
+            raise InvalidInput(
+                f"the loss {self.loss.name} gives no number for outputs of shape {outputs.shape} "
+                f"and targets of shape {self.y.shape} ({_line(error)}); give a function "
+                "loss(outputs, y) with one."
+            ) from error
         if not np.isfinite(first):
             raise InvalidInput(
                 f"the loss at the start is {first}; check the inputs, the targets and the "
@@ -429,8 +436,9 @@ class Problem:
 
     def linearise(self, state: State | None = None) -> Linearised:
         """Linearise at a state of training, or at the start, in blocks of rows."""
-        w = self._start if state is None else state.w
-        inputs = self.inputs
+        # Half precision has no digits for a measure.
+        w = [_single(leaf) for leaf in (self._start if state is None else state.w)]
+        inputs = jax.tree.map(_single, self.inputs)
         count = 1 if isinstance(inputs, Spread) else -(-self.rows // BLOCK)
         edges = np.linspace(0, self.rows, count + 1).astype(int)
         spans = list(itertools.pairwise(edges))
@@ -637,6 +645,16 @@ def _split(
     return [jnp.array(everything[i]) for i in chosen], [paths[i] for i in chosen], rebuild
 
 
+def _single(values: jax.Array) -> jax.Array:
+    """Return numbers in half precision in single precision, and all others as they are."""
+    half = jnp.issubdtype(values.dtype, jnp.floating) and values.dtype.itemsize < _FOUR
+    return values.astype(jnp.float32) if half else values
+
+
+_FOUR = 4
+"""Bytes of a number in single precision."""
+
+
 def _line(error: Exception) -> str:
     """Return the first line of what went wrong."""
     return (str(error).splitlines() or [type(error).__name__])[0]
@@ -678,6 +696,14 @@ def check_targets(loss: Loss, outputs: Any, y: Any) -> Shaped[np.ndarray, "..."]
         raise InvalidInput(
             f"the targets are a {type(y).__name__} of rows of several lengths; give an array."
         ) from None
+    if targets.dtype.kind in "OUS":
+        try:
+            targets = targets.astype(float)
+        except (TypeError, ValueError):
+            raise InvalidInput(
+                "the targets are no numbers; for classes, numpy.unique(y, return_inverse=True)[1] "
+                "numbers them."
+            ) from None
     if loss.classes:
         return _classes(targets, n, k)
     if targets.size == n * k and targets.shape[:1] == (n,):
