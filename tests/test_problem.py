@@ -11,7 +11,7 @@ from inertial import MLP, InvalidInput, Problem, TwoLayerReLU, finite_gram, heav
 from inertial import tangent as tangent_of
 from inertial.linear import tangent as tangent_module
 from inertial.problem import problem as problem_module
-from inertial.problem.loss import LOSSES, Loss, curvature_of
+from inertial.problem.loss import LOSSES, Loss, constant_loss, curvature_of
 from inertial.simulation import step
 from inertial.simulation.linearised import linearised_loss
 
@@ -82,6 +82,24 @@ def test_closed_forms_of_the_curvature_are_those_of_any_loss(rng, loss):
         v = rng.standard_normal(outputs.shape)
         np.testing.assert_allclose(factor.times(factor.transposed(v)), hessian(v), atol=1e-12)
         np.testing.assert_allclose(factor.times(factor.solve(gradient)), gradient, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", list(LOSSES))
+def test_no_constant_outputs_have_a_lower_loss(rng, name):
+    """At the constant that is best in closed form the loss is that, and nearby it is higher."""
+    problem = linear_problem(rng, name, n=40)
+    y, k = problem.y, 3
+    if name == "cross_entropy":
+        best = np.log(np.bincount(y, minlength=k) / len(y))
+    elif name == "binary_cross_entropy":
+        best = np.log(y.mean(0) / (1 - y.mean(0)))
+    else:
+        best = y.mean(0)
+    least = constant_loss(problem.loss, y)
+    assert problem.loss_of(np.tile(best, (40, 1))) == pytest.approx(least, rel=1e-12)
+    for direction in np.eye(k):
+        assert problem.loss_of(np.tile(best + 1e-3 * direction, (40, 1))) > least
+    assert constant_loss(Loss("own", LOSSES["mse"].value), y) is None
 
 
 def test_weights_of_the_measure_are_twice_the_loss(rng):

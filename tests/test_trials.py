@@ -190,6 +190,20 @@ def test_no_more_trials_and_passes_are_made_than_allowed():
     assert {trial.outcome for trial in bounded.trials} <= {"stopped", "diverged"}
 
 
+def test_a_target_that_constant_outputs_reach_is_called_little():
+    """Inputs as they come: a loss of 10 % of the start is worse than the shares of the classes."""
+    x, y = load_wine(return_X_y=True)
+    model = MLP(13, (64,), 3, "relu")
+    raw = tune(Problem(model, "cross_entropy", x, y), target=0.1, trials=6)
+    assert raw.target * raw.start > raw.constant == pytest.approx(1.0860, abs=1e-4)
+    assert "asks for little: outputs that are the same for every row have 1.086" in raw.table
+    scaled = (x - x.mean(0)) / x.std(0)
+    assert (
+        "asks for little"
+        not in tune(Problem(model, "cross_entropy", scaled, y), target=0.1, trials=6).table
+    )
+
+
 def test_trials_end_where_they_cannot_win():
     problem = cancer()
     search = Search(problem, tangent(problem).lanczos(12).largest[0], 0.1, trials=3)

@@ -25,6 +25,7 @@ from inertial.method.modes import stability_limit
 from inertial.method.recursion import Recursion, label
 from inertial.method.rules import fastest
 from inertial.method.trust import agree
+from inertial.problem.loss import constant_loss
 from inertial.problem.networks import WideNetwork
 from inertial.problem.problem import Problem, Trainable
 from inertial.runs.ranking import place
@@ -114,6 +115,8 @@ class ModelAdvice(Shown):
     far.  `stopping` says what happens on the test rows of the problem, if it has some: one more run
     of the best setting, which `passes` does not count.  `infinite_width` is the forecast of the
     recommendation's steps from the expected kernel of a `WideNetwork`; None for other models.
+    `constant` is the least loss of outputs that are the same for every row, None where the loss is
+    a function of one's own: a target above it asks for little.
     """
 
     model: str
@@ -132,6 +135,7 @@ class ModelAdvice(Shown):
     decay: float = 0.0
     stopping: Stopping | None = None
     infinite_width: int | None = None
+    constant: float | None = None
 
     @property
     def checked(self) -> bool:
@@ -198,6 +202,13 @@ class ModelAdvice(Shown):
         notes += [
             f"{self.model}; loss {self.loss} over {self.rows:,} rows, {self.start:.4g} at the start"
         ]
+        level = self.target * self.start
+        if self.constant is not None and level >= self.constant:
+            notes.append(
+                f"the target, a loss of {level:.4g}, asks for little: outputs that are the same "
+                f"for every row have {self.constant:.4g}; give a smaller target, or inputs and "
+                "targets of mean 0 and variance 1"
+            )
         if self.bound is not None:
             notes.append(f"no gradient method takes fewer steps than {self.bound:,} (linearised)")
         if self.infinite_width is not None:
@@ -424,6 +435,7 @@ def tune_problem(
         decay=problem.decay,
         stopping=stopping,
         infinite_width=_infinite_width(problem, best.method, target),
+        constant=constant_loss(problem.loss, problem.y),
     )
 
 
