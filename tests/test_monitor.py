@@ -56,6 +56,17 @@ def test_under_cross_entropy_a_linear_model_does_not_drift_but_flattens(rng):
     assert last["sharpness"] < 0.9 * first["sharpness"]  # and the loss's curvature is not
 
 
+def test_a_look_at_a_run_that_diverged_or_has_arrived_ends_no_training(rng):
+    x = rng.standard_normal((20, 4)).astype(np.float32)
+    problem = Problem.from_apply(lambda w, x: x @ w, jnp.ones((4, 1)), x, np.zeros((20, 1)))
+    monitor = Monitor(problem, {"lr": 0.1}, every=1)
+    for value, loss in ((0.0, 0.0), (np.inf, np.nan), (np.nan, np.nan)):
+        found = monitor.look(0, jnp.full((4, 1), value))
+        np.testing.assert_equal(found["loss"], loss)
+        assert np.isnan([found["share_of_limit"], found["kernel_drift"]]).all()
+    assert len(monitor.plot().axes) == 3
+
+
 def test_parameters_of_another_model_are_refused(rng):
     monitor = Monitor(linear_problem(rng), {"lr": 0.1})
     with pytest.raises(InvalidInput, match="other names or shapes"):

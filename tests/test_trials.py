@@ -279,6 +279,17 @@ def test_a_mistake_is_one_sentence(words, options):
         tune(cancer(), **options)
 
 
+def test_no_share_of_a_loss_below_zero_is_a_target():
+    """A likelihood may be below 0, where every share of it is reached before the first step."""
+    x, y = load_wine(return_X_y=True)
+
+    def shifted(outputs, y):
+        return jnp.mean((outputs - y) ** 2) - 100
+
+    with pytest.raises(InvalidInput, match="whose least value is 0"):
+        tune(Problem(MLP(13, (4,), 1), shifted, (x - x.mean(0)) / x.std(0), y))
+
+
 def test_nothing_else_is_tuned():
     with pytest.raises(InvalidInput, match="nothing to tune in a 'MLP'; give a Problem"):
         tune(MLP(2, (3,)))

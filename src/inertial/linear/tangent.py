@@ -120,6 +120,11 @@ def tangent(problem: Trainable, state: object = None) -> Tangent:
     linearised = problem.linearise(state)
     outputs = linearised.outputs
     gradient = problem.gradient_of(outputs)
+    if not np.isfinite(gradient).all():
+        raise InvalidInput(
+            "the gradient of the loss in the outputs is not finite; the model has diverged, or its "
+            "inputs, targets or parameters are far too large."
+        )
     if not np.abs(gradient).max() > 0:
         raise InvalidInput(
             "the loss has no gradient at the start; it is at a minimum already, give another start."

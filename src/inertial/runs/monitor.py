@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inertial._checks import fraction, whole
+from inertial._checks import InvalidInput, fraction, whole
 from inertial._door import door
-from inertial.linear.tangent import tangent
+from inertial.linear.tangent import Tangent, tangent
 from inertial.method.conventions import method_of
 from inertial.method.curve import steps_to
 from inertial.method.modes import stability_limit
@@ -76,16 +76,29 @@ class Monitor:
         """Look at the parameters (a tree, or a module) after `step` steps; None between two looks.
 
         The result has `step`, `loss`, `sharpness`, `share_of_limit`, `kernel_drift`, and for
-        squared losses `forecast_steps`, NaN if the target is not reached.
+        squared losses `forecast_steps`, NaN if the target is not reached.  Where the model has
+        diverged, or is at a minimum, all but the loss is NaN: a look ends no training.
         """
         if step % self.every:
             return None
-        here = tangent(self.problem, self.problem.state_of(params))
-        change = here.plain(self._probe) - self._image
+        state = self.problem.state_of(params)
+        try:
+            found = self._seen(tangent(self.problem, state))
+        except InvalidInput:  # no gradient, or numbers that are not finite
+            names = ("sharpness", "share_of_limit", "kernel_drift")
+            with np.errstate(invalid="ignore", over="ignore"):
+                loss = self.problem.loss_of(self.problem.linearise(state).outputs)
+            found = {"loss": loss, **dict.fromkeys(names, np.nan)}
+            if self.problem.loss.squared:
+                found["forecast_steps"] = np.nan
+        self.records.append({"step": float(step), **found})
+        return self.records[-1]
+
+    def _seen(self, here: Tangent) -> dict[str, float]:
         sharpness = here.lanczos(self.products).largest[0]
+        change = here.plain(self._probe) - self._image
         eta = float(np.asarray(self.method.eta).max())
         found = {
-            "step": float(step),
             "loss": here.loss,
             "sharpness": sharpness,
             "share_of_limit": eta * sharpness / stability_limit(self.method),
@@ -95,7 +108,6 @@ class Monitor:
             measure = here.measure(self.products)
             count = steps_to(self.method, measure, self.target, limit=_LIMIT)
             found["forecast_steps"] = np.nan if count is None else float(count)
-        self.records.append(found)
         return found
 
     def to_dataframe(self) -> "pd.DataFrame":

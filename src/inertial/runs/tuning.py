@@ -366,6 +366,11 @@ def tune_problem(
     families = _families(methods)
     rival = None if against is None else method_of(against, problem.decay)
     operator = tangent(problem)
+    if not operator.loss > 0:
+        raise InvalidInput(
+            f"the loss at the start is {operator.loss:.4g}, and a target is a share of it; give a "
+            "loss whose least value is 0, by adding a number to yours."
+        )
     # Decay moves every eigenvalue up.
     largest = operator.lanczos(_FIRST).largest[0] + problem.decay
     forecast = _Forecast(problem, operator, target, progress)
