@@ -211,8 +211,9 @@ class TorchProblem:
         self._forward = forward
         self._kernels: Kernels = contextlib.nullcontext
         outputs = self.linearise().outputs
-        _refuse_changes(forward, self._start, self.x, outputs)
-        self._kernels = _kernels(forward, self._start, self.x[:1])
+        single = {k: _single(p) for k, p in self._start.items()}
+        _refuse_changes(forward, single, _single(self.x), outputs)
+        self._kernels = _kernels(forward, single, _single(self.x[:1]))
         self._take(outputs, y)
         try:
             value = self.loss_of(outputs)
