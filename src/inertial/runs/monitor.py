@@ -132,7 +132,8 @@ class Monitor:
             axes.plot(steps, [record[key] for record in self.records], marker=".")
             axes.set_ylabel(label)
             axes.spines[["top", "right"]].set_visible(False)
-        rows[0].set_yscale("log")
+        if any(record["loss"] > 0 for record in self.records):
+            rows[0].set_yscale("log")
         rows[1].axhline(1, color="0.4", lw=0.8, ls=":")
         rows[2].set_xlabel("step")
         return figure
