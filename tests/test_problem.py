@@ -253,7 +253,7 @@ def branching(params, x):
         (lambda p, x: x @ p, "cross_entropy", np.full(6, 3), "whole numbers from 0 to 2"),
         (lambda p, x: x @ p, "cross_entropy", np.ones((6, 3)), "one class number per row"),
         (lambda p, x: x @ p, "binary_cross_entropy", np.full((6, 3), 2.0), "needs 0 and 1"),
-        (lambda p, x: x @ p * jnp.inf, "mse", np.ones((6, 3)), "loss at the start is"),
+        (lambda p, x: x @ p * jnp.inf, "mse", np.ones((6, 3)), "outputs at the start are not all"),
         (lambda p, x: x @ p, "mse", np.full((6, 3), np.nan), "targets have entries"),
         (lambda p, x: x @ p, "cross_entropy", np.array(list("abcabc")), "numpy.unique"),
         (lambda p, x: x @ p, lambda f, y: (f - y) ** 2, np.ones((6, 3)), "gives no number"),
