@@ -9,6 +9,7 @@ from sklearn.datasets import load_digits
 
 from helpers import run
 from inertial import MLP, InvalidInput, Problem, tangent, tune
+from inertial._checks import Notice
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 torch = pytest.importorskip("torch")
@@ -88,6 +89,14 @@ def test_a_loader_gives_all_rows_and_says_that_it_shuffles():
     assert problem.loss_of(begin) == pytest.approx(
         straight.loss_of(straight.linearise().outputs), rel=1e-6
     )
+
+
+def test_targets_that_torch_would_broadcast_are_named():
+    x, y = torch.randn(8, 3), torch.randn(8)
+    with pytest.warns(Notice, match=r"outputs have shape \(8, 1\) and the targets \(8,\)"):
+        inertial_torch.problem(torch.nn.Linear(3, 1), x, y, loss=torch.nn.MSELoss())
+    flat = torch.nn.Sequential(torch.nn.Linear(3, 1), torch.nn.Flatten(0))
+    inertial_torch.problem(flat, x, y, loss=torch.nn.MSELoss())  # no word: filters make it an error
 
 
 def test_dropout_and_batch_norm_act_as_in_evaluation():

@@ -404,15 +404,19 @@ def problem(
     if test is not None:
         pair = test if isinstance(test, tuple) else _gathered(test)
         held = _tensor("inputs", pair[0]), _tensor("targets", pair[1])
-    return TorchProblem(
-        module,
-        known,
-        function,
-        x,
-        y,
-        test=held,
-        decay=decay,
-    )
+    made = TorchProblem(module, known, function, x, y, test=held, decay=decay)
+    if isinstance(loss, torch.nn.Module) and not known.classes and y.shape != made.y.shape:
+        with torch.no_grad():
+            one = copy.deepcopy(module).eval()(made.x[:1])
+        if one.ndim > y.ndim:
+            warnings.warn(
+                f"the module's outputs have shape {made.y.shape} and the targets {tuple(y.shape)}: "
+                "in your own loop torch would compare each row with all targets; give the targets "
+                "the outputs' shape there.",
+                Notice,
+                stacklevel=2,
+            )
+    return made
 
 
 _MODES = (
