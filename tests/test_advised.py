@@ -45,6 +45,20 @@ def test_advice_prints_as_its_table_and_is_one_sentence_on_a_prompt(results, kin
     assert repr(advice) == f"<{kind}: {advice.recommendation}>"
 
 
+def test_what_no_run_reached_is_no_recommendation(results):
+    advice = results["Advice"]
+    (run,) = advice.checks
+    missed = dataclasses.replace(run, measured=None)
+    for checks, begins in {
+        (missed,): "The forecast setting never reached 0.05 of the initial loss",
+        (missed, missed): "No setting reached 0.05 of the initial loss",
+    }.items():
+        said = dataclasses.replace(advice, checks=checks).recommendation
+        assert said.startswith(begins)
+        assert f"promised {advice.best.steps_to} steps" in said
+    assert dataclasses.replace(advice, checks=(missed, run)).recommendation.startswith("Use ")
+
+
 @pytest.mark.parametrize("kind", ["Advice", "BatchAdvice", "ScheduleAdvice"])
 def test_a_notebook_gets_the_table_with_names_escaped(results, kind):
     advice = results[kind]

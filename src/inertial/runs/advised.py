@@ -120,6 +120,14 @@ class Advice(Shown):
                 f"to {share}, measured on the network itself (width {run.width:,}, seed "
                 f"{run.seed}), the fastest of {len(self.checks)} settings."
             )
+        if self.checks and self.measured is None:
+            first, tried = self.checks[0], len(self.checks)
+            none = "No setting" if tried > 1 else "The forecast setting never"
+            return (
+                f"{none} reached {share} on the network itself (width {first.width:,}, seed "
+                f"{first.seed}; {tried} tried): the forecast's {label(best.name)} with eta {eta:.4g}{momentum} promised "
+                f"{count(best.steps_to)} steps."
+            )
         others = []
         if best.name != "gradient_descent":
             others.append(f"gradient descent: {count(self.of('gradient_descent').steps_to)}")
