@@ -151,9 +151,13 @@ def test_the_answer_counts_only_what_depends_on_the_run(bare):
     only = [replace(e, verdict="not applicable") if e.kind == "run" else e for e in bare.entries]
     assert summary(only).answer.startswith("It cannot be said")
     run = next(k for k, e in enumerate(bare.entries) if e.kind == "run")
-    for verdict, answer in (("holds", "Yes, as far as"), ("violated", "No: 1 of")):
+    for verdict, answer in (("holds", "In part: 1 of"), ("violated", "No: 1 of")):
         only[run] = replace(only[run], verdict=verdict)
         assert summary(only).answer.startswith(answer)
+    few = [replace(e, verdict="holds") for e in only if e.kind == "run"][:2]
+    assert summary([few[0], replace(few[1], verdict="not applicable")]).answer.startswith(
+        "Yes: 1 of 2"
+    )
 
 
 def test_rows_name_authors_and_years(bare):

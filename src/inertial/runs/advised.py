@@ -125,8 +125,8 @@ class Advice(Shown):
             none = "No setting" if tried > 1 else "The forecast setting never"
             return (
                 f"{none} reached {share} on the network itself (width {first.width:,}, seed "
-                f"{first.seed}; {tried} tried): the forecast's {label(best.name)} with eta {eta:.4g}{momentum} promised "
-                f"{count(best.steps_to)} steps."
+                f"{first.seed}; {tried} tried): the forecast's {label(best.name)} with eta "
+                f"{eta:.4g}{momentum} promised {count(best.steps_to)} steps."
             )
         others = []
         if best.name != "gradient_descent":

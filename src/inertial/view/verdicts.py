@@ -50,7 +50,8 @@ def summary(entries: Sequence[AuditEntry]) -> Summary:
     if failed:
         answer = f"No: {failed} of {total} statements about the run fail though they apply."
     elif held:
-        answer = f"Yes, as far as it applies: {held} of {total} statements about the run hold."
+        part = "Yes" if 2 * held >= total else "In part"
+        answer = f"{part}: {held} of {total} statements about the run apply and hold; none fails."
     else:
         answer = f"It cannot be said: none of {total} statements about the run applies."
     parts = [f"{number} {verdict}" for verdict, number in run.items()]
