@@ -205,6 +205,7 @@ METHOD = {"name": "nesterov", "eta": 0.1, "beta": 0.9, "gamma": 0.9, "start": "z
         ("settings", {"seeds": [0, -1]}, r"\$.settings.seeds"),
         ("settings", {"target": 0}, r"\$.settings.target"),
         ("settings", {"width": None}, r"\$.settings.width"),
+        ("settings", {"batch": "all"}, r"\$.settings.batch"),
         ("methods", [METHOD | {"eta": "0.1"}], r"\$.methods\[0\].eta"),
         ("methods", [METHOD | {"start": "x"}], r"\$.methods\[0\].start"),
         ("methods", [METHOD | {"start": "\ud800"}], "damaged or edited"),
@@ -279,6 +280,21 @@ def test_what_is_no_run_is_named(run, changes, attributes, words):
         read_run(path)
         return
     with pytest.raises(InvalidInput, match=words):
+        read_run(path)
+
+
+@pytest.mark.parametrize("lacks", ["flow", "flow_method"])
+def test_losses_of_flows_without_their_names_or_methods_are_refused(run, lacks):
+    path, _ = run
+    flows = {
+        "flow_loss": (("flow", "seed", "step"), np.ones((1, 1, 2))),
+        "flow": ("flow", ["nesterov_flow"]),
+        "flow_method": ("flow", ["nesterov"]),
+    }
+    store.write_run(path, xr.Dataset(RUN | flows), {})
+    read_run(path)
+    store.write_run(path, xr.Dataset(RUN | flows).drop_vars(lacks), {})
+    with pytest.raises(InvalidInput, match=f"flow_loss is there without {lacks}; make"):
         read_run(path)
 
 

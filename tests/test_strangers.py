@@ -16,6 +16,7 @@ import pytest
 import inertial
 from helpers import run
 from inertial import InvalidInput, Settings, compare, load
+from inertial._checks import plain
 from inertial.runs import store
 from inertial.runs.config import DataSet, Study
 from inertial.runs.cost import Prediction
@@ -73,6 +74,19 @@ def test_the_reader_says_where_the_file_is(made, tmp_path, monkeypatch):
     assert load_again(asked, tmp_path).provenance.sha256 == own["sha256"]
     monkeypatch.chdir(tmp_path)
     assert load_again(asked).provenance.sha256 == own["sha256"]
+
+
+def test_notes_of_an_audit_hold_nothing_that_steers_a_terminal(made, tmp_path):
+    place = tmp_path / "run"
+    shutil.copytree(made, place)
+    document = json.loads((place / store.MANIFEST).read_text())
+    document["packages"]["inertial"] = "\x1b[2J"
+    document["data"]["name"] = "\u202e"
+    (place / store.MANIFEST).write_text(json.dumps(document))
+    notes = auditing.audit_folders([place]).notes
+    assert "was made by version \\x1b[2J, this is" in " ".join(notes)
+    assert "the data \\u202e cannot be loaded" in " ".join(notes)
+    assert [plain(note) for note in notes] == list(notes)
 
 
 def test_a_manifest_cannot_start_a_download(made, monkeypatch):

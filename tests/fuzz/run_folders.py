@@ -50,9 +50,9 @@ def changed(rng: np.random.Generator, content: bytes) -> bytes:
                 case 0:
                     del file[name]
                 case 1:
-                    file.move(
-                        name, f"{rng.choice(['other', 'x' * 300, 'a b', chr(0x202E)])}{len(names)}"
-                    )
+                    new = f"{rng.choice(['other', 'x' * 300, 'a b', chr(0x202E)])}{len(names)}"
+                    if new not in file:
+                        file.move(name, new)
                 case 2:
                     value = VALUES[int(rng.integers(len(VALUES)))]
                     place = file if rng.random() < 0.5 else file[name]

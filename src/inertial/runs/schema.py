@@ -44,6 +44,7 @@ class _Settings(_Part):
     target: _Share | _Absent = _ABSENT
     flows: list[str] | _Absent = _ABSENT
     decay: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    batch: _Size | None = None
 
 
 class _Method(_Part):
@@ -205,6 +206,10 @@ def check_arrays(arrays: xr.Dataset, path: Path) -> None:
     for name, values in arrays.variables.items():
         _check_attributes(values.attrs, f"{name} in {path}")
         _check_variable(str(name), values, path)
+    needed = {"flow", "flow_method"} if "optimizer" in arrays.dims else {"flow"}
+    lacks = " and ".join(sorted(needed - set(arrays.variables)))
+    if "flow_loss" in arrays and lacks:
+        raise InvalidInput(f"{path}: flow_loss is there without {lacks}; {AGAIN}.")
 
 
 def _check_variable(name: str, values: xr.Variable, path: Path) -> None:

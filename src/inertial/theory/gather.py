@@ -16,7 +16,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
-from inertial._checks import InvalidInput
+from inertial._checks import InvalidInput, printable
 from inertial.data import Data, catalog, locate, reload
 from inertial.linear.kernel import infinite_gram
 from inertial.method.recursion import Recursion
@@ -83,7 +83,8 @@ def gather(run: StoredRun, *, data_dir: str | Path | None = None) -> Gathered:
     notes = []
     made_by = run.manifest.get("packages", {}).get("inertial")
     if made_by != version("inertial"):
-        notes.append(f"{run.name} was made by version {made_by}, this is {version('inertial')}")
+        words = f"{printable(made_by)}, this is {version('inertial')}"
+        notes.append(f"{run.name} was made by version {words}")
     values = np.asarray(run.arrays["eigenvalue"].values, float)
     if not (np.isfinite(values).all() and values[0] > 0 and (np.diff(values) >= 0).all()):
         raise InvalidInput(
@@ -236,12 +237,13 @@ def _places(source: Path, run: Path, data_dir: str | Path | None) -> list[Path]:
 def _data(run: StoredRun, data_dir: str | Path | None) -> tuple[Data | None, str]:
     """Return the run's data, or None and why not."""
     record = run.manifest["data"]
+    name = printable(record.get("name"))
     try:
         data = load_again(run, data_dir)
     except (InvalidInput, KeyError, TypeError) as error:
-        return None, f"the data {record.get('name')} cannot be loaded ({error})"
+        return None, f"the data {name} cannot be loaded ({printable(error, most=None)})"
     if data.provenance.sha256 != record.get("sha256"):
-        return None, f"the data {record.get('name')} are not those of the run (SHA-256 differs)"
+        return None, f"the data {name} are not those of the run (SHA-256 differs)"
     return data, ""
 
 
