@@ -60,7 +60,7 @@ def changed(rng: np.random.Generator, content: bytes) -> bytes:
                     _attribute(place, str(rng.choice([*where, "new"])) if where else "new", value)
                 case 3:
                     links(rng, file, name)
-                case _ if file[name].dtype.kind == "f" and file[name].size:
+                case _ if file[name].dtype.kind == "f" and 0 < file[name].size < 2**20:
                     values = file[name][...]
                     special = [np.nan, np.inf, -np.inf, -1.0, 0.0, 1e300, 5e-324]
                     values.flat[int(rng.integers(values.size))] = rng.choice(special)
