@@ -293,7 +293,7 @@ def test_flows_stand_beside_a_network_too_narrow_for_its_rows(tmp_path):
 
 def test_a_target_has_its_own_row_of_step_counts(data, tmp_path):
     few = replace(SMALL, target=0.2, seeds=(0,), steps=3)
-    for row in compare(data, FEW, out=tmp_path / "run").methods:
+    for row in compare(data, few, out=tmp_path / "run").methods:
         assert list(row.steps_to) == ["0.2", "0.1", "0.01", "0.001"]
         assert row.steps_to["0.2"]["predicted"] <= row.steps_to["0.1"]["predicted"]
     assert few.shares == (0.2, 0.1, 0.01, 0.001)

@@ -73,15 +73,18 @@ def test_another_number_of_threads_is_recorded_and_said(tmp_path):
     states = []
     run = runs(SMALL)[0]
     whole = compute(run)
-    execution.execute(run.spec, execution.prepare(run.data), save=states.append, save_seconds=0)
+    prepared = execution.prepare(run.data)
+    execution.execute(run.spec, prepared, save=states.append, save_seconds=0)
     write_checkpoint(state, states[0], "mark")
-    assert read_checkpoint(state, "mark") is not None  # no notice: warnings are errors
+    assert (
+        read_checkpoint(state, "mark", run.spec, prepared) is not None
+    )  # no notice: warnings are errors
     with np.load(state) as stored:
         arrays = {**stored, "threads": "77"}
     with state.open("wb") as file:
         np.savez(file, **arrays)
     with pytest.warns(match=f"an interrupted run had 77 threads and this process has {now}"):
-        assert read_checkpoint(state, "mark") is not None
+        assert read_checkpoint(state, "mark", run.spec, prepared) is not None
     assert whole.manifest["machine"]["threads"].keys() == {"xla", "blas"}
 
 

@@ -69,7 +69,7 @@ def test_a_study_prints_one_document_and_a_second_time_computes_nothing(capsys, 
     assert "100% done, predicted less than 1 s of computing left: sphere, nesterov" in err
     assert set(document) == {
         "folder", "runs", "computed", "stored_before", "computed_elsewhere", "damaged", "failed",
-        "predicted_seconds", "seconds",
+        "predicted_seconds", "seconds", "threads",
     }  # fmt: skip
     assert (document["folder"], document["computed"]) == ("runs/small", 2)
     code, out, err = run(capsys, "study", "small.toml")
