@@ -15,6 +15,7 @@ from inertial import (
     infinite_gram,
     load,
     measure_of,
+    plot_measure,
     tune,
 )
 from inertial.linear.spectrum import decompose
@@ -223,3 +224,14 @@ def test_a_kernel_of_several_outputs_counts_each():
         assert moment[0] == pytest.approx(moment[1], rel=1e-10)
     spectrum = decompose(j @ j.T)
     assert shared.nodes == pytest.approx(spectrum.eigenvalues)
+
+
+def test_a_measure_is_drawn_where_its_loss_lies():
+    figure = plot_measure(Measure(np.array([0.0, 1.0, 10.0]), np.array([1.0, 1.0, 2.0])))
+    (axes,) = figure.axes
+    dots, line = axes.lines
+    np.testing.assert_allclose(dots.get_ydata(), [0.25, 0.5])
+    np.testing.assert_allclose(line.get_ydata(), [0.5, 1.0])  # what lies at 0 is below both
+    assert axes.get_title().startswith("25 % of the loss lie at 0")
+    whole = plot_measure(Measure(np.array([1.0]), np.array([3.0])))
+    assert not whole.axes[0].get_title()

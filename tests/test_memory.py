@@ -4,9 +4,11 @@ import resource
 import subprocess
 import sys
 
+import jax
+import numpy as np
 import pytest
 
-from inertial import InvalidInput, TwoLayerReLU, _memory, load, nesterov
+from inertial import MLP, InvalidInput, Problem, TwoLayerReLU, WideNetwork, _memory, load, nesterov
 from inertial.simulation import step
 from inertial.simulation.train import train
 
@@ -90,3 +92,22 @@ def test_a_run_says_its_shape_before_it_is_compiled(monkeypatch):
     data = load("sphere", n=8, dim=3)
     train(TwoLayerReLU(5, 3), data.x, data.y, nesterov(0.1, 0.5), seed=0, steps=2)
     assert seen == [(8, 3, 5, 3, "float32")]
+
+
+def test_a_model_whose_training_does_not_fit_is_refused_from_both_sides(monkeypatch):
+    """Six times the parameters are needed, drawn or given."""
+    size = 4 * (31 * 64 + 65 * 2)
+    models = {
+        MLP(30, (64,), 2): size,
+        WideNetwork(64, 30, outputs=2): 4 * 64 * (30 + 2),
+    }
+    for model, needed in models.items():
+        monkeypatch.setattr(_memory, "available", lambda needed=needed: 6 * needed)
+        model.init(jax.random.key(0))
+        monkeypatch.setattr(_memory, "available", lambda needed=needed: 6 * needed - 1)
+        with pytest.raises(InvalidInput, match="take a smaller model"):
+            model.init(jax.random.key(0))
+    x, params = np.ones((4, 30)), np.ones((30, 2), np.float32)
+    monkeypatch.setattr(_memory, "available", lambda: 6 * params.nbytes - 1)
+    with pytest.raises(InvalidInput, match="train fewer of its parameters"):
+        Problem.from_apply(lambda w, x: x @ w, params, x, np.ones((4, 2)))

@@ -73,6 +73,7 @@ from .runs.monitor import Monitor as Monitor
 from .runs.scheduled import ScheduleAdvice as ScheduleAdvice
 from .runs.settings import ModelSettings as ModelSettings
 from .runs.settings import Settings as Settings
+from .runs.shown import plot_measure as plot_measure
 from .runs.stopping import Stopping as Stopping
 from .runs.stopping import network_modes as network_modes
 from .runs.store import read_run as read_run

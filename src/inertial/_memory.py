@@ -13,6 +13,9 @@ _UNLIMITED = 2**60
 _PROGRAMS = 16
 """Shapes for which compiled programs are kept."""
 
+_COPIES = 6
+"""The start, three arrays of a run's state, the gradient, and what the next step becomes."""
+
 _shapes: set[tuple[object, ...]] = set()
 """Shapes for which programs were compiled since JAX's were dropped last."""
 
@@ -45,6 +48,18 @@ def check_memory(needed: int, remedy: str) -> None:
             f"this needs about {needed / 2**30:.3g} GiB of memory and there are "
             f"{there / 2**30:.3g} for it; {remedy}."
         )
+
+
+def check_parameters(size: int) -> None:
+    """Refuse a model whose parameters, of so many bytes, cannot be trained here.
+
+    Raises
+    ------
+    InvalidInput
+        If six times the parameters need more memory than there is.
+
+    """
+    check_memory(_COPIES * size, "take a smaller model, or train fewer of its parameters")
 
 
 def make_room_for_programs(shape: tuple[object, ...]) -> None:

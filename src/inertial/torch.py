@@ -19,6 +19,7 @@ from inertial._checks import InvalidInput, Notice, needed, nonnegative
 needed("torch", "torch")
 import torch  # noqa: E402
 
+from inertial._memory import check_parameters  # noqa: E402
 from inertial.problem.loss import LOSSES, Loss, Outputs  # noqa: E402
 from inertial.problem.problem import Flat, check_targets  # noqa: E402
 
@@ -125,7 +126,8 @@ class State(NamedTuple):
 def _in_doubles(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
     """Return a loss for outputs in double precision on the host: its weights are too."""
     if isinstance(function, torch.nn.Module):
-        return copy.deepcopy(function).to("cpu", torch.float64)
+        doubled: Callable[..., torch.Tensor] = copy.deepcopy(function).to("cpu", torch.float64)
+        return doubled
     return function
 
 
@@ -187,6 +189,7 @@ class TorchProblem:
                     f"the parameter {name!r} is of type {p.dtype}; give floating point, or set its "
                     "requires_grad to False."
                 )
+        check_parameters(sum(p.nbytes for p in trained.values()))
         fixed = {k: p.detach() for k, p in inner.named_parameters() if k not in trained}
         fixed |= {k: b.detach() for k, b in inner.named_buffers()}
         self._start = {k: p.detach().clone() for k, p in trained.items()}

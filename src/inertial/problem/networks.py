@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from inertial._checks import InvalidInput, one_of, whole
+from inertial._memory import check_parameters
 
 LEAK = 0.01
 """Slope of leaky ReLU below zero."""
@@ -63,6 +64,9 @@ class MLP:
     def init(self, key: PRNGKeyArray) -> Layers:
         """Draw weights, shape (out, in), and biases of every layer."""
         sizes = (self.inputs, *self.hidden, self.outputs)
+        check_parameters(
+            4 * sum((before + 1) * after for before, after in itertools.pairwise(sizes))
+        )
         layers = []
         for i, (before, after) in enumerate(itertools.pairwise(sizes)):
             draws = [jax.random.fold_in(key, 2 * i + part) for part in (0, 1)]
@@ -143,6 +147,7 @@ class WideNetwork:
     def init(self, key: PRNGKeyArray) -> Weights:
         """Draw W and A."""
         sizes = (self.inputs, *[self.width] * (self.depth - 1))
+        check_parameters(4 * self.width * (sum(sizes) + self.outputs))
         hidden = [
             jax.random.normal(jax.random.fold_in(key, i), (self.width, before), jnp.float32)
             for i, before in enumerate(sizes)

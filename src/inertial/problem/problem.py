@@ -20,6 +20,7 @@ from jaxtyping import Float, Shaped
 
 from inertial._checks import InvalidInput, nonnegative, whole
 from inertial._door import door
+from inertial._memory import check_parameters
 from inertial.problem.devices import EVERYWHERE, PARTS, mesh_of, placed, together
 from inertial.problem.loss import Loss, Outputs, loss_of
 from inertial.problem.model import Model
@@ -269,6 +270,7 @@ class Problem:
         self.loss, self._loss = loss_of(loss), loss
         self._trainable = trainable or getattr(model, "trainable", None)
         leaves, names, rebuild = _split(params, self._trainable)
+        check_parameters(sum(leaf.nbytes for leaf in leaves))
         self.x, self.inputs = self._spread(_inputs(x, leaves))
         self.names = tuple(names)
         self.parameters = sum(leaf.size for leaf in leaves)

@@ -118,9 +118,17 @@ class Monitor:
 
     def plot(self) -> "Figure":
         """Draw loss, share of the stability limit and drift of the kernel against steps."""
+        from inertial.runs.style import house_style
+
+        with house_style():
+            return self._drawn()
+
+    def _drawn(self) -> "Figure":
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(7, 6), layout="constrained")
+        FigureCanvasAgg(figure)
         steps = [record["step"] for record in self.records]
         rows = figure.subplots(3, 1, sharex=True)
         for axes, key, label in zip(
@@ -131,7 +139,6 @@ class Monitor:
         ):
             axes.plot(steps, [record[key] for record in self.records], marker=".")
             axes.set_ylabel(label)
-            axes.spines[["top", "right"]].set_visible(False)
         if any(record["loss"] > 0 for record in self.records):
             rows[0].set_yscale("log")
         rows[1].axhline(1, color="0.4", lw=0.8, ls=":")

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from inertial._checks import plain
+from inertial.linear.measure import Measure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -128,4 +129,48 @@ def draw(
         axes.margins(x=0.01)
         axes.grid(visible=True, linewidth=0.4, alpha=0.5)
         axes.legend(loc="upper right", fontsize=8)
+    return figure
+
+
+def plot_measure(measure: Measure) -> "Figure":
+    r"""Draw where the loss lies on the kernel's spectrum: its density, and all of it up to a place.
+
+    A stem at each node :math:`\lambda_k` has the height :math:`w_k / \sum_j w_j`, the share of the
+    loss at the start that lies there; the line is the sum of these shares up to :math:`\lambda`.
+    Nodes of a Lanczos measure stand for the eigenvalues around them (Golub and Meurant 2010).
+
+    Parameters
+    ----------
+    measure
+        Of a problem, of data or of a spectrum.  What lies at 0 is named, for it has no place on a
+        logarithmic axis.
+
+    Returns
+    -------
+    Figure
+        Of matplotlib, in the look of all figures.
+
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from inertial.runs.style import house_style
+
+    shares, there = measure.weights / measure.total, measure.nodes > 0
+    nodes, heights = measure.nodes[there], shares[there]
+    with house_style():
+        figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
+        axes.vlines(nodes, 0, heights, color="#0072B2", linewidth=1.5, label="share of the loss")
+        axes.plot(nodes, heights, "o", color="#0072B2", markersize=3)
+        below = shares[~there].sum()
+        total = below + np.cumsum(heights)
+        axes.step(nodes, total, where="post", color="#D55E00", linewidth=1.3, label="up to here")
+        axes.set(xlabel="eigenvalue", ylabel="share of the loss at the start", xscale="log")
+        axes.set_ylim(0, 1.05)
+        if below:
+            axes.set_title(f"{100 * below:.2g} % of the loss lie at 0, and stay", fontsize=9)
+        axes.grid(visible=True, linewidth=0.4, alpha=0.5)
+        axes.legend(loc="upper left", fontsize=8)
     return figure
