@@ -112,6 +112,7 @@ def arguments(folder):
         "log_determinant": {"x": x.tolist(), "probes": 2, "steps": 3, "seed": 0},
         "lower_bound": {**few, "resolution": 1e-13},
         "measure_of": {"data": data},
+        "plot_measure": {"measure": measure},
         "module_source": {
             "library": "torch", "width": 4, "inputs": 3, "method": method, **loss,
         },

@@ -1,5 +1,7 @@
 """Problems of any model: products, losses, real steps, and what is refused."""
 
+import tracemalloc
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +9,16 @@ import optax
 import pytest
 
 from helpers import unit_inputs
-from inertial import MLP, InvalidInput, Problem, TwoLayerReLU, finite_gram, heavy_ball, nesterov
+from inertial import (
+    MLP,
+    InvalidInput,
+    Problem,
+    TwoLayerReLU,
+    finite_gram,
+    forecast_loss,
+    heavy_ball,
+    nesterov,
+)
 from inertial import tangent as tangent_of
 from inertial.linear import tangent as tangent_module
 from inertial.problem import problem as problem_module
@@ -106,6 +117,37 @@ def test_weights_of_the_measure_are_twice_the_loss(rng):
     for loss in ("mse", "half_sum"):
         operator = tangent_of(linear_problem(rng, loss))
         assert operator.measure(8).total == pytest.approx(2 * operator.loss, rel=1e-12)
+
+
+@pytest.mark.parametrize("loss", list(LOSSES))
+def test_the_array_is_the_operator_and_its_measure_that_of_many_products(rng, loss, monkeypatch):
+    operator = tangent_of(linear_problem(rng, loss))
+    matrix = operator.matrix()
+    v = rng.standard_normal(len(matrix))
+    np.testing.assert_allclose(matrix @ v, operator.product(v), atol=1e-5)  # single precision
+    np.testing.assert_array_equal(matrix, matrix.T)
+    whole, some = operator.measure(), operator.measure(15)  # at most 15 parameters: 15 nodes
+    assert whole.proven is None
+    for method in (heavy_ball(0.02, 0.8), nesterov(0.01, 0.9)):
+        ours, theirs = (forecast_loss(method, m, np.arange(31)) for m in (whole, some))
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4)
+    monkeypatch.setattr("inertial._memory.available", lambda: 8 * len(matrix) ** 2 - 1)
+    with pytest.raises(InvalidInput, match="take fewer rows, or measure"):
+        operator.matrix()
+
+
+def test_the_array_of_many_outputs_holds_nothing_else_of_its_size(rng):
+    """Blocks of products: at most 1.5 arrays of 2,000 x 2,000, the result included."""
+    x, y = rng.standard_normal((2000, 2)), rng.standard_normal(2000)
+    problem = Problem.from_apply(lambda w, x: x @ w, jnp.ones(2), x, y, loss="half_sum")
+    operator = tangent_of(problem)
+    operator.product(np.ones(2000))
+    tracemalloc.start()
+    matrix = operator.matrix()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    np.testing.assert_allclose(matrix, x @ x.T, atol=1e-5)
+    assert peak <= 1.5 * matrix.nbytes
 
 
 def test_the_largest_eigenvalue_is_within_its_bound(rng):

@@ -4,9 +4,10 @@ r"""The tangent operator of any model: products with J J', and what follows from
 
 with J the Jacobian of all N = nk outputs in the parameters and A the Hessian of the loss in the
 outputs: M has the eigenvalues that a step of the user's own loss meets.  A product takes one VJP
-and one JVP; neither an N x N array nor J is formed.  With :math:`\xi_0 = d\ell/df = B z_0`, the
-measure of M from z_0 forecasts the loss of every linear method; it is exact for the linearised
-model under a squared loss, and a local quadratic model of other losses.
+and one JVP; J is never formed, and an N x N array only where it is asked for.  With
+:math:`\xi_0 = d\ell/df = B z_0`, the measure of M from z_0 forecasts the loss of every linear
+method; it is exact for the linearised model under a squared loss, and a local quadratic model of
+other losses.
 
 Products in single precision resolve nodes down to about 1e-6 of the largest.
 """
@@ -16,10 +17,13 @@ from typing import Any
 
 import jax
 import numpy as np
+from jaxtyping import Float
 
 from inertial._checks import InvalidInput, brief
+from inertial._memory import check_memory
 from inertial.linear.lanczos import Lanczos, lanczos
-from inertial.linear.measure import Measure
+from inertial.linear.measure import Measure, dense
+from inertial.linear.spectrum import decompose
 from inertial.problem.loss import Curvature, Outputs, curvature_of
 from inertial.problem.problem import Flat, Linearised, Trainable
 
@@ -56,10 +60,38 @@ class Tangent:
             self.found = lanczos(self.product, self.start, steps, resume=self.found)
         return self.found
 
-    def measure(self, steps: int) -> Measure:
-        """Return the Gauss rule of `steps` products as a measure."""
+    def measure(self, steps: int | None = None) -> Measure:
+        """Return the Gauss rule of `steps` products as a measure, or all of it, decomposed."""
+        if steps is None:
+            spectrum = decompose(self.matrix(), overwrite=True)
+            return dense(spectrum, spectrum.modes(self.start) ** 2)
         found = self.lanczos(steps)
         return found.measure(min(steps, found.steps))
+
+    def matrix(self) -> Float[np.ndarray, "N N"]:
+        """Return M as an array, a product a column: for some thousands of outputs at most.
+
+        Nothing else of that size is held.  The rounding by which products in single precision
+        differ from those of the transpose is shared between both halves.
+
+        Raises
+        ------
+        InvalidInput
+            If there is no memory for it.
+
+        """
+        size = self.start.size
+        check_memory(8 * size**2, "take fewer rows, or measure(steps), which needs no array")
+        found = np.empty((size, size))
+        unit = np.zeros(size)
+        for i in range(size):
+            unit[i] = 1
+            found[i] = self.product(unit)
+            unit[i] = 0
+        for i in range(size):
+            mean = (found[i, i:] + found[i:, i]) / 2
+            found[i, i:] = found[i:, i] = mean
+        return found
 
     def preconditioned(self, inverse: Any) -> "Tangent":  # noqa: ANN401 - a tree of arrays
         """Return the operator of ``J P^-1 J'`` in place of ``J J'``, with P diagonal.
