@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 
 import numpy as np
@@ -65,7 +66,8 @@ def test_a_study_prints_one_document_and_a_second_time_computes_nothing(capsys, 
     code, out, err = run(capsys, "study", "small.toml", "--json")
     document = json.loads(out)
     assert code == 0
-    assert "runs to compute: 2, predicted less than 1 s by the clock" in err
+    # How long depends on what else the machine does.
+    assert re.search(r"runs to compute: 2, predicted (less than|about) \d+ s by the clock", err)
     assert "100% done, predicted less than 1 s of computing left: sphere, nesterov" in err
     assert set(document) == {
         "folder", "runs", "computed", "stored_before", "computed_elsewhere", "damaged", "failed",
