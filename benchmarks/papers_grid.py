@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 from sklearn import datasets
 
+from benchmarks.quality import steps_with
 from benchmarks.tables import located
-from inertial import Recursion, TwoLayerReLU, heavy_ball, load, nesterov, tangent, tune
+from inertial import TwoLayerReLU, heavy_ball, load, nesterov, tangent, tune
 from inertial.data import Data
 from inertial.method.modes import stability_limit
 from inertial.problem.problem import Problem
@@ -102,18 +103,6 @@ def grid(name: str, problem: Problem) -> dict[str, list[float]]:
     return best
 
 
-def steps_with(problem: Problem, target: float, method: Recursion) -> int | None:
-    """Steps until the loss settles at the target, at most 3,000."""
-    state, losses = problem.begin(), np.empty(0)
-    while len(losses) < LONGEST:
-        state, more = problem.advance(state, *method.coefficients(len(losses), BLOCK))
-        losses = np.concatenate([losses, more])
-        found = settled(losses, target * losses[0])
-        if found is not None or not np.isfinite(losses).all():
-            return found
-    return None
-
-
 def row(name: str, target: float) -> tuple[list[str], float]:
     """Return one line of the table, and the ratio to the grid's best."""
     make, width = CASES[name]
@@ -123,8 +112,8 @@ def row(name: str, target: float) -> tuple[list[str], float]:
     began = time.time()
     advice = tune(data, target=target, width=width)
     seconds = time.time() - began
-    forecast = steps_with(problem, target, advice.best.method)
-    own = steps_with(problem, target, advice.setting)
+    forecast = steps_with(problem, target, advice.best.method, LONGEST)
+    own = steps_with(problem, target, advice.setting, LONGEST)
     trust = advice.best.trust
     ratio = float("inf") if best is None or own is None else own / best[0]
     if best is None:

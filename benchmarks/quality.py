@@ -224,10 +224,12 @@ def grid(name: str) -> dict[str, np.ndarray]:
     return out
 
 
-def steps_with(problem: Problem, target: float, method: Recursion) -> int | None:
-    """Steps to the target of a setting that someone else chose, at most 2,000."""
+def steps_with(
+    problem: Problem, target: float, method: Recursion, longest: int = 2_000
+) -> int | None:
+    """Steps after which the loss of a given setting settles at the target, at most `longest`."""
     state, losses = problem.begin(), np.empty(0)
-    while len(losses) < 2_000:
+    while len(losses) < longest:
         state, more = problem.advance(state, *method.coefficients(len(losses), CHUNK))
         losses = np.concatenate([losses, more])
         found = settled(losses, target * losses[0])
