@@ -4,10 +4,13 @@ Building it is `make docs`, which runs every snippet.
 """
 
 import ast
+import dataclasses
+import importlib
 import inspect
 import json
 import re
 import shlex
+import textwrap
 import tomllib
 import typing
 from pathlib import Path
@@ -54,6 +57,56 @@ def test_a_docstring_names_every_parameter_and_the_reference_what_is_returned(na
         if getattr(kind, "__module__", "").startswith("inertial."):
             path = rf"(inertial\.[a-z_.]+\.)?{kind.__name__}"
             assert re.search(rf"^\.\. autoclass:: {path}$", REFERENCE, re.MULTILINE), kind
+
+
+def public_classes():
+    """Classes of the package that the reference describes, or that these hold or return."""
+    module, left = "inertial", []
+    for line in REFERENCE.splitlines():
+        if found := re.match(r"\.\. (?:current|auto)module:: (\S+)", line):
+            module = found[1]
+        elif found := re.match(r"\.\. autoclass:: (\S+)", line):
+            path = found[1] if "." in found[1] else f"{module}.{found[1]}"
+            home, _, name = path.rpartition(".")
+            left.append(getattr(importlib.import_module(home), name))
+    seen = set()
+    while left:
+        kind = left.pop()
+        if isinstance(kind, type) and kind.__module__.startswith("inertial.") and kind not in seen:
+            seen.add(kind)
+            parts = (part.fget for part in vars(kind).values() if isinstance(part, property))
+            hints = [inspect.get_annotations(kind), *map(inspect.get_annotations, parts)]
+            left += [hint for found in hints for hint in found.values()]
+        left += typing.get_args(kind)
+    return sorted(seen, key=lambda kind: kind.__qualname__)
+
+
+def fields_of(kind):
+    """Public names that instances of a class have: declared, or set when one is made."""
+    yield from inspect.get_annotations(kind)
+    start = vars(kind).get("__init__")
+    if inspect.isfunction(start) and not dataclasses.is_dataclass(kind):
+        source = ast.parse(textwrap.dedent(inspect.getsource(start)))
+        for node in ast.walk(source):
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+                yield node.attr
+
+
+@pytest.mark.parametrize("kind", public_classes(), ids=lambda kind: kind.__qualname__)
+def test_every_field_and_method_of_a_public_class_is_described(kind):
+    words = inspect.getdoc(kind)
+    described = set()
+    for names in re.findall(r"^(\w+(?:, \w+)*)\n    \S", words, re.MULTILINE):
+        described |= set(names.split(", "))
+    fields = {name for name in fields_of(kind) if not name.startswith("_")}
+    assert fields - described == set()
+    for name, part in vars(kind).items():
+        if (
+            not name.startswith("_")
+            and name not in fields
+            and (callable(part) or inspect.isdatadescriptor(part))
+        ):
+            assert inspect.getdoc(part), name
 
 
 def test_every_page_is_reached_from_the_index():

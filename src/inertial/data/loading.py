@@ -35,11 +35,39 @@ _MEMORY = "passed in as arrays"
 class Provenance:
     """What is needed to say which arrays these are; plain values, so it can be written as JSON.
 
-    `source` says in words where the bytes came from, for files of one's own the absolute path.
-    `sha256` is taken over the shapes and the little-endian float64 bytes of x, then y.  `rows` were
-    available before the cut to n, and `dropped` of those kept by the cut were multiples of earlier
-    ones: `n` rows are left.  `notes` say what was guessed, filled or left out on the way.  `test`
-    is the share that was held out, or where the `test_rows` came from.
+    Parameters
+    ----------
+    name
+        Name of the data set, or of the file.
+    task
+        `classification` (targets -1 and 1) or `regression`.
+    n, d
+        Rows and inputs.
+    source
+        In words where the bytes came from; for files of one's own the absolute path.
+    sha256
+        Taken over the shapes and the little-endian float64 bytes of x, then y.
+    normalize, standardize, dedupe, constant, raw
+        How the rows were prepared, as for `load`.
+    rows
+        How many were available before the cut to n.
+    dropped
+        How many of those kept by the cut repeated earlier ones: n are left.
+    label
+        Column of the targets; None where the set has no columns.
+    seed
+        Seed of a set that is generated; None for others.
+    header, keep, drop
+        How a table was read, as for `load`; None where its first line decided.
+    notes
+        What was guessed, filled or left out on the way.
+    test
+        Share of the rows that was held out, or where the test rows came from; None without.
+    test_rows
+        Number of test rows.
+    test_sha256
+        Their hash, as `sha256`; None without test rows.
+
     """
 
     name: str
@@ -68,11 +96,25 @@ class Provenance:
 
 @dataclass(frozen=True, repr=False)
 class Data:
-    """Inputs x (n by d) and targets y (n), float64, C-contiguous and read-only.
+    """Inputs and targets, float64, C-contiguous and read-only.
 
-    `columns` names the d inputs.  If the targets are classes, `labels` (n) are whole numbers from 0
-    that count through the names in `classes`, of which there may be more than the two that y tells
-    apart.  `test` has the rows that were held out, prepared as the others are.
+    Parameters
+    ----------
+    x, y
+        Inputs, shape (n, d), and targets, shape (n,).
+    provenance
+        Which arrays these are.
+    columns
+        Names of the d inputs; empty if they have none.
+    classes
+        Names of the classes, of which there may be more than the two that y tells apart; empty for
+        other targets.
+    labels
+        Class of each row, a whole number from 0 that counts through `classes`; None for other
+        targets.
+    test
+        The rows that were held out, prepared as the others are; None without.
+
     """
 
     __repr__ = brief

@@ -110,7 +110,16 @@ def gauss_rules(
 
 
 class Estimate(NamedTuple):
-    """A mean over probes and its standard error."""
+    """A mean over probes.
+
+    Parameters
+    ----------
+    value
+        The mean.
+    error
+        Its standard error, >= 0.
+
+    """
 
     value: float
     error: float

@@ -28,9 +28,19 @@ _NOTHING_LEFT = 1e-13
 
 @dataclass(frozen=True, eq=False)
 class Lanczos:
-    """What K steps found; `basis` has the K vectors as columns.
+    """What K steps found.
 
-    `residual` is the length of the next direction, b_K: 0 if the start spans no more than K modes.
+    Parameters
+    ----------
+    diagonal, off_diagonal
+        Entries of the tridiagonal matrix.
+    residual
+        Length of the next direction, b_K: 0 if the start spans no more than K modes.
+    norm
+        Length of the start.
+    basis
+        The K vectors as columns.
+
     """
 
     diagonal: Float[np.ndarray, "k"]

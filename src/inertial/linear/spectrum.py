@@ -29,8 +29,18 @@ class Extremes:
     decomposition they are its backward error instead.  What rounding of the matrix's entries adds
     is included where it was given.
 
-    Where `proven` is false, an eigenvalue lies within each error of its end, but others may lie
-    beyond: they come from products with the matrix alone.
+    Parameters
+    ----------
+    smallest, largest
+        The eigenvalues; below zero by rounding at most for a kernel.
+    smallest_error, largest_error
+        Bounds on their errors, >= 0, in the unit of the eigenvalues.
+    size
+        Rows of the matrix.
+    proven
+        False where the eigenvalues come from products with the matrix alone: one lies within each
+        error of its end, but others may lie beyond.
+
     """
 
     smallest: float
@@ -69,7 +79,16 @@ class Extremes:
 
 @dataclass(frozen=True, repr=False)
 class Spectrum:
-    """All eigenvalues in ascending order and the orthonormal basis, one eigenvector per column."""
+    """A full decomposition.
+
+    Parameters
+    ----------
+    eigenvalues
+        All n, ascending.
+    basis
+        Orthonormal eigenvectors, one in each column.
+
+    """
 
     eigenvalues: Eigenvalues
     basis: Float[np.ndarray, "n n"]

@@ -32,7 +32,21 @@ from inertial.problem.problem import Flat, Linearised, Trainable
 class Tangent:
     """The operator M at the start of a problem, or at a state of its training.
 
-    `products` counts the products taken.
+    Parameters
+    ----------
+    linearised
+        The model linearised there: its outputs, and products with J and J'.
+    curvature
+        Hessian of the loss in the outputs, as a factor.
+    start
+        What Lanczos starts from, flat: the residual, in the coordinates of M.
+    loss
+        Loss there.
+    products
+        Number of products taken so far.
+    found
+        What Lanczos has found so far; None before.
+
     """
 
     __repr__ = brief

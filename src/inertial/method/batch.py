@@ -57,8 +57,15 @@ _HALVINGS = 60
 class BatchForecast:
     """Forecast of a run with fresh batches at steps 0, 1, ...
 
-    `loss` is the expected loss of all rows, `mean_loss` that of the full batch's forecast, and
-    `spread` the standard deviation of the loss for independent normal modes.
+    Parameters
+    ----------
+    loss
+        Expected loss of all rows.
+    mean_loss
+        Loss of the full batch's forecast.
+    spread
+        Standard deviation of the loss for independent normal modes.
+
     """
 
     __repr__ = brief
@@ -340,7 +347,16 @@ def _limits(units: Sequence[Recursion], modes: Modes, share: float) -> Float[np.
 
 @dataclass(frozen=True)
 class BatchSizes:
-    """Batch below which noise limits the step, and above which momentum is fully useful."""
+    """Sizes of a batch that matter, in rows; neither need be a whole number.
+
+    Parameters
+    ----------
+    noise_limits_below
+        Batch below which noise limits the step size, > 0.
+    momentum_pays_above
+        Batch above which momentum is fully useful, > 0; infinite where an eigenvalue is 0.
+
+    """
 
     noise_limits_below: float
     momentum_pays_above: float

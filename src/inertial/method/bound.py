@@ -40,10 +40,15 @@ _FIRST = 64
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Bound:
-    """Loss at steps 0, 1, ... below which no gradient method gets, and how uncertain that is.
+    """Loss below which no gradient method gets, and how uncertain that is.
 
-    `loss` is the value for the nodes as they are; `error` is what nodes that are off within their
-    resolution can take away.
+    Parameters
+    ----------
+    loss
+        Bound at steps 0, 1, ... for the nodes as they are, >= 0.
+    error
+        What nodes that are off within their resolution can take away from it, >= 0.
+
     """
 
     __repr__ = brief

@@ -47,7 +47,16 @@ _KEYWORDS = ("lr", "learning_rate", "momentum", "nesterov", "dampening", "weight
 
 
 class SGD(TypedDict):
-    """Keywords of ``optax.sgd`` and of ``keras.optimizers.SGD``; momentum where there is any."""
+    """Keywords of ``optax.sgd`` and of ``keras.optimizers.SGD``.
+
+    Parameters
+    ----------
+    learning_rate
+        For the loss that was named.
+    momentum, nesterov
+        Absent where there is no momentum.
+
+    """
 
     learning_rate: float
     momentum: NotRequired[float]
@@ -55,7 +64,16 @@ class SGD(TypedDict):
 
 
 class TorchSGD(TypedDict):
-    """Keywords of ``torch.optim.SGD``, besides the parameters; momentum where there is any."""
+    """Keywords of ``torch.optim.SGD``, besides the parameters.
+
+    Parameters
+    ----------
+    lr
+        Learning rate, for the loss that was named.
+    momentum, nesterov
+        Absent where there is no momentum.
+
+    """
 
     lr: float
     momentum: NotRequired[float]

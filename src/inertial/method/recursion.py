@@ -43,7 +43,14 @@ _SHOWN = 3
 
 
 class Coefficients(NamedTuple):
-    """``eta_t``, ``beta_t`` and ``gamma_t`` at consecutive steps, with ``g_{-1} = 0``."""
+    """Coefficients at consecutive steps, with ``g_{-1} = 0``.
+
+    Parameters
+    ----------
+    eta, beta, gamma
+        Step size, momentum and correction of each step, shape (count,).
+
+    """
 
     eta: Float[np.ndarray, "count"]
     beta: Float[np.ndarray, "count"]

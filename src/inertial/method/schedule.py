@@ -60,7 +60,14 @@ def for_measure(rule: str, measure: Measure, steps: int) -> Recursion:
 
 
 class Schedules(NamedTuple):
-    """Learning rate and momentum of an optimiser, one entry per step."""
+    """Learning rate and momentum of an optimiser.
+
+    Parameters
+    ----------
+    learning_rate, momentum
+        One entry for each step.
+
+    """
 
     learning_rate: Float[np.ndarray, "steps"]
     momentum: Float[np.ndarray, "steps"]

@@ -60,9 +60,21 @@ _LARGE = 2.0
 class Trust:
     """Whether a forecast describes the real network, before it is trained.
 
-    `movement` is the largest one on the way to the target, at the width asked for, and `strain`
-    that times the steps; `width_needed` the width from which it holds; `remedy` a sentence, empty
-    where it holds already.
+    Parameters
+    ----------
+    movement
+        The largest `movement` on the way to the target, at `width`, >= 0.
+    strain
+        `movement` times the number of steps, >= 0.
+    width
+        Neurons m of the network that was asked about.
+    width_needed
+        Neurons from which the forecast holds.
+    verdict
+        `holds`, `departs` or `does not hold here`, by the strain.
+    remedy
+        A sentence; empty where the forecast holds already.
+
     """
 
     movement: float

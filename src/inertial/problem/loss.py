@@ -38,8 +38,11 @@ _SLACK = 1e-6
 class Curvature:
     """The Hessian A of a loss in its outputs as a factor B, ``A = B B'``.
 
-    `times` is ``v -> B v``, `transposed` is ``v -> B' v`` and `solve` is ``v -> B^+ v``, each on
-    arrays of the outputs' shape.
+    Parameters
+    ----------
+    times, transposed, solve
+        ``v -> B v``, ``v -> B' v`` and ``v -> B^+ v``, each on arrays of the outputs' shape.
+
     """
 
     times: Callable[[Outputs], Outputs]
@@ -51,7 +54,17 @@ class Curvature:
 class Loss:
     """A loss by name or by function, as `loss_of` makes it.
 
-    `classes` says that targets are class numbers; `labels` that they are 0 or 1.
+    Parameters
+    ----------
+    name
+        Name of the loss, or of the function.
+    value
+        The loss as a function of outputs and targets.
+    classes
+        Whether targets are class numbers.
+    labels
+        Whether targets are 0 or 1.
+
     """
 
     name: str

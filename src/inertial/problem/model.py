@@ -34,7 +34,14 @@ class Model(Protocol):
 
 @dataclass(frozen=True)
 class TwoLayerReLU:
-    """Widths of the network: `width` neurons m on `inputs` input coordinates d.
+    """The papers' network.
+
+    Parameters
+    ----------
+    width
+        Neurons m, at least 1.
+    inputs
+        Coordinates d of a row, at least 1.
 
     Raises
     ------

@@ -39,6 +39,15 @@ class MLP:
     Every entry of :math:`W_l, b_l` is uniform in :math:`\pm 1/\sqrt{\text{inputs of the layer}}`,
     as PyTorch starts its linear layers (``torch.nn.Linear.reset_parameters``).
 
+    Parameters
+    ----------
+    inputs, outputs
+        Coordinates of a row and of its output, at least 1.
+    hidden
+        Width of each hidden layer, at least 1; none for a linear model.
+    activation
+        One of `ACTIVATIONS`.
+
     Raises
     ------
     InvalidInput

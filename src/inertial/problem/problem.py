@@ -240,6 +240,19 @@ class Problem:
     devices
         Devices of every process that the rows are spread over; the parameters are on all of them.
 
+    Attributes
+    ----------
+    names
+        Paths of the trained arrays, such as ``layers/0/weight``.
+    parameters
+        How many numbers are trained.
+    given
+        The model that was passed in; `model` is its name.
+    inputs, targets
+        x and y on the devices.
+    objective
+        The loss as a function of the trained arrays, inputs and targets.
+
     Raises
     ------
     InvalidInput

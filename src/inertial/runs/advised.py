@@ -33,9 +33,23 @@ _LONGEST = 5_000
 class MethodAdvice:
     """A tuned method with its forecast.
 
-    `eta_limit` is the step size below which every mode decays at this momentum; `steps_to` is
-    the forecast number of steps to the target, None if beyond the search limit; `trust` says
-    whether that holds at the width asked for, and is None without a network.
+    Parameters
+    ----------
+    name
+        Name of the method.
+    method
+        Its coefficients.
+    rule
+        The rule that chose them.
+    spectral_radius
+        Largest factor of a mode in a step, >= 0; below 1 every mode decays.
+    eta_limit
+        Step size below which every mode decays at this momentum.
+    steps_to
+        Forecast number of steps to the target; None if beyond the search limit.
+    trust
+        Whether that holds at the width asked for; None without a network.
+
     """
 
     name: str
@@ -49,14 +63,31 @@ class MethodAdvice:
 
 @dataclass(frozen=True, repr=False)
 class Advice(Shown):
-    """What `tune` returns for data or a measure: one entry per method; printed, it is a table.
+    """What `tune` returns for data or a measure; printed, it is a table.
 
-    `data` is None for a measure of one's own, for which no network can be trained.  `bound` is the
-    steps to the target that no gradient method can undercut, on the linearised network; `checks`
-    are the real runs, the one of the best method first, and the fastest of them is recommended.
-    `decay` is the rate of weight decay, and `floor` the share of the expected loss at the start
-    that it leaves at the end; `stopping` says what happens on the test rows of the data, if there
-    are some.
+    Parameters
+    ----------
+    data
+        Which arrays these were; None for a measure of one's own, for which no network can be
+        trained.
+    measure
+        Spectral measure of the start.
+    target
+        Share of the loss at the start, in (0, 1).
+    methods
+        One entry for each method.
+    bound
+        Steps to the target that no gradient method can undercut on the linearised network; None
+        beyond the search limit, and with weight decay.
+    checks
+        The real runs, that of the best method first; the fastest of them is recommended.
+    decay
+        Rate of weight decay, >= 0.
+    floor
+        Share of the expected loss at the start that the decay leaves at the end, in [0, 1).
+    stopping
+        What happens on the test rows; None without.
+
     """
 
     data: Provenance | None

@@ -35,8 +35,19 @@ _MOST_DRAWN = 2_000
 class BatchMethod:
     """A method tuned for a batch.
 
-    `steps_to` is the step at which the expected loss is at the target, None if beyond 5,000;
-    `samples_to` that times the batch; `eta_limit` the step size from which the expected loss grows.
+    Parameters
+    ----------
+    name
+        Name of the method.
+    method
+        Its coefficients.
+    eta_limit
+        Step size from which the expected loss grows.
+    steps_to
+        Step at which the expected loss is at the target; None if beyond 5,000.
+    samples_to
+        `steps_to` times the batch; None where that is.
+
     """
 
     name: str
@@ -48,9 +59,25 @@ class BatchMethod:
 
 @dataclass(frozen=True, repr=False)
 class BatchAdvice(Shown):
-    """What `tune` returns for a batch: an entry per method, and the sizes that matter.
+    """What `tune` returns for a batch: an entry for each method, and the sizes that matter.
 
-    `check` is a real run of the best method on such batches, None if there was none.
+    Parameters
+    ----------
+    data
+        Which arrays these were.
+    measure
+        Spectral measure of the start.
+    target
+        Share of the loss at the start, in (0, 1).
+    batch
+        Rows in a batch, from 1 to n.
+    sizes
+        The sizes that matter.
+    methods
+        One entry for each method.
+    check
+        A real run of the best method on such batches; None if there was none.
+
     """
 
     data: Provenance

@@ -53,8 +53,27 @@ _PASSES = (1_000, 30_000)
 class Check:
     """What one run did.
 
-    `name` is the method's; `promised` is the forecast for this start, `measured` the first step at
-    the target, None if it was not reached in `steps`; `growth` is the largest loss over the first.
+    Parameters
+    ----------
+    name
+        Name of the method.
+    method
+        The method that was run.
+    width, seed
+        Neurons of the network, and the seed of its start.
+    target
+        Share of the loss at the start, in (0, 1).
+    promised
+        Forecast step at the target, for this start; None if it is not reached.
+    measured
+        First step at the target; None if it was not reached in `steps`.
+    steps
+        Number of steps that were run.
+    growth
+        Largest loss over the first, >= 1.
+    diverged
+        Whether the run diverged.
+
     """
 
     name: str

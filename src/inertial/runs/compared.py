@@ -20,10 +20,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Shown):
-    """What `compare` returns: arrays, and a summary a method; printed, it is a table.
+    """What `compare` returns: arrays, and a summary of each method; printed, it is a table.
 
-    `run` is the folder where it is stored, `wall_seconds` how long it took, and `target` the share
-    of the loss at the start that was asked for.
+    Parameters
+    ----------
+    run
+        Folder where the run is stored.
+    wall_seconds
+        How long it took, in seconds.
+    arrays
+        Everything recorded, over `optimizer`, `seed` and `step`; each array has its unit.
+    methods
+        One row for each method, in the order asked for.
+    target
+        Share of the loss at the start that was asked for, in (0, 1).
+
     """
 
     run: Path

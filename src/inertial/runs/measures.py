@@ -177,16 +177,45 @@ def distinct_names(runs: Iterable[Mapping[str, object]]) -> dict[str, str]:
 class Summary:
     """One method's row: means over the seeds unless the name says otherwise.
 
-    `steps_to` holds, for each share of the initial loss, the step counts forecast from the seeds'
-    own starts and the ones measured; None if a seed did not get there.  `unforeseen` is how many
-    runs diverged although their forecast did not; `trust` what was known of that before training.
+    Parameters
+    ----------
+    method, rule
+        Name of the method, and of the rule that chose its setting.
+    eta, beta, gamma
+        Step size, momentum and correction.
+    steps_to
+        For each share of the initial loss, as text, the steps `predicted` from the seeds' own
+        starts and those `measured`; None if a seed did not get there.
+    loss_first
+        Loss at step 0.
+    loss_last_mean, loss_last_min, loss_last_max
+        Loss at the last step: mean, smallest and largest of the seeds.
+    max_distance_mean
+        Largest distance ``|w_r - w_r(0)|`` of a neuron, >= 0; None for other models.
+    pattern_change_mean
+        Share of activations that are not those of the start, in [0, 1]; None for other models.
+    forecast_error
+        Largest gap between the square roots of both losses, as a share of the first, >= 0.
+    status
+        `diverged` if one of the runs did, or `finished`.
+    unforeseen
+        Number of runs that diverged although their forecast did not.
+    trust
+        What was known of that before training; None for other models.
+    movement, movement_forecast
+        Share of its start's length that the parameters moved, measured and forecast; None for the
+        papers' network.
+    kernel_drift
+        Relative change of the kernel, >= 0; None for the papers' network, or where it was not
+        measured.
+    sharpest
+        Largest share of the stability limit on the way; above 1 the linearised model diverges from
+        there.  None where it was not measured.
+    verdict
+        Whether the forecast was kept (`verdict_of`); None for the papers' network.
+    stopping
+        Where to stop on the test rows (`stopping_of_runs`); None without test rows.
 
-    For a model other than the papers' network there are no neurons: in place of their distance and
-    patterns it has `movement`, the share of its start's length that the parameters moved, and
-    `movement_forecast`; `kernel_drift`, the change of its kernel; `sharpest`, the largest share of
-    the stability limit on the way; and `verdict`, whether the forecast was kept (`verdict_of`).
-
-    With test rows, `stopping` has where to stop (`stopping_of_runs`).
     """
 
     method: str

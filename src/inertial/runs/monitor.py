@@ -47,6 +47,11 @@ class Monitor:
     target
         Share of the loss at a look whose step is forecast, for squared losses.
 
+    Attributes
+    ----------
+    records
+        What each look found, as `look` returns it.
+
     Raises
     ------
     InvalidInput

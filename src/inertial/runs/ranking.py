@@ -42,7 +42,16 @@ class Standing:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Methods in the order in which to choose them, for one target."""
+    """Methods in the order in which to choose them, for one target.
+
+    Parameters
+    ----------
+    target
+        Share of the loss at the start, in (0, 1).
+    order
+        The methods, the one to choose first.
+
+    """
 
     target: float
     order: tuple[Standing, ...]

@@ -36,8 +36,25 @@ _BEYOND = 3
 class ScheduleAdvice(Shown):
     """What `tune` returns for the rule `optimal`.
 
-    `steps_to` is the forecast step at the target; `method` has entries for three times as many.
-    `bound` is the steps that no gradient method can undercut; `check` a real run, if there was one.
+    Parameters
+    ----------
+    data
+        Which arrays these were.
+    measure
+        Spectral measure of the start.
+    target
+        Share of the loss at the start, in (0, 1).
+    method
+        The schedule, with entries for three times `steps_to`.
+    steps_to
+        Forecast step at the target.
+    trust
+        Whether the forecast holds at the width asked for.
+    bound
+        Steps that no gradient method can undercut; None beyond the search limit.
+    check
+        A real run; None if there was none.
+
     """
 
     data: Provenance

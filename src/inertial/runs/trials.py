@@ -112,9 +112,17 @@ _BEYOND = ("nesterov", 2.0, 0.8)
 
 @dataclass(frozen=True)
 class Setting:
-    """A family, its share of the stability limit at the start, and its momentum.
+    """A point of the search.
 
-    In the coordinates of the search: `u` = log2 of the share, `v` = -log2(1 - beta).
+    Parameters
+    ----------
+    family
+        The kind of method.
+    u
+        log2 of the step size's share of the stability limit at the start.
+    v
+        ``-log2(1 - beta)``, >= 0.
+
     """
 
     family: str
@@ -159,8 +167,22 @@ def setting(family: str, share: float, beta: float) -> Setting:
 class Trial:
     """A setting, its method, the losses of its run so far, and how it ended.
 
-    `outcome` is `settled`, `stopped` (it could not win any more), `diverged` or `running`; `leaves`
-    is the step before twice as many at which a run that settled is above the target again.
+    Parameters
+    ----------
+    setting, method
+        Where it is in the search, and what was run.
+    outcome
+        `settled`, `stopped` (it could not win any more), `diverged` or `running`.
+    steps
+        Step at which the loss settled at the target; None if it did not.
+    leaves
+        Step before twice as many at which a run that settled is above the target again; None if it
+        stays there.
+    losses
+        Loss at steps 0, 1, ...
+    state
+        Where the run can go on; None before its first step and when it has ended.
+
     """
 
     setting: Setting

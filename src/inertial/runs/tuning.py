@@ -109,14 +109,45 @@ class TunedMethod:
 class ModelAdvice(Shown):
     """What `tune` returns for a problem; printed, it is a table with lines to copy.
 
-    `passes` is the cost of the search: losses and gradients of all rows, a product counted as 1.5.
-    `bound` is the number of steps that no gradient method can undercut on the linearised model,
-    None for other losses than squares, with weight decay, or where the products do not reach that
-    far.  `stopping` says what happens on the test rows of the problem, if it has some: one more run
-    of the best setting, which `passes` does not count.  `infinite_width` is the forecast of the
-    recommendation's steps from the expected kernel of a `WideNetwork`; None for other models.
-    `constant` is the least loss of outputs that are the same for every row, None where the loss is
-    a function of one's own: a target above it asks for little.
+    Parameters
+    ----------
+    model, loss
+        What they are called.
+    rows
+        Number of training rows.
+    target
+        Share of the loss at the start, in (0, 1).
+    start
+        Loss at the start.
+    measure
+        Spectral measure of the tangent operator at the start.
+    largest
+        Its largest eigenvalue, and a bound on the error.
+    best
+        The recommendation.
+    methods
+        The best setting of each method.
+    trials
+        Every setting that was tried.
+    against
+        A setting of one's own to compare with; None if none was given.
+    bound
+        Steps that no gradient method can undercut on the linearised model; None for other losses
+        than squares, with weight decay, or where the products do not reach that far.
+    passes
+        Cost of the search: losses and gradients of all rows, a product counted as 1.5.
+    decay
+        Rate of weight decay, >= 0.
+    stopping
+        What happens on the test rows, by one more run of the best setting, which `passes` does not
+        count; None without test rows.
+    infinite_width
+        Forecast of the recommendation's steps from the expected kernel of a `WideNetwork`; None for
+        other models.
+    constant
+        Least loss of outputs that are the same for every row: a target above it asks for little.
+        None where the loss is a function of one's own.
+
     """
 
     model: str

@@ -125,8 +125,13 @@ def _lowest(values: Float[np.ndarray, "t"] | None) -> int | None:
 class Rows:
     """One set of rows as the linearised model sees it.
 
-    `outputs` and `shrunk` are f and ``J w_0`` at the start, flat; `loss_of` and `accuracy_of` take
-    flat outputs.
+    Parameters
+    ----------
+    outputs, shrunk
+        f and ``J w_0`` at the start, flat.
+    loss_of, accuracy_of
+        Loss and accuracy as functions of flat outputs; None where no accuracy is defined.
+
     """
 
     outputs: Flat
@@ -137,7 +142,18 @@ class Rows:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A start in modes: nodes, its coordinates, and what each mode does to outputs (columns)."""
+    """A start in modes, and what each mode does to the outputs.
+
+    Parameters
+    ----------
+    nodes
+        Eigenvalues, >= 0.
+    coordinates
+        What the start has along each mode.
+    train, test
+        What a unit along each mode (a column) adds to the outputs; None without test rows.
+
+    """
 
     nodes: Eigenvalues
     coordinates: Float[np.ndarray, "k"]

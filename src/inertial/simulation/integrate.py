@@ -53,9 +53,15 @@ _Pair: TypeAlias = tuple[Float[np.ndarray, "T k"], Float[np.ndarray, "T k"]]
 
 @dataclass(frozen=True)
 class ModalSolution:
-    """Value and derivative of every mode that starts at 1, one row per time.
+    """Value and derivative of every mode that starts at 1, one row for each time.
 
-    `closed_form` tells whether they are exact to rounding or come from the numerical integration.
+    Parameters
+    ----------
+    amplitude, velocity
+        The value, and its derivative in the flow's time.
+    closed_form
+        Whether they are exact to rounding, or come from numerical integration.
+
     """
 
     amplitude: Float[np.ndarray, "T n"]

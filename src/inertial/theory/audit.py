@@ -38,9 +38,17 @@ _DECIDED = ("violated", "unresolved", *_HELD)
 
 @dataclass(frozen=True)
 class Frequency:
-    """How many seeds a statement held on, Clopper and Pearson's interval, and what was promised.
+    """How many seeds a statement held on.
 
-    `promised` is None where the source leaves the probability free.
+    Parameters
+    ----------
+    held, seeds
+        Number of seeds on which it held, of how many.
+    low, high
+        Clopper and Pearson's interval for the probability, in [0, 1].
+    promised
+        Probability that the source gives; None where it leaves that free.
+
     """
 
     held: int
@@ -54,12 +62,44 @@ class Frequency:
 class AuditEntry:
     """A theorem's verdict over all runs, seeds and methods.
 
-    `finding` is the comparison of the sides whatever the assumptions say; `where` names the
-    judgement that decided.  `margin` is the worst ``1 - left/right`` and `assumptions` hold the
-    worst margins of the judgements that counted: those that the claim was decided on, or all if it
-    never was.  `counts` is the number of judgements by verdict, and `by_run` the verdict on each
-    run by itself where there are several.  `kind` tells whether the verdict says something about
-    the run.
+    Parameters
+    ----------
+    theorem, source
+        Key of the statement, and where it stands.
+    statement
+        What it says, in TeX.
+    form
+        `printed` or `corrected` where the source has a misprint, `only` elsewhere.
+    erratum
+        What is wrong in print; None where nothing is.
+    kind
+        Whether the verdict says something about the run.
+    verdict, reason
+        The verdict, and why in one sentence.
+    finding
+        Comparison of the two sides whatever the assumptions say.
+    margin
+        Worst ``1 - left/right`` of the judgements that counted: those that the claim was decided
+        on, or all if it never was.  None if the sides were never compared.
+    ratio
+        Worst left/right of these; None as for `margin`.
+    first_violation
+        Coordinate on `axis`; None without a violation.
+    axis
+        What the sides are compared along.
+    looked_at
+        At how many coordinates, from where to where.
+    where
+        The judgement that decided.
+    assumptions
+        Worst margins of the judgements that counted.
+    counts
+        Number of judgements by verdict.
+    frequency
+        How many seeds it held on; None for statements without a probability.
+    by_run
+        Verdict on each run by itself; empty for a single run.
+
     """
 
     theorem: str
@@ -85,7 +125,18 @@ class AuditEntry:
 
 @dataclass(frozen=True)
 class Audit:
-    """What `audit` returns: an entry for every theorem, and what was noticed about the runs."""
+    """What `audit` returns.
+
+    Parameters
+    ----------
+    runs
+        Names of the runs.
+    notes
+        What was noticed about them.
+    entries
+        One for each theorem of the catalogue.
+
+    """
 
     runs: tuple[str, ...]
     notes: tuple[str, ...]

@@ -39,7 +39,14 @@ class Missing(Exception):  # noqa: N818 - says what it is about
 
 @dataclass(frozen=True)
 class Kernel:
-    """Eigenvalues of the infinite kernel, ascending, and the number of samples."""
+    """The infinite kernel of the data.
+
+    Parameters
+    ----------
+    eigenvalues
+        All n, ascending.
+
+    """
 
     eigenvalues: Eigenvalues
 
@@ -68,8 +75,27 @@ class Kernel:
 class Records:
     """What was recorded along one run, up to its end or its divergence.
 
-    `residual` holds the vectors where they were stored; `scale` is the size of the outputs that
-    rounding is relative to; `batch` the number of rows in a gradient, None if it is all of them.
+    Parameters
+    ----------
+    method, width, precision
+        What was run.
+    steps
+        Steps that were recorded, ascending, shape (T,).
+    loss
+        Loss at these, shape (T,).
+    scale
+        Size of the outputs that rounding is relative to, > 0.
+    max_distance
+        Largest distance of a neuron from its start; None if it was not recorded.
+    pattern_change
+        Share of activations that changed, in [0, 1]; None if it was not recorded.
+    residual
+        Residuals, shape (T, n); None if they were not stored.
+    diverged_at
+        Step of the divergence; None without.
+    batch
+        Rows in a gradient; None if it is all of them.
+
     """
 
     method: Recursion

@@ -35,7 +35,16 @@ _FARTHEST = 8
 
 @dataclass(frozen=True)
 class Start:
-    """The network's random start for one seed, in float64."""
+    """The network's random start for one seed, in float64.
+
+    Parameters
+    ----------
+    x, y
+        Inputs, shape (n, d), and targets, shape (n,).
+    width, seed
+        Neurons, and the seed.
+
+    """
 
     x: Inputs
     y: Targets

@@ -41,7 +41,16 @@ _MET = -1e-9
 
 @dataclass(frozen=True)
 class Assumption:
-    """A condition with a signed margin: at least 0 where met, None where it cannot be computed."""
+    """A condition with a signed margin.
+
+    Parameters
+    ----------
+    name
+        The condition in words.
+    margin
+        Its margin on some evidence: at least 0 where met, None where it cannot be computed.
+
+    """
 
     name: str
     margin: Callable[[Evidence], float | None]
@@ -165,7 +174,16 @@ class Theorem:
 
 @dataclass(frozen=True)
 class Margin:
-    """How far an assumption is met (at least 0) or missed (below 0); None where unknown."""
+    """How far an assumption is met.
+
+    Parameters
+    ----------
+    name
+        The assumption in words.
+    margin
+        At least 0 where met, below 0 where missed; None where unknown.
+
+    """
 
     name: str
     margin: float | None
@@ -175,10 +193,34 @@ class Margin:
 class Entry:
     """A theorem's verdict on one piece of evidence.
 
-    `finding` is how the two sides compare whatever the assumptions say.  `ratio` is the largest
-    left/right, `margin` is ``1 - ratio`` (for an equality, allowed minus actual relative error);
-    `first_violation` is a coordinate on `axis`.  Each is None where there is none.  `looked_at`
-    says at how many coordinates, from where to where, the sides were compared.
+    Parameters
+    ----------
+    theorem, source
+        Key of the statement, and where it stands.
+    statement
+        What it says, in TeX.
+    form
+        `printed` or `corrected` where the source has a misprint, `only` elsewhere.
+    erratum
+        What is wrong in print; None where nothing is.
+    verdict, reason
+        The verdict, and why in one sentence.
+    finding
+        How the two sides compare whatever the assumptions say.
+    margin
+        ``1 - ratio``, or for an equality allowed minus actual relative error; None if the sides
+        were not compared.
+    ratio
+        Largest left/right; None as for `margin`.
+    first_violation
+        Coordinate on `axis`; None without a violation.
+    axis
+        What the sides are compared along.
+    looked_at
+        At how many coordinates, from where to where.
+    assumptions
+        How far each is met.
+
     """
 
     theorem: str

@@ -13,7 +13,16 @@ from inertial.view.study_page import study_page
 
 @dataclass(frozen=True)
 class Page:
-    """A page's HTML, and what was noticed on the way."""
+    """A page, and what was noticed on the way.
+
+    Parameters
+    ----------
+    html
+        The whole page, with its figures inside; nothing is loaded from elsewhere.
+    notes
+        Sentences about what is missing or was left out; empty if nothing was.
+
+    """
 
     html: str
     notes: tuple[str, ...]
