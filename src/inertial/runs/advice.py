@@ -70,6 +70,7 @@ def tune(
     target: float = 0.01,
     width: int = 2000,
     trials: int = TRIALS,
+    seed: int = 0,
     decay: float = 0.0,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Advice: ...
@@ -96,6 +97,7 @@ def tune(
     target: float = 0.01,
     width: int = 2000,
     trials: int = TRIALS,
+    seed: int = 0,
     decay: float = 0.0,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Advice: ...
@@ -186,10 +188,11 @@ def tune(
     options
         `target`, the share of the loss at the start to reach, in (0, 1): 0.1 unless given, and 0.01
         for data; `trials`, the settings that are trained at most (0 for the forecast alone).  For
-        data also `width`, the neurons that trust and runs are for: the best method is trained once,
-        if it promises at most 1,000 steps; if the run is more than 20 % off, settings are searched
-        as for a problem (`inertial.runs.check.search`), and if not, a setting for this very start
-        is tried where it promises a fifth fewer steps.  `decay` is the rate of weight decay, with
+        data also `width`, the neurons that trust and runs are for, and `seed`, that of the start
+        that is trained: the best method is trained once, if it promises at most 1,000 steps; if the
+        run is more than 20 % off, settings are searched as for a problem
+        (`inertial.runs.check.search`), and if not, a setting for this very start is tried where it
+        promises a fifth fewer steps.  `decay` is the rate of weight decay, with
         which step size and limit are those of the shifted eigenvalues, and steps are those of the
         loss without the penalty.  For a problem, which has its own decay, also `methods`, the
         families to search (`gradient_descent`, `heavy_ball`, `nesterov`, `adam`, `rmsprop`; the two
@@ -322,6 +325,7 @@ def _tune_data(
     target: float = 0.01,
     width: int = 2000,
     trials: int = TRIALS,
+    seed: int = 0,
     decay: float = 0.0,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> Advice:
@@ -358,8 +362,8 @@ def _tune_data(
         if progress is not None:
             progress("training", 0, 1)
         first = check(
-            best.method, data, measure, basis, name=best.name, width=width, target=target,
-            decay=decay,
+            best.method, data, measure, basis, name=best.name, width=width, seed=seed,
+            target=target, decay=decay,
         )  # fmt: skip
         runs: tuple[Check, ...] = (first,)
         if not first.kept:
@@ -374,7 +378,7 @@ def _tune_data(
     run = advice.replaced
     name, steps = (best.name, best.steps_to) if run is None else (run.name, run.measured)
     stopping = stopping_of_data(
-        advice.setting, data, basis, name=name, width=width, steps=horizon(steps),
+        advice.setting, data, basis, name=name, width=width, seed=seed, steps=horizon(steps),
         train=bool(trials), decay=decay,
     )  # fmt: skip
     return dataclasses.replace(advice, stopping=stopping)

@@ -182,9 +182,10 @@ def stopping_of_data(
     width: int,
     steps: int,
     train: bool,
+    seed: int = 0,
     decay: float = 0.0,
 ) -> Stopping:
-    """Follow the papers' network on the test rows of the data, from the start of seed 0.
+    """Follow the papers' network on the test rows of the data, from one start.
 
     Parameters
     ----------
@@ -201,6 +202,8 @@ def stopping_of_data(
         Last step.
     train
         Whether to train the network as well.
+    seed
+        Seed of the start.
     decay
         Rate of weight decay.
 
@@ -213,12 +216,13 @@ def stopping_of_data(
         data.x,
         data.y,
         test=(test.x, test.y),
+        seed=seed,
         decay=decay,
     )
     if spectrum is None:
         forecast = learning_curve(problem, method, steps=steps)
     else:
-        modes = network_modes(data, spectrum, width=width, decay=decay)
+        modes = network_modes(data, spectrum, width=width, seed=seed, decay=decay)
         forecast = modes.curve(method, steps)
     run = trained(problem, method, steps) if train else None
     return Stopping(name, len(test.y), 1 / len(test.y), forecast, run)
