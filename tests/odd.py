@@ -110,6 +110,7 @@ def arguments(folder):
         "learning_curve": {"problem": problem, "method": method, "steps": 3},
         "load": {"data": x, "y": y, "n": 4, "most": 100, "task": "regression", "seed": 0, "dim": 3},
         "log_determinant": {"x": x.tolist(), "probes": 2, "steps": 3, "seed": 0},
+        "unreachable_share": {"measure": measure, "resolution": 1e-13},
         "lower_bound": {**few, "resolution": 1e-13},
         "measure_of": {"data": data},
         "plot_measure": {"measure": measure},

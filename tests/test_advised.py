@@ -154,7 +154,9 @@ def test_a_given_kernel_forecasts_its_own_recursion():
 def test_a_singular_kernel_keeps_what_lies_where_it_is_zero():
     measure = Measure.from_spectrum([0.0, 1.0, 2.0], [0.5, 1.0, 8.5])
     assert tune(measure, target=0.06).best.steps_to > 0
-    with pytest.raises(InvalidInput, match=r"5 % of the loss lie where the kernel is 0"):
+    with pytest.raises(
+        InvalidInput, match=r"below 5 % of the loss, which lie where the kernel is 0"
+    ):
         tune(measure, target=0.05)
     with pytest.raises(InvalidInput, match=r"singular.*take the rule forecast"):
         tune(measure, "paper", target=0.2)

@@ -14,7 +14,7 @@ from inertial import (
     nesterov,
 )
 from inertial.linear.lanczos import lanczos
-from inertial.method.bound import fewest_steps, lower_bound
+from inertial.method.bound import RESOLUTION, fewest_steps, lower_bound, unreachable_share
 
 
 @pytest.fixture
@@ -140,3 +140,39 @@ def test_a_bound_below_the_smallest_double_is_0_without_a_warning():
     rate = ((2**0.5 - 1) / (2**0.5 + 1)) ** 2
     seen = found.loss[1:100]
     np.testing.assert_allclose(seen[1:] / seen[:-1], rate, rtol=0.2)
+
+
+def test_what_lies_where_the_kernel_is_zero_stays():
+    """A quarter of the weight at 0: the rest is gone in two steps, as without it."""
+    measure = Measure(np.array([0.0, 1.0, 3.0]), np.array([0.5, 0.75, 0.75]))
+    rest = lower_bound(Measure(np.array([1.0, 3.0]), np.array([0.75, 0.75])), 3)
+    found = lower_bound(measure, 3)
+    np.testing.assert_allclose(found.loss, rest.loss + 0.25, rtol=1e-14)
+    np.testing.assert_allclose(found.certain[2:], 0.25, rtol=1e-9)
+    assert unreachable_share(measure) == 0.25
+    np.testing.assert_allclose(found.loss[:2], least_squares(measure.nodes, measure.weights, 1))
+
+
+@pytest.mark.parametrize(("target", "steps"), [(0.2501, 2), (0.2499, None)])
+def test_a_target_below_what_stays_is_never_reached(target, steps):
+    measure = Measure(np.array([0.0, 1.0, 3.0]), np.array([0.5, 0.75, 0.75]))
+    assert fewest_steps(measure, target) == steps
+
+
+@pytest.mark.parametrize(("share", "stays"), [(0.9, 0.5), (1.1, 0.0)])
+def test_a_node_within_the_resolution_counts_as_zero(share, stays):
+    measure = Measure(np.array([share * RESOLUTION, 1.0]), np.ones(2))
+    assert unreachable_share(measure) == stays
+    assert lower_bound(measure, 5).certain[-1] == pytest.approx(stays, abs=1e-12)
+
+
+def test_a_kernel_that_is_zero_moves_nothing():
+    measure = Measure(np.zeros(2), np.ones(2))
+    np.testing.assert_array_equal(lower_bound(measure, 3).certain, 1.0)
+    assert unreachable_share(measure) == 1.0
+
+
+def test_in_single_precision_a_node_near_zero_may_be_a_small_one():
+    measure = Measure(np.array([0.0, 1.0, 3.0]), np.array([0.5, 0.75, 0.75]))
+    assert lower_bound(measure, 3, resolution=1e-6).certain[-1] == 0.0
+    assert fewest_steps(measure, 0.2, resolution=1e-6) == 3

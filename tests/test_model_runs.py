@@ -380,3 +380,32 @@ def test_options_that_do_not_fit(capsys, tmp_path, options, mistake):
     assert code == 2
     assert mistake in err
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("side", [0.97, 1.03])
+def test_what_a_linear_model_cannot_fit_is_said_never_to_be_reached(linear, rows, side, tmp_path):
+    """24 rows and five columns: least squares leave what lies across their span."""
+    x, y = rows
+    start = x @ np.full(5, 0.3) - y
+    left = start - x @ np.linalg.lstsq(x, start, rcond=None)[0]
+    share = (left @ left) / (start @ start)
+    target = float(side * share)
+    settings = ModelSettings(eta=0.05, beta=0.5, steps=10, target=target, methods=("heavy_ball",))
+    result = compare(linear, settings, out=tmp_path / "run")
+    assert result.unreachable == pytest.approx(share, rel=1e-5)
+    advice = tune(linear, target=target, trials=2)
+    assert advice.unreachable == pytest.approx(share, rel=1e-5)
+    said = f"{100 * share:.3g} % of the loss at the start lies where the linearised model's kernel"
+    never = side < 1
+    assert (said in "\n".join(result.trust)) == never
+    assert (said in advice.table) == never
+    assert (advice.bound is None) == never
+
+
+def test_under_another_loss_nothing_is_said_of_a_kernel_that_is_zero(rows, tmp_path):
+    x, y = rows
+    problem = Problem.from_apply(
+        lambda w, x: x @ w, jnp.zeros(5), x, (y > 0).astype(int), loss="binary_cross_entropy"
+    )
+    assert compare(problem, BY_HAND, out=tmp_path / "run").unreachable == 0.0
+    assert tune(problem, trials=0).unreachable == 0.0

@@ -30,6 +30,7 @@ from .method.batch import largest_step as largest_step
 from .method.bound import Bound as Bound
 from .method.bound import fewest_steps as fewest_steps
 from .method.bound import lower_bound as lower_bound
+from .method.bound import unreachable_share as unreachable_share
 from .method.conventions import from_sgd as from_sgd
 from .method.conventions import to_keras as to_keras
 from .method.conventions import to_optax as to_optax

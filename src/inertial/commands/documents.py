@@ -104,6 +104,7 @@ def of_model(advice: "ModelAdvice", data: "Provenance") -> dict[str, Any]:
         "checked": advice.checked,
         "trust": advice.trust,
         "bound": advice.bound,
+        "unreachable": advice.unreachable,
         "passes": advice.passes,
         "decay": advice.decay,
         "stopping": None if advice.stopping is None else advice.stopping.document,

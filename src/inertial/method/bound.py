@@ -13,6 +13,8 @@ normal equations attain it.  The :math:`\pi_j(0)` follow from Lanczos' coefficie
 .. math:: b_{j+1} \pi_{j+1}(0) = -a_j \pi_j(0) - b_j \pi_{j-1}(0), \qquad
           \pi_0 = \mu(\mathbb{R})^{-1/2}.
 
+What lies where the kernel is zero stays: p(0) = 1, so it adds to the bound of the rest.
+
 Error.  Nodes are known up to :math:`\delta`, a share of the largest one, and higher nodes are
 easier.  The same sum at :math:`-\delta` instead of 0 is the bound with every node :math:`\delta`
 higher.  The error is twice that change: nodes that move apart from each other can do a little more
@@ -22,7 +24,7 @@ than nodes that move together (measured, not proved).
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from inertial._checks import InvalidInput, brief, fraction, whole
 from inertial.linear.lanczos import Lanczos, lanczos
@@ -74,7 +76,8 @@ def lower_bound(measure: Measure, steps: int, *, resolution: float = RESOLUTION)
         Last step, at least 1.
     resolution
         Share of the largest node that nodes may be off: 1e-13 for a decomposition in double
-        precision, about 1e-6 for products in single precision.
+        precision, about 1e-6 for products in single precision.  Up to 1e-13, nodes within it count
+        as zero; beyond, such a node may as well be a small one, and what lies there can vanish.
 
     Raises
     ------
@@ -82,14 +85,56 @@ def lower_bound(measure: Measure, steps: int, *, resolution: float = RESOLUTION)
         If the measure has no weight, or `steps` or `resolution` makes no sense.
 
     """
-    whole("steps", steps)
-    if not 0 <= resolution < 1:
-        raise InvalidInput(f"resolution is {resolution}; give a number of at least 0 and below 1.")
-    count = steps + 1
-    found = _jacobi(measure, count)
+    count = whole("steps", steps) + 1
+    still = _still(measure, resolution) & (resolution <= RESOLUTION)
+    stays, nodes, weights = (
+        measure.weights[still].sum(),
+        measure.nodes[~still],
+        measure.weights[~still],
+    )
+    if not weights.any():
+        return Bound(np.full(count, 0.5 * stays), np.zeros(count))
+    found = _jacobi(nodes, weights, count)
     shift = resolution * float(measure.nodes[-1])
     exact, cautious = (_christoffel(found, z, count) for z in (0.0, -shift))
-    return Bound(0.5 * exact, exact - cautious)
+    return Bound(0.5 * (stays + exact), exact - cautious)
+
+
+def unreachable_share(measure: Measure, *, resolution: float = RESOLUTION) -> float:
+    """Return the share of the initial loss that no gradient method takes away.
+
+    It is the weight where the kernel is zero: gradients have no component there.
+
+    Parameters
+    ----------
+    measure
+        Spectral measure of the problem.
+    resolution
+        Share of the largest node up to which a node counts as zero.
+
+    Returns
+    -------
+    float
+        From 0 to 1; a target below it is never reached.
+
+    Raises
+    ------
+    InvalidInput
+        If the measure has no weight, or `resolution` makes no sense.
+
+    """
+    still = _still(measure, resolution)
+    return float(measure.weights[still].sum() / measure.total)
+
+
+def said_of_zero(share: float, target: float) -> str | None:
+    """Say that no gradient method gets to a target, and why; None where one may."""
+    if share <= target:
+        return None
+    return (
+        f"no gradient method reaches {100 * target:.3g} %: {100 * share:.3g} % of the loss at the "
+        "start lies where the linearised model's kernel is zero, and stays"
+    )
 
 
 def fewest_steps(
@@ -98,7 +143,7 @@ def fewest_steps(
     """Return the steps to a share of the initial loss that no gradient method can undercut.
 
     The first step at which the certain bound is at most `target` times the loss at the start; None
-    if it is still above at `limit`.
+    if it is still above at `limit`, or always (`unreachable_share`).
 
     Parameters
     ----------
@@ -111,6 +156,8 @@ def fewest_steps(
 
     """
     threshold = fraction("target", target) * 0.5 * measure.total
+    if resolution <= RESOLUTION and unreachable_share(measure, resolution=resolution) > target:
+        return None
     steps = min(_FIRST, whole("limit", limit))
     while True:
         reached = np.flatnonzero(
@@ -123,13 +170,19 @@ def fewest_steps(
         steps = min(4 * steps, limit)
 
 
-def _jacobi(measure: Measure, steps: int) -> Lanczos:
-    """Recurrence coefficients of the measure's orthonormal polynomials."""
-    filled = measure.weights > 0
-    if not filled.any():
+def _still(measure: Measure, resolution: float) -> Bool[np.ndarray, "k"]:
+    """Which nodes count as zero."""
+    if not 0 <= resolution < 1:
+        raise InvalidInput(f"resolution is {resolution}; give a number of at least 0 and below 1.")
+    if not measure.weights.any():
         raise InvalidInput("the measure has no weight; give a problem whose loss is above 0.")
-    nodes = measure.nodes[filled]
-    return lanczos(lambda v: nodes * v, np.sqrt(measure.weights[filled]), steps)
+    return np.asarray(measure.nodes <= resolution * measure.nodes[-1])
+
+
+def _jacobi(nodes: Float[np.ndarray, "k"], weights: Float[np.ndarray, "k"], steps: int) -> Lanczos:
+    """Recurrence coefficients of the orthonormal polynomials of nodes and weights."""
+    nodes, weights = nodes[weights > 0], weights[weights > 0]
+    return lanczos(lambda v: nodes * v, np.sqrt(weights), steps)
 
 
 def _christoffel(found: Lanczos, z: float, count: int) -> Float[np.ndarray, "count"]:

@@ -13,7 +13,7 @@ from inertial.data import Data, load
 from inertial.linear.expected import measure_of, need_of, spectrum_of
 from inertial.linear.measure import Measure
 from inertial.linear.spectrum import Spectrum
-from inertial.method.bound import fewest_steps
+from inertial.method.bound import fewest_steps, unreachable_share
 from inertial.method.curve import steps_to
 from inertial.method.modes import spectral_radius, stability_limit
 from inertial.method.recursion import Recursion
@@ -30,9 +30,6 @@ from inertial.runs.tuning import TRIALS, ModelAdvice, tune_problem
 
 _FAR = 5_000
 """Steps that are looked at with weight decay."""
-
-_NOTHING = 1e-14
-"""Share of the largest eigenvalue below which one counts as 0: a mode that takes forever."""
 
 
 @overload
@@ -291,11 +288,11 @@ def _tune_measure(measure: Measure, rule: str, *, target: float = 0.01) -> Advic
     """Tune every method that `rule` defines for a measure; no network is trained."""
     names = RULES[one_of("rule", rule, RULES)].methods
     fraction("target", target)
-    stays = float(measure.weights[measure.nodes <= _NOTHING * measure.largest].sum())
-    if stays >= target * measure.total:
+    stays = unreachable_share(measure)
+    if stays >= target:
         raise InvalidInput(
-            f"{100 * stays / measure.total:.3g} % of the loss lie where the kernel is 0, and stay; "
-            "give a target above that share."
+            f"no gradient method gets below {100 * stays:.3g} % of the loss, which lie where the "
+            "kernel is 0, and stay; give a target above that share."
         )
     entries = [_forecast(rule, name, measure, target) for name in names]
     return Advice(None, measure, target, tuple(entries), fewest_steps(measure, target))

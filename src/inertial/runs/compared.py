@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
+from inertial.linear.measure import Measure
+from inertial.method.bound import said_of_zero, unreachable_share
 from inertial.method.recursion import label
 from inertial.runs.measures import Summary
 from inertial.runs.ranking import Ranking, Standing, rank
 from inertial.runs.shown import Curve, Shown, columns, count, draw
+from inertial.runs.tuning import RESOLUTION
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,8 +92,29 @@ class Comparison(Shown):
 
     @property
     def trust(self) -> tuple[str, ...]:
-        """Which runs left their forecast, and for which method it is least to be trusted."""
-        return tuple(_trust(self.methods))
+        """What no method can reach, and which runs left their forecast, or are likely to."""
+        never = said_of_zero(self.unreachable, self.target)
+        said = [] if never is None else [f"{never[0].upper()}{never[1:]}."]
+        return (*said, *_trust(self.methods))
+
+    @property
+    def unreachable(self) -> float:
+        """Share of the loss at the start, the least over the starts, that no gradient method ends.
+
+        0 for other losses than squares, with decay and on batches, where there is no bound.
+        """
+        if "bound_loss" not in self.arrays:
+            return 0.0
+        if "node" not in self.arrays:
+            measure = Measure(self.arrays.eigenvalue.to_numpy(), self.arrays.weight.to_numpy())
+            return unreachable_share(measure)
+        starts = self.arrays[["node", "node_weight"]].isel(optimizer=0)
+        shares = []
+        for seed in range(starts.sizes["seed"]):
+            one = starts.isel(seed=seed).dropna("rank")
+            found = Measure(one.node.to_numpy(), one.node_weight.to_numpy())
+            shares.append(unreachable_share(found, resolution=RESOLUTION))
+        return min(shares)
 
     @property
     def rows(self) -> list[list[str]]:

@@ -18,7 +18,7 @@ from inertial.linear.measure import Measure
 from inertial.linear.tangent import Tangent, tangent
 from inertial.method import adaptive
 from inertial.method.adaptive import ADAPTIVE, Adaptive, rmsprop
-from inertial.method.bound import fewest_steps
+from inertial.method.bound import fewest_steps, said_of_zero, unreachable_share
 from inertial.method.conventions import method_of, snippet, to_torch
 from inertial.method.curve import forecast_loss, steps_to
 from inertial.method.modes import stability_limit
@@ -136,6 +136,9 @@ class ModelAdvice(Shown):
         than squares, with weight decay, or where the products do not reach that far.
     passes
         Cost of the search: losses and gradients of all rows, a product counted as 1.5.
+    unreachable
+        Share of the loss at the start, from 0 to 1, that no gradient method takes away: the kernel
+        is zero there as far as single precision shows.  0 where there is no bound.
     decay
         Rate of weight decay, >= 0.
     stopping
@@ -147,7 +150,6 @@ class ModelAdvice(Shown):
     constant
         Least loss of outputs that are the same for every row: a target above it asks for little.
         None where the loss is a function of one's own.
-
     """
 
     model: str
@@ -163,6 +165,7 @@ class ModelAdvice(Shown):
     against: TunedMethod | None
     bound: int | None
     passes: float
+    unreachable: float = 0.0
     decay: float = 0.0
     stopping: Stopping | None = None
     infinite_width: int | None = None
@@ -242,6 +245,8 @@ class ModelAdvice(Shown):
             )
         if self.bound is not None:
             notes.append(f"no gradient method takes fewer steps than {self.bound:,} (linearised)")
+        if (never := said_of_zero(self.unreachable, self.target)) is not None:
+            notes.append(never)
         if self.infinite_width is not None:
             notes.append(f"at infinite width, expected: {self.infinite_width:,} steps (forecast)")
         if self.best.share < _FAR and self.loss in ("mse", "half_sum"):
@@ -468,6 +473,7 @@ def tune_problem(
         against=compared,
         bound=_bound(forecast.measure, target) if bounded else None,
         passes=passes,
+        unreachable=_unreachable(forecast.measure) if bounded else 0.0,
         decay=problem.decay,
         stopping=stopping,
         infinite_width=_infinite_width(problem, best.method, target),
@@ -651,7 +657,13 @@ def _infinite_width(problem: Trainable, method: Recursion | Adaptive, target: fl
     return steps_to(method, expected_measure(problem), target, limit=LONGEST)
 
 
+def _unreachable(measure: Measure) -> float:
+    return unreachable_share(measure, resolution=RESOLUTION)
+
+
 def _bound(measure: Measure, target: float) -> int | None:
+    if _unreachable(measure) > target:
+        return None
     found = fewest_steps(measure, target, resolution=RESOLUTION)
     known = measure.proven is None or (found is not None and found <= measure.proven)
     return found if known else None
