@@ -50,6 +50,9 @@ print(run.steps_to(0.03), advice.best.measured_steps)
         r"Use .* with step size .* and momentum .*: \d+ steps to 3 % .*measured on the model.*",
         out[0],
     )
+    shown = re.search(r"```\n(Use .*?)```", TEXT, re.DOTALL)[1].splitlines()
+    begins = [line.partition("(")[0] for line in shown[1:]]  # another processor, other numbers
+    assert [line.partition("(")[0] for line in out[1 : len(shown)]] == begins
     reached, promised = map(int, out[-1].split())
     assert reached <= promised
 
