@@ -237,3 +237,11 @@ def test_a_measure_is_drawn_where_its_loss_lies():
     assert axes.get_title().startswith("25 % of the loss lie at 0")
     whole = plot_measure(Measure(np.array([1.0]), np.array([3.0])))
     assert not whole.axes[0].get_title()
+
+
+def test_an_entry_is_asked_for_by_name_and_another_name_is_a_sentence(results):
+    advice = results["Advice"]
+    for entry in advice.methods:
+        assert advice.of(entry.name) is entry
+    with pytest.raises(InvalidInput, match=r"method is 'adam'; choose one of .*heavy_ball"):
+        advice.of("adam")

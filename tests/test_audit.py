@@ -241,6 +241,21 @@ def test_edited_first_loss_shows_without_residuals(stored):
     assert result.of("gradient-size").counts == {"unverifiable": 2}
 
 
+@pytest.mark.parametrize(("off", "named"), [(0.9e-3, False), (1.1e-3, True)])
+def test_a_rebuilt_start_is_the_run_s_up_to_the_tolerance_of_single_precision(stored, off, named):
+    """Both sides of 1e-3; the recorded loss itself is off by float32's rounding, below 1e-6."""
+    assert stored.manifest["settings"]["precision"] == "float32"
+    bare = replace(stored, arrays=stored.arrays.drop_vars("residual"))
+
+    def change(values):
+        changed = values.copy()
+        changed[:, :, 0] *= 1 + off
+        return changed
+
+    evidence = at_seed(gather(edit(bare, loss=change)), 0)
+    assert ("start" in evidence.lacking) == named
+
+
 def test_edited_coefficients_are_named(stored):
     result = damaged([edit(stored, beta=lambda values: values + 0.01)])
     assert any("coefficients" in note for note in result.notes)

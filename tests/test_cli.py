@@ -54,7 +54,7 @@ def test_compare_says_first_whether_its_forecasts_hold(capsys):
     _, out, _ = run(capsys, *COMPARE)
     assert re.match(r"Trust, least for (heavy ball|Nesterov): the forecast .*width 60", out)
     _, out, _ = run(capsys, *comparing(methods="nesterov", eta=5, beta=0.5))
-    assert out.startswith("Trust: the forecast does not hold here: it grows itself;")
+    assert out.startswith("Trust: the forecast does not hold here: the forecast loss grows;")
 
 
 def test_compare_names_the_methods_that_left_their_forecast(capsys, monkeypatch):

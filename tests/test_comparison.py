@@ -24,6 +24,7 @@ from inertial import (
     finite_gram,
     forecast,
     forecast_loss,
+    infinite_gram,
     initial_residual,
     load,
     measure_of,
@@ -195,6 +196,18 @@ def test_a_step_size_below_the_limit_does_not_warn(data, tmp_path):
         compare(
             data, Settings(eta=1e-3, beta=0.5, seeds=(0,), width=20, steps=2), out=tmp_path / "run"
         )
+
+
+@pytest.mark.parametrize(("share", "warned"), [(1 - 1e-6, False), (1 + 1e-6, True)])
+@pytest.mark.parametrize(("name", "unit"), [("heavy_ball", 3.0), ("nesterov", 1.5)])
+def test_the_warning_begins_at_the_stability_limit(data, tmp_path, name, unit, share, warned):
+    """2 (1 + beta) / (1 + 2 gamma) by hand; a full decomposition is exact to far less than 1e-6."""
+    eta = share * unit / np.linalg.eigvalsh(infinite_gram(data.x))[-1]
+    settings = Settings(methods=(name,), eta=eta, beta=0.5, seeds=(0,), width=20, steps=1)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always", StabilityWarning)
+        compare(data, settings, out=tmp_path / "run")
+    assert any(issubclass(one.category, StabilityWarning) for one in seen) == warned
 
 
 def test_an_existing_folder_is_refused_before_any_work(data, tmp_path):

@@ -137,7 +137,7 @@ def test_test_rows_of_other_columns_or_classes_are_refused(tmp_path, frame):
     ):
         with pytest.raises(InvalidInput, match=message):
             load(path, label="kind", test=written(tmp_path, other, "u.csv"))
-    with pytest.raises(InvalidInput, match="is no file"):
+    with pytest.raises(InvalidInput, match="is not a file"):
         load(path, label="kind", test=str(tmp_path / "none.csv"))
     with pytest.raises(InvalidInput, match="digits is a named set; give a share"):
         load("digits", test=path)
@@ -161,4 +161,4 @@ def test_the_command_refuses_a_test_file_of_other_columns(tmp_path, frame, capsy
     paths = written(tmp_path, frame), written(tmp_path, frame[["colour", "kind"]], "u.csv")
     code, out, err = run(capsys, "tune", paths[0], "--label", "kind", "--test", paths[1])
     assert (code, out) == (2, "")
-    assert "has not the columns of the training rows: length is missing" in err
+    assert "lacks columns of the training rows: length" in err

@@ -88,7 +88,7 @@ def test_idx_refuses_images_without_pixels(tmp_path):
 
 def test_missing_idx_file_is_named(tmp_path):
     with pytest.raises(
-        InvalidInput, match=r"train-images.*cannot be read .*No such file.*see to it"
+        InvalidInput, match=r"train-images.*cannot be read .*No such file.*check it"
     ):
         read_idx(*pair(tmp_path))
 

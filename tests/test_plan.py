@@ -1,5 +1,6 @@
 """Costs add up, and what is not timed follows from what is."""
 
+import tracemalloc
 from dataclasses import replace
 from itertools import product
 
@@ -173,7 +174,20 @@ def test_memory_grows_with_rows_width_and_precision():
     assert memory_of(replace(wide, precision="float64")) > memory_of(wide)
 
 
-def test_a_forecast_is_timed_on_some_steps_and_carried_on(monkeypatch):
+def test_the_memory_of_a_kernel_is_what_its_decomposition_takes(monkeypatch):
+    """Arrays of 1,000 rows are 1 % of it each; besides n x n there is nothing larger."""
+    prepare(DataSet("sphere", rows=20, dim=20))  # what is loaded at the first time
+    data = DataSet("sphere", rows=1000, dim=20)
+    tracemalloc.start()
+    prepare(data)
+    _, taken = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    monkeypatch.setattr(cost, "_held_now", lambda: 0)
+    predicted = memory_of(Shape(1000, 20, 20, 10, "float64"))
+    assert 0.95 < predicted / taken < 1.05
+
+
+def test_a_forecast_is_timed_on_some_steps_and_extrapolated(monkeypatch):
     looked, clock = [], iter([10.0, 13.0])
     monkeypatch.setattr(cost, "forecast_loss", lambda *given: looked.extend(given[2]))
     monkeypatch.setattr(cost.time, "perf_counter", lambda: next(clock))

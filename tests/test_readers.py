@@ -230,7 +230,7 @@ def test_npz_never_unpickles(tmp_path):
             return (pytest.fail, ("the file was unpickled",))
 
     np.savez(tmp_path / "own.npz", x=X, y=np.array([Trap()] * 3, dtype=object))
-    with pytest.raises(InvalidInput, match=r"own.npz is no .npz archive of plain numeric arrays"):
+    with pytest.raises(InvalidInput, match=r"own.npz is not an .npz archive of plain numeric"):
         read_npz(tmp_path / "own.npz")
 
 
@@ -242,7 +242,7 @@ def test_npz_must_be_an_archive(tmp_path, content):
             np.save(file, X)
     else:
         path.write_bytes(content)
-    with pytest.raises(InvalidInput, match=r"own.npz is no .npz archive.*numpy.savez"):
+    with pytest.raises(InvalidInput, match=r"own.npz is not an .npz archive.*numpy.savez"):
         read_npz(path)
 
 
@@ -250,7 +250,7 @@ def test_npz_must_be_an_archive(tmp_path, content):
 def test_npz_of_unknown_packing_or_encryption_is_refused(tmp_path, at, bits):
     np.savez(tmp_path / "own.npz", x=X, y=np.ones(3))
     flip_in_directory(tmp_path / "own.npz", at, bits)
-    with pytest.raises(InvalidInput, match=r"own.npz is no .npz archive of plain numeric arrays"):
+    with pytest.raises(InvalidInput, match=r"own.npz is not an .npz archive of plain numeric"):
         read_npz(tmp_path / "own.npz")
 
 
@@ -267,7 +267,7 @@ def test_npz_of_an_impossible_shape_is_refused_before_memory_is_taken(tmp_path, 
     with zipfile.ZipFile(tmp_path / "own.npz", "w") as archive:
         archive.writestr("x.npy", content)
         archive.writestr("y.npy", head)
-    with pytest.raises(InvalidInput, match=r"own.npz is no .npz archive of plain numeric arrays"):
+    with pytest.raises(InvalidInput, match=r"own.npz is not an .npz archive of plain numeric"):
         read_npz(tmp_path / "own.npz")
 
 

@@ -627,7 +627,7 @@ X = RNG.normal(size=(6, 2))
         (X[:, 0], X[:, 0], r"x has the shape \(6,\) and y \(6,\); .*, with x.reshape\(-1, 1\)"),
         (X, X, r"x has the shape \(6, 2\) and y \(6, 2\); give x as \(n, d\)"),
         (X[:4], X[:, 0], r"x has the shape \(4, 2\) and y \(6,\)"),
-        ([[1, 2], [3]], [1, 2], r"x is no array of numbers; give rows of the same length"),
+        ([[1, 2], [3]], [1, 2], r"x is not an array of numbers; give rows of the same length"),
         (X, list("abcdef"), r"y holds <U1, not real numbers; pass texts in a pandas DataFrame"),
         (X * np.nan, X[:, 0], r"row 1, column '1' of the arrays is nan; write a finite number"),
         (None, X[:, 0], r"x has the shape \(\) and y \(6,\)"),

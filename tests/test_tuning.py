@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from inertial import (
     Extremes,
     InvalidInput,
+    Settings,
     forecast_loss,
     heavy_ball,
     load,
@@ -16,10 +17,12 @@ from inertial import (
     spectral_radius,
     stability_limit,
     steps_to,
+    tune,
 )
 from inertial.linear.measure import Measure
 from inertial.method import race
 from inertial.method.rules import METHODS, RULES, choose, fastest
+from inertial.runs.config import DataSet, Study
 
 conditions = st.floats(1.5, 1e6)
 
@@ -263,6 +266,12 @@ def test_what_a_rule_does_not_define_is_refused(measure):
         choose("papre", "nesterov", measure)
     with pytest.raises(InvalidInput, match=r"target is 1.5"):
         choose("forecast", "nesterov", measure, target=1.5)
+
+
+def test_compare_and_a_study_run_what_tune_recommends_unless_they_are_told():
+    recommended = {entry.rule for entry in tune(load("digits", n=30), trials=0).methods}
+    assert recommended == {Settings().rule} == {*Study("any", (DataSet("digits"),)).rules}
+    assert recommended == {"forecast"}
 
 
 def test_every_rule_names_its_source():

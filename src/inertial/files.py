@@ -37,7 +37,7 @@ _KINDS = {
 ANOTHER = "give another file with -o."
 """Remedy where the user names the file."""
 
-STAYS = "what is stored stays: see to the disk or give another folder, and repeat the command."
+STAYS = "what is stored stays: check the disk or give another folder, and repeat the command."
 """Remedy where a folder of results grows."""
 
 TEXT_BYTES = 64 * 2**20
@@ -139,7 +139,7 @@ def below(root: Path, *parts: str) -> Path:
     place = root
     for part in parts:
         if part in {"", ".", ".."} or "/" in part or "\0" in part:
-            raise InvalidInput(f"{part!r} is no plain name of a file in {root}; make it again.")
+            raise InvalidInput(f"{part!r} is not a plain name of a file in {root}; make it again.")
         place = place / part
         if place.is_symlink():
             raise InvalidInput(f"{place} is a link; only what lies in {root} itself is used.")
@@ -165,7 +165,7 @@ def read(path: Path, most: int, *, follow: bool = True) -> bytes:
         finally:
             os.close(descriptor)
     except (OSError, ValueError) as error:  # a name with a zero in it is a ValueError
-        raise InvalidInput(f"{path} cannot be read ({_reason(error)}); see to it.") from None
+        raise InvalidInput(f"{path} cannot be read ({_reason(error)}); check it.") from None
     if not stat.S_ISREG(mode):
         kind = _KINDS.get(stat.S_IFMT(mode), "no regular file")
         raise InvalidInput(f"{path} is {kind}; give a regular file.")

@@ -486,7 +486,7 @@ def _tensor(what: str, values: Any) -> torch.Tensor:  # noqa: ANN401 - a tensor,
         if what == "targets"
         else "give a tensor or an array of numbers, rows first"
     )
-    raise InvalidInput(f"the {what} are no numbers; {remedy}.")
+    raise InvalidInput(f"the {what} are not numbers; {remedy}.")
 
 
 def _refuse_changes(
@@ -498,7 +498,7 @@ def _refuse_changes(
     """Raise unless the module gives finite numbers, and one answer for the same input."""
     if not np.isfinite(outputs).all():
         raise InvalidInput(
-            "the module's outputs at the start are not all finite; see to its parameters, or scale "
+            "the module's outputs at the start are not all finite; check its parameters, or scale "
             "the inputs."
         )
     with torch.no_grad():

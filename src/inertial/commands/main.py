@@ -76,7 +76,7 @@ def main(arguments: list[str] | None = None) -> None:
             sys.exit(141)
         except OSError as error:
             _close_output()
-            say("error", f"{error.strerror or error}: {error.filename or 'a file'}; see to it.")
+            say("error", f"{error.strerror or error}: {error.filename or 'a file'}; check it.")
             sys.exit(1)
         except KeyboardInterrupt:
             say("note", "stopped; nothing was left half-written.")

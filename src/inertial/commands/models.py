@@ -198,7 +198,7 @@ def _said(text: str) -> Iterator[None]:
         own = [(f.name, line) for f, line in frames if f.parent == Path.cwd()]
         place = " in line {1} of {0}".format(*own[-1]) if own else ""
         raise InvalidInput(
-            f"the model {text} fails{place} ({type(error).__name__}: {error}); see to it."
+            f"the model {text} fails{place} ({type(error).__name__}: {error}); correct it."
         ) from error
 
 

@@ -63,7 +63,7 @@ def reproduce(
     if absent:
         note = (
             f"not found on this machine and left out: {', '.join(absent)}; "
-            f"{' and '.join(EMBEDDED)} are used besides."
+            f"{' and '.join(EMBEDDED)} are used."
         )
         notes = (note,)
         say("note", note)

@@ -240,7 +240,7 @@ def _check_words(
     """Refuse options that do not go with each other."""
     if module is not None and (model is not None or batch is not None or rule == "optimal"):
         raise InvalidInput(
-            "--module is the papers' network with an optimiser of constants; leave it out with "
+            "--module is the papers' network with constant settings; leave it out with "
             "--model, --batch and the rule optimal."
         )
     if batch is not None and any(word is not None for word in (model, rule, loss, spectrum)):

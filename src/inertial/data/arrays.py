@@ -38,7 +38,7 @@ def read_array(path: Path, *, vector: bool = False) -> Float[np.ndarray, "..."]:
     elif kind(path) in TEXTS:
         array = _numbers(path)
     else:
-        raise InvalidInput(f"{path} is no array; give a file that ends in .npy, .npz or .csv.")
+        raise InvalidInput(f"{path} is not an array; give a file that ends in .npy, .npz or .csv.")
     return array.reshape(-1) if vector and 1 in array.shape else array
 
 
@@ -49,5 +49,5 @@ def _numbers(path: Path) -> Float[np.ndarray, "n k"]:
     wrong = [str(name) for name, dtype in cells.dtypes.items() if dtype.kind not in "biuf"]
     if wrong or not cells.size:
         what = f"column {wrong[0]!r} holds texts" if wrong else "there are none"
-        raise InvalidInput(f"{path} is no array of numbers: {what}; leave out all but numbers.")
+        raise InvalidInput(f"{path} is not an array of numbers: {what}; leave out all but numbers.")
     return np.asarray(cells, np.float64)

@@ -115,7 +115,7 @@ class _Columns:
             "encoded as one column per value: {}; --drop NAME leaves one out.": self.encoded,
             f"left out as texts or dates {few}: {{}}; --keep NAME encodes one.": self.texts,
             "dates read as days since the first: {}; --drop NAME leaves one out.": self.dated,
-            "cells that are no numbers count as missing: {}; correct them.": self.strange,
+            "cells that are not numbers count as missing: {}; correct them.": self.strange,
             "missing cells filled with the median: {}; --drop NAME leaves one out.": self.filled,
             "left out as they do not vary: {}; --raw keeps them.": self.constant,
             "whole numbers beyond 2^53 are rounded: {}; subtract what they share.": self.rounded,

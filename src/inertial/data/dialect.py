@@ -130,7 +130,7 @@ def decode(content: bytes, path: Path) -> tuple[str, list[str]]:
     strange = sum(sign < " " and sign not in "\t\r\n\f" for sign in text[:_SAMPLE])
     if strange > len(text[:_SAMPLE]) / 100:
         raise InvalidInput(f"{path} is not a text file; give a table as text, or Parquet.")
-    return _unified(text), ["its text is no UTF-8 and read as Windows-1252; save it as UTF-8."]
+    return _unified(text), ["its text is not UTF-8 and is read as Windows-1252; save it as UTF-8."]
 
 
 def is_number(cell: str, decimal: str = ".") -> bool:

@@ -106,7 +106,7 @@ def check_columns(wanted: list[str], there: list[str], title: str) -> None:
     missing = [name for name in wanted if name not in there]
     if missing:
         raise InvalidInput(
-            f"{title} has not the columns of the training rows: {listed(missing, 5)} is missing; "
+            f"{title} lacks columns of the training rows: {listed(missing, 5)}; "
             "give a table with the same names."
         )
 

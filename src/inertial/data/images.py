@@ -105,7 +105,7 @@ def _archived(path: Path) -> list[tuple[str, bytes]]:
         raise
     except Exception:  # noqa: BLE001 - a damaged archive makes its reader raise anything
         raise InvalidInput(
-            f"{path} is truncated or no .tar.gz archive; copy or download it again."
+            f"{path} is truncated or not a .tar.gz archive; copy or download it again."
         ) from None
     if missing := [name for name in CIFAR_BATCHES if name not in found]:
         raise InvalidInput(

@@ -433,7 +433,7 @@ def _held_frame(test: Any, choices: Choices) -> Held:  # noqa: ANN401
     """Return test rows that are a frame with its target, or a frame and its targets."""
     pair = test if isinstance(test, tuple) else (test, None)
     if not is_frame(pair[0]):
-        raise InvalidInput("test is no frame beside a frame; give a share or a frame.")
+        raise InvalidInput("the data are a frame and test is not; give a share or a frame.")
     free = replace(choices, label=None) if pair[1] is not None else choices
     table, named = from_frame(pair[0], pair[1], free)
     if named.label != choices.label and named.label is not None:
@@ -487,8 +487,8 @@ def _test_path(test: Any, path: Path) -> Path:  # noqa: ANN401
     other = Path(test)
     if not other.is_file():
         raise InvalidInput(
-            f"test is {printable(other)!r}, which is no file; give a share in (0, 1), or the path "
-            "of a file with the same columns."
+            f"test is {printable(other)!r}, which is not a file; give a share in (0, 1), or the "
+            "path of a file with the same columns."
         )
     if (kind(other) == ".npz") != (kind(path) == ".npz"):
         raise InvalidInput(

@@ -78,7 +78,7 @@ def _array(values: object, name: str) -> Shaped[np.ndarray, "..."]:
         array = np.asarray(values)
     except (ValueError, TypeError, RuntimeError):
         raise InvalidInput(
-            f"{name} is no array of numbers; give rows of the same length."
+            f"{name} is not an array of numbers; give rows of the same length."
         ) from None
     if array.dtype == object:
         with suppress(ValueError, TypeError):

@@ -298,7 +298,7 @@ def npy_array(content: bytes, title: Path) -> Shaped[np.ndarray, "..."]:
         raise
     except Exception:  # noqa: BLE001 - a damaged header makes its reader raise anything
         raise InvalidInput(
-            f"{title} is no .npy file of plain numbers, or is damaged; write it with numpy.save."
+            f"{title} is not an .npy file of plain numbers or is damaged; write it with numpy.save."
         ) from None
 
 
@@ -318,7 +318,7 @@ def _member(path: Path, key: str) -> Shaped[np.ndarray, "..."]:
         raise
     except Exception:  # noqa: BLE001 - a damaged archive makes its reader raise anything
         raise InvalidInput(
-            f"{path} is no .npz archive of plain numeric arrays, or is damaged; write it with "
+            f"{path} is not an .npz archive of plain numeric arrays, or is damaged; write it with "
             f"numpy.savez(path, x=..., y=...)."
         ) from None
     if array is None:

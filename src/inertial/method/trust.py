@@ -89,7 +89,7 @@ class Trust:
         """What is said of it: verdict, movement and strain, and the remedy if one is needed."""
         if not np.isfinite(self.strain):
             return (
-                f"the forecast {self.verdict}: it grows itself; take a step size below the "
+                f"the forecast {self.verdict}: the forecast loss grows; take a step size below the "
                 "stability limit."
             )
         said = (

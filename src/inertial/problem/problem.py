@@ -23,7 +23,7 @@ from inertial._door import door
 from inertial._memory import check_parameters
 from inertial.problem.devices import EVERYWHERE, PARTS, mesh_of, placed, together
 from inertial.problem.loss import Loss, Outputs, loss_of
-from inertial.problem.model import Model
+from inertial.problem.model import GENERATOR, Model
 
 Params: TypeAlias = Any
 """A tree of arrays of the model's framework."""
@@ -278,7 +278,7 @@ class Problem:
     ) -> None:
         self.devices, self._mesh = devices, mesh_of(devices)
         self.decay = nonnegative("decay", decay)
-        params = model.init(jax.random.key(whole("seed", seed, least=0), impl="threefry2x32"))
+        params = model.init(jax.random.key(whole("seed", seed, least=0), impl=GENERATOR))
         apply = model.apply
         self.loss, self._loss = loss_of(loss), loss
         self._trainable = trainable or getattr(model, "trainable", None)
@@ -338,7 +338,7 @@ class Problem:
             raise InvalidInput(
                 f"the loss {self.loss.name} gives no number for outputs of shape {outputs.shape} "
                 f"and targets of shape {self.y.shape} ({_line(error)}); give a function "
-                "loss(outputs, y) with one."
+                "loss(outputs, y) that returns one."
             ) from error
         if not np.isfinite(first):
             raise InvalidInput(
@@ -425,13 +425,13 @@ class Problem:
                     "inputs and parameters that go together."
                 ) from error
             raise InvalidInput(
-                "the model is no pure function of its parameters and inputs "
+                "the model is not a pure function of its parameters and inputs "
                 f"({type(error).__name__}); give one without side effects or Python branches on "
                 "values."
             ) from error
         if not np.isfinite(outputs).all():
             raise InvalidInput(
-                "the model's outputs at the start are not all finite; see to its parameters, or "
+                "the model's outputs at the start are not all finite; check its parameters, or "
                 "scale the inputs."
             )
         if not jnp.allclose(again, outputs[:2], rtol=1e-3, atol=1e-5 * np.abs(outputs).max()):
@@ -517,7 +517,7 @@ class Problem:
                 decay=self.decay,
                 devices=self.devices,
             )
-        key = jax.random.key(whole("seed", seed, least=0), impl="threefry2x32")
+        key = jax.random.key(whole("seed", seed, least=0), impl=GENERATOR)
         other = copy.copy(self)
         other.seed, other._start = seed, self.state_of(self.given.init(key)).w  # noqa: SLF001 - ours
         if self.test is not None:
@@ -638,7 +638,7 @@ def _split(
     chosen = [i for i, path in enumerate(paths) if trainable is None or trainable(path)]
     if not chosen:
         raise InvalidInput(
-            f"no parameter is trained; `trainable` said no to all of {', '.join(paths[:_SHOWN])}"
+            f"no parameter is trained; `trainable` leaves out all of {', '.join(paths[:_SHOWN])}"
             f"{', ...' if len(paths) > _SHOWN else ''}."
             if paths
             else "the model has no parameters; give those that it starts from."
@@ -716,7 +716,7 @@ def check_targets(loss: Loss, outputs: Any, y: Any) -> Shaped[np.ndarray, "..."]
             targets = targets.astype(float)
         except (TypeError, ValueError):
             raise InvalidInput(
-                "the targets are no numbers; for classes, numpy.unique(y, return_inverse=True)[1] "
+                "the targets are not numbers; for classes, numpy.unique(y, return_inverse=True)[1] "
                 "numbers them."
             ) from None
     if loss.classes:

@@ -255,7 +255,7 @@ class Advice(Shown):
             )
         if not ends.proven:
             notes.append(
-                "an eigenvalue lies within the digits of both ends; that none lies beyond is not "
+                "both ends are eigenvalues to the digits shown; that none lies beyond them is not "
                 "proven"
             )
         return "\n".join([*head, "", self.lines, "", facts, *columns(rows), *notes])

@@ -291,7 +291,7 @@ def _in_words(error: BaseException) -> str:
     from distributed import CancelledError, KilledWorker
 
     if isinstance(error, KilledWorker):
-        return "the workers that computed it died again and again; look at their memory."
+        return "the workers that computed it died several times; check their memory."
     if isinstance(error, CancelledError):
         return "the scheduler gave it up; repeat the command."
     return f"it failed on a worker with {type(error).__name__}: {error}"

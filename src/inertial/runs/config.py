@@ -171,7 +171,7 @@ def read_config(path: str | Path) -> Study:
             "study --template prints."
         ) from None
     except UnicodeDecodeError:
-        raise InvalidInput(f"the study {path} is no UTF-8 text; write it as UTF-8.") from None
+        raise InvalidInput(f"the study {path} is not UTF-8 text; write it as UTF-8.") from None
     return parse_study(text, str(path))
 
 
@@ -185,7 +185,7 @@ def parse_study(text: str, origin: str) -> Study:
         table = None
     if table is None or not _modest(table):
         raise InvalidInput(
-            f"{origin} is no study: it nests too deep or has a huge number; take that out."
+            f"{origin} is not a study: it nests too deep or has a huge number; take that out."
         )
     if isinstance(table.get("data"), list):
         table["data"] = [

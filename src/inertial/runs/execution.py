@@ -641,7 +641,7 @@ def _write_arrays(path: Path, arrays: dict[str, Any], failure: str) -> None:
     """Write arrays to an archive in its folder, or warn."""
     try:
         files.folder_in(path.parents[1], path.parent.name)
-        with files.writing(path, remedy="see to the disk") as file:
+        with files.writing(path, remedy="check the disk") as file:
             np.savez(file, **arrays)
     except InvalidInput as error:
         warnings.warn(failure.format(str(error)), Notice, stacklevel=3)

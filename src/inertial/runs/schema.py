@@ -246,7 +246,7 @@ def _check_attributes(attributes: Mapping[Any, Any], where: str) -> None:
     """Refuse texts that no page can hold."""
     for words in attributes.items():
         if not all(_printable(word) for word in words if isinstance(word, str)):
-            raise InvalidInput(f"an attribute of {where} is no text; {AGAIN}.")
+            raise InvalidInput(f"an attribute of {where} is not a text; {AGAIN}.")
 
 
 def _printable(text: object) -> bool:

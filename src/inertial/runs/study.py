@@ -173,7 +173,7 @@ def read_index(path: Path) -> dict[str, Any]:
             or run.seed not in study.seeds
         ):
             raise InvalidInput(
-                f"the index {path} is damaged or edited: {run.key} is no run of it; {again}."
+                f"the index {path} is damaged or edited: {run.key} is not one of its runs; {again}."
             )
         if run.result_version != RESULT_VERSION:
             raise InvalidInput(

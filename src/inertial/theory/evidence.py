@@ -285,7 +285,7 @@ class Evidence:
     @property
     def probes(self) -> Probes:
         """Kernel matrices along the run."""
-        reason = "the run holds no kernel matrices after its start; probe it"
+        reason = "the run holds no kernel matrices after its start; audit it with --measure"
         return self._part(self.probed, "probes", reason)
 
     @property

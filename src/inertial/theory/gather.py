@@ -176,8 +176,8 @@ def _check_parts(run: StoredRun) -> None:
         missing = [name for name in names if name not in found]
         if missing:
             raise InvalidInput(
-                f"{run.name} is no complete comparison: it lacks the {what} {missing[0]}; make the "
-                "run again."
+                f"{run.name} is not a complete comparison: it lacks the {what} {missing[0]}; make "
+                "the run again."
             )
     if run.manifest["settings"].get("decay"):
         raise InvalidInput(
@@ -209,7 +209,7 @@ def load_again(run: StoredRun, data_dir: str | Path | None = None) -> Data:
     name, source = str(record["name"]), Path(str(record["source"]))
     if source.name != name or str(source) == name:
         if name not in {one.name for one in catalog()}:
-            raise InvalidInput(f"{name} was no file and has no name of ours; pass the data again.")
+            raise InvalidInput(f"{name} is neither a file nor a named set; pass the data again.")
         if locate(name, data_dir) is None:
             raise InvalidInput(
                 f"{name} is not on this machine; inertial data fetch {name} downloads it."
