@@ -19,10 +19,10 @@ from jaxtyping import Float, Int
 
 from inertial._checks import InvalidInput, brief, printable, whole
 from inertial._types import Inputs, Targets
+from inertial.data.arrays import from_arrays, from_frame, is_frame
 from inertial.data.columns import Choices, Numbers, Rows, class_labels, few_valued, numbers
 from inertial.data.held_out import Held, check_classes, share_of, split
 from inertial.data.lookup import TEXTS, kind, locate, own_file
-from inertial.data.memory import from_arrays, from_frame, is_frame
 from inertial.data.named import read_named
 from inertial.data.prepare import MOST_ROWS, Preparation, cut, infer_task, prepare
 from inertial.data.readers import Raw, Table, read_csv, read_npz, read_parquet
