@@ -220,7 +220,7 @@ def measure_rows() -> Iterator[Row]:
     )
     expected = seconds(lambda: measure_of(data).nodes)
     yield f"expected measure / full decomposition, {name}, n={n}", f"{expected / full:.3f}", "≤ 0.1"
-    command = [sys.executable, "-m", "inertial.commands.process", "tune", name, "--n", str(n)]
+    command = [sys.executable, "-m", "inertial", "tune", name, "--n", str(n)]
     whole = seconds(lambda: run_quietly([*command, "--trials", "0"]))
     what = f"full decomposition / `inertial tune {name} --n {n} --trials 0`, seconds"
     yield what, f"{full / whole:.1f} ({full:.0f} s / {whole:.0f} s)", "≥ 10"

@@ -11,8 +11,8 @@ import time
 REPEATS = 7
 COMMANDS = {
     "import jax": ["-c", "import jax"],
-    "inertial --help": ["-m", "inertial.commands.process", "--help"],
-    "inertial tune digits": ["-m", "inertial.commands.process", "tune", "digits"],
+    "inertial --help": ["-m", "inertial", "--help"],
+    "inertial tune digits": ["-m", "inertial", "tune", "digits"],
 }
 BARS = {"inertial --help": 0.5, "inertial tune digits": 2.0}
 

@@ -38,7 +38,7 @@ def test_a_method_is_added_in_one_file_and_tuned_trained_and_reported(tmp_path):
 
     def command(*words):
         done = subprocess.run(
-            [sys.executable, "-m", "inertial.commands.process", *words],
+            [sys.executable, "-m", "inertial", *words],
             env=os.environ | {"PYTHONPATH": str(tmp_path / "src")},
             cwd=tmp_path, capture_output=True, text=True, check=True,
         )  # fmt: skip

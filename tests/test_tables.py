@@ -650,15 +650,7 @@ def test_a_label_beside_targets_is_refused():
 def test_notes_go_to_standard_error_and_the_kernel_is_regular(tmp_path):
     frame = with_column("name", NAMES)
     put(tmp_path, "t.csv", frame.to_csv(index=False))
-    command = [
-        sys.executable,
-        "-m",
-        "inertial.commands.process",
-        "tune",
-        "t.csv",
-        "--label",
-        "yield",
-    ]
+    command = [sys.executable, "-m", "inertial", "tune", "t.csv", "--label", "yield"]
     run = subprocess.run(
         [*command, "--json"], cwd=tmp_path, capture_output=True, text=True, check=True,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},

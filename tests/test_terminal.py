@@ -3,8 +3,10 @@
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,7 @@ COMPARE = ("compare", "digits", "--n", "20", "--width", "9", "--steps", "2", "--
 
 def inertial(*words, cwd, shell=None, **variables):
     """Run the command as a process of its own, through a shell if `shell` says how."""
-    command = [sys.executable, "-m", "inertial.commands.process", *words]
+    command = [sys.executable, "-m", "inertial", *words]
     if shell:
         command = ["bash", "-c", f'"$@" {shell}', "bash", *command]
     return subprocess.run(
@@ -101,6 +103,15 @@ def test_a_platform_that_is_not_there_is_one_sentence_and_its_remedy_works(tmp_p
     assert f"JAX_PLATFORMS is '{platforms}'" in line
     assert "set it to cpu" in line
     assert inertial(*COMPARE, cwd=tmp_path, JAX_PLATFORMS="cpu").returncode == 0
+
+
+def test_the_package_is_the_command_and_a_word_of_help_imports_no_jax(tmp_path):
+    done = inertial("--version", cwd=tmp_path)
+    assert done.stdout.decode() == version("inertial") + "\n"
+    timed = inertial("--help", cwd=tmp_path, PYTHONPROFILEIMPORTTIME="1")
+    assert b"Usage: inertial COMMAND" in timed.stdout
+    assert b"inertial.commands.main" in timed.stderr
+    assert not re.search(rb"\| +(jax|xarray|matplotlib)$", timed.stderr, re.MULTILINE)
 
 
 def test_settings_for_other_programs_change_nothing(tmp_path):

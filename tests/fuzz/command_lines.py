@@ -168,7 +168,7 @@ def here(words: list[str]) -> tuple[object, str, str]:
 def in_process(words: list[str]) -> tuple[object, str, str]:
     """Run a line as the shell does."""
     done = subprocess.run(
-        [sys.executable, "-m", "inertial.commands.process", *words],
+        [sys.executable, "-m", "inertial", *words],
         capture_output=True,
         text=True,
         errors="surrogateescape",

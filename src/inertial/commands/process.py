@@ -36,7 +36,3 @@ def script() -> None:
         raise
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-if __name__ == "__main__":
-    script()
