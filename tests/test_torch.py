@@ -104,8 +104,13 @@ def test_dropout_and_batch_norm_act_as_in_evaluation():
     net = torch.nn.Sequential(
         torch.nn.Linear(64, 8), torch.nn.BatchNorm1d(8), torch.nn.Dropout(), torch.nn.Linear(8, 10)
     )
-    with pytest.warns(UserWarning, match="evaluation mode"):
+    words = "dropout is off and batch normalisation keeps to its stored means .* module.eval"
+    with pytest.warns(UserWarning, match=words):
         problem = inertial_torch.problem(net, x, y, loss="cross_entropy")
+    advice = tune(problem, target=0.5, trials=3)
+    assert "measured on the model itself in evaluation mode" in advice.recommendation
+    assert problem.evaluation in advice.table
+    assert advice.lines.splitlines()[1].endswith("# after model.eval()")
     with torch.no_grad():
         expected = net.eval()(torch.tensor(x)).numpy()
     np.testing.assert_allclose(problem.linearise().outputs, expected, rtol=1e-5, atol=1e-6)

@@ -159,6 +159,24 @@ def test_a_search_that_finds_nothing_says_so():
     advice = tune(Problem(MLP(2, (2,), 1), "mse", x, y), target=0.01, trials=5)
     assert advice.best.measured_steps is None
     assert "No setting reached 1 %" in str(advice)
+    assert "Give a larger target or more trials." in advice.recommendation
+
+
+def test_what_nothing_reaches_ends_with_the_passes_and_says_so():
+    """Two rows of one input with different targets, whose mean is the best that there is."""
+    x, y = np.ones((2, 1)), np.array([1.0, -1.0])
+    problem = Problem(MLP(1, (3,), 1, "tanh"), "mse", x, y)
+    advice = tune(problem, target=0.1, passes=150)
+    trained = sum(len(trial.losses) for trial in advice.trials)
+    assert trained <= 150  # no search goes beyond, and the products before it count too
+    assert advice.lacks == "passes"
+    assert "No setting reached 10 % of the loss at the start in " in advice.recommendation
+    assert advice.recommendation.endswith("Give a larger target or more passes.")
+    longer = tune(problem, target=0.1, passes=400)
+    assert sum(len(trial.losses) for trial in longer.trials) > trained
+    rested = tune(problem, target=0.1, methods="adam")  # all its runs came to rest
+    assert (rested.lacks, len(rested.trials)) == ("", 3)
+    assert rested.recommendation.endswith("Give a larger target.")
 
 
 def test_targets_as_they_come_are_reached_by_steps_far_below_the_limit():
@@ -186,7 +204,8 @@ def test_no_more_trials_and_passes_are_made_than_allowed():
     bounded = Search(problem, largest, 1e-9, trials=60, passes=200)
     bounded.run()
     assert bounded.best is None
-    assert 200 <= bounded.passes < 200 + 8 * 5  # five race, and look every four to eight steps
+    assert 200 <= bounded.passes < 200 + 5  # each of the five that race ends with a step
+    assert bounded.lacks == "passes"
     assert {trial.outcome for trial in bounded.trials} <= {"stopped", "diverged"}
 
 
@@ -270,6 +289,7 @@ def test_the_advice_says_where_its_loss_leaves_the_target_again(advised):
     [
         ("target is 1.5", {"target": 1.5}),
         ("trials is -1", {"trials": -1}),
+        ("passes is 0", {"passes": 0}),
         ("give lr or learning_rate", {"against": {"momentum": 0.9}}),
         ("give the problem decay=0.1", {"against": {"lr": 0.1, "weight_decay": 0.1}}),
     ],

@@ -200,6 +200,7 @@ class TorchProblem:
         self.loss, self._function = loss, function
         self._double = _in_doubles(function)
         self.parameters = sum(p.numel() for p in self._start.values())
+        self.evaluation = _in_evaluation(module)
         self.model = f"{type(module).__name__}, {self.parameters:,} parameters"
 
         def forward(w: Tensors, rows: torch.Tensor) -> torch.Tensor:
@@ -396,13 +397,9 @@ def problem(
         x, y = _gathered(x)
     x, y = _tensor("inputs", x), _tensor("targets", y)
     known, function = _loss(loss, y)
-    if any(isinstance(part, _MODES) for part in module.modules()) and module.training:
-        warnings.warn(
-            "dropout and batch normalisation act as in evaluation mode here: the steps are those "
-            "of training in that mode.",
-            Notice,
-            stacklevel=2,
-        )
+    told = _in_evaluation(module)
+    if told and module.training:
+        warnings.warn(f"{told}.", Notice, stacklevel=2)
     held = None
     if test is not None:
         pair = test if isinstance(test, tuple) else _gathered(test)
@@ -422,10 +419,21 @@ def problem(
     return made
 
 
-_MODES = (
-    torch.nn.modules.dropout._DropoutNd,  # noqa: SLF001 - the base of all dropouts has no other name
-    torch.nn.modules.batchnorm._BatchNorm,  # noqa: SLF001
-)
+def _in_evaluation(module: torch.nn.Module) -> str:
+    """Say which layers act otherwise in training, and what to do; empty if there are none."""
+    parts = list(module.modules())
+    acts = []
+    # These bases have no other names.
+    if any(isinstance(part, torch.nn.modules.dropout._DropoutNd) for part in parts):  # noqa: SLF001
+        acts.append("dropout is off")
+    if any(isinstance(part, torch.nn.modules.batchnorm._BatchNorm) for part in parts):  # noqa: SLF001
+        acts.append("batch normalisation keeps to its stored means and variances")
+    if not acts:
+        return ""
+    return (
+        f"all of this is for evaluation mode, where {' and '.join(acts)}: call module.eval() "
+        "before your loop; in training mode the setting is a first guess, and the steps do not hold"
+    )
 
 
 def _gathered(loader: Any) -> tuple[torch.Tensor, torch.Tensor]:  # noqa: ANN401

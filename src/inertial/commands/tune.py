@@ -80,6 +80,7 @@ def tune(
     model: str | None = None,
     loss: str | None = None,
     trials: Whole | None = None,
+    passes: Whole | None = None,
     methods: Words | None = None,
     batch: Whole | None = None,
     test: str | None = None,
@@ -114,6 +115,9 @@ def tune(
     trials
         Settings that are trained, at most (default: 60, or one if it keeps its promise on the
         papers' network); 0 gives the forecast alone, unchecked.
+    passes
+        Losses with gradient of all rows after which the search for that model ends (default:
+        50000).
     methods
         Families to search for that model, of gradient_descent, heavy_ball, nesterov, adam and
         rmsprop (default: heavy_ball,nesterov).
@@ -145,7 +149,7 @@ def tune(
 
     _check_words(
         model=model, rule=rule, loss=loss, batch=batch, spectrum=spectrum, module=module,
-        width=width, methods=methods,
+        width=width, methods=methods, passes=passes,
     )  # fmt: skip
     _check_extras(test, nonnegative("decay", decay), batch, rule)
     measure = own.measure()
@@ -179,7 +183,8 @@ def tune(
 
         loaded = options.load(data, test)
         problem = problem_of(model, loaded, loss, decay=decay, devices=spread.devices)
-        _tune_model(problem, loaded, target, trials, methods, as_json=json)
+        most = {"trials": trials, "passes": passes}
+        _tune_model(problem, loaded, target, most, methods, as_json=json)
         return
     if spectrum is not None:
         files.check_writable(spectrum, remedy=_ANOTHER)
@@ -236,6 +241,7 @@ def _check_words(
     module: str | None,
     width: int | None,
     methods: tuple[str, ...] | None,
+    passes: int | None,
 ) -> None:
     """Refuse options that do not go with each other."""
     if module is not None and (model is not None or batch is not None or rule == "optimal"):
@@ -253,14 +259,11 @@ def _check_words(
             "--rule, --width and --spectrum are for the papers' network; leave them out with "
             "--model."
         )
-    if methods is not None and model is None:
-        raise InvalidInput(
-            "--methods needs a model to train; give one with --model, such as mlp:256x2."
-        )
-    if loss is not None and model is None:
-        raise InvalidInput(
-            "--loss needs a model to train; give one with --model, such as mlp:256x2."
-        )
+    for name, given in (("--methods", methods), ("--loss", loss), ("--passes", passes)):
+        if given is not None and model is None:
+            raise InvalidInput(
+                f"{name} needs a model to train; give one with --model, such as mlp:256x2."
+            )
     if spectrum is not None and rule == "optimal":
         raise InvalidInput("--spectrum goes with a rule of constants; leave it out with optimal.")
 
@@ -284,7 +287,7 @@ def _tune_model(
     problem: "Trainable",
     data: "Data",
     target: float | None,
-    trials: int | None,
+    most: dict[str, int | None],
     methods: tuple[str, ...] | None,
     *,
     as_json: bool,
@@ -293,13 +296,13 @@ def _tune_model(
     from inertial.commands.documents import of_model
     from inertial.problem.devices import first_process
     from inertial.runs.trials import MOMENTUM
-    from inertial.runs.tuning import TRIALS, tune_problem
+    from inertial.runs.tuning import tune_problem
 
     with progress() as show:
         advice = tune_problem(
             problem,
             target=0.1 if target is None else target,
-            trials=TRIALS if trials is None else trials,
+            **{name: number for name, number in most.items() if number is not None},
             methods=MOMENTUM if methods is None else split(methods),
             progress=show,
         )

@@ -91,6 +91,10 @@ class Trainable(Protocol):
     def y(self) -> Any:  # noqa: ANN401 - any array
         """Targets, on the host."""
 
+    @property
+    def evaluation(self) -> str:
+        """What has to be known if layers act otherwise in training; empty if there are none."""
+
     def linearise(self, state: Any = None) -> Linearised:  # noqa: ANN401 - opaque
         """Linearise at a state of training, or at the start."""
 
@@ -261,6 +265,8 @@ class Problem:
         is negative, or there are fewer devices.
 
     """
+
+    evaluation = ""
 
     @door
     def __init__(

@@ -39,6 +39,7 @@ def tune(
     *,
     target: float = 0.1,
     trials: int = ...,
+    passes: int = ...,
     methods: Sequence[str] = ...,
     against: Recursion | Mapping[str, Any] | None = None,
     seed: int = 0,
@@ -193,7 +194,8 @@ def tune(
         which step size and limit are those of the shifted eigenvalues, and steps are those of the
         loss without the penalty.  For a problem, which has its own decay, also `methods`, the
         families to search (`gradient_descent`, `heavy_ball`, `nesterov`, `adam`, `rmsprop`; the two
-        with momentum unless given), `against`, a setting to compare with, and `seed`.  `progress`
+        with momentum unless given), `passes` after which a search ends, `against`, a setting to
+        compare with, and `seed`.  `progress`
         is told what is done, how much of it, and of how much.  Where data or problem have test
         rows, the advice has what happens there, and when to stop:
         `inertial.runs.stopping.Stopping`.

@@ -19,7 +19,8 @@ five at least.
 
 The search ends after the trials or passes that it may make, or with its budget.  The measure for
 that is a grid of 20 x 20 settings for either family, in runs just long enough to see the best one
-settle: search and forecast together take a fiftieth of its passes.
+settle: search and forecast together take a fiftieth of its passes.  While no setting has settled,
+only the passes that it may make bound it.
 """
 
 import itertools
@@ -221,7 +222,7 @@ def held(steps: int) -> int:
 class Search:
     """The trials of one problem; `passes` counts the steps they took.
 
-    `families` are those of `MOMENTUM`, or one alone; no trial goes on beyond `limit` passes.
+    `families` are those of `MOMENTUM`, or one alone; no trial goes on beyond `passes` in all.
     `ended` is the state in which the winner's run ended.
     """
 
@@ -267,6 +268,13 @@ class Search:
     def open(self) -> bool:
         """Whether another trial may be made."""
         return len(self.trials) < self.most and self._left > 0
+
+    @property
+    def lacks(self) -> str:
+        """`trials` or `passes` if the search ended for want of them; empty if it did not."""
+        if self.passes >= self.limit:
+            return "passes"
+        return "trials" if len(self.trials) >= self.most else ""
 
     @property
     def _left(self) -> float:
@@ -318,7 +326,10 @@ class Search:
     def _extend(self, trial: Trial, count: int) -> None:
         """Take steps, but none beyond the last that a winner needs; judge what came."""
         done = len(trial.losses)
-        count = max(1, min(count, self._latest(trial) - done))
+        count = min(count, self._latest(trial) - done)
+        if self.best is None and math.isfinite(self.limit):
+            count = min(count, math.ceil(self._left))
+        count = max(1, count)
         self._advance(trial, count)
         trial.steps = settled(trial.losses, self.level)
         if trial.steps is not None:

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 TRIALS = 60
 """Trials that are made at most, unless their passes end the search before."""
 
+PASSES = 50_000
+"""Passes after which a search ends: a fiftieth of a grid of runs of 3,700 steps."""
+
 PRODUCT = 1.5
 """Passes that a product with the tangent operator counts as."""
 
@@ -61,6 +64,9 @@ _DECOMPOSED, _INTEGRATED = 1000, 200
 
 _AGAINST = 20
 """A setting to compare with is trained for this many times the best one's steps, at most."""
+
+_UNSETTLED = 1_000
+"""Steps that are forecast, at most, of a run that did not reach the target."""
 
 RESOLUTION = 1e-6
 """Share of the largest node up to which nodes from products in single precision are known."""
@@ -88,7 +94,8 @@ class TunedMethod:
         Step before twice as many at which the real model is above the target again; None if it
         stays, or if it was not seen that far.
     trust
-        `holds` if both agree within 15 % or a step, `departs` if not, `unchecked` without a trial.
+        `holds` if both agree within 15 % or a step, `departs` if not or if one of them alone gets
+        there, `unchecked` without a trial, or where neither does.
     losses, forecast
         Loss of the real and of the linearised model at steps 0, 1, ...; empty where there is none.
 
@@ -150,6 +157,11 @@ class ModelAdvice(Shown):
     constant
         Least loss of outputs that are the same for every row: a target above it asks for little.
         None where the loss is a function of one's own.
+    lacks
+        What the search ended for want of, `trials` or `passes`; empty if neither.
+    evaluation
+        What has to be known where the model has layers that act otherwise in training; empty where
+        it has none.
     """
 
     model: str
@@ -170,6 +182,8 @@ class ModelAdvice(Shown):
     stopping: Stopping | None = None
     infinite_width: int | None = None
     constant: float | None = None
+    lacks: str = ""
+    evaluation: str = ""
 
     @property
     def checked(self) -> bool:
@@ -191,9 +205,14 @@ class ModelAdvice(Shown):
     def lines(self) -> str:
         """Lines to copy for optax, PyTorch and Keras: for this model and this loss."""
         method = self.best.method
-        if isinstance(method, Adaptive):
-            return adaptive.lines(method, decay=self.decay)
-        return snippet(method, decay=self.decay)
+        adaptive_ = isinstance(method, Adaptive)
+        lines = (adaptive.lines if adaptive_ else snippet)(method, decay=self.decay)
+        if not self.evaluation:
+            return lines
+        return "\n".join(
+            f"{line}  # after model.eval()" if line.startswith("torch") else line
+            for line in lines.splitlines()
+        )
 
     @property
     def recommendation(self) -> str:
@@ -210,13 +229,15 @@ class ModelAdvice(Shown):
                 f"{forecast}; not checked by a real run."
             )
         if best.measured_steps is None:
+            more = f" or more {self.lacks}" if self.lacks else ""
             return (
-                f"No setting reached {share} of the loss at the start; {words} got the lowest. "
-                "Give a larger target or more trials."
+                f"No setting reached {share} of the loss at the start in {self.passes:,.0f} "
+                f"passes; {words} got the lowest. Give a larger target{more}."
             )
         return (
             f"Use {words}: {best.measured_steps:,} steps to {share} of the loss at the start, "
             "measured on the model itself"
+            + (" in evaluation mode" if self.evaluation else "")
             + (
                 "."
                 if best.leaves is None
@@ -231,6 +252,8 @@ class ModelAdvice(Shown):
         rows = [["", *headings, *(["compared with"] if self.against is not None else [])]]
         rows += [[title, *(cell(m) for m in self._shown)] for title, cell in _CELLS]
         notes = list(self.stopping.sentences) if self.stopping is not None else []
+        if self.evaluation:
+            notes.append(self.evaluation)
         if self.decay:
             notes.append(f"with weight decay {self.decay:g}; losses are those without the penalty")
         notes += [
@@ -259,6 +282,8 @@ class ModelAdvice(Shown):
                 "Adam's and RMSprop's share is that of the limit on the preconditioned kernel "
                 "where the run ended"
             )
+        if self.best.measured_steps is not None and self.lacks == "passes":
+            notes.append("the search ended with its passes: more may find a faster setting")
         settled_ = sum(trial.outcome == "settled" for trial in self.trials)
         notes.append(
             f"{len(self.trials)} trials, {settled_} reached the target, {self.passes:,.0f} passes"
@@ -366,6 +391,7 @@ def tune_problem(
     *,
     target: float = 0.1,
     trials: int = TRIALS,
+    passes: int = PASSES,
     methods: Sequence[str] = MOMENTUM,
     against: Recursion | Mapping[str, Any] | None = None,
     seed: int = 0,
@@ -381,6 +407,9 @@ def tune_problem(
         Share of the loss at the start to reach and stay at, in (0, 1).
     trials
         Settings that are trained, at most; 0 gives the forecast alone.
+    passes
+        Losses with gradient of all rows after which a search ends, also if no setting has reached
+        the target.  The forecast and the run of the winner to twice its steps come on top.
     methods
         Families to search, of `METHODS`.  Heavy ball and Nesterov share a search, and each other
         one has its own, which is as long.
@@ -394,11 +423,12 @@ def tune_problem(
     Raises
     ------
     InvalidInput
-        If the target or the number of trials makes no sense, or the problem cannot be linearised.
+        If the target, the trials or the passes make no sense, or the problem cannot be linearised.
 
     """
     fraction("target", target)
     whole("trials", trials, least=0)
+    whole("passes", passes)
     families = _families(methods)
     rival = None if against is None else method_of(against, problem.decay)
     operator = tangent(problem)
@@ -421,7 +451,7 @@ def tune_problem(
             continue
         search = Search(
             problem, unit, target, trials=trials, families=group, longest=longest, seed=seed,
-            spent=0.0 if tried else spent, progress=progress,
+            passes=passes, spent=0.0 if tried else spent, progress=progress,
         )  # fmt: skip
         search.run()
         spent, start = search.passes + (spent if tried else 0.0), search.start
@@ -452,7 +482,8 @@ def tune_problem(
         share = rival.constant[0] * largest / stability_limit(rival)
         compared = _entry(rival.name, rival, trial, None, share)
     bounded = problem.loss.squared and not problem.decay
-    passes = spent + PRODUCT * (operator.products - forecast.counted)
+    taken = spent + PRODUCT * (operator.products - forecast.counted)
+    won = None if first is None else found[measured.index(first)][1]
     stopping = None
     if problem.test is not None and isinstance(best.method, Recursion):
         steps = horizon(best.measured_steps or best.steps_to)
@@ -472,12 +503,14 @@ def tune_problem(
         trials=tuple(tried),
         against=compared,
         bound=_bound(forecast.measure, target) if bounded else None,
-        passes=passes,
+        passes=taken,
         unreachable=_unreachable(forecast.measure) if bounded else 0.0,
         decay=problem.decay,
         stopping=stopping,
         infinite_width=_infinite_width(problem, best.method, target),
         constant=constant_loss(problem.loss, problem.y),
+        lacks="" if won is None else won.lacks,
+        evaluation=problem.evaluation,
     )
 
 
@@ -573,11 +606,13 @@ def _entry(
         length = len(trial.losses) or 100
         if trial.steps is not None:
             length = trial.steps + held(trial.steps) + 1
+        elif trial.losses.size:  # there is no end to look at
+            length = min(length, _UNSETTLED)
         steps, losses = forecast.of(method, length, whole=trial.losses.size > 0)
     trust = "unchecked"
     if trial.steps is not None and steps is not None:
         trust = "holds" if agree(steps, trial.steps) else "departs"
-    elif trial.losses.size and losses.size:
+    elif trial.losses.size and losses.size and (trial.steps, steps) != (None, None):
         trust = "departs"
     return TunedMethod(
         name, method, share, steps, trial.steps, trial.leaves, trust, trial.losses, losses
