@@ -183,7 +183,7 @@ def tune(
 
         loaded = options.load(data, test)
         problem = problem_of(model, loaded, loss, decay=decay, devices=spread.devices)
-        most = {"trials": trials, "passes": passes}
+        most = (trials, passes)
         _tune_model(problem, loaded, target, most, methods, as_json=json)
         return
     if spectrum is not None:
@@ -287,7 +287,7 @@ def _tune_model(
     problem: "Trainable",
     data: "Data",
     target: float | None,
-    most: dict[str, int | None],
+    most: tuple[int | None, int | None],
     methods: tuple[str, ...] | None,
     *,
     as_json: bool,
@@ -296,13 +296,15 @@ def _tune_model(
     from inertial.commands.documents import of_model
     from inertial.problem.devices import first_process
     from inertial.runs.trials import MOMENTUM
-    from inertial.runs.tuning import tune_problem
+    from inertial.runs.tuning import PASSES, TRIALS, tune_problem
 
+    trials, passes = most
     with progress() as show:
         advice = tune_problem(
             problem,
             target=0.1 if target is None else target,
-            **{name: number for name, number in most.items() if number is not None},
+            trials=TRIALS if trials is None else trials,
+            passes=PASSES if passes is None else passes,
             methods=MOMENTUM if methods is None else split(methods),
             progress=show,
         )

@@ -205,8 +205,10 @@ class ModelAdvice(Shown):
     def lines(self) -> str:
         """Lines to copy for optax, PyTorch and Keras: for this model and this loss."""
         method = self.best.method
-        adaptive_ = isinstance(method, Adaptive)
-        lines = (adaptive.lines if adaptive_ else snippet)(method, decay=self.decay)
+        if isinstance(method, Adaptive):
+            lines = adaptive.lines(method, decay=self.decay)
+        else:
+            lines = snippet(method, decay=self.decay)
         if not self.evaluation:
             return lines
         return "\n".join(
@@ -234,8 +236,9 @@ class ModelAdvice(Shown):
                 f"No setting reached {share} of the loss at the start in {self.passes:,.0f} "
                 f"passes; {words} got the lowest. Give a larger target{more}."
             )
+        steps = "1 step" if best.measured_steps == 1 else f"{best.measured_steps:,} steps"
         return (
-            f"Use {words}: {best.measured_steps:,} steps to {share} of the loss at the start, "
+            f"Use {words}: {steps} to {share} of the loss at the start, "
             "measured on the model itself"
             + (" in evaluation mode" if self.evaluation else "")
             + (
