@@ -162,6 +162,14 @@ def test_a_singular_kernel_keeps_what_lies_where_it_is_zero():
         tune(measure, "paper", target=0.2)
 
 
+def test_a_spectrum_is_taken_in_any_order_and_its_weights_go_with_it():
+    nodes, weights = np.array([3.0, 0.5, 1.0]), np.array([1.0, 2.0, 4.0])
+    with pytest.raises(InvalidInput, match=r"Measure.from_spectrum\(nodes, weights\) sorts both"):
+        Measure(nodes, weights)
+    made = Measure.from_spectrum(nodes, weights)
+    assert (made.nodes.tolist(), made.weights.tolist()) == ([0.5, 1.0, 3.0], [2.0, 4.0, 1.0])
+
+
 @pytest.mark.parametrize("tiny", [0.0, -1e-9])
 def test_eigenvalues_below_zero_within_rounding_are_zero(tiny):
     assert Measure.from_spectrum([1.0, tiny], [1.0, 1e-12]).smallest == 0.0

@@ -11,6 +11,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+import xarray as xr
 
 from inertial import (
     InvalidInput,
@@ -156,6 +157,12 @@ def test_its_frame_has_a_row_a_method_and_its_figure_a_line_for_run_and_forecast
     mean = result.arrays.loss.sel({"optimizer": "nesterov"}).mean("seed")
     shares = (mean / mean[0]).to_numpy()
     assert any(np.allclose(line.get_ydata(), shares, rtol=1e-12) for line in solid)
+
+
+def test_a_method_is_taken_by_name_and_a_slip_is_met_by_the_nearest(result):
+    xr.testing.assert_identical(result.of("nesterov"), result.arrays.sel({"optimizer": "nesterov"}))
+    with pytest.raises(InvalidInput, match="did you mean 'nesterov'"):
+        result.of("nestrov")
 
 
 def test_predicted_steps_are_those_of_the_forecast(result):

@@ -38,9 +38,9 @@ class OwnOptions:
     """A spectrum or a kernel of the user's own, instead of data."""
 
     from_spectrum: Path | None = None
-    "Instead of DATA: eigenvalues of J J' of the loss 1/2 sum r^2, as .npy, .npz or .csv."
+    "Instead of DATA: eigenvalues of J J' of the loss 1/2 sum r^2, in any order (.npy, .npz, .csv)."
     weights: Path | None = None
-    "Squared coordinates of the residual in their eigenvectors (default: equal ones)."
+    "Squared coordinates of the residual in their eigenvectors, in that order (default: equal)."
     kernel: Path | None = None
     "Instead of DATA: the matrix J J' itself, with --residual."
     residual: Path | None = None

@@ -78,7 +78,10 @@ class Measure:
                     "check the kernel and the residual that it comes from."
                 )
         if (np.diff(nodes) < 0).any():
-            raise InvalidInput("the measure's nodes are not ascending; sort them with the weights.")
+            raise InvalidInput(
+                "the measure's nodes are not ascending; Measure.from_spectrum(nodes, weights) "
+                "sorts both."
+            )
         object.__setattr__(self, "nodes", np.maximum(nodes, 0.0))
         object.__setattr__(self, "weights", np.maximum(weights, 0.0))
 
@@ -98,8 +101,8 @@ class Measure:
         eigenvalues
             In any order, shape (n,).
         weights
-            One for each eigenvalue, shape (n,); equal ones unless given, which is the expectation
-            over residuals of no direction.
+            One for each eigenvalue, in their order, shape (n,); equal ones unless given, which is
+            the expectation over residuals of no direction.
 
         Raises
         ------
