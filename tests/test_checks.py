@@ -17,6 +17,7 @@ from inertial._checks import (
     numbers,
     one_of,
     positive,
+    significant,
     unit_interval,
     whole,
 )
@@ -54,6 +55,14 @@ def test_the_nearest_choice_is_named():
     assert one_of("rule", "paper", ("paper", "quadratic")) == "paper"
     with pytest.raises(InvalidInput, match="did you mean 'paper'"):
         one_of("rule", "papers", ("paper", "quadratic"))
+
+
+@given(st.floats(min_value=-1e12, max_value=1e12), st.integers(1, 4))
+def test_numbers_are_written_with_the_digits_that_count_and_without_exponents(value, digits):
+    text = significant(value, digits)
+    assert float(text.replace(",", "")) == float(f"{value:.{digits}g}")
+    assert "e+" not in text or abs(value) > 0.9e9
+    assert [significant(x, 2) for x in (355.0, 1349.0, 0.123)] == ["360", "1,300", "0.12"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Predicted movement against the definition in many digits, a linear model, and real networks."""
 
 import dataclasses
+import re
 
 import jax
 import mpmath
@@ -151,6 +152,14 @@ def test_the_sentence_has_the_remedy_where_one_is_needed(measure):
     assert "would" not in good
     assert bad.startswith("the forecast does not hold here (width 10: ")
     assert bad.endswith(trust(method, measure, 10).remedy)
+
+
+@pytest.mark.parametrize("width", [2, 10, 100])
+def test_the_width_that_is_said_is_one_from_which_it_holds(measure, width):
+    method = heavy_ball(1 / measure.largest, 0.8)
+    said = trust(method, measure, width).sentence
+    number = int(re.search(r"from a width of ([\d,]+);", said)[1].replace(",", ""))
+    assert trust(method, measure, number).verdict == "holds"
 
 
 def test_a_run_that_grows_holds_at_no_width(measure):

@@ -26,6 +26,9 @@ _STEERING = re.compile(
 )
 """Characters that no printed text holds."""
 
+_IN_FULL = 1e9
+"""Numbers are written without an exponent up to here."""
+
 
 def plain(text: str) -> str:
     r"""Return text with every character that steers a terminal written out, such as ``\x1b``.
@@ -43,6 +46,13 @@ def printable(text: object, most: int | None = 60) -> str:
     if most is not None and len(line) > most:
         line = line[: most - 3] + "..."
     return plain(line)
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """Return a number with that many digits that count: 360 and 1,300, not 3.6e+02 and 1.3e+03."""
+    text = f"{value:.{digits}g}"
+    rounded = float(text)
+    return f"{rounded:,.0f}" if "e+" in text and abs(rounded) < _IN_FULL else text
 
 
 def needed(module: str, extra: str) -> ModuleType:

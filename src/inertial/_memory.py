@@ -5,7 +5,7 @@ import os
 import resource
 from pathlib import Path
 
-from inertial._checks import InvalidInput
+from inertial._checks import InvalidInput, significant
 
 _UNLIMITED = 2**60
 """Limits from here on are none."""
@@ -45,7 +45,7 @@ def check_memory(needed: int, remedy: str) -> None:
     there = available()
     if needed > there:
         raise InvalidInput(
-            f"this needs about {needed / 2**30:.3g} GiB of memory and there are "
+            f"this needs about {significant(needed / 2**30)} GiB of memory and there are "
             f"{there / 2**30:.3g} for it; {remedy}."
         )
 

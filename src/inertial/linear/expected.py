@@ -18,7 +18,7 @@ import numpy as np
 import scipy.linalg
 from jaxtyping import Float
 
-from inertial._checks import InvalidInput
+from inertial._checks import InvalidInput, significant
 from inertial._memory import available, check_memory
 from inertial._types import Eigenvalues, Gram, Inputs, Targets
 from inertial.data import Data, antiparallel_rows, parallel_rows
@@ -171,9 +171,9 @@ def _route(x: Inputs) -> tuple[Literal["dense", "held", "tiled"], float]:
     vectors = 8.0 * n * (_ARRAYS * _BLOCK * _STEPS + 2 * d)
     if vectors > memory:
         raise InvalidInput(
-            f"the vectors of {n:,} rows need {vectors / 2**30:.3g} GiB of memory and there are "
-            f"{memory / 2**30:.3g} for them; take at most {int(n * memory / vectors):,} rows with "
-            "--n."
+            f"the vectors of {n:,} rows need {significant(vectors / 2**30)} GiB of memory and "
+            f"there are {memory / 2**30:.3g} for them; take at most "
+            f"{int(n * memory / vectors):,} rows with --n."
         )
     whole = vectors + 8.0 * n**2
     return ("held", whole) if whole <= _SHARE * memory else ("tiled", vectors)

@@ -27,7 +27,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from inertial._checks import whole
+from inertial._checks import significant, whole
 from inertial.linear.measure import Measure
 from inertial.method.curve import steps_to
 from inertial.method.recursion import Recursion
@@ -93,12 +93,14 @@ class Trust:
                 "stability limit."
             )
         said = (
-            f"the forecast {self.verdict} (width {self.width:,}: movement {self.movement:.2g}, "
-            f"strain {self.strain:.2g})."
+            f"the forecast {self.verdict} (width {self.width:,}: "
+            f"movement {significant(self.movement, 2)}, strain {significant(self.strain, 2)})."
         )
         if self.verdict == "holds":
             return said
-        return f"{said} It would hold from a width of {self.width_needed:.2g}; {self.remedy}"
+        return (
+            f"{said} It would hold from a width of {_rounded(self.width_needed):,}; {self.remedy}"
+        )
 
 
 def distance(method: Recursion, measure: Measure, steps: int) -> Float[np.ndarray, "T"]:
@@ -200,11 +202,11 @@ def _limit(method: Recursion) -> int:
 def _remedy(residual: float, needed: float) -> str:
     if residual > _LARGE * _EXPECTED:
         return (
-            f"standardise the targets: the mean square residual at the start is {residual:.3g}, "
-            f"and about {_EXPECTED:g} with standardised targets."
+            f"standardise the targets: the mean square residual at the start is "
+            f"{significant(residual)}, and about {_EXPECTED:g} with standardised targets."
         )
     if needed < 1e6:
-        return f"take a width of at least {_rounded(needed):,}, or check by a real run."
+        return "take at least that width, or check by a real run."
     return "check by a real run, and lower the step size until it settles."
 
 

@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from inertial._checks import InvalidInput, fraction, whole
+from inertial._checks import InvalidInput, fraction, significant, whole
 from inertial.data import Data, Provenance
 from inertial.linear.expected import need_of, spectrum_of
 from inertial.linear.measure import Measure
@@ -191,7 +191,8 @@ def _sizes(sizes: BatchSizes, rows: int) -> str:
         if pays <= rows
         else "momentum does not pay in full on batches of these rows"
     )
-    return f"Noise limits the step on batches below {sizes.noise_limits_below:.3g} rows; {full}."
+    low = significant(sizes.noise_limits_below)
+    return f"Noise limits the step on batches below {low} rows; {full}."
 
 
 def tune_batch(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
+from inertial._checks import one_of, significant
 from inertial.linear.measure import Measure
 from inertial.method.bound import said_of_zero, unreachable_share
 from inertial.method.recursion import label
@@ -46,6 +47,18 @@ class Comparison(Shown):
     methods: tuple[Summary, ...]
     target: float
 
+    def of(self, name: str) -> xr.Dataset:
+        """Return the arrays of one method by name: ``comparison.of("nesterov").loss``.
+
+        Raises
+        ------
+        InvalidInput
+            If no such method was trained; the nearest name is in the sentence.
+
+        """
+        names = [str(known) for known in self.arrays.optimizer.to_numpy()]
+        return self.arrays.sel({"optimizer": one_of("method", name, names)})
+
     @property
     def ranking(self) -> Ranking:
         """Methods in the order in which to choose them."""
@@ -69,7 +82,7 @@ class Comparison(Shown):
         steps = self.arrays.sizes["step"] - 1
         return (
             f"No method reached {asked} of the loss at the start in {steps:,} steps; "
-            f"{label(best.name)} came nearest, with {100 * best.left:.3g} % left."
+            f"{label(best.name)} came nearest, with {significant(100 * best.left)} % left."
         )
 
     @property
@@ -250,7 +263,9 @@ def _stopping_rows(methods: Sequence[Summary]) -> Iterator[Sequence[str]]:
             yield (
                 title,
                 *(
-                    f"{100 * value:.3g} %" if share and value is not None else _number(value, ".4g")
+                    f"{significant(100 * value)} %"
+                    if share and value is not None
+                    else _number(value, ".4g")
                     for value in values
                 ),
             )
@@ -277,4 +292,4 @@ def _number(value: float | None, form: str) -> str:
         return "–"
     if not form.endswith("%"):
         return f"{value:{form}}"
-    return f"{100 * value:.2g} %" if value < _MANY else f"{value:.3g} times"
+    return f"{100 * value:.2g} %" if value < _MANY else f"{significant(value)} times"

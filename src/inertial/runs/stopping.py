@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from inertial._checks import significant
 from inertial.data import Data
 from inertial.linear.kernel import finite_cross, infinite_cross
 from inertial.linear.spectrum import Spectrum
@@ -73,7 +74,7 @@ class Stopping:
             if self.cost is not None and self.cost > 0:
                 said[-1] = (
                     f"{said[-1][:-1]}; stopped at the forecast's step its loss is "
-                    f"{100 * self.cost:.2g} % higher."
+                    f"{significant(100 * self.cost, 2)} % higher."
                 )
         step, between = self.forecast.gcv_step, self.forecast.gcv_steps
         if step is not None and between is not None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from inertial._checks import InvalidInput, fraction, one_of, whole
+from inertial._checks import InvalidInput, fraction, one_of, significant, whole
 from inertial.linear.duals import CLOSED, expected_measure
 from inertial.linear.measure import Measure
 from inertial.linear.tangent import Tangent, tangent
@@ -382,7 +382,10 @@ def _or_dash(value: int | None) -> str:
 _CELLS: tuple[tuple[str, Callable[[TunedMethod], str]], ...] = (
     ("step size", lambda m: f"{m.method.constant[0]:.4g}"),
     ("momentum", lambda m: f"{m.method.constant[1]:.4g}"),
-    ("share of the limit at the start", lambda m: "-" if np.isnan(m.share) else f"{m.share:.2g}"),
+    (
+        "share of the limit at the start",
+        lambda m: "-" if np.isnan(m.share) else significant(m.share, 2),
+    ),
     ("steps, measured", lambda m: _or_dash(m.measured_steps)),
     ("steps, linearised model", lambda m: _or_dash(m.steps_to)),
     ("the linearised model", lambda m: m.trust),

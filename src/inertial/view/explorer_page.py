@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from inertial._checks import significant
 from inertial.linear.measure import Measure
 from inertial.method.batch import BatchSizes, Modes
 from inertial.method.recursion import Recursion, label
@@ -70,6 +71,8 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
                 **_coefficients(curve.method),
                 "loss": [_plain(row) for row in curve.loss],
                 "forecast": _plain(curve.forecast),
+                "measured": curve.measured,
+                "diverged": curve.diverged,
             }
             for curve in exploration.curves
         ],
@@ -110,12 +113,12 @@ def _batch_words(sizes: BatchSizes | None, rows: int) -> str:
         return ""
     low, high = sizes.noise_limits_below, sizes.momentum_pays_above
     noisy = (
-        f"Noise limits the step below about {low:.2g} rows"
+        f"Noise limits the step below about {significant(low, 2)} rows"
         if low > 1
         else ("Noise limits the step at no batch")
     )
     useful = (
-        f"momentum does all it can from about {high:.2g} rows on"
+        f"momentum does all it can from about {significant(high, 2)} rows on"
         if high <= rows
         else ("momentum does not do all it can even on all rows")
     )

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from inertial._checks import significant
 from inertial._json import finite
 
 _DASH = "–"
@@ -105,4 +106,4 @@ def _number(value: float | None, digits: int = 4) -> str:
     rounded = float(f"{value:.{digits}g}")
     if rounded.is_integer() and 1000 <= abs(rounded) < _MOST_DIGITS:
         return f"{rounded:,.0f}"
-    return f"{value:.{digits}g}"
+    return significant(value, digits) if abs(rounded) < _MOST_DIGITS else f"{value:.{digits}g}"
