@@ -95,6 +95,21 @@ def test_where_to_stop_is_counted_over_the_seeds(of_network):
     excess = losses[np.arange(2), steps] / losses.min(axis=1) - 1
     assert found["cost"] == pytest.approx(excess.mean())
     assert of_network.methods[0].stopping == found
+    measured = stopping_of_runs(one.drop_vars(["forecast_test_loss", "gcv"]))
+    assert measured == found | {"forecast": None, "gcv": None, "cost": None}
+
+
+def test_runs_on_batches_show_their_test_rows_without_a_forecast(tmp_path):
+    data = load("digits", n=60, test=0.25)
+    settings = Settings(width=50, steps=6, seeds=(0,), methods=("nesterov",), batch=8)
+    result = compare(data, settings, out=tmp_path / "run")
+    assert "lowest loss on the test rows, run: step" in result.table
+    assert run_report(result.run, tmp_path / "r.html") == 0
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert 'id="test"' in page
+    assert "lowest loss of the run there: step" in page
+    assert "stop by the forecast" not in page
+    assert "batches of 8, hidden layer trained only" in page
 
 
 def test_the_report_shows_the_test_rows_and_the_lines_have_the_decay(of_network, tmp_path):

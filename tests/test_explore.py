@@ -618,8 +618,20 @@ def test_five_steps_of_the_thread_are_states_of_the_address(chromium, file, expl
         if p.rule == "forecast" and p.method.name == "heavy_ball"
     )
     assert method_of(states[4]) == tuned
+    ball = next(c for c in exploration.curves if c.method.name == "heavy_ball")
     with opened(chromium, file, addresses[3]) as again:
         assert numbers_of(again)[0] == states[3]
+        fourth, last = (again.locator("#thread li").nth(i).inner_text() for i in (3, 4))
+    before, rung = (
+        steps_to(heavy_ball(s["eta"], s["beta"]), exploration.measure, exploration.target)
+        for s in states[2:4]
+    )
+    assert f"{rung:,} steps to" in fourth
+    assert f"{before:,} steps before" in fourth
+    assert ("flatter modes gain" in fourth) == (rung < before)
+    # What the networks did stands beside what the forecast has.
+    real = "did not get there" if ball.measured is None else f"took {ball.measured:.4g} step"
+    assert real in last
 
 
 def test_a_figure_reads_out_what_is_under_pointer_and_focus(chromium, file):
@@ -754,6 +766,9 @@ def test_nothing_is_clipped_on_paper(chromium, file, width):
             .filter((one) => one.getBoundingClientRect().right > 689)
             .map((one) => one.outerHTML.slice(0, 80))""")
         assert wide == []
+        # Paper begins with picture and lesson, not with a page that is empty below its head.
+        broken = "getComputedStyle(document.querySelector('.hero')).breakInside"
+        assert view.evaluate(broken) == "auto"
         view.evaluate("dispatchEvent(new Event('afterprint'))")
 
 

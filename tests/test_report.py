@@ -460,6 +460,10 @@ def test_the_page_prints(chromium, file):
         settle(view)
     assert pdf.startswith(b"%PDF")
     assert 1 <= pdf.count(b"/Type /Page\n") <= 6
+    with opened(chromium, file) as view:
+        view.emulate_media(media="print")
+        first = "getComputedStyle(document.querySelector('#advice-title').parentElement)"
+        assert view.evaluate(f"{first}.breakInside") == "auto"
 
 
 @pytest.mark.parametrize("lost", ["loss", "eta"])
@@ -485,7 +489,7 @@ def test_settings_that_failed_are_not_offered(tmp_path):
     settings = Settings(width=40, seeds=(0,), steps=3, eta=1e-6, beta=0.5)
     arrays, manifest = read_run(compare(load("digits", n=20), settings, out=tmp_path / "run").run)
     diverged = arrays.assign(status=xr.full_like(arrays.status, "diverged"))
-    for stored, words in ((arrays, "came nearest"), (diverged, "every method diverged")):
+    for stored, words in ((arrays, "Nearest came"), (diverged, "every method diverged")):
         text = page(stored, manifest)
         assert words in text
         assert "optax" not in text

@@ -289,24 +289,27 @@ def stopping_of_runs(run: xr.Dataset) -> dict[str, float | None] | None:
     Means over the seeds: `forecast`, `run` and `gcv` are the steps of the lowest forecast on the
     test rows, of the lowest loss there, and of the lowest cross-validation; `lowest` is that loss
     over its start, `cost` the share that the loss at the forecast's step lies above it, and
-    `accuracy` the highest share of test rows that a run classifies right.
+    `accuracy` the highest share of test rows that a run classifies right.  Runs on batches have no
+    forecast there.
     """
-    if not {"test_loss", "forecast_test_loss"} <= set(run):
+    if "test_loss" not in run:
         return None
     kept = [run.isel(seed=i) for i in range(run.sizes["seed"])]
+    forecast = "forecast_test_loss" in run
     steps: dict[str, list[float]] = {"forecast": [], "run": [], "gcv": [], "lowest": [], "cost": []}
     for one in kept:
         losses = one.test_loss.values
         at = {
-            "forecast": _lowest(one.forecast_test_loss.values),
+            "forecast": _lowest(one.forecast_test_loss.values) if forecast else np.nan,
             "run": _lowest(losses),
             "gcv": _lowest(one.gcv.values) if "gcv" in one else np.nan,
         }
         for name, step in at.items():
             steps[name].append(step)
-        if np.isfinite(at["run"]) and np.isfinite(at["forecast"]):
+        if np.isfinite(at["run"]):
             lowest = losses[int(at["run"])]
             steps["lowest"].append(lowest / losses[0])
+        if np.isfinite(at["run"]) and np.isfinite(at["forecast"]):
             steps["cost"].append(losses[int(at["forecast"])] / lowest - 1)
     found = {name: _mean(np.array(values)) if values else None for name, values in steps.items()}
     if "test_accuracy" in run:

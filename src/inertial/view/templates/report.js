@@ -167,7 +167,7 @@
   function drawRun(panel) {
     for (const [name, spec] of Object.entries(figuresOf(panel))) add(name, spec);
     panel.others.forEach(({ name, title }, i) => add(`other-${i}`, {
-      label: title, x: STEP, y: { title: name }, series: panel.banded(name), table: () => panel.table([name]), file: name.replace(/[^\w-]/g, "-"),
+      label: title, x: STEP, y: { title: name.replaceAll("_", " ") }, series: panel.banded(name), table: () => panel.table([name]), file: name.replace(/[^\w-]/g, "-"),
     }));
   }
 
