@@ -146,7 +146,48 @@ def test_the_initial_residual_is_the_first_recorded_one(problem):
         record_residual=True,
     )  # fmt: skip
     expected = initial_residual(TwoLayerReLU(60, 5), *problem, seed=3)
-    np.testing.assert_array_equal(run.residual[0], expected)
+    # The same sums in another order.
+    np.testing.assert_allclose(run.residual[0], expected, rtol=0, atol=1e-13)
+
+
+def test_the_initial_residual_does_not_depend_on_how_many_rows_pass_at_once(problem, monkeypatch):
+    whole = initial_residual(TwoLayerReLU(60, 5), *problem, seed=3)
+    monkeypatch.setattr(module, "_ENTRIES", 4 * 60)  # four rows at once
+    parts = initial_residual(TwoLayerReLU(60, 5), *problem, seed=3)
+    np.testing.assert_allclose(parts, whole, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("seed", [7, 2**31 + 7])
+def test_both_precisions_start_at_one_point(problem, seed):
+    single, double = (
+        train(TwoLayerReLU(60, 5), *problem, gradient_descent(0.1), seed=seed, steps=1, precision=p)
+        for p in ("float32", "float64")
+    )
+    np.testing.assert_allclose(single.loss[0], double.loss[0], rtol=1e-5)  # single precision
+
+
+def test_a_run_with_a_target_is_the_whole_run_up_to_there(problem):
+    def run(target):
+        return train(
+            TwoLayerReLU(60, 5), *problem, METHODS["heavy ball"], seed=3, steps=90, target=target
+        )
+
+    whole = run(None)
+    reached = whole.steps_to(0.3)
+    part, beyond = run(0.3), run(1e-9)
+    assert 0 < reached < 90
+    assert part.steps[-1] == part.steps_to(0.3) == reached
+    assert part.status == "finished"
+    np.testing.assert_array_equal(part.loss, whole.loss[: reached + 1])
+    np.testing.assert_array_equal(beyond.loss, whole.loss)  # a target that is not reached
+
+
+def test_a_run_with_a_target_that_diverges_says_so(problem):
+    run = train(
+        TwoLayerReLU(60, 5), *problem, heavy_ball(300.0, 0.9), seed=0, steps=500, target=1e-3
+    )
+    assert run.status == "diverged"
+    assert not run.loss[-1] <= module.DIVERGED * run.loss[0]
 
 
 @pytest.mark.parametrize("precision", ["float32", "float64"])

@@ -33,7 +33,6 @@ from collections.abc import Callable
 
 import jax
 import numpy as np
-import scipy.special
 from jaxtyping import Float
 
 from inertial._checks import InvalidInput
@@ -133,7 +132,9 @@ def _tanh(z: Float[np.ndarray, "..."]) -> tuple[Float[np.ndarray, "..."], Float[
 
 
 def _gelu(z: Float[np.ndarray, "..."]) -> tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]:
-    below = scipy.special.ndtr(z)
+    from scipy.special import ndtr
+
+    below = ndtr(z)
     return z * below, below + z * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
 
 

@@ -16,11 +16,10 @@ where that is below :math:`\theta_1^2`, or else by one factorisation as well.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import scipy.linalg
-import scipy.sparse.linalg
 from jaxtyping import Float
 from scipy.linalg.blas import dtrsv
 
@@ -28,6 +27,9 @@ from inertial._types import Gram
 from inertial.linear.kernel import tiles
 from inertial.linear.lanczos import lanczos
 from inertial.linear.spectrum import Extremes, ends_of, finite
+
+if TYPE_CHECKING:
+    from scipy.sparse.linalg import LinearOperator
 
 DENSE_BELOW = 1500
 """Below this n all eigenvalues are cheaper than a factorisation and Lanczos."""
@@ -96,12 +98,14 @@ def extremes(gram: Gram, *, inside: bool = False, proven: bool = True) -> Extrem
     size = finite(gram).shape[0]
     if size < DENSE_BELOW:
         return ends_of(scipy.linalg.eigvalsh(gram, check_finite=False))
+    from scipy.sparse.linalg import ArpackError
+
     matrix = _Triangles(gram if inside else np.array(gram))
     try:
         top = _top(matrix.array)
         largest_error = _above(matrix, top, proven=proven)
         smallest, smallest_error, certain = _smallest(matrix, top.beginning, proven=proven)
-    except (scipy.sparse.linalg.ArpackError, _NotPositiveError):
+    except (ArpackError, _NotPositiveError):
         matrix.restore()
         return ends_of(scipy.linalg.eigvalsh(matrix.array, check_finite=False))
     finally:
@@ -363,20 +367,23 @@ def _rounding(trace: float, size: int) -> float:
     return size * float(np.finfo(np.float64).eps) * trace
 
 
-def _inverse(factor: Gram) -> scipy.sparse.linalg.LinearOperator:
+def _inverse(factor: Gram) -> "LinearOperator":
     """Multiply by the inverse of ``L L^T``; for one vector faster than `scipy.linalg.cho_solve`."""
+    from scipy.sparse.linalg import LinearOperator
 
     def solve(vector: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
         half = dtrsv(factor, vector, lower=1)
         return np.asarray(dtrsv(factor, half, lower=1, trans=1))
 
-    return scipy.sparse.linalg.LinearOperator(factor.shape, matvec=solve, dtype=np.float64)
+    return LinearOperator(factor.shape, matvec=solve, dtype=np.float64)
 
 
-def _lanczos(operator: scipy.sparse.linalg.LinearOperator, tolerance: float) -> tuple[float, float]:
+def _lanczos(operator: "LinearOperator", tolerance: float) -> tuple[float, float]:
     """Return the largest eigenvalue and the norm of its vector's residual."""
+    from scipy.sparse.linalg import eigsh
+
     size = operator.shape[0]
-    values, vectors = scipy.sparse.linalg.eigsh(
+    values, vectors = eigsh(
         operator,
         k=1,
         which="LA",

@@ -159,7 +159,7 @@ def _by_blocks(
     limit: int,
     first: int,
 ) -> int | None:
-    r"""Look from step `first` on: at one block singly, at later ones by a matrix product.
+    r"""Look from step `first` on: singly in pieces that double, at later ones by a matrix product.
 
     With :math:`y_s = x_s - x_{s-1}`, the recursion from any step s on is the same linear map,
     :math:`x_{s+j} = P_j x_s + V_j y_s`, so the losses of a block of steps are
@@ -167,14 +167,19 @@ def _by_blocks(
     Every block starts from the closed form, so that errors do not add up, and what seems to be low
     enough is evaluated in closed form before it counts.
     """
-    length = max(_FIRST, _BLOCK // (4 * len(eigenvalues)))
-    steps = np.arange(first, min(first + length, limit + 1))
-    loss = _loss(method, eigenvalues, weights, steps)
-    if (reached := np.flatnonzero(loss <= target)).size:
-        return int(steps[reached[0]])
-    lowest, first, count = loss.min(), int(steps[-1]) + 1, 1
-    if first > limit or loss[-1] > _HOPELESS * lowest:
+    length, lowest, count = max(_FIRST, _BLOCK // (4 * len(eigenvalues))), np.inf, 1
+    singly = min(first + length, limit + 1)
+    while first < singly:
+        steps = np.arange(first, min(first + _FIRST * count, singly))
+        loss = _loss(method, eigenvalues, weights, steps)
+        if (reached := np.flatnonzero(loss <= target)).size:
+            return int(steps[reached[0]])
+        lowest, first, count = min(lowest, loss.min()), int(steps[-1]) + 1, 2 * count
+        if loss[-1] > _HOPELESS * lowest:
+            return None
+    if first > limit:
         return None
+    count = 1
     length = min(length, _SPAN)
     with np.errstate(over="ignore", invalid="ignore"):
         forms = _block_forms(method, eigenvalues, length)

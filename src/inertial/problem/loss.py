@@ -19,7 +19,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Shaped
-from scipy.special import xlogy
 
 from inertial._checks import InvalidInput, one_of
 
@@ -137,6 +136,8 @@ def constant_loss(loss: Loss, targets: Shaped[np.ndarray, "..."]) -> float | Non
         shares = np.unique(targets, return_counts=True)[1] / targets.size
         return float(-(shares * np.log(shares)).sum())
     if loss.name == "binary_cross_entropy":
+        from scipy.special import xlogy
+
         share = targets.mean(axis=0)
         return float(-(xlogy(share, share) + xlogy(1 - share, 1 - share)).mean())
     return None

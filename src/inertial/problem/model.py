@@ -8,6 +8,7 @@ the step size by n.  Only W is trained; the signs a stay.  ReLU's slope at 0 is 
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import jax
@@ -65,8 +66,7 @@ class TwoLayerReLU:
         The draw is made in float32 and converted, so that both precisions start at one point.
         """
         with jax.enable_x64(False), jax.threefry_partitionable(True):
-            weights = jax.random.normal(jax.random.fold_in(key, 0), (self.width, self.inputs))
-            signs = jax.random.rademacher(jax.random.fold_in(key, 1), (self.width,), jnp.float32)
+            weights, signs = _drawn(key, self.width, self.inputs)
         return weights.astype(dtype), signs.astype(dtype)
 
     def apply(
@@ -89,7 +89,17 @@ def start_key(seed: int) -> PRNGKeyArray:
     Its generator is named here, so that a seed means the same start whatever ``JAX_DEFAULT_PRNG_
     IMPL`` says; `TwoLayerReLU.init` fixes the one flag of the generator that changes its numbers.
     """
-    return jax.random.key(seed, impl=GENERATOR)
+    with jax.enable_x64(False):  # in double precision a seed from 2^31 on would be another key
+        return jax.random.key(seed, impl=GENERATOR)
+
+
+@partial(jax.jit, static_argnums=(1, 2))
+def _drawn(
+    key: PRNGKeyArray, width: int, inputs: int
+) -> tuple[Float[jax.Array, "m d"], Float[jax.Array, "m"]]:
+    """Draw the start of `TwoLayerReLU.init` in one program."""
+    weights = jax.random.normal(jax.random.fold_in(key, 0), (width, inputs), jnp.float32)
+    return weights, jax.random.rademacher(jax.random.fold_in(key, 1), (width,), jnp.float32)
 
 
 def outputs(

@@ -66,11 +66,11 @@ class Check:
     promised
         Forecast step at the target, for this start; None if it is not reached.
     measured
-        First step at the target; None if it was not reached in `steps`.
+        First step at the target, where the run ends; None if it was not reached in `steps`.
     steps
         Number of steps that were run.
     growth
-        Largest loss over the first, >= 1.
+        Largest loss up to there over the first, >= 1.
     diverged
         Whether the run diverged.
 
@@ -188,6 +188,7 @@ def check(
         within=within,
         batch=batch,
         decay=decay,
+        target=target,
     )
     return Check(
         name or method.name,
@@ -326,11 +327,13 @@ def from_start(
         One or two runs, the first one first.
 
     """
+    if trials < 2:
+        return (first,)
     network = TwoLayerReLU(first.width, data.x.shape[1])
     own = start_measure(spectrum, initial_residual(network, data.x, data.y, seed=first.seed))
     found = [(n, fastest(n, own, first.target)) for n in ("heavy_ball", "nesterov")]
     steps = [_settles(method, own, first.target) for _, method in found]
-    if trials < 2 or min(steps) > (1 - CLOSE) * _settles(first.method, own, first.target):
+    if min(steps) > (1 - CLOSE) * _settles(first.method, own, first.target):
         return (first,)
     name, method = found[int(np.argmin(steps))]
     run = check(

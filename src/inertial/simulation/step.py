@@ -93,10 +93,20 @@ def layout(n: int, width: int, devices: int = 1) -> tuple[int, int]:
 
 def tiled(values: Array, n: int, mesh: Mesh | None = None) -> Array:
     """Lay an array over the neurons out in the tiles of `layout`, on the devices of a mesh."""
-    width, *rest = values.shape
-    tiles, neurons = layout(n, width, 1 if mesh is None else mesh.size)
-    padding = [(0, tiles * neurons - width), *((0, 0) for _ in rest)]
-    return placed(jnp.pad(values, padding).reshape(tiles, neurons, *rest), mesh, PARTS)
+    tiles, neurons = layout(n, len(values), 1 if mesh is None else mesh.size)
+    return placed(_cut((values,), tiles, neurons)[0], mesh, PARTS)
+
+
+@partial(jax.jit, static_argnums=(1, 2))
+def _cut(arrays: tuple[Array, ...], tiles: int, neurons: int) -> tuple[Array, ...]:
+    """Cut arrays into tiles, with zeros behind their ends."""
+
+    def cut(values: Array) -> Array:
+        width, *rest = values.shape
+        padding = [(0, tiles * neurons - width), *((0, 0) for _ in rest)]
+        return jnp.pad(values, padding).reshape(tiles, neurons, *rest)
+
+    return tuple(map(cut, arrays))
 
 
 def prepare(
@@ -111,7 +121,9 @@ def prepare(
     n, dtype = len(x), start.dtype
     make_room_for_programs((*x.shape, *start.shape, str(dtype)))
     inputs, targets = (placed(part.astype(dtype), mesh, EVERYWHERE) for part in (x, y))
-    weights, neurons = tiled(output_weights, n, mesh), tiled(start, n, mesh)
+    sizes = layout(n, len(start), 1 if mesh is None else mesh.size)
+    laid = _cut((output_weights, start), *sizes)
+    weights, neurons = (placed(part, mesh, PARTS) for part in laid)
     residual, patterns = _begin(inputs, targets, weights, neurons, mesh)
     rate = placed(np.asarray(decay, dtype), mesh, EVERYWHERE) if decay else None
     return Problem(inputs, targets, weights, neurons, patterns, residual, rate)

@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 
 from inertial._checks import nonnegative, one_of, whole
 from inertial._types import Inputs, Targets
+from inertial.linear.kernel import tiles
 from inertial.method.batch import noise_share
 from inertial.method.recursion import Recursion
 from inertial.problem.devices import agreed, first_process, gathered, mesh_of, together
@@ -35,6 +36,9 @@ Neurons = Float[np.ndarray, "m r"]
 
 _LOOK_SECONDS = 0.5
 """Wanted time between two looks."""
+
+_ENTRIES = 2**22
+"""Rows times neurons that outputs at the start are computed for at once."""
 
 DIVERGED = 1e3
 """A loss this many times the first counts as divergence.
@@ -77,6 +81,7 @@ def train(
     batch: int | None = None,
     order: Order = "fresh",
     decay: float = 0.0,
+    target: float | None = None,
     held_out: Float[np.ndarray, "k d"] | None = None,
     progress: Callable[[int], bool | None] | None = None,
     snapshots: Collection[int] = (),
@@ -114,6 +119,8 @@ def train(
         the rows that a last, smaller batch would have.
     decay
         Rate alpha of weight decay, at least 0: every step adds ``alpha W`` to the gradient.
+    target
+        Share of the first loss; the run ends at the first step whose loss is at most that.
     held_out
         Rows to record the outputs on at every step; none are trained on.
     progress
@@ -159,7 +166,6 @@ def train(
         watch = _Watch(test, observe, snapshots)
         state, records = _begin(problem, resume, mesh)
         done = len(records[0].loss) if records else 0
-        threshold = DIVERGED * records[0].loss[0] if records else np.inf
         count, saved = 1, time.monotonic()
         while done <= steps:
             watch.look(
@@ -174,10 +180,8 @@ def train(
                 rows = batch_rows(len(x), batch, order, seed, done, step.CHUNK)
             state, buffers = step.advance(problem, state, coefficients, count, rows, mesh)
             records.append(_on_host(buffers, count, network.width, residual=record_residual))
-            if done == 0:
-                threshold = DIVERGED * records[0].loss[0]
             enough = progress is not None and progress(count)
-            if enough or not (records[-1].loss <= threshold).all():
+            if enough or _end(records[-1].loss, records[0].loss[0], target) is not None:
                 break
             done += count
             elapsed = max(time.perf_counter() - began, 1e-9)
@@ -191,7 +195,7 @@ def train(
                 if first_process():
                     save(found)
                 saved = time.monotonic()
-    run = _assemble(method, records, threshold, record_residual=record_residual)
+    run = _assemble(method, records, target, record_residual=record_residual)
     if test is None:
         return run
     return replace(run, test_outputs=np.array(watch.outputs)[: len(run.loss)])
@@ -269,8 +273,14 @@ def initial_residual(
         The inputs' span, where it is known already.
 
     """
-    with jax.enable_x64(True):
-        return np.asarray(_draw(network, within or span(x), y, seed, "float64").residual)
+    within = within or span(x)
+    w, a = (np.asarray(part, np.float64) for part in network.init(start_key(seed)))
+    if within.basis is not None:
+        w = w @ within.basis
+    residual = -np.asarray(y, np.float64)
+    for rows in tiles(len(within.x), max(1, _ENTRIES // network.width)):
+        residual[rows] += np.maximum(within.x[rows] @ w.T, 0) @ a / np.sqrt(network.width)
+    return residual
 
 
 class _Record(NamedTuple):
@@ -296,9 +306,18 @@ def _draw(
     """Draw the start and lay the problem out."""
     dtype = jnp.dtype(precision)
     w, a = network.init(start_key(seed), dtype)
-    if within.basis is not None:
-        w = w @ jnp.asarray(within.basis, dtype)
-    return step.prepare(within.x, y, w, a / np.sqrt(network.width).astype(dtype), mesh, decay)
+    basis = None if within.basis is None else within.basis.astype(dtype)
+    w, a = _in_span(w, a, basis)
+    return step.prepare(within.x, y, w, a, mesh, decay)
+
+
+@jax.jit
+def _in_span(
+    w: Float[jax.Array, "m d"], a: Float[jax.Array, "m"], basis: Float[np.ndarray, "d r"] | None
+) -> tuple[Float[jax.Array, "m r"], Float[jax.Array, "m"]]:
+    """Hidden weights in the coordinates of the span, and the output weights of the signs."""
+    scaled = a / np.sqrt(len(a)).astype(a.dtype)
+    return w if basis is None else w @ basis, scaled
 
 
 def _test_rows(
@@ -372,18 +391,28 @@ def _on_host(buffers: step.Buffers, count: int, width: int, *, residual: bool) -
     )
 
 
+def _end(losses: Float[np.ndarray, "t"], first: float, target: float | None) -> int | None:
+    """Index of the first loss that shows a divergence or is at the target; None if none does."""
+    ends = ~(losses <= DIVERGED * first)
+    if target is not None:
+        ends |= losses <= target * first
+    return int(np.argmax(ends)) if ends.any() else None
+
+
 def _assemble(
-    method: Recursion, records: list[_Record], threshold: float, *, record_residual: bool
+    method: Recursion, records: list[_Record], target: float | None, *, record_residual: bool
 ) -> Trajectory:
-    """Join the records; after a divergence they end with the step that showed it."""
+    """Join the records; they end with the step that showed a divergence or reached the target."""
     joined = _join(records)
-    beyond = np.flatnonzero(~(joined.loss <= threshold))
-    length = int(beyond[0]) + 1 if beyond.size else len(joined.loss)
+    first = joined.loss[0]
+    last = _end(joined.loss, first, target)
+    length = len(joined.loss) if last is None else last + 1
+    diverged = not joined.loss[length - 1] <= DIVERGED * first
     return Trajectory(
         method,
         np.arange(length),
         joined.loss[:length],
-        "diverged" if beyond.size else "finished",
+        "diverged" if diverged else "finished",
         max_distance=joined.max_distance[:length],
         mean_distance=joined.mean_distance[:length],
         pattern_change=joined.pattern_change[:length],
