@@ -258,3 +258,18 @@ def test_the_command_takes_a_module_of_ones_own(tmp_path, monkeypatch, capsys):
     )  # fmt: skip
     assert code == 0
     assert "Linear, 11 parameters; loss mse over 40 rows" in out
+
+
+def test_a_module_of_torch_is_not_spread_over_devices(tmp_path, monkeypatch):
+    """It is refused as a command builds it, and what the sentence asks for works."""
+    from inertial import load
+    from inertial.commands.models import problem_of
+
+    (tmp_path / "own_net.py").write_text(
+        "import torch\n\ndef net(inputs, outputs):\n    return torch.nn.Linear(inputs, outputs)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    data = load("digits", n=20)
+    with pytest.raises(InvalidInput, match=r"net is a PyTorch module.*leave out --devices"):
+        problem_of("own_net:net", data, None, devices=2)
+    assert problem_of("own_net:net", data, None).rows == 20

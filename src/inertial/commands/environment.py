@@ -38,7 +38,7 @@ _OTHERS = (
 """Variables that would change or break results; they are meant for a reader's own programs."""
 
 _DEFAULTS = {
-    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.1",
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.02",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
 }
 """Variables that are set unless they are already: what is worth keeping in the cache."""
