@@ -23,7 +23,7 @@ from inertial import (
     nesterov,
     train,
 )
-from inertial.problem.model import outputs
+from inertial.problem.model import outputs, start_key
 from inertial.simulation import step as device
 from inertial.simulation import train as module
 from inertial.simulation.span import span
@@ -157,13 +157,16 @@ def test_the_initial_residual_does_not_depend_on_how_many_rows_pass_at_once(prob
     np.testing.assert_allclose(parts, whole, rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize("seed", [7, 2**31 + 7])
-def test_both_precisions_start_at_one_point(problem, seed):
+@pytest.mark.parametrize("seed", [7, 2**31 + 7, 2**40 + 7])
+def test_both_precisions_start_at_one_point_that_the_whole_seed_decides(problem, seed):
     single, double = (
         train(TwoLayerReLU(60, 5), *problem, gradient_descent(0.1), seed=seed, steps=1, precision=p)
         for p in ("float32", "float64")
     )
     np.testing.assert_allclose(single.loss[0], double.loss[0], rtol=1e-5)  # single precision
+    with jax.enable_x64(True):
+        key = jax.random.key_data(jax.random.key(seed, impl="threefry2x32"))
+    np.testing.assert_array_equal(jax.random.key_data(start_key(seed)), key)
 
 
 def test_a_run_with_a_target_is_the_whole_run_up_to_there(problem):

@@ -486,7 +486,8 @@ def _tensor(what: str, values: Any) -> torch.Tensor:  # noqa: ANN401 - a tensor,
     if isinstance(values, torch.Tensor):
         return values
     try:
-        return torch.as_tensor(np.asarray(values))
+        array = np.asarray(values)
+        return torch.as_tensor(array if array.flags.writeable else array.copy())
     except (TypeError, ValueError):
         pass
     remedy = (

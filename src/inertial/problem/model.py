@@ -89,8 +89,9 @@ def start_key(seed: int) -> PRNGKeyArray:
     Its generator is named here, so that a seed means the same start whatever ``JAX_DEFAULT_PRNG_
     IMPL`` says; `TwoLayerReLU.init` fixes the one flag of the generator that changes its numbers.
     """
-    with jax.enable_x64(False):  # in double precision a seed from 2^31 on would be another key
-        return jax.random.key(seed, impl=GENERATOR)
+    # The key of `jax.random.key`, which in single precision leaves out the upper half of a seed.
+    words = np.array(divmod(seed % 2**64, 2**32), np.uint32)
+    return jax.random.wrap_key_data(words, impl=GENERATOR)
 
 
 @partial(jax.jit, static_argnums=(1, 2))

@@ -306,14 +306,14 @@ def _draw(
     """Draw the start and lay the problem out."""
     dtype = jnp.dtype(precision)
     w, a = network.init(start_key(seed), dtype)
-    basis = None if within.basis is None else within.basis.astype(dtype)
+    basis = None if within.basis is None else jnp.asarray(within.basis, dtype)
     w, a = _in_span(w, a, basis)
     return step.prepare(within.x, y, w, a, mesh, decay)
 
 
 @jax.jit
 def _in_span(
-    w: Float[jax.Array, "m d"], a: Float[jax.Array, "m"], basis: Float[np.ndarray, "d r"] | None
+    w: Float[jax.Array, "m d"], a: Float[jax.Array, "m"], basis: Float[jax.Array, "d r"] | None
 ) -> tuple[Float[jax.Array, "m r"], Float[jax.Array, "m"]]:
     """Hidden weights in the coordinates of the span, and the output weights of the signs."""
     scaled = a / np.sqrt(len(a)).astype(a.dtype)
