@@ -197,7 +197,8 @@ def placed(
 ) -> jax.Array:
     """Put an array that every process has on the devices of a mesh, each its part."""
     if mesh is None:
-        return jax.device_put(array)  # jax.numpy.asarray compiles a program for each shape
+        here: jax.Array = jax.device_put(array)  # jax.numpy.asarray compiles a program a shape
+        return here
     host = np.asarray(array)
     return jax.make_array_from_callback(
         host.shape, NamedSharding(mesh, spec), lambda part: host[part]

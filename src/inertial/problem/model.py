@@ -91,7 +91,8 @@ def start_key(seed: int) -> PRNGKeyArray:
     """
     # The key of `jax.random.key`, which in single precision leaves out the upper half of a seed.
     words = np.array(divmod(seed % 2**64, 2**32), np.uint32)
-    return jax.random.wrap_key_data(words, impl=GENERATOR)
+    key: PRNGKeyArray = jax.random.wrap_key_data(jnp.asarray(words, jnp.uint32), impl=GENERATOR)
+    return key
 
 
 @partial(jax.jit, static_argnums=(1, 2))
