@@ -337,7 +337,7 @@ class TorchProblem:
         beta: Float[np.ndarray, "count"],
         gamma: Float[np.ndarray, "count"],
     ) -> tuple[State, Float[np.ndarray, "count"]]:
-        """Take one step an entry; return the state, and the loss before each step."""
+        """Take one step per entry; return the state, and the loss before each step."""
         w, step, scaled = state
         losses = []
         for e, b, c in zip(eta.tolist(), beta.tolist(), gamma.tolist(), strict=True):

@@ -110,7 +110,7 @@ def compare(
     order
         Of the batches: fresh rows at each step, or shuffled for epochs (default: fresh).
     record
-        What to store besides: `residuals` for every run's residual vector at every step.
+        What else to store: `residuals` for every run's residual vector at every step.
     test
         Hold out this share of the rows (0.2), or take the rows of this file, with the same columns:
         loss and accuracy there along forecast and run, and when to stop.
@@ -122,7 +122,7 @@ def compare(
     out
         Folder to create (default: runs/compare-DATA-TIME).
     csv
-        Write losses and distances as well, a row a run and step, to this CSV file.
+        Write losses and distances as well, a row per run and step, to this CSV file.
     json
         Print one JSON document instead of the table.
     """

@@ -28,7 +28,7 @@ def report(
     audit
         Judge the theorems; --no-audit leaves them out and is quicker.
     measure
-        Run everything again to measure how the kernels drift. Takes about as long as it did.
+        Run everything again to measure how the kernels drift. Takes about as long as the runs did.
     data_dir
         Folder to look in first for the data (default: the one INERTIAL_DATA names).
     csv

@@ -126,7 +126,7 @@ class Trainable(Protocol):
         beta: Float[np.ndarray, "count"],
         gamma: Float[np.ndarray, "count"],
     ) -> tuple[Any, Float[np.ndarray, "count"]]:
-        """Take one step an entry; return the state, and the loss before each step."""
+        """Take one step per entry; return the state, and the loss before each step."""
 
 
 class State(NamedTuple):
@@ -582,7 +582,7 @@ class Problem:
         beta: Float[np.ndarray, "count"],
         gamma: Float[np.ndarray, "count"],
     ) -> tuple[State, Float[np.ndarray, "count"]]:
-        """Take one step an entry; return the state, and the loss before each step."""
+        """Take one step per entry; return the state, and the loss before each step."""
         losses = []
         for first in range(0, len(eta), CHUNK):
             block = slice(first, first + CHUNK)

@@ -56,7 +56,7 @@ _FILE_BYTES = 20_000
 """Files of a run without its arrays: attributes, coordinates and the tables of HDF5."""
 
 _ARRAYS = 6
-"""Arrays over the steps in a run file, of 8 bytes an entry."""
+"""Arrays over the steps in a run file, of 8 bytes per entry."""
 
 _KERNEL_COPIES = 4
 """n x n float64 arrays alive at once while the kernel is decomposed: basis and workspace."""

@@ -479,23 +479,9 @@ def tune_problem(
         for trial, search in found
     ]
     best = min(entries, key=_forecast_order) if first is None else entries[measured.index(first)]
-    compared = None
-    if rival is not None:
-        longest = min(LONGEST, _AGAINST * (best.measured_steps or best.steps_to or 100))
-        trial = Search(problem, largest, target, trials=0).alone(
-            setting("heavy_ball", 1.0, 0.5), rival, longest
-        )
-        share = rival.constant[0] * largest / stability_limit(rival)
-        compared = _entry(rival.name, rival, trial, None, share)
     bounded = problem.loss.squared and not problem.decay
     taken = spent + PRODUCT * (operator.products - forecast.counted)
     won = None if first is None else found[measured.index(first)][1]
-    stopping = None
-    if problem.test is not None and isinstance(best.method, Recursion):
-        steps = horizon(best.measured_steps or best.steps_to)
-        stopping = stopping_of(
-            problem, best.method, name=best.name, steps=steps, train=trials > 0, operator=operator
-        )
     return ModelAdvice(
         model=problem.model,
         loss=problem.loss.name,
@@ -507,16 +493,40 @@ def tune_problem(
         best=best,
         methods=tuple(entries),
         trials=tuple(tried),
-        against=compared,
+        against=None if rival is None else _alone(problem, rival, target, best, largest),
         bound=_bound(forecast.measure, target) if bounded else None,
         passes=taken,
         unreachable=_unreachable(forecast.measure) if bounded else 0.0,
         decay=problem.decay,
-        stopping=stopping,
+        stopping=_stopping(problem, best, operator, train=trials > 0),
         infinite_width=_infinite_width(problem, best.method, target),
         constant=constant_loss(problem.loss, problem.y),
         lacks="" if won is None else won.lacks,
         evaluation=problem.evaluation,
+    )
+
+
+def _alone(
+    problem: Trainable, method: Recursion, target: float, best: TunedMethod, largest: float
+) -> TunedMethod:
+    """Train with a setting of one's own, for a multiple of the steps that the best one takes."""
+    longest = min(LONGEST, _AGAINST * (best.measured_steps or best.steps_to or 100))
+    trial = Search(problem, largest, target, trials=0).alone(
+        setting("heavy_ball", 1.0, 0.5), method, longest
+    )
+    share = method.constant[0] * largest / stability_limit(method)
+    return _entry(method.name, method, trial, None, share)
+
+
+def _stopping(
+    problem: Trainable, best: TunedMethod, operator: Tangent, *, train: bool
+) -> Stopping | None:
+    """Say what happens on the test rows, if there are some; one more run with `train`."""
+    if problem.test is None or not isinstance(best.method, Recursion):
+        return None
+    steps = horizon(best.measured_steps or best.steps_to)
+    return stopping_of(
+        problem, best.method, name=best.name, steps=steps, train=train, operator=operator
     )
 
 

@@ -87,7 +87,7 @@
       const l = SMALLEST * (LARGEST / SMALLEST) ** (1 - (row + 0.5) / rows);
       const factor = numerics.history(now.method, l, now.steps);
       for (let i = 0; i < columns; i++) {
-        // Two lines a row, the highest and the lowest of the column's steps: no swing falls through.
+        // Two lines per row, the highest and the lowest of the column's steps: no swing falls through.
         const part = factor.subarray(starts[i], starts[i + 1]);
         [Math.max(...part), Math.min(...part)].forEach((end, line) => {
           const a = Math.max(-1, Math.min(1, end));
