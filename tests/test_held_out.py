@@ -130,7 +130,7 @@ def test_a_fraction_that_leaves_no_rows_of_a_class_is_refused(tmp_path, frame, t
 def test_test_rows_of_other_columns_or_classes_are_refused(tmp_path, frame):
     path = written(tmp_path, frame)
     for other, message in (
-        (frame.rename(columns={"length": "width"}), "length is missing"),
+        (frame.rename(columns={"length": "width"}), "lacks columns of the training rows: length"),
         (frame.assign(kind="c"), "have the class 'c', which no training row has"),
         (frame.assign(kind=np.arange(40)), "holds numbers and that of the training rows texts"),
         (frame.assign(length="long"), "'length' holds numbers in the training rows and none"),
