@@ -240,6 +240,23 @@ def test_steps_are_compiled_once_whatever_the_method_the_seed_and_their_number(r
     assert one._advance is problem._advance
 
 
+@pytest.mark.parametrize(
+    ("setting", "value"), [("default_prng_impl", "rbg"), ("threefry_partitionable", False)]
+)
+def test_a_start_depends_on_its_seed_and_not_on_how_the_process_draws(setting, value):
+    def starts():
+        problem = Problem(MLP(3, (4,)), "mse", np.ones((2, 3)), np.zeros(2), seed=5)
+        return problem.parameters_of(), problem.at_seed(6).parameters_of()
+
+    plain = starts()
+    with getattr(jax, setting)(value):
+        again = starts()
+    for one, other in zip(plain, again, strict=True):
+        assert one.keys() == other.keys()
+        for name, values in one.items():
+            np.testing.assert_array_equal(values, other[name])
+
+
 def test_only_what_is_chosen_is_trained(rng):
     x, y = rng.standard_normal((9, 4)), rng.standard_normal((9, 3))
     params = {"w": jnp.ones((4, 3)), "b": jnp.zeros(3), "steps": jnp.array(3)}

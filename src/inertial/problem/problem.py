@@ -23,7 +23,7 @@ from inertial._door import door
 from inertial._memory import check_parameters
 from inertial.problem.devices import EVERYWHERE, PARTS, mesh_of, placed, together
 from inertial.problem.loss import Loss, Outputs, loss_of
-from inertial.problem.model import GENERATOR, Model
+from inertial.problem.model import Model, start_key
 
 Params: TypeAlias = Any
 """A tree of arrays of the model's framework."""
@@ -210,6 +210,12 @@ class _Given:
         return self.params
 
 
+def _drawn(model: Model, seed: int) -> Params:
+    """Draw the start of a seed, whatever generator and layout the process is set to."""
+    with jax.threefry_partitionable(True):
+        return model.init(start_key(whole("seed", seed, least=0)))
+
+
 def _name(model: Model) -> str:
     if isinstance(model, _Given):
         return getattr(model.apply, "__name__", type(model.apply).__name__)
@@ -284,7 +290,7 @@ class Problem:
     ) -> None:
         self.devices, self._mesh = devices, mesh_of(devices)
         self.decay = nonnegative("decay", decay)
-        params = model.init(jax.random.key(whole("seed", seed, least=0), impl=GENERATOR))
+        params = _drawn(model, seed)
         apply = model.apply
         self.loss, self._loss = loss_of(loss), loss
         self._trainable = trainable or getattr(model, "trainable", None)
@@ -523,9 +529,8 @@ class Problem:
                 decay=self.decay,
                 devices=self.devices,
             )
-        key = jax.random.key(whole("seed", seed, least=0), impl=GENERATOR)
         other = copy.copy(self)
-        other.seed, other._start = seed, self.state_of(self.given.init(key)).w  # noqa: SLF001 - ours
+        other.seed, other._start = seed, self.state_of(_drawn(self.given, seed)).w  # noqa: SLF001 - ours
         if self.test is not None:
             other.test = copy.copy(self.test)
             other.test._start = other._start  # noqa: SLF001 - ours
