@@ -1,9 +1,10 @@
-"""Change every constant of the catalogue, one at a time, and ask the tests to notice.
+"""Change every constant of the formulas, one at a time, and ask the tests to notice.
 
-``.venv/bin/python -m benchmarks.mutants [MODULE...]`` prints a table for docs/theorems-tested.md.
-A number is doubled and halved, an exponent is moved to both neighbours half a unit apart, and a
-square root is left out.  Every changed catalogue is held against the values of
-tests/catalog_values.py, in this process, until the first statement differs.
+``.venv/bin/python -m benchmarks.mutants [MODULE...]`` prints a table for docs/theorems-tested.md;
+without names it takes the modules of the catalogue.  A number is doubled and halved, an exponent is
+moved to both neighbours half a unit apart, and a square root is left out.  Every changed catalogue
+is held against the values of tests/catalog_values.py, and every changed module of `FORMULAS`
+against its own tests, in this process, until the first differs.
 """
 
 import ast
@@ -11,15 +12,20 @@ import sys
 import types
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from importlib import import_module
+from io import StringIO
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
 CATALOG = ROOT / "src/inertial/theory/catalog"
 PACKAGE = "inertial.theory.catalog"
+METHOD, METHODS = ROOT / "src/inertial/method", "inertial.method"
 MODULES = (
     "quantities",
     "kernels",
@@ -38,6 +44,14 @@ MODULES = (
 )
 """In an order in which each imports only earlier ones."""
 
+FORMULAS = {
+    "trust": "tests/test_trust.py",
+    "bound": "tests/test_bound.py",
+    "schedule": "tests/test_schedule.py",
+    "batch": "tests/test_batch.py",
+}
+"""Modules of `inertial.method`, and the tests that hold their formulas."""
+
 SHAPES = {"axis", "initial", "width", "k"}
 """Keywords whose numbers are about arrays, not about theorems."""
 
@@ -46,14 +60,19 @@ def main() -> None:
     """Run every mutant, and print the table and the survivors."""
     warnings.simplefilter("ignore")
     survivors, counts = [], Counter()
-    chosen = [module for module in MODULES if module in sys.argv[1:]] or MODULES
+    known = (*MODULES, *FORMULAS)
+    chosen = [module for module in known if module in sys.argv[1:]] or MODULES
     for module in chosen:
-        source = (CATALOG / f"{module}.py").read_text("utf-8")
+        folder = METHOD if module in FORMULAS else CATALOG
+        source = (folder / f"{module}.py").read_text("utf-8")
+        if module in FORMULAS and (red := failing(module, ast.parse(source))):
+            sys.exit(f"{module}: {red} fails without a change")
         for line, before, after, tree in mutants(source):
-            killed = killer(module, tree)
+            killed = (failing if module in FORMULAS else killer)(module, tree)
             counts[module, killed is not None] += 1
             if killed is None:
                 survivors.append((module, line, before, after))
+                sys.stderr.write(f"{module}, line {line}: {before} to {after}\n")
         sys.stderr.write(f"{module}: {counts[module, True]} caught, {counts[module, False]} not\n")
     sys.stdout.write("| module | mutants | caught |\n|---|--:|--:|\n")
     for module in chosen:
@@ -130,6 +149,70 @@ def killer(module: str, tree: ast.Module) -> str | None:
         for name, original in originals.items():
             sys.modules[f"{PACKAGE}.{name}"] = original
     return None
+
+
+def failing(module: str, tree: ast.Module) -> str | None:
+    """Return the first test that fails with a changed module of `FORMULAS`."""
+    original = import_module(f"{METHODS}.{module}")
+    made = types.ModuleType(original.__name__)
+    failed = Failures()
+    try:
+        exec(compile(tree, module, "exec"), made.__dict__)  # noqa: S102
+    except Exception as error:  # noqa: BLE001 - a mutant that cannot be imported is caught
+        return repr(error)
+    options = ["-x", "-q", "-o", "addopts=", "-p", "no:cacheprovider", "-p", "no:warnings"]
+    with exchanged(original, made), redirect_stdout(StringIO()):
+        pytest.main([*options, str(ROOT / FORMULAS[module])], plugins=[failed])
+    return failed.first
+
+
+class Failures:
+    """A plugin of pytest that keeps the first test that failed."""
+
+    first: str | None = None
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep its name."""
+        if report.failed and self.first is None:
+            self.first = report.nodeid
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Keep the name of a file that cannot be read."""
+        if report.failed and self.first is None:
+            self.first = report.nodeid
+
+
+@contextmanager
+def exchanged(original: types.ModuleType, made: types.ModuleType) -> Iterator[None]:
+    """Give the functions and numbers of a module those of another, wherever they were imported."""
+    pairs = list(parts(original, vars(made), original.__name__))
+    before = [getattr(holder, name) for holder, name, _ in pairs]
+    try:
+        for holder, name, value in pairs:
+            setattr(holder, name, value)
+        yield
+    finally:
+        for (holder, name, _), value in zip(pairs, before, strict=True):
+            setattr(holder, name, value)
+
+
+def parts(
+    holder: object, new: Mapping[str, object], module: str
+) -> Iterator[tuple[object, str, object]]:
+    """Yield what to set where: code and defaults of functions, also in classes, and numbers."""
+    for name, found in new.items():
+        old, value = vars(holder).get(name), found
+        if isinstance(old, property) and isinstance(found, property):
+            old, value = old.fget, found.fget
+        if isinstance(value, int | float) and not name.startswith("__"):
+            yield holder, name, value
+        elif getattr(old, "__module__", None) != module:
+            continue
+        elif isinstance(value, types.FunctionType):
+            for part in ("__code__", "__defaults__", "__kwdefaults__"):
+                yield old, part, getattr(value, part)
+        elif isinstance(value, type):
+            yield from parts(old, vars(value), module)
 
 
 def rebuilt(module: str, tree: ast.Module) -> Iterator[types.ModuleType]:

@@ -14,7 +14,13 @@ from inertial import (
     nesterov,
 )
 from inertial.linear.lanczos import lanczos
-from inertial.method.bound import RESOLUTION, fewest_steps, lower_bound, unreachable_share
+from inertial.method.bound import (
+    RESOLUTION,
+    fewest_steps,
+    lower_bound,
+    said_of_zero,
+    unreachable_share,
+)
 
 
 @pytest.fixture
@@ -176,3 +182,11 @@ def test_in_single_precision_a_node_near_zero_may_be_a_small_one():
     measure = Measure(np.array([0.0, 1.0, 3.0]), np.array([0.5, 0.75, 0.75]))
     assert lower_bound(measure, 3, resolution=1e-6).certain[-1] == 0.0
     assert fewest_steps(measure, 0.2, resolution=1e-6) == 3
+
+
+def test_what_is_never_reached_is_said_in_percent():
+    assert said_of_zero(0.25, 0.25) is None
+    assert said_of_zero(0.25, 0.01) == (
+        "no gradient method reaches 1 %: 25 % of the loss at the start lies where the linearised "
+        "model's kernel is zero, and stays"
+    )

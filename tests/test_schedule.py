@@ -226,3 +226,15 @@ def test_rules_of_schedules_are_those_of_the_measure(measure):
     assert found == chebyshev(measure.smallest, measure.largest, steps=30)
     with pytest.raises(InvalidInput, match="rule is 'optimum'; did you mean 'optimal'"):
         for_measure("optimum", measure, 30)
+
+
+def test_a_hundredth_of_the_mass_is_spread_to_five_percent_beyond_the_largest(measure):
+    spelt = optimal_schedule(measure, 20, smoothing=0.01, reach=1.05)
+    assert optimal_schedule(measure, 20) == spelt
+
+
+def test_four_hundred_steps_are_the_measures_own_and_later_ones_are_constant(measure):
+    found = optimal_schedule(measure, 403)
+    assert len(set(found.eta[400:])) == len(set(found.beta[400:])) == 1
+    assert found.beta[400] == 1 - 2 / 400 != found.beta[399]
+    assert found.eta[400] != found.eta[399]

@@ -24,9 +24,11 @@ from inertial import (
     steps_to,
     train,
 )
+from inertial.linear.expected import spectrum_of
 from inertial.linear.measure import dense
 from inertial.method.modes import amplification
-from inertial.method.trust import DEPARTS, HOLDS, distance, movement, trust
+from inertial.method.trust import DEPARTS, HOLDS, agree, distance, movement, trust
+from inertial.runs.check import judged
 from inertial.simulation.span import span
 
 METHODS = [
@@ -166,3 +168,84 @@ def test_a_run_that_grows_holds_at_no_width(measure):
     found = trust(heavy_ball(10 / measure.largest, 0.9), measure, 2000)
     assert found.verdict == "does not hold here"
     assert found.width_needed == 10**15
+
+
+def width_at(method, measure, strain):
+    """Return a width at which the strain is this: it falls with the root of the width."""
+    return round((trust(method, measure, 1).strain / strain) ** 2)
+
+
+@pytest.mark.parametrize(
+    ("strain", "verdict"),
+    [(2.45, "holds"), (2.55, "departs"), (7.9, "departs"), (8.1, "does not hold here")],
+)
+def test_the_verdict_turns_at_the_published_strains(measure, strain, verdict):
+    method = heavy_ball(1 / measure.largest, 0.7)
+    large = Measure(measure.nodes, 100 * measure.weights)
+    assert trust(method, large, width_at(method, large, strain)).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("forecast", "measured", "same"),
+    [(86, 100, True), (84, 100, False), (114, 100, True), (116, 100, False), (3, 2, True),
+     (3, 1, False)],
+)  # fmt: skip
+def test_counts_agree_within_fifteen_percent_or_a_step(forecast, measured, same):
+    assert agree(forecast, measured) == same
+
+
+def test_a_target_that_is_not_reached_is_followed_for_a_thousand_steps(measure):
+    slow = gradient_descent(1e-4 / measure.largest)
+    assert steps_to(slow, measure, 0.01, limit=2000) is None
+    found = trust(slow, measure, 2000)
+    assert found.movement == pytest.approx(movement(slow, measure, 2000, 1000)[-1], rel=1e-12)
+    # Weights that move on and on show where the look ended.
+    assert movement(slow, measure, 2000, 1001)[-1] > found.movement * (1 + 1e-5)
+
+
+def test_the_target_is_a_hundredth_and_a_target_that_is_there_takes_a_step(measure):
+    method = heavy_ball(1 / measure.largest, 0.7)
+    assert trust(method, measure, 2000) == trust(method, measure, 2000, target=0.01)
+    first = movement(method, measure, 2000, 1)[-1]
+    assert trust(method, measure, 2000, target=0.9999).strain == pytest.approx(first)
+
+
+@pytest.mark.parametrize(("square", "said"), [(2.95, False), (3.05, True)])
+def test_targets_are_to_blame_from_twice_the_usual_residual(measure, square, said):
+    scaled = Measure(measure.nodes, measure.weights * square * 100 / measure.total)
+    remedy = trust(heavy_ball(1 / measure.largest, 0.7), scaled, 1, rows=100).remedy
+    assert ("standardise the targets" in remedy) == said
+    assert ("about 1.5 with standardised targets" in remedy) == said
+
+
+@pytest.mark.parametrize(("needed", "said"), [(0.98e6, True), (1.02e6, False)])
+def test_a_width_is_proposed_below_a_million(measure, needed, said):
+    method = heavy_ball(1 / measure.largest, 0.7)
+    factor = needed / (trust(method, measure, 1).strain / HOLDS) ** 2
+    scaled = Measure(measure.nodes, measure.weights * factor)
+    found = trust(method, scaled, 1, rows=10**9)
+    assert ("take a width of at least 980,000" in found.remedy) == said
+    assert found.width_needed == pytest.approx(needed, rel=1e-5)
+
+
+@pytest.mark.parametrize(("needed", "said"), [(12_345, "13,000"), (5.5, "6"), (123, "130")])
+def test_a_proposed_width_has_two_digits(measure, needed, said):
+    method = heavy_ball(1 / measure.largest, 0.7)
+    factor = needed / 2 / (trust(method, measure, 2).strain / HOLDS) ** 2
+    scaled = Measure(measure.nodes, measure.weights * factor)
+    assert f"of at least {said}," in trust(method, scaled, 2, rows=10**9).remedy
+
+
+def test_a_start_that_goes_farther_than_the_mean_is_judged_by_itself(data):
+    """Of several starts, those with more strain than the mean count, and the others do not."""
+    spectrum, measure = spectrum_of(data)
+    method = heavy_ball(1 / measure.largest, 0.7)
+    mean = trust(method, measure, 2000, rows=100)
+    found = [judged(method, data, measure, spectrum, seed=seed) for seed in range(6)]
+    network = TwoLayerReLU(2000, data.x.shape[1])
+    for seed, one in enumerate(found):
+        residual = initial_residual(network, data.x, data.y, seed=seed)
+        own = trust(method, dense(spectrum, spectrum.modes(residual) ** 2), 2000)
+        assert one.strain == max(own.strain, mean.strain)
+    assert len({one.strain for one in found}) > 1
+    assert judged(method, data, measure, None) == mean

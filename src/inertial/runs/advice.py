@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -19,11 +20,11 @@ from inertial.method.modes import spectral_radius, stability_limit
 from inertial.method.recursion import Recursion
 from inertial.method.response import decayed_loss
 from inertial.method.rules import DEFAULT_RULE, RULES, choose
-from inertial.method.trust import trust
+from inertial.method.trust import Trust
 from inertial.problem.problem import Trainable
 from inertial.runs.advised import Advice, MethodAdvice
 from inertial.runs.batches import BatchAdvice, tune_batch
-from inertial.runs.check import LONGEST, Check, check, first_step, from_start, search
+from inertial.runs.check import LONGEST, Check, check, first_step, from_start, judged, search
 from inertial.runs.scheduled import OPTIMAL, ScheduleAdvice, tune_schedule
 from inertial.runs.stopping import horizon, stopping_of_data
 from inertial.runs.tuning import TRIALS, ModelAdvice, tune_problem
@@ -301,9 +302,13 @@ def _tune_measure(measure: Measure, rule: str, *, target: float = 0.01) -> Advic
 
 
 def _forecast(
-    rule: str, name: str, measure: Measure, target: float, width: int | None = None, rows: int = 0
+    rule: str,
+    name: str,
+    measure: Measure,
+    target: float,
+    judge: Callable[[Recursion], Trust] | None = None,
 ) -> MethodAdvice:
-    """Tune a method, and forecast its steps; judge that for a width, if there is one."""
+    """Tune a method, and forecast its steps; judge that where there is a network."""
     method = choose(rule, name, measure, target=target)
     spectrum = np.array([measure.smallest, *measure.nodes, measure.largest])
     return MethodAdvice(
@@ -313,7 +318,7 @@ def _forecast(
         spectral_radius(method, spectrum),
         stability_limit(method) / measure.largest,
         steps_to(method, measure, target),
-        None if width is None else trust(method, measure, width, target=target, rows=rows),
+        None if judge is None else judge(method),
     )
 
 
@@ -341,7 +346,11 @@ def _tune_data(
         )
     basis, kernel = spectrum_of(data) if dense else (None, measure_of(data, progress=progress))
     measure = kernel.shifted(decay) if decay else kernel
-    entries = [_forecast(rule, name, measure, target, width, len(data.x)) for name in names]
+    judge = partial(
+        judged, data=data, measure=measure, spectrum=basis, width=width, seed=seed, target=target,
+        decay=decay,
+    )  # fmt: skip
+    entries = [_forecast(rule, name, measure, target, judge) for name in names]
     floor = 0.0
     if decay and basis is not None:
         left = basis.modes(data.y) * decay / (basis.eigenvalues + decay)

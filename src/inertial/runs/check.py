@@ -23,6 +23,7 @@ from inertial.method.curve import forecast_loss, steps_to
 from inertial.method.recursion import Recursion, label
 from inertial.method.response import decayed_loss
 from inertial.method.rules import fastest
+from inertial.method.trust import Trust, trust
 from inertial.problem.model import TwoLayerReLU, outputs, start_key
 from inertial.problem.problem import Problem
 from inertial.runs.shown import count
@@ -202,6 +203,30 @@ def check(
         float(run.loss.max() / run.loss[0]),
         run.status == "diverged",
     )
+
+
+def judged(
+    method: Recursion,
+    data: Data,
+    measure: Measure,
+    spectrum: Spectrum | None,
+    *,
+    width: int = 2000,
+    seed: int = 0,
+    target: float = 0.01,
+    decay: float = 0.0,
+) -> Trust:
+    """Judge a forecast in expectation and for the start to be trained: the more doubtful verdict.
+
+    What the mean over starts does in a few steps can take one start many, and then its weights go
+    farther.  Parameters are those of `check`; `measure` is shifted by the decay already.
+    """
+    found = trust(method, measure, width, target=target, rows=len(data.x))
+    if spectrum is None:
+        return found
+    residual = initial_residual(TwoLayerReLU(width, data.x.shape[1]), data.x, data.y, seed=seed)
+    own = start_measure(spectrum, residual).shifted(decay)
+    return max(found, trust(method, own, width, target=target), key=lambda t: t.strain)
 
 
 def _promise(

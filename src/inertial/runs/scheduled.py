@@ -14,8 +14,8 @@ from inertial.method.bound import fewest_steps
 from inertial.method.curve import forecast_loss, steps_to
 from inertial.method.recursion import Recursion
 from inertial.method.schedule import keras_lines, optimal_schedule, to_optax_schedules
-from inertial.method.trust import Trust, trust
-from inertial.runs.check import LONGEST, Check, check, said
+from inertial.method.trust import Trust
+from inertial.runs.check import LONGEST, Check, check, judged, said
 from inertial.runs.shown import Curve, Shown, draw
 
 if TYPE_CHECKING:
@@ -172,9 +172,9 @@ def tune_schedule(
         )
     # Its first entries do not depend on how many are made.
     method = optimal_schedule(measure, max(1, min(LONGEST, _BEYOND * steps)))
-    judged = trust(method, measure, width, target=target, rows=len(data.x))
+    found = judged(method, data, measure, spectrum, width=width, target=target)
     bound = fewest_steps(measure, target)
-    advice = ScheduleAdvice(data.provenance, measure, target, method, steps, judged, bound)
+    advice = ScheduleAdvice(data.provenance, measure, target, method, steps, found, bound)
     if not trials:
         return advice
     run = check(method, data, measure, spectrum, name="schedule", width=width, target=target)
