@@ -8,7 +8,6 @@ import pytest
 from helpers import run
 from inertial import (
     InvalidInput,
-    Problem,
     batch_sizes,
     forecast_batches,
     load,
@@ -74,11 +73,8 @@ def test_a_batch_that_makes_no_sense_is_refused_before_the_work(data, batch, rem
 def test_a_batch_is_for_data_and_has_its_own_rule(data):
     with pytest.raises(InvalidInput, match="leave out the batch or the rule"):
         tune(data, "paper", batch=5)
-    problem = Problem.from_apply(
-        lambda w, x: x @ w, np.zeros((64, 1), np.float32), data.x, data.y[:, None], loss="mse"
-    )
-    with pytest.raises(InvalidInput, match="a batch is for data"):
-        tune(problem, batch=5)
+    with pytest.raises(InvalidInput, match="a batch is for a problem or data"):
+        tune(measure_of(data), batch=5)
 
 
 def test_more_rows_than_can_be_decomposed_are_refused(data, monkeypatch):

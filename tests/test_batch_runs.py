@@ -137,14 +137,6 @@ def test_what_does_not_go_with_a_batch(given, says):
         Settings(**given)
 
 
-def test_a_batch_is_for_data_alone(tmp_path):
-    from inertial import MLP, Problem
-
-    problem = Problem(MLP(2, (4,), 1), "mse", np.eye(2), np.ones(2))
-    with pytest.raises(InvalidInput, match="for the papers' network on data"):
-        compare(problem, batch=1, out=tmp_path / "run")
-
-
 def test_the_command_tells_samples_as_well_as_steps(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = "compare digits --n 40 --width 50 --seeds 1 --steps 20 --target 0.5 --batch 5 --out r"

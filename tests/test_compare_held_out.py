@@ -176,7 +176,6 @@ def test_the_command_says_where_to_stop(capsys, tmp_path):
     [
         (("--decay", "-1"), "decay is -1.0; give a finite number of at least 0"),
         (("--test", "1"), "test is 1.0; give a number between 0 and 1"),
-        (("--decay", "1", "--flows", "nesterov_flow"), "nesterov_flow: for training without decay"),
     ],
 )
 def test_bad_input_is_one_sentence_and_nothing_is_written(capsys, tmp_path, words, message):

@@ -1183,8 +1183,8 @@ def test_the_command_takes_a_model(tmp_path, monkeypatch, capsys):
     main([*words, "--trials", "0", "-o", "page.html"])
     assert "mlp:8" in (tmp_path / "page.html").read_text(encoding="utf-8")
     for wrong, told in (
-        ((*words, "--width", "20"), "--runs, --width and --batch are for the papers' network"),
-        ((*words, "--batch", "4"), "whose noise needs every eigenvalue"),
+        ((*words, "--width", "20"), "--runs and --width are for the papers' network"),
+        ((*words, "--batch", "41"), "batch is 41"),
         (("explore", "digits", "--n", "30", "--batch", "0"), "batch is 0"),
         (("explore", "digits", "--n", "30", "--batch", "31"), "batch is 31"),
         (("explore", "digits", "--loss", "mse"), "--loss needs a model"),

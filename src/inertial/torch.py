@@ -20,8 +20,8 @@ needed("torch", "torch")
 import torch  # noqa: E402
 
 from inertial._memory import check_parameters  # noqa: E402
-from inertial.problem.loss import LOSSES, Loss, Outputs  # noqa: E402
-from inertial.problem.problem import Flat, check_targets  # noqa: E402
+from inertial.problem.loss import LOSSES, Loss, Outputs, batch_factor  # noqa: E402
+from inertial.problem.problem import Batches, Flat, check_targets  # noqa: E402
 
 BLOCK = 4096
 """Rows that are linearised at once, at most."""
@@ -336,16 +336,27 @@ class TorchProblem:
         eta: Float[np.ndarray, "count"],
         beta: Float[np.ndarray, "count"],
         gamma: Float[np.ndarray, "count"],
+        batches: Batches | None = None,
     ) -> tuple[State, Float[np.ndarray, "count"]]:
-        """Take one step per entry; return the state, and the loss before each step."""
+        """Take one step per entry; return the state, and the loss of all rows before each step.
+
+        With `batches`, each step takes the gradient of its own rows alone.
+        """
         w, step, scaled = state
         losses = []
-        for e, b, c in zip(eta.tolist(), beta.tolist(), gamma.tolist(), strict=True):
+        for t, (e, b, c) in enumerate(zip(*(v.tolist() for v in (eta, beta, gamma)), strict=True)):
             leaves = {k: p.detach().requires_grad_() for k, p in w.items()}
+            x, y, factor = self.x, self.targets, 1.0
+            if batches is not None:
+                rows = torch.as_tensor(batches.rows[t], device=x.device)
+                x, y, factor = x[rows], y[rows], batches.factor
+                with torch.no_grad():
+                    losses.append(float(self._function(self._forward(w, self.x), self.targets)))
             with torch.enable_grad():
-                loss = self._function(self._forward(leaves, self.x), self.targets)
+                loss = factor * self._function(self._forward(leaves, x), y)
                 gradients = list(torch.autograd.grad(loss, list(leaves.values())))
-            losses.append(float(loss.detach()))
+            if batches is None:
+                losses.append(float(loss.detach()))
             if self.decay:
                 gradients = [g + self.decay * p for g, p in zip(gradients, w.values(), strict=True)]
             fresh = {k: e * g for k, g in zip(w, gradients, strict=True)}
@@ -353,6 +364,23 @@ class TorchProblem:
             w = {k: w[k] + step[k] for k in w}
             scaled = fresh
         return State(w, step, scaled), np.array(losses)
+
+    def batch_factor(self, batch: int) -> float:
+        """Return what the gradient of B of n rows is multiplied by, to be on average that of all.
+
+        Raises
+        ------
+        InvalidInput
+            If the loss is no sum or mean over rows.
+
+        """
+
+        def gradient(outputs: Outputs, y: np.ndarray) -> Outputs:
+            given = torch.as_tensor(y)
+            found = torch.func.grad(lambda f: self._double(f, given))(torch.as_tensor(outputs))
+            return np.asarray(found.numpy())
+
+        return batch_factor(self.loss, gradient, lambda: self.linearise().outputs, self.y, batch)
 
 
 def problem(

@@ -30,8 +30,6 @@ _OPTIONS = {
     "precision": "--precision",
     "record_residuals": "--record",
     "flows": "--flows",
-    "batch": "--batch",
-    "order": "--order",
 }
 """Options of the papers' network alone, by the settings that they are."""
 
@@ -144,6 +142,8 @@ def compare(
         "eta": eta,
         "beta": beta,
         "target": target,
+        "batch": batch,
+        "order": order,
     }
     own = {
         "width": width,
@@ -151,8 +151,6 @@ def compare(
         "precision": precision,
         "record_residuals": _records_residuals(record) or None,
         "flows": split(flows) or None,
-        "batch": batch,
-        "order": order,
         "devices": spread.devices if model is None else None,
     }
     nonnegative("decay", decay)
@@ -162,7 +160,7 @@ def compare(
         from inertial.commands.models import starts_of
 
         loaded = starts_of(model, loaded, loss, decay=decay, devices=spread.devices)
-        if not loaded.many and len(read_seeds(seeds)) > 1:
+        if not loaded.many and batch is None and len(read_seeds(seeds)) > 1:
             say("note", f"{model} takes no seed, so there is one start.")
             settings = replace(settings, seeds=read_seeds(seeds)[:1])
     with progress() as show:

@@ -48,7 +48,7 @@ def explore(
         Share of the initial loss that counts as reached (default: 0.01, or 0.1 with --model).
     batch
         Train, and open the page, on fresh batches of this many rows (default: all rows); the slider
-        for the batch is there in any case.
+        for the batch is there in any case, and with --model if a batch is given.
     model
         Another network than the papers': mlp:256x2 (or mlp:300,100, with :tanh or :gelu behind it),
         or module:function, where function(inputs, outputs) returns (params, apply) for JAX or a
@@ -65,10 +65,10 @@ def explore(
     for name, given in (("--loss", loss), ("--trials", trials)):
         if given is not None and model is None:
             raise InvalidInput(f"{name} needs a model; give one with --model, such as mlp:256x2.")
-    if model is not None and any(given is not None for given in (runs, width, batch)):
+    if model is not None and any(given is not None for given in (runs, width)):
         raise InvalidInput(
-            "--runs, --width and --batch are for the papers' network; leave them out with --model, "
-            "which has its own width and one start, and whose noise needs every eigenvalue."
+            "--runs and --width are for the papers' network; leave them out with --model, which "
+            "has its own width and one start."
         )
     files.check_writable(out)
     loaded = options.load(data)
@@ -82,7 +82,7 @@ def explore(
             batch,
         )
     else:
-        found = _model(loaded, model, loss, steps, target, trials)
+        found = _model(loaded, model, loss, steps, target, trials, batch=batch)
     files.write(out, explorer_page(found, command_line()))
     write(f"page    {out}\n")
 
@@ -120,13 +120,15 @@ def _model(
     steps: int,
     target: float | None,
     trials: int | None,
+    *,
+    batch: int | None,
 ) -> "Exploration":
     from inertial.commands.models import starts_of
     from inertial.runs.exploration import explore_model
     from inertial.runs.settings import ModelSettings
     from inertial.runs.tuning import TRIALS
 
-    settings = ModelSettings(steps=steps, target=0.1 if target is None else target)
+    settings = ModelSettings(steps=steps, target=0.1 if target is None else target, batch=batch)
     starts, most = starts_of(model, data, loss), TRIALS if trials is None else trials
     with progress() as show:
         return explore_model(starts, settings, trials=most, progress=show)

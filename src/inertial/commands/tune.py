@@ -123,7 +123,8 @@ def tune(
         rmsprop (default: heavy_ball,nesterov).
     batch
         Tune for fresh batches of this many rows instead of all: steps and samples of the expected
-        loss, and the sizes at which noise limits the step and momentum pays.
+        loss, and the sizes at which noise limits the step and momentum pays; with --model all
+        trials train on such batches.
     test
         Hold out this share of the rows (0.2), or take the rows of this file, with the same columns:
         loss and accuracy there along forecast and real run, and when to stop.
@@ -184,7 +185,7 @@ def tune(
         loaded = options.load(data, test)
         problem = problem_of(model, loaded, loss, decay=decay, devices=spread.devices)
         most = (trials, passes)
-        _tune_model(problem, loaded, target, most, methods, as_json=json)
+        _tune_model(problem, loaded, target, most, methods, batch, as_json=json)
         return
     if spectrum is not None:
         files.check_writable(spectrum, remedy=_ANOTHER)
@@ -249,11 +250,8 @@ def _check_words(
             "--module is the papers' network with constant settings; leave it out with "
             "--model, --batch and the rule optimal."
         )
-    if batch is not None and any(word is not None for word in (model, rule, loss, spectrum)):
-        raise InvalidInput(
-            "--batch is for the papers' network with a rule of its own; leave out --model, --rule, "
-            "--loss and --spectrum."
-        )
+    if batch is not None and (rule is not None or spectrum is not None):
+        raise InvalidInput("--batch has a rule of its own; leave out --rule and --spectrum.")
     if model is not None and (rule is not None or spectrum is not None or width is not None):
         raise InvalidInput(
             "--rule, --width and --spectrum are for the papers' network; leave them out with "
@@ -289,6 +287,7 @@ def _tune_model(
     target: float | None,
     most: tuple[int | None, int | None],
     methods: tuple[str, ...] | None,
+    batch: int | None,
     *,
     as_json: bool,
 ) -> None:
@@ -306,6 +305,7 @@ def _tune_model(
             trials=TRIALS if trials is None else trials,
             passes=PASSES if passes is None else passes,
             methods=MOMENTUM if methods is None else split(methods),
+            batch=batch,
             progress=show,
         )
     if first_process():

@@ -17,7 +17,8 @@ Mode by mode, with :math:`T = 1 + \beta - (1+\gamma)\eta l`, :math:`D = \beta - 
 
 With eigenvectors spread evenly over the rows (flat) a mode's noise has the power :math:`v_k = \tau
 (\sum_j (\mu_j^2 + a_j) - \mu_k^2 - a_k)`; with the eigenvectors V at hand their true overlaps take
-its place.  Both leave out how modes are correlated.  After Velikanov, Kuznedelev and Yarotsky
+its place.  With k outputs a row, diag(M) is block diagonal, with a k x k block a row.  Both leave
+out how modes are correlated.  After Velikanov, Kuznedelev and Yarotsky
 (2023, arXiv 2206.11124) and Lee, Cheng, Paquette and Paquette (2022, arXiv 2206.01029).
 """
 
@@ -82,7 +83,10 @@ class BatchForecast:
 
 @dataclass(frozen=True, eq=False)
 class Modes:
-    """Eigenvalues of a kernel, each as often as `counts` says, with the weights of all of them."""
+    """Eigenvalues of a kernel, each as often as `counts` says, with the weights of all of them.
+
+    With k outputs a row, counts and weights are those of one output, an average: N / k in all.
+    """
 
     nodes: Float[np.ndarray, "k"]
     weights: Float[np.ndarray, "k"]
@@ -110,21 +114,22 @@ def noise_share(batch: int, rows: int, *, replacement: bool = False) -> float:
     return (rows - batch) / (batch * (rows - 1)) if rows > 1 else 0.0
 
 
-def modes_of(measure: Measure, *, most: int | None = None) -> Modes:
+def modes_of(measure: Measure | Modes, *, most: int | None = None) -> Modes:
     """Return the modes of a measure that has one node for each row, merged into at most `most`.
 
     Nodes are merged within bins of equal ratio, at their mean; the outermost ones stay as they are.
     """
     nodes, weights = measure.nodes, measure.weights
+    each = measure.counts if isinstance(measure, Modes) else np.ones(len(nodes))
     if most is None or len(nodes) <= most:
-        return Modes(nodes, weights, np.ones(len(nodes)))
+        return Modes(nodes, weights, each)
     low = max(float(nodes[0]), 1e-9 * float(nodes[-1]))
     inner = np.searchsorted(np.geomspace(low, float(nodes[-1]), most - 1)[1:-1], nodes[1:-1]) + 1
     bins = np.concatenate([[0], inner, [most - 1]])
-    counts = np.bincount(bins, minlength=most).astype(float)
+    counts = np.bincount(bins, each, most)
     filled = counts > 0
     return Modes(
-        np.bincount(bins, nodes, most)[filled] / counts[filled],
+        np.bincount(bins, each * nodes, most)[filled] / counts[filled],
         np.bincount(bins, weights, most)[filled],
         counts[filled],
     )
@@ -179,12 +184,19 @@ def forecast_batches_on_rows(
     batch: int,
     steps: int,
     *,
+    outputs: int = 1,
+    decay: float = 0.0,
+    shrunk: Targets | None = None,
     replacement: bool = False,
 ) -> BatchForecast:
     r"""Forecast a run on fresh batches with the true overlaps of the eigenvectors.
 
-    With ``Q = (V^2)'(V^2)``, :math:`v_k = \tau (n \sum_i V_{ik}^2 (V\mu)_i^2 + n \sum_j Q_{kj} a_j
-    - \mu_k^2 - a_k)`: a product with an n x n array at each step.
+    With :math:`V_i` the k x N part of the eigenvectors at row i, which has k outputs,
+
+    .. math:: v_k = \tau \Bigl(n \sum_i \bigl((V_i' V_i \mu)_k^2 + \sum_j (V_i' V_i)_{kj}^2 a_j
+              \bigr) - \mu_k^2 - a_k\Bigr) :
+
+    a product with an N x N array at each step.
 
     Parameters
     ----------
@@ -193,22 +205,40 @@ def forecast_batches_on_rows(
     spectrum
         Decomposed kernel.
     residual
-        ``f(w_0) - y``, shape (n,).
+        ``f(w_0) - y``, shape (N,), row by row.
+    outputs
+        Outputs k of a row, N = n k.
+    decay, shrunk
+        Rate alpha of weight decay, and with it ``J w_0``, shape (N,).
 
     """
     basis = spectrum.basis
-    n = len(basis)
+    size = len(basis)
+    n = size // outputs
     share = noise_share(batch, n, replacement=replacement)
-    squares = basis**2
+    parts = basis.reshape(n, outputs, size)
+    overlaps = basis**2
+    if outputs > 1:  # of one output a row, two products with the squares are as good
+        overlaps = np.zeros((size, size))
+        for part in parts:
+            overlaps += (part.T @ part) ** 2
 
     def noise(
         mean: Float[np.ndarray, "k"], deviation: Float[np.ndarray, "k"]
     ) -> Float[np.ndarray, "k"]:
-        on_rows = (basis @ mean) ** 2 + squares @ deviation
-        return np.asarray(share * (n * (on_rows @ squares) - mean**2 - deviation))
+        at_rows = (basis @ mean).reshape(n, outputs)
+        if outputs == 1:
+            on_modes = (at_rows[:, 0] ** 2 + overlaps @ deviation) @ overlaps
+        else:
+            on_modes = overlaps @ deviation
+            on_modes += np.sum(np.einsum("ick,ic->ik", parts, at_rows) ** 2, axis=0)
+        return np.asarray(share * (n * on_modes - mean**2 - deviation))
 
-    start = spectrum.modes(residual)
-    return _moments(method, spectrum.eigenvalues, start, np.ones(n), noise, steps)
+    start, nodes = spectrum.modes(residual), spectrum.eigenvalues
+    pull = None
+    if decay and shrunk is not None:
+        pull = decay * (spectrum.modes(shrunk) - start)
+    return _moments(method, nodes, start, np.ones(size), noise, steps, decay=decay, pull=pull)
 
 
 Noise = Callable[[Float[np.ndarray, "k"], Float[np.ndarray, "k"]], Float[np.ndarray, "k"]]
@@ -221,14 +251,21 @@ def _moments(
     counts: Float[np.ndarray, "k"],
     noise: Noise,
     steps: int,
+    *,
+    decay: float = 0.0,
+    pull: Float[np.ndarray, "k"] | None = None,
 ) -> BatchForecast:
-    """Run the moments of the module for any noise power of the means and deviations."""
+    """Run the moments of the module for any noise power of the means and deviations.
+
+    `pull` is what weight decay adds to the gradient in modes besides ``decay`` times the residual.
+    """
     etas, betas, gammas = method.coefficients(0, whole("steps", steps))
     mean, before = start, start
     a, b, c = np.zeros((3, len(nodes)))
     power, drive = np.zeros((2, len(nodes)))
     loss, mean_loss, spread = np.empty((3, steps + 1))
     last = 0.0
+    shifted, constant = nodes + decay, np.zeros(len(nodes)) if pull is None else pull
     with np.errstate(over="ignore", invalid="ignore"):
         for t in range(steps + 1):
             squares = mean**2
@@ -238,8 +275,8 @@ def _moments(
             if t == steps:
                 break
             forward, back = etas[t] * nodes, last * nodes
-            trace = 1 + betas[t] - (1 + gammas[t]) * forward
-            determinant = betas[t] - gammas[t] * back
+            trace = 1 + betas[t] - (1 + gammas[t]) * etas[t] * shifted
+            determinant = betas[t] - gammas[t] * last * shifted
             b0, b1 = -(1 + gammas[t]) * forward, gammas[t] * back
             old, power = power, noise(mean, a)
             shared = b1 * drive * old
@@ -253,7 +290,8 @@ def _moments(
                 trace * a - determinant * b + shared,
                 a,
             )
-            mean, before = trace * mean - determinant * before, mean
+            step = (1 + gammas[t]) * etas[t] - gammas[t] * last
+            mean, before = trace * mean - determinant * before - step * constant, mean
             drive, last = b0, etas[t]
     return BatchForecast(
         *(np.where(np.isnan(part), np.inf, part) for part in (loss, mean_loss, spread))
@@ -266,18 +304,20 @@ def noise_gain(
     gamma: Float[np.ndarray, "... 1"],
     nodes: Eigenvalues,
     share: float,
+    decay: float = 0.0,
 ) -> Float[np.ndarray, "... n"]:
     r"""Return what a mode's stationary variance is, as a multiple of the noise of the others.
 
     :math:`g = \tau \frac{(b_0^2 + b_1^2)(1 + D) + 2 b_0 b_1 T}{(1 - D)((1 + D)^2 - T^2)}`, infinite
     where the mode itself is unstable.  For heavy ball it is
-    :math:`\tau \eta l (1+\beta) / ((1-\beta)(2(1+\beta) - \eta l))`.
+    :math:`\tau \eta l (1+\beta) / ((1-\beta)(2(1+\beta) - \eta l))`.  Weight decay is in T and D,
+    and not in the noise.
     """
-    scaled = eta * nodes
-    trace, determinant = 1 + beta - (1 + gamma) * scaled, beta - gamma * scaled
+    scaled, shifted = eta * nodes, eta * (nodes + decay)
+    trace, determinant = 1 + beta - (1 + gamma) * shifted, beta - gamma * shifted
     b0, b1 = -(1 + gamma) * scaled, gamma * scaled
     # (1 + D)^2 - T^2, without the digits that a small eta l would lose.
-    width = scaled * (2 * (1 + beta) - (1 + 2 * gamma) * scaled)
+    width = shifted * (2 * (1 + beta) - (1 + 2 * gamma) * shifted)
     over = (b0**2 + b1**2) * (1 + determinant) + 2 * b0 * b1 * trace
     with np.errstate(divide="ignore", invalid="ignore"):
         gain = share * over / ((1 - determinant) * width)
@@ -285,13 +325,18 @@ def noise_gain(
 
 
 def excess(
-    method: Recursion, modes: Measure | Modes, batch: int, *, replacement: bool = False
+    method: Recursion,
+    modes: Measure | Modes,
+    batch: int,
+    *,
+    decay: float = 0.0,
+    replacement: bool = False,
 ) -> float:
     r"""Return :math:`\sum_k g_k / (1 + g_k)`: below 1 the expected loss decays, above it grows."""
     found = modes_of(modes) if isinstance(modes, Measure) else modes
     share = noise_share(batch, found.rows, replacement=replacement)
     eta, beta, gamma = (np.array([value]) for value in method.constant)
-    return float(_excess(eta, beta, gamma, found, share)[0])
+    return float(_excess(eta, beta, gamma, found, share, decay)[0])
 
 
 def _excess(
@@ -300,8 +345,9 @@ def _excess(
     gamma: Float[np.ndarray, "c"],
     modes: Modes,
     share: float,
+    decay: float,
 ) -> Float[np.ndarray, "c"]:
-    gain = noise_gain(eta[:, None], beta[:, None], gamma[:, None], modes.nodes, share)
+    gain = noise_gain(eta[:, None], beta[:, None], gamma[:, None], modes.nodes, share, decay)
     with np.errstate(invalid="ignore"):
         part = np.where(np.isinf(gain), 1.0, gain / (1 + gain))
     # An unstable mode alone is too much, also where there is no noise.
@@ -314,6 +360,7 @@ def largest_step(
     modes: Measure | Modes,
     batch: int,
     *,
+    decay: float = 0.0,
     replacement: bool = False,
 ) -> float:
     """Return the step size from which the expected loss on batches grows, at this momentum.
@@ -326,21 +373,26 @@ def largest_step(
         Momentum.
     modes, batch, replacement
         As for `forecast_batches`.
+    decay
+        Rate of weight decay.
 
     """
     found = modes_of(modes) if isinstance(modes, Measure) else modes
     share = noise_share(batch, found.rows, replacement=replacement)
-    return float(_limits([FAMILIES[one_of("method", name, FAMILIES)](1.0, beta)], found, share)[0])
+    unit = FAMILIES[one_of("method", name, FAMILIES)](1.0, beta)
+    return float(_limits([unit], found, share, decay)[0])
 
 
-def _limits(units: Sequence[Recursion], modes: Modes, share: float) -> Float[np.ndarray, "c"]:
+def _limits(
+    units: Sequence[Recursion], modes: Modes, share: float, decay: float
+) -> Float[np.ndarray, "c"]:
     """Largest step of each family member that is given with step 1: bisected, all at once."""
     scale, beta, gamma = (np.array(v) for v in zip(*(m.constant for m in units), strict=True))
-    high = np.array([stability_limit(m) for m in units]) / modes.nodes[-1]
+    high = np.array([stability_limit(m) for m in units]) / (modes.nodes[-1] + decay)
     low = np.zeros_like(high)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        stable = _excess(middle, beta, gamma, modes, share) < 1
+        stable = _excess(middle, beta, gamma, modes, share, decay) < 1
         low, high = np.where(stable, middle, low), np.where(stable, high, middle)
     return np.asarray(low / scale)
 
@@ -362,23 +414,25 @@ class BatchSizes:
     momentum_pays_above: float
 
 
-def batch_sizes(measure: Measure) -> BatchSizes:
+def batch_sizes(measure: Measure | Modes) -> BatchSizes:
     r"""Return :math:`\mathrm{tr}H / l_{max}` and :math:`\mathrm{tr}H / (2\sqrt{l_{min} l_{max}})`.
 
     The measure has one node for each row.  The second one may be larger than the number of rows.
     """
-    trace, ends = float(measure.nodes.sum()), measure.ends
-    root = 2 * float(np.sqrt(ends.smallest * ends.largest))
-    return BatchSizes(trace / ends.largest, trace / root if root > 0 else np.inf)
+    found = modes_of(measure)
+    trace, smallest, largest = found.nodes @ found.counts, found.nodes[0], found.nodes[-1]
+    root = 2 * float(np.sqrt(smallest * largest))
+    return BatchSizes(float(trace / largest), float(trace / root) if root > 0 else np.inf)
 
 
 def fastest_for_batch(
     name: str,
-    measure: Measure,
+    measure: Measure | Modes,
     batch: int,
     *,
     target: float = 0.01,
     margin: float = MARGIN,
+    decay: float = 0.0,
     replacement: bool = False,
 ) -> tuple[Recursion, int | None]:
     """Return the setting whose expected loss on batches reaches the target first, and its steps.
@@ -392,13 +446,16 @@ def fastest_for_batch(
     name
         The method to tune, a key of `FAMILIES`.
     measure
-        Spectral measure with one node for each row.
+        Spectral measure with one node for each row, or `Modes`.
     batch
         Rows in a batch.
     target
         Share of the initial loss, in (0, 1).
     margin
         Largest share of the mean-square limit.
+    decay
+        Rate of weight decay, which moves every eigenvalue up; the target is then that of the
+        distance from where it leads.
     replacement
         Whether a row can come twice in a batch.
 
@@ -410,7 +467,7 @@ def fastest_for_batch(
     """
     make = FAMILIES[one_of("method", name, FAMILIES)]
     fraction("target", target)
-    share = noise_share(batch, len(measure.nodes), replacement=replacement)
+    share = noise_share(batch, modes_of(measure).rows, replacement=replacement)
     coarse, fine = (modes_of(measure, most=most) for most in (_COARSE, _FINE))
     turning = [0.0] if name == "gradient_descent" else [0.0, *(1 - np.geomspace(0.9, 5e-4, 29))]
     parts = margin * np.linspace(0.05, 1, 20)
@@ -418,11 +475,11 @@ def fastest_for_batch(
     def race(
         momenta: Sequence[float], shares: Float[np.ndarray, "s"], modes: Modes
     ) -> tuple[float, float, Recursion, int | None]:
-        limits = _limits([make(1.0, beta) for beta in momenta], modes, share)
+        limits = _limits([make(1.0, beta) for beta in momenta], modes, share, decay)
         pairs = [(b, s) for b in momenta for s in shares]
         steps = np.repeat(limits, len(shares)) * np.tile(shares, len(momenta))
         methods = [make(float(e), b) for e, (b, _) in zip(steps, pairs, strict=True)]
-        best, reached = _race(methods, modes, share, target)
+        best, reached = _race(methods, modes, share, target, decay)
         return *pairs[best], methods[best], reached
 
     beta, part, *_ = race(turning, parts, coarse)
@@ -434,14 +491,14 @@ def fastest_for_batch(
 
 
 def _race(
-    methods: Sequence[Recursion], modes: Modes, share: float, target: float
+    methods: Sequence[Recursion], modes: Modes, share: float, target: float, decay: float
 ) -> tuple[int, int | None]:
     """Run the moments of every candidate; return the first to reach the target and stay there."""
     eta, beta, gamma = (
         np.array(v)[:, None] for v in zip(*(m.constant for m in methods), strict=True)
     )
-    scaled = eta * modes.nodes
-    trace, determinant = 1 + beta - (1 + gamma) * scaled, beta - gamma * scaled
+    scaled, shifted = eta * modes.nodes, eta * (modes.nodes + decay)
+    trace, determinant = 1 + beta - (1 + gamma) * shifted, beta - gamma * shifted
     b0, b1 = -(1 + gamma) * scaled, gamma * scaled
     forms = [trace**2, -2 * trace * determinant, determinant**2, b0**2]
     forms += [b1**2 + 2 * trace * b0 * b1, trace, determinant, b0 * b1]
@@ -465,7 +522,7 @@ def _race(
         if t >= _PRUNE_FROM and t & (t - 1) == 0 and len(ids) > _PRUNE_TO:
             keep = np.sort(np.argsort(loss)[: max(_PRUNE_TO, len(ids) // 2)])
             ids, reached_at = ids[keep], reached_at[keep]
-            mean, before, gradient, a, b, c, power, squares, scaled, eta, beta, gamma = (
+            mean, before, gradient, a, b, c, power, squares, shifted, eta, beta, gamma = (
                 part[keep]
                 for part in (
                     mean,
@@ -476,7 +533,7 @@ def _race(
                     c,
                     power,
                     squares,
-                    scaled,
+                    shifted,
                     eta,
                     beta,
                     gamma,
@@ -490,7 +547,7 @@ def _race(
             forms[5] * a - forms[6] * b + forms[7] * old,
             a,
         )
-        old_gradient, gradient = gradient, scaled * mean
+        old_gradient, gradient = gradient, shifted * mean
         mean, before = (
             mean + beta * (mean - before) - gradient - gamma * (gradient - old_gradient),
             mean,

@@ -127,6 +127,40 @@ def loss_of(loss: str | Callable[..., Any]) -> Loss:
     return Loss(getattr(loss, "__name__", type(loss).__name__), loss)
 
 
+def batch_factor(
+    loss: Loss,
+    gradient: Callable[[Outputs, Shaped[np.ndarray, "..."]], Outputs],
+    outputs: Callable[[], Outputs],
+    targets: Shaped[np.ndarray, "..."],
+    batch: int,
+) -> float:
+    """Return what the gradient of B of n rows is multiplied by, to be on average that of all.
+
+    It is 1 for a mean over rows and n/B for a sum.  What a function of one's own is, shows in its
+    gradient, on the outputs of the third of the rows where that is largest, and on all.
+
+    Raises
+    ------
+    InvalidInput
+        If it is neither: then no gradient of some rows stands for that of all.
+
+    """
+    n = len(targets)
+    if loss.name in LOSSES:
+        return n / batch if loss.name == "half_sum" else 1.0
+    f = outputs()
+    whole = gradient(f, targets)
+    rows = np.argsort(np.linalg.norm(whole, axis=1))[-max(1, n // 3) :]
+    own = gradient(f[rows], targets[rows])
+    for factor, share in ((n / batch, 1.0), (1.0, n / len(rows))):
+        if np.abs(own - share * whole[rows]).max() <= _SLACK * np.abs(own).max():
+            return factor
+    raise InvalidInput(
+        f"the loss {loss.name} is no sum or mean over rows, so the gradient of some does not stand "
+        "for that of all; leave out the batch, or give such a loss."
+    )
+
+
 def constant_loss(loss: Loss, targets: Shaped[np.ndarray, "..."]) -> float | None:
     """Least loss of outputs that are the same for every row; None for a function of one's own."""
     if loss.squared:

@@ -16,13 +16,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 
 from inertial._checks import InvalidInput, nonnegative, whole
 from inertial._door import door
 from inertial._memory import check_parameters
 from inertial.problem.devices import EVERYWHERE, PARTS, mesh_of, placed, together
-from inertial.problem.loss import Loss, Outputs, loss_of
+from inertial.problem.loss import Loss, Outputs, batch_factor, loss_of
 from inertial.problem.model import Model, start_key
 
 Params: TypeAlias = Any
@@ -30,6 +30,14 @@ Params: TypeAlias = Any
 
 Flat = Float[np.ndarray, "N"]
 """One number per output: N = n k."""
+
+
+class Batches(NamedTuple):
+    """Rows whose gradient each of some steps takes, and the factor by which it is multiplied."""
+
+    rows: Int[np.ndarray, "count batch"]
+    factor: float
+
 
 CHUNK = 64
 """Steps that are compiled as one loop; any smaller number runs in the same one."""
@@ -125,8 +133,15 @@ class Trainable(Protocol):
         eta: Float[np.ndarray, "count"],
         beta: Float[np.ndarray, "count"],
         gamma: Float[np.ndarray, "count"],
+        batches: Batches | None = None,
     ) -> tuple[Any, Float[np.ndarray, "count"]]:
-        """Take one step per entry; return the state, and the loss before each step."""
+        """Take one step per entry; return the state, and the loss of all rows before each step.
+
+        With `batches`, each step takes the gradient of its own rows alone.
+        """
+
+    def batch_factor(self, batch: int) -> float:
+        """Factor by which the gradient of a batch stands for that of all rows."""
 
 
 class State(NamedTuple):
@@ -586,17 +601,42 @@ class Problem:
         eta: Float[np.ndarray, "count"],
         beta: Float[np.ndarray, "count"],
         gamma: Float[np.ndarray, "count"],
+        batches: Batches | None = None,
     ) -> tuple[State, Float[np.ndarray, "count"]]:
-        """Take one step per entry; return the state, and the loss before each step."""
+        """Take one step per entry; return the state, and the loss of all rows before each step.
+
+        With `batches`, each step takes the gradient of its own rows alone.
+        """
         losses = []
+        own: dict[str, Any] = {}
         for first in range(0, len(eta), CHUNK):
             block = slice(first, first + CHUNK)
             count = len(eta[block])
             padded = np.zeros((CHUNK, 3), np.float32)
             padded[:count] = np.stack([eta[block], beta[block], gamma[block]], axis=1)
-            state, found = self._advance(state, self.inputs, self.targets, padded, count)
+            if batches is not None:
+                rows = np.zeros((CHUNK, batches.rows.shape[1]), np.int32)
+                rows[:count] = batches.rows[block]
+                own = {"rows": rows, "factor": np.float32(batches.factor)}
+            state, found = self._advance(state, self.inputs, self.targets, padded, count, **own)
             losses.append(_here(found)[:count])
         return state, np.concatenate(losses)
+
+    def batch_factor(self, batch: int) -> float:
+        """Return what the gradient of B of n rows is multiplied by, to be on average that of all.
+
+        Raises
+        ------
+        InvalidInput
+            If the loss is no sum or mean over rows.
+
+        """
+
+        def gradient(outputs: Outputs, y: Shaped[np.ndarray, "..."]) -> Outputs:
+            with jax.enable_x64(True):
+                return np.asarray(self._gradient(jnp.asarray(outputs), jnp.asarray(y)), float)
+
+        return batch_factor(self.loss, gradient, lambda: self.linearise().outputs, self.y, batch)
 
 
 BLOCK = 4096
@@ -611,13 +651,19 @@ def take_steps(
     coefficients: jax.Array,
     count: int | jax.Array,
     *,
+    rows: jax.Array | None = None,
+    factor: float | jax.Array = 1.0,
     decay: float = 0.0,
 ) -> tuple[State, jax.Array]:
-    """Take `count` of the `CHUNK` steps whose eta, beta, gamma are rows of `coefficients`."""
+    """Take `count` of the `CHUNK` steps whose eta, beta, gamma are rows of `coefficients`.
+
+    With `rows`, shape (`CHUNK`, B), each step takes `factor` times the gradient on its own.
+    """
 
     def body(i: jax.Array, carry: tuple[State, jax.Array]) -> tuple[State, jax.Array]:
         (w, step, scaled), losses = carry
-        loss, gradient = jax.value_and_grad(objective)(w, x, y)
+        chosen = None if rows is None else rows[i]
+        loss, gradient = loss_and_gradient(objective, w, x, y, chosen, factor)
         gradient = decayed(gradient, w, decay)
         eta, beta, gamma = coefficients[i]
         fresh = [(eta * g).astype(g.dtype) for g in gradient]
@@ -630,6 +676,22 @@ def take_steps(
 
     finished: tuple[State, jax.Array] = jax.lax.fori_loop(0, count, body, (state, jnp.zeros(CHUNK)))
     return finished
+
+
+def loss_and_gradient(
+    objective: Callable[..., jax.Array],
+    w: list[jax.Array],
+    x: jax.Array | Spread,
+    y: jax.Array,
+    rows: jax.Array | None = None,
+    factor: float | jax.Array = 1.0,
+) -> tuple[jax.Array, list[jax.Array]]:
+    """Return the loss of all rows, and its gradient or `factor` times that of some rows."""
+    if rows is None:
+        return jax.value_and_grad(objective)(w, x, y)
+    part = (x.array if isinstance(x, Spread) else x)[rows]
+    gradient = jax.grad(objective)(w, part, y[rows])
+    return objective(w, x, y), [(factor * g).astype(g.dtype) for g in gradient]
 
 
 def decayed(gradient: list[jax.Array], w: list[jax.Array], decay: float) -> list[jax.Array]:

@@ -13,16 +13,14 @@ from inertial._checks import InvalidInput, fraction, nonnegative, one_of, printa
 from inertial.data import Data, load
 from inertial.linear.expected import measure_of, need_of, spectrum_of
 from inertial.linear.measure import Measure
-from inertial.linear.spectrum import Spectrum
 from inertial.method.bound import fewest_steps, unreachable_share
 from inertial.method.curve import steps_to
 from inertial.method.modes import spectral_radius, stability_limit
 from inertial.method.recursion import Recursion
-from inertial.method.response import decayed_loss
 from inertial.method.rules import DEFAULT_RULE, RULES, choose
 from inertial.method.trust import Trust
 from inertial.problem.problem import Trainable
-from inertial.runs.advised import Advice, MethodAdvice
+from inertial.runs.advised import Advice, MethodAdvice, expected_decayed
 from inertial.runs.batches import BatchAdvice, tune_batch
 from inertial.runs.check import LONGEST, Check, check, first_step, from_start, judged, search
 from inertial.runs.scheduled import OPTIMAL, ScheduleAdvice, tune_schedule
@@ -178,8 +176,9 @@ def tune(
         For data, key of the rule: `forecast`, `paper`, `quadratic` or `wang2020`; or
         `optimal`, the schedule of `inertial.runs.scheduled.tune_schedule`.
     batch
-        For data, rows of the fresh batches to tune for instead of all rows; the best settings for
-        it come from `inertial.runs.batches.tune_batch`, and no rule is asked.
+        Rows of the batches to tune for instead of all rows, and no rule is asked.  For data, the
+        best settings come from `inertial.runs.batches.tune_batch`; for a problem all trials train
+        on such batches, fresh ones unless ``order="shuffled"``.
     spectrum, weights
         Instead of data, what `Measure.from_spectrum` takes: no network is trained.
     kernel, residual
@@ -259,12 +258,14 @@ def _way(
 ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     """Return the function that tunes a subject, and what it is given besides."""
     if batch is not None:
-        if not isinstance(subject, Data) or rule is not None:
+        if isinstance(subject, Measure) or rule is not None:
             raise InvalidInput(
-                "a batch is for data that load() returned, and has a rule of its own; leave out "
-                "the batch or the rule."
+                "a batch is for a problem or data that load() returned, and has a rule of its own; "
+                "leave out the batch or the rule."
             )
-        return tune_batch, (batch,)
+        if isinstance(subject, Data):
+            return tune_batch, (batch,)
+        return partial(tune_problem, batch=batch), ()
     if isinstance(subject, Data):
         return (tune_schedule, ()) if rule == OPTIMAL else (_tune_data, (rule or DEFAULT_RULE,))
     if isinstance(subject, Measure):
@@ -351,19 +352,30 @@ def _tune_data(
         decay=decay,
     )  # fmt: skip
     entries = [_forecast(rule, name, measure, target, judge) for name in names]
-    floor = 0.0
+    floor, targets = 0.0, None
     if decay and basis is not None:
-        left = basis.modes(data.y) * decay / (basis.eigenvalues + decay)
+        targets = basis.modes(data.y)
+        left = targets * decay / (basis.eigenvalues + decay)
         floor = float(left @ left) / kernel.total
         entries = [
             dataclasses.replace(
-                entry, steps_to=_decayed_steps(entry.method, kernel, basis, data, target, decay)
+                entry,
+                steps_to=first_step(
+                    expected_decayed(entry.method, kernel, targets, _FAR, decay), target
+                ),
             )
             for entry in entries
         ]
     bound = None if decay else fewest_steps(measure, target)
     advice = Advice(
-        data.provenance, kernel, target, tuple(entries), bound, decay=decay, floor=floor
+        data.provenance,
+        kernel,
+        target,
+        tuple(entries),
+        bound,
+        decay=decay,
+        floor=floor,
+        targets=targets,
     )
     best = advice.best
     if trials and best.steps_to is not None and best.steps_to <= LONGEST:
@@ -390,17 +402,3 @@ def _tune_data(
         train=bool(trials), decay=decay,
     )  # fmt: skip
     return dataclasses.replace(advice, stopping=stopping)
-
-
-def _decayed_steps(
-    method: Recursion, measure: Measure, basis: Spectrum, data: Data, target: float, decay: float
-) -> int | None:
-    """First step at which the expected loss with weight decay is at the target."""
-    targets = basis.modes(data.y)
-    spread = np.sqrt(np.maximum(measure.weights - targets**2, 0.0))
-    nodes, none = basis.eigenvalues, np.zeros_like(targets)
-    parts = [
-        decayed_loss(method, nodes, spread, spread, _FAR, decay=decay),
-        decayed_loss(method, nodes, targets, none, _FAR, decay=decay),
-    ]
-    return first_step(np.add(*parts), target)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from jaxtyping import Float
 
 from inertial._checks import one_of
 from inertial.data import Provenance
@@ -12,6 +13,7 @@ from inertial.linear.spectrum import Extremes, known
 from inertial.method.conventions import snippet
 from inertial.method.curve import forecast_loss
 from inertial.method.recursion import Recursion, label
+from inertial.method.response import decayed_loss
 from inertial.method.trust import Trust
 from inertial.runs.check import Check, said
 from inertial.runs.ranking import place
@@ -87,7 +89,9 @@ class Advice(Shown):
         Share of the expected loss at the start that the decay leaves at the end, in [0, 1).
     stopping
         What happens on the test rows; None without.
-
+    targets
+        Coordinates of the targets in the kernel's basis, which the forecast with decay needs; None
+        without decay.
     """
 
     data: Provenance | None
@@ -99,6 +103,7 @@ class Advice(Shown):
     decay: float = 0.0
     floor: float = 0.0
     stopping: Stopping | None = None
+    targets: Float[np.ndarray, "n"] | None = None
 
     @property
     def measured(self) -> Check | None:
@@ -285,11 +290,28 @@ class Advice(Shown):
         """Draw the forecast losses of all methods, and the target."""
         known_steps = [m.steps_to for m in self.methods if m.steps_to is not None]
         last = max(20, min(_LONGEST, int(_DRAWN * max(known_steps, default=_LONGEST))))
-        steps = np.arange(last + 1)
-        return draw(
-            [
-                Curve(m.name, forecast_loss(m.method, self.measure, steps), True)
-                for m in self.methods
-            ],
-            target=self.target,
-        )
+        curves = [Curve(m.name, self.expected(m.method, last), True) for m in self.methods]
+        return draw(curves, target=self.target)
+
+    def expected(self, method: Recursion, steps: int) -> Float[np.ndarray, "t"]:
+        """Forecast the expected loss at steps 0 to `steps`, without the penalty of weight decay."""
+        if self.targets is None:
+            return forecast_loss(method, self.measure, np.arange(steps + 1))
+        return expected_decayed(method, self.measure, self.targets, steps, self.decay)
+
+
+def expected_decayed(
+    method: Recursion,
+    measure: Measure,
+    targets: Float[np.ndarray, "n"],
+    steps: int,
+    decay: float,
+) -> Float[np.ndarray, "t"]:
+    """Forecast the expected loss with weight decay at steps 0 to `steps`, without the penalty.
+
+    The outputs at a start, ``J w_0``, are independent of the targets: their parts add up.
+    """
+    spread, nodes = np.sqrt(np.maximum(measure.weights - targets**2, 0.0)), measure.nodes
+    drawn = decayed_loss(method, nodes, spread, spread, steps, decay=decay)
+    still = decayed_loss(method, nodes, targets, np.zeros_like(targets), steps, decay=decay)
+    return np.asarray(drawn + still)

@@ -24,7 +24,7 @@ from inertial._memory import check_memory
 from inertial.data import Data
 from inertial.data.loading import Provenance
 from inertial.linear.measure import Measure
-from inertial.method.batch import excess, largest_step, noise_share
+from inertial.method.batch import Modes, excess, fastest_for_batch, largest_step, noise_share
 from inertial.method.modes import stability_limit
 from inertial.method.recursion import FAMILIES, Recursion
 from inertial.method.rules import DEFAULT_RULE, fastest
@@ -118,7 +118,7 @@ def compare(
         Methods, seeds and so on: `Settings` for data, `ModelSettings` for a problem; their defaults
         if absent.
     batch
-        Rows whose gradient a step takes: replaces that of the settings, for data.
+        Rows whose gradient a step takes: replaces that of the settings.
     out
         Folder to create; by default one under ``runs/`` named after data and time.
     command
@@ -154,9 +154,9 @@ def compare(
             checkpoints = files.folder_to_keep(checkpoints, remedy=another)
         name, planned = data.provenance.name, partial(_network, data, of_data, checkpoints)
     else:
-        if batch is not None:
-            raise InvalidInput("a batch is for the papers' network on data; leave it out.")
         given = of_model = _of_kind(settings, ModelSettings)
+        if batch is not None:
+            given = of_model = dataclasses.replace(of_model, batch=batch)
         starts = data if isinstance(data, Starts) else starts_of(data)
         name, planned = starts.data.name, partial(_model, starts, of_model, report)
     path = Path(out) if out else _default_folder(name, started)
@@ -193,7 +193,7 @@ def _network(data: Data, settings: Settings, checkpoints: Path | None) -> _Plan:
     methods = {spec.method: method_of(spec, prepared) for spec in first}
     _say_what_is_usual(settings)
     if settings.batch is not None:
-        _warn_above_batch_limit(methods, prepared.measure, settings.batch)
+        _warn_above_batch_limit(methods, prepared.measure, settings.batch, settings.decay)
     elif settings.eta is not None:
         _warn_above_limit(methods, prepared.measure.largest + settings.decay)
     starts: dict[int, Any] = {}
@@ -215,8 +215,7 @@ def _network(data: Data, settings: Settings, checkpoints: Path | None) -> _Plan:
 
     rule = "given" if settings.eta is not None else settings.rule
     attrs = {"width": settings.width, "rule": rule, "kernel": settings.kernel}
-    if settings.batch is not None:
-        attrs |= {"batch": settings.batch, "order": settings.order}
+    attrs |= _of_batch(settings)
     attrs |= _of_test(settings.decay, None if data.test is None else len(data.test.y))
     rules = {name: _rule_of(name, rule, settings.eta) for name in methods}
     return _Plan(wanted, methods, rules, data.provenance, settings, run, attrs, {}, clean)
@@ -224,8 +223,9 @@ def _network(data: Data, settings: Settings, checkpoints: Path | None) -> _Plan:
 
 def _model(starts: Starts, settings: ModelSettings, report: Progress) -> _Plan:
     """Plan a comparison on a model: measure its starts, and choose its methods at the first."""
-    seeds = settings.seeds or (_FIVE if starts.many else (0,))
-    if len(seeds) > 1 and not starts.many:
+    drawn = settings.batch is not None
+    seeds = settings.seeds or (_FIVE if starts.many or drawn else (0,))
+    if len(seeds) > 1 and not starts.many and not drawn:
         warnings.warn(
             "the model comes with its parameters, so there is one start, whatever the seeds.",
             Notice,
@@ -233,11 +233,19 @@ def _model(starts: Starts, settings: ModelSettings, report: Progress) -> _Plan:
         )
         seeds = seeds[:1]
     report("products with the kernel", 0, 0)
-    made = {seed: start_of_model(starts, seed, settings.steps) for seed in seeds}
-    first = made[seeds[0]]
+    first = start_of_model(starts, seeds[0], settings.steps, batch=settings.batch)
+    made = {
+        seed: start_of_model(starts, seed, settings.steps, batch=settings.batch)
+        if starts.many and seed != seeds[0]
+        else first
+        for seed in seeds
+    }
     _say_what_is_usual(settings)
     methods, rules, passes = _tuned(first, settings, report)
-    if settings.eta is not None:
+    modes = None if first.spectrum is None else first.batch_modes
+    if modes is not None and settings.batch is not None:
+        _warn_above_batch_limit(methods, modes, settings.batch, first.problem.decay)
+    elif settings.eta is not None:
         _warn_above_limit(methods, first.measure.largest + first.problem.decay)
     wanted = list(model_specs(settings, rules, {seed: one.name for seed, one in made.items()}))
 
@@ -252,6 +260,7 @@ def _model(starts: Starts, settings: ModelSettings, report: Progress) -> _Plan:
         **_of_test(
             first.problem.decay, None if first.problem.test is None else first.problem.test.rows
         ),
+        **_of_batch(settings),
     }
     manifest = {
         "model": {
@@ -266,6 +275,11 @@ def _model(starts: Starts, settings: ModelSettings, report: Progress) -> _Plan:
     }
     settings = dataclasses.replace(settings, seeds=seeds)
     return _Plan(wanted, methods, rules, starts.data, settings, run, attrs, manifest)
+
+
+def _of_batch(settings: Settings | ModelSettings) -> dict[str, Any]:
+    """Return the attributes of runs on batches."""
+    return {} if settings.batch is None else {"batch": settings.batch, "order": settings.order}
 
 
 def _of_test(decay: float, rows: int | None) -> dict[str, Any]:
@@ -283,7 +297,10 @@ def _tuned(
     advice = None
     if linear and settings.eta is None:
         trials = TRIALS if settings.rule == TRIALS_RULE else 0
-        advice = tune_problem(start.problem, target=settings.target, trials=trials, progress=report)
+        advice = tune_problem(
+            start.problem, target=settings.target, trials=trials, batch=settings.batch,
+            order=settings.order, progress=report,
+        )  # fmt: skip
     tuned = () if advice is None else advice.methods
     tried = {one.name: one.method for one in tuned if isinstance(one.method, Recursion)}
     for name in settings.methods:
@@ -300,13 +317,22 @@ def _tuned(
             methods[name] = tried[name]
         else:
             rules[name] = DEFAULT_RULE
-            methods[name] = fastest(
-                name,
-                start.measure.shifted(start.problem.decay),
-                settings.target,
-                margin=FORECAST_MARGIN,
-            )
+            methods[name] = _by_forecast(name, start, settings)
     return methods, rules, 0.0 if advice is None else advice.passes
+
+
+def _by_forecast(name: str, start: ModelStart, settings: ModelSettings) -> Recursion:
+    """Return what the linearised model ranks first, by its expected loss on batches if there are.
+
+    Other losses than squares have no expected loss on batches: what is best on all rows is taken.
+    """
+    decay = start.problem.decay
+    if settings.batch is not None and start.spectrum is not None:
+        return fastest_for_batch(
+            name, start.batch_modes, settings.batch, target=settings.target, margin=FORECAST_MARGIN,
+            decay=decay,
+        )[0]  # fmt: skip
+    return fastest(name, start.measure.shifted(decay), settings.target, margin=FORECAST_MARGIN)
 
 
 def _rule_of(name: str, rule: str, eta: float | None) -> str:
@@ -389,12 +415,14 @@ def _warn_above_limit(methods: Mapping[str, Chosen], largest: float) -> None:
             )
 
 
-def _warn_above_batch_limit(methods: Mapping[str, Chosen], measure: Measure, batch: int) -> None:
+def _warn_above_batch_limit(
+    methods: Mapping[str, Chosen], modes: Measure | Modes, batch: int, decay: float
+) -> None:
     """Warn of step sizes at which the expected loss on batches grows."""
     for name, method in methods.items():
-        if isinstance(method, Recursion) and not excess(method, measure, batch) < 1:
+        if isinstance(method, Recursion) and not excess(method, modes, batch, decay=decay) < 1:
             eta, beta, _ = method.constant
-            limit = largest_step(name, beta, measure, batch)
+            limit = largest_step(name, beta, modes, batch, decay=decay)
             warnings.warn(
                 f"eta = {eta:g} is not below {limit:.4g}, from which on the expected loss of "
                 f"{name} grows on batches of {batch}: take a smaller step size or larger batches.",

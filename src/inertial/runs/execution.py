@@ -59,7 +59,7 @@ from inertial.runs.stopping import forecasts_of, network_modes, observables_of
 from inertial.runs.store import Record, environment, read_record, threads_of, write_record
 from inertial.simulation.curves import learning_curve
 from inertial.simulation.forecast import forecast
-from inertial.simulation.integrate import flow_loss
+from inertial.simulation.integrate import decayed_flow_loss, flow_loss
 from inertial.simulation.simulate import NEURONS, simulate
 from inertial.simulation.simulate import Run as Simulated
 from inertial.simulation.span import Span, span
@@ -148,7 +148,9 @@ def method_of(spec: Spec, prepared: Prepared) -> Recursion | Optax:
     if spec.method in SCHEDULES:
         return for_measure(spec.method, measure, spec.steps)
     if spec.batch is not None and spec.rule == DEFAULT_RULE:
-        return fastest_for_batch(spec.method, prepared.measure, spec.batch, target=spec.target)[0]
+        return fastest_for_batch(
+            spec.method, prepared.measure, spec.batch, target=spec.target, decay=spec.decay or 0.0
+        )[0]
     if spec.eta is None:
         return choose(spec.rule, spec.method, measure, target=spec.target)
     return FAMILIES[spec.method](spec.eta, spec.beta or 0.0)
@@ -216,7 +218,7 @@ def execute(
             save_seconds=save_seconds,
             devices=devices,
         )
-        forecasts = _forecast(spec, method, start, measure)
+        forecasts = _forecast(spec, method, start, measure, data)
         if (spec.decay or data.test is not None) and spec.batch is None:
             forecasts |= _with_test_rows(spec, method, start, data)
     if spec.batch is None and not spec.decay:  # gradients of some rows reach further than of all
@@ -247,11 +249,11 @@ def execute(
 
 
 def _forecast(
-    spec: Spec, method: Recursion, start: Start, measure: Measure
+    spec: Spec, method: Recursion, start: Start, measure: Measure, data: Data
 ) -> dict[str, Float[np.ndarray, "..."]]:
     """Return losses, step counts and flows of the linearised network, and a schedule's entries."""
     if spec.batch is not None:
-        return _forecast_batches(spec, method, start)
+        return _forecast_batches(spec, method, start, data)
     found = {
         "forecast_loss": forecast(
             method, start.spectrum, start.residual, np.arange(spec.steps + 1)
@@ -263,7 +265,7 @@ def _forecast(
         ]
         found["forecast_steps"] = np.array(counts, dtype=float)
     if spec.flows:
-        found["flow_loss"] = _flow_losses(spec, method, start.measure, measure)
+        found["flow_loss"] = _flow_losses(spec, method, start, measure, data)
     if method.steps is not None:
         eta, beta, _ = method.coefficients(0, spec.steps)
         found["schedule_eta"], found["schedule_beta"] = (np.append(v, np.nan) for v in (eta, beta))
@@ -271,18 +273,22 @@ def _forecast(
 
 
 def _forecast_batches(
-    spec: Spec, method: Recursion, start: Start
+    spec: Spec, method: Recursion, start: Start, data: Data
 ) -> dict[str, Float[np.ndarray, "..."]]:
     """Return the expected loss on fresh batches with its spread, and its step counts.
 
-    Counts beyond the run come from the forecast without eigenvectors.
+    Counts beyond the run come from the forecast without eigenvectors, which there is without decay.
+    The network is homogeneous in the hidden layer, so ``J w_0`` are its outputs.
     """
     assert spec.batch is not None  # noqa: S101 - the caller has looked
-    near = forecast_batches_on_rows(method, start.spectrum, start.residual, spec.batch, spec.steps)
+    near = forecast_batches_on_rows(
+        method, start.spectrum, start.residual, spec.batch, spec.steps,
+        decay=spec.decay or 0.0, shrunk=start.residual + data.y,
+    )  # fmt: skip
     found = {"forecast_loss": near.loss, "forecast_spread": near.spread}
     if spec.shares:
         counts = [near.steps_to(share) for share in spec.shares]
-        if None in counts:
+        if None in counts and not spec.decay:
             far = forecast_batches(method, start.measure, spec.batch, _BATCH_STEPS)
             beyond = [far.steps_to(share) for share in spec.shares]
             counts = [b if c is None else c for c, b in zip(counts, beyond, strict=True)]
@@ -687,16 +693,23 @@ def _fingerprint(
 def _flow_losses(
     spec: Spec,
     method: Recursion,
-    own: Measure,
+    start: Start,
     measure: Measure,
+    data: Data,
 ) -> Float[np.ndarray, "flow T"]:
     """Losses of the method's flows at the times of its steps."""
     steps = np.arange(spec.steps + 1)
     eta, _, _ = method.constant
-    losses = []
+    losses, own, decay = [], start.measure, spec.decay or 0.0
     for key in spec.flows:
-        flow = COMPANIONS[key].build(measure.smallest / 2, eta)
-        losses.append(flow_loss(flow, own.nodes, own.weights, flow.time(steps, eta)))
+        flow = COMPANIONS[key].build((measure.smallest + decay) / 2, eta)
+        times = flow.time(steps, eta)
+        if decay:  # the outputs at the start are J w_0: the network is homogeneous in its layer
+            first = start.spectrum.modes(start.residual)
+            shrunk = first + start.spectrum.modes(data.y)
+            losses.append(decayed_flow_loss(flow, own.nodes, first, shrunk, times, decay=decay))
+        else:
+            losses.append(flow_loss(flow, own.nodes, own.weights, times))
     return np.array(losses)
 
 

@@ -14,7 +14,14 @@ from jaxtyping import Float
 
 from inertial.data import Data, Provenance
 from inertial.linear.measure import Measure
-from inertial.method.batch import BatchSizes, Modes, batch_sizes, modes_of, noise_share
+from inertial.method.batch import (
+    BatchSizes,
+    Modes,
+    batch_sizes,
+    fastest_for_batch,
+    modes_of,
+    noise_share,
+)
 from inertial.method.bound import lower_bound
 from inertial.method.recursion import METHODS, Recursion
 from inertial.method.rules import DEFAULT_RULE, RULES, choose, fastest
@@ -115,6 +122,8 @@ class Exploration:
         Tuned settings, real runs at one of them for each method, and what modes are.
     batch
         Rows in a fresh batch of each step of these runs; None for all of them.
+    outputs
+        Outputs of a row: `modes` are those of one of them, an average.
 
     """
 
@@ -134,6 +143,7 @@ class Exploration:
     curves: tuple[Curve, ...]
     meanings: tuple[Meaning, ...]
     batch: int | None = None
+    outputs: int = 1
 
 
 def explore(
@@ -176,8 +186,10 @@ def explore(
     rule = settings.rule if settings.batch is None else BATCH_RULE
     tuned = {p.method.name: p.method for p in points if p.rule == rule}
     runs = join(list(_runs(settings, prepared, tuned, progress or (lambda *_: None))))
-    if settings.batch is None:  # what is known of trust before training is for all rows
-        runs = runs.assign_attrs(width=settings.width)
+    # What is known of trust before training is for all rows.
+    runs = runs.assign_attrs(
+        {"width": settings.width} if settings.batch is None else {"batch": settings.batch}
+    )
     return Exploration(
         data.provenance,
         f"two-layer ReLU network of {settings.width:,} neurons",
@@ -226,9 +238,6 @@ def _curve(run: xr.Dataset, rule: str, method: Recursion, target: float) -> Curv
     width, counts = run.attrs.get("width"), run.forecast_steps.sel(share=target).values
     judged = None if width is None else trust_of(run, target, width)
     drift = float(run.kernel_drift.max()) if "look" in run else None
-    # The forecast on batches is of the expected loss: the mean of the runs is held to it.
-    means = run[["loss", "forecast_loss", "forecast_steps"]].mean("seed", skipna=False)
-    held = means.expand_dims(seed=[0]) if rule == BATCH_RULE else run
     return Curve(
         rule,
         method,
@@ -236,7 +245,7 @@ def _curve(run: xr.Dataset, rule: str, method: Recursion, target: float) -> Curv
         run.forecast_loss.mean("seed").values,
         float(counts.mean()) if np.isfinite(counts).all() else None,
         steps_to_share(run.loss, target),
-        verdict_of(held, target) if judged is None else judged.verdict,
+        verdict_of(run, target) if judged is None else judged.verdict,
         judged,
         drift,
     )
@@ -260,7 +269,7 @@ def explore_model(
     starts
         The model, its loss and rows.
     settings
-        Steps of the real runs, and the target.
+        Steps of the real runs, the target, and the batch.
     trials
         Settings that are trained to find the best, at most; 0 for forecasts alone.
     progress
@@ -273,10 +282,17 @@ def explore_model(
 
     """
     settings, report = settings or ModelSettings(steps=100), progress or (lambda *_: None)
-    seed = (settings.seeds or (0,))[0]
-    start = start_of_model(starts, seed, settings.steps)
+    seed, batch = (settings.seeds or (0,))[0], settings.batch
+    start = start_of_model(starts, seed, settings.steps, batch=batch)
     problem, found = start.problem, start.measure
-    advice = tune_problem(problem, target=settings.target, trials=trials, progress=progress)
+    advice = tune_problem(
+        problem, target=settings.target, trials=trials, batch=batch, order=settings.order,
+        progress=progress,
+    )  # fmt: skip
+    modes = None
+    if start.spectrum is not None:
+        modes = modes_of(start.batch_modes, most=MOST_MODES)
+        modes = replace(modes, nodes=np.maximum(modes.nodes, RESOLUTION * modes.nodes[-1]))
     measure = Measure(
         np.maximum(found.nodes, RESOLUTION * found.largest), found.weights, proven=found.proven
     )
@@ -285,8 +301,19 @@ def explore_model(
         TunedPoint(DEFAULT_RULE, forecast, fastest(one, measure, settings.target, margin=MARGIN))
         for one in METHODS
     ]
+    if modes is not None and batch is not None:
+        source = f"this project: fewest steps of the expected loss on batches of {batch:,}"
+        points += [
+            TunedPoint(
+                BATCH_RULE,
+                source,
+                fastest_for_batch(name, modes, batch, target=settings.target, margin=MARGIN)[0],
+            )
+            for name in METHODS
+        ]
     if advice.checked:
-        source = f"the best of {len(advice.trials)} real runs of this network"
+        kind = "" if batch is None else f" on batches of {batch:,}"
+        source = f"the best of {len(advice.trials)} real runs of this network{kind}"
         points += [
             TunedPoint(TRIALS_RULE, source, entry.method)
             for entry in advice.methods
@@ -299,7 +326,7 @@ def explore_model(
     for spec in model_specs(wanted, rules, {seed: start.name}):
         report(spec.method, len(runs) * spec.steps, len(METHODS) * spec.steps)
         runs.append(run_model(spec, start, tuned[spec.method].method))
-    joined = join(runs)
+    joined = join(runs).assign_attrs({} if batch is None else {"batch": batch})
     return Exploration(
         starts.data,
         problem.model,
@@ -308,8 +335,8 @@ def explore_model(
         None,
         settings.target,
         measure,
-        None,
-        None,
+        modes,
+        None if modes is None else batch_sizes(modes),
         np.empty(0) if start.bound is None else _trimmed(start.bound),
         problem.loss.squared,
         start.operator.loss,
@@ -319,6 +346,8 @@ def explore_model(
             for name, point in tuned.items()
         ),
         (),
+        batch,
+        1 if modes is None else start.operator.start.size // problem.rows,
     )
 
 

@@ -22,7 +22,9 @@ from jaxtyping import Float
 from inertial._checks import InvalidInput
 from inertial.data.loading import Provenance, digest
 from inertial.linear.measure import Measure
+from inertial.linear.spectrum import Spectrum
 from inertial.linear.tangent import Tangent, tangent
+from inertial.method.batch import Modes, noise_share
 from inertial.method.bound import lower_bound
 from inertial.method.curve import forecast_loss, steps_to
 from inertial.method.recursion import Recursion
@@ -33,6 +35,12 @@ from inertial.runs.observables import OBSERVABLES, coefficients_of, first_steps,
 from inertial.runs.spec import ModelName, Spec
 from inertial.runs.stopping import forecasts_of, observables_of
 from inertial.runs.tuning import RESOLUTION
+from inertial.simulation.batched import (
+    expected_on_batches,
+    losses_on_batches,
+    modes_for_batches,
+    spectrum_for_batches,
+)
 from inertial.simulation.curves import DENSE, OutputModes, learning_curve, output_modes
 from inertial.simulation.linearised import choose_adam
 from inertial.simulation.simulate import simulate
@@ -50,8 +58,9 @@ ADAM = "adam"
 _SHARP = 12
 """Products at a look, for the largest eigenvalue."""
 
-_FAR = 20_000
-"""How far ahead step counts are forecast, whatever the length of the run."""
+_FAR, _FAR_ON_BATCHES = 20_000, 1_000
+"""How far ahead step counts are forecast, whatever the length of the run: on all rows, and where
+every step takes a product with an N x N array."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +125,7 @@ class ModelStart:
     `norm` is the length of all trained parameters, `probe` the gradient g of the loss in the
     outputs and `image` the product H g; `bound` is the loss that no gradient method can beat on the
     linearised model, for squares without weight decay.  With decay or test rows, `modes` carry the
-    forecasts of squares.
+    forecasts of squares; for batches, `spectrum` does.
     """
 
     problem: Trainable
@@ -129,18 +138,33 @@ class ModelStart:
     image: Outputs = field(repr=False)
     bound: Float[np.ndarray, "t"] | None = field(repr=False)
     modes: OutputModes | None = field(repr=False, default=None)
+    spectrum: Spectrum | None = field(repr=False, default=None)
+
+    @property
+    def batch_modes(self) -> Modes:
+        """The modes of one output of a row, an average: for settings and limits on batches."""
+        assert self.spectrum is not None  # noqa: S101 - there is for squares and a batch
+        return modes_for_batches(self.problem, self.operator, self.spectrum)
 
 
-def start_of_model(starts: Starts, seed: int, steps: int) -> ModelStart:
+def start_of_model(
+    starts: Starts, seed: int, steps: int, *, batch: int | None = None
+) -> ModelStart:
     """Measure a start, with as many products as a run of `steps` steps is forecast exactly by.
+
+    For a batch, whose noise needs every eigenvalue, squares are decomposed: a product an output.
 
     Raises
     ------
     InvalidInput
-        If the problem cannot be linearised.
+        If the problem cannot be linearised, the batch is none of its rows, or its outputs are too
+        many to be decomposed.
 
     """
     problem = starts.make(seed)
+    if batch is not None:
+        noise_share(batch, problem.rows)
+        problem.batch_factor(batch)
     operator = tangent(problem)
     measure = operator.measure(min(steps + 1, PRODUCTS))
     probe = problem.gradient_of(operator.linearised.outputs)
@@ -162,6 +186,7 @@ def start_of_model(starts: Starts, seed: int, steps: int) -> ModelStart:
         if problem.loss.squared and not problem.decay
         else None,
         _modes(problem, operator, steps),
+        None if batch is None else spectrum_for_batches(problem, operator),
     )
 
 
@@ -213,6 +238,9 @@ def run_model(
         method if isinstance(method, Recursion) else method.build(),
         steps=spec.steps,
         observables=("distance", *observables_of(start.problem)),
+        batch=spec.batch,
+        order=spec.order or "fresh",
+        seed=spec.seed,
         progress=advance,
         look=looks,
     )
@@ -226,14 +254,15 @@ def run_model(
     }
     length = spec.steps + 1
     found |= _forecast(spec, start, method)
-    if start.bound is not None:
+    if start.bound is not None and spec.batch is None:
         found["bound_loss"] = start.bound[:length]
     variables = {
         name: (OBSERVABLES[name].dims, padded(name, values, length))
         for name, values in found.items()
     }
     coords = {"step": np.arange(length), "look": looks.at, "share": list(spec.shares)}
-    proven = start.measure.proven if start.problem.loss.squared else None
+    whole = spec.batch is not None or not start.problem.loss.squared
+    proven = None if whole else start.measure.proven
     return xr.Dataset(
         variables,
         coords=coords,
@@ -280,6 +309,9 @@ def _forecast(
 ) -> dict[str, Float[np.ndarray, "..."]]:
     """Return losses, step counts and, where the measure gives it, movement of the linear model."""
     problem, given = start.problem, method.build() if isinstance(method, Optax) else method
+    if spec.batch is not None:
+        assert isinstance(given, Recursion)  # noqa: S101 - the settings refuse others
+        return _forecast_batches(spec, start, given)
     if not isinstance(given, Recursion) or not problem.loss.squared:
         curve = learning_curve(problem, given, steps=spec.steps, operator=start.operator)
         return forecasts_of(curve) | {"forecast_steps": first_steps(curve.loss, spec.shares)}
@@ -294,6 +326,28 @@ def _forecast(
         "forecast_loss": forecast_loss(given, start.measure, np.arange(spec.steps + 1)),
         "forecast_distance": distance(given, start.measure, spec.steps),
         "forecast_steps": np.array(counted, dtype=float),
+    }
+
+
+def _forecast_batches(
+    spec: Spec, start: ModelStart, method: Recursion
+) -> dict[str, Float[np.ndarray, "..."]]:
+    """Return the expected loss on fresh batches with its spread, and its step counts."""
+    assert spec.batch is not None  # noqa: S101 - the caller has looked
+    if start.spectrum is None:
+        losses = losses_on_batches(start.problem, start.operator, method, spec.batch, spec.steps)
+        mean = losses.mean(axis=0)
+        found = {"forecast_loss": mean, "forecast_spread": losses.std(axis=0, ddof=1)}
+        return found | {"forecast_steps": first_steps(mean, spec.shares)}
+    far = max(spec.steps, _FAR_ON_BATCHES)
+    known = expected_on_batches(
+        method, start.problem, start.operator, start.spectrum, spec.batch, far
+    )
+    near = slice(spec.steps + 1)
+    return {
+        "forecast_loss": known.loss[near],
+        "forecast_spread": known.spread[near],
+        "forecast_steps": first_steps(known.loss, spec.shares),
     }
 
 

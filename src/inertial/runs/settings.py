@@ -145,7 +145,7 @@ class Settings:
                 )
         check_by_hand(self.methods, self.eta, self.beta, given)
         self._check_batch()
-        self._check_decay()
+        nonnegative("decay", self.decay)
         others = [method for method in self.methods if method in TRANSFORMATIONS]
         if others and (self.precision == "float64" or self.record_residuals):
             raise InvalidInput(
@@ -153,22 +153,10 @@ class Settings:
                 "precision and the record, or these methods."
             )
 
-    def _check_decay(self) -> None:
-        """Raise if there is weight decay, and something that is defined without it only."""
-        if not nonnegative("decay", self.decay):
-            return
-        for what in (self.flows, () if self.batch is None else ("a batch",)):
-            if what:
-                raise InvalidInput(
-                    f"{' and '.join(what)}: for training without decay; leave that out, or the "
-                    "decay."
-                )
-
     def _check_batch(self) -> None:
         """Raise if there is a batch, and something that is defined for all rows only."""
+        _check_order(self.batch, self.order)
         if self.batch is None:
-            if self.order != "fresh":
-                raise InvalidInput("an order is given without a batch; give both, or neither.")
             return
         alone = [name for name in self.methods if name in (*SCHEDULES, *TRANSFORMATIONS)]
         if alone or self.flows:
@@ -222,6 +210,9 @@ class ModelSettings:
         Step size and momentum given by hand instead, for the loss of the problem.
     target
         Share of the initial loss that the rules aim at and the verdict looks at.
+    batch, order
+        As for `Settings`; the methods are linear ones then.  The rule `trials` trains on such
+        batches too.
 
     """
 
@@ -232,6 +223,8 @@ class ModelSettings:
     eta: float | None = None
     beta: float | None = None
     target: float = 0.1
+    batch: int | None = None
+    order: Order = "fresh"
 
     def __post_init__(self) -> None:
         seeds = None if self.seeds is None else _seeds(self.seeds)
@@ -239,17 +232,25 @@ class ModelSettings:
             "steps": whole("steps", self.steps),
             "methods": _words("methods", self.methods),
             "seeds": seeds,
+            "batch": None if self.batch is None else whole("batch", self.batch),
             **_numbers(self),
         }
         for name, value in plain.items():
             object.__setattr__(self, name, value)
         fraction("target", self.target)
         one_of("rule", self.rule, MODEL_RULES)
+        one_of("order", self.order, ("fresh", "shuffled"))
+        _check_order(self.batch, self.order)
         check_methods(self.methods)
         check_seeds(self.seeds or (0,))
         check_by_hand(
             self.methods, self.eta, self.beta, None if self.rule == TRIALS_RULE else self.rule
         )
+        alone = [name for name in self.methods if name in TRANSFORMATIONS]
+        if alone and self.batch is not None:
+            raise InvalidInput(
+                f"{' and '.join(alone)}: for gradients of all rows; leave that out, or the batch."
+            )
 
     @property
     def shares(self) -> tuple[float, ...]:
@@ -270,6 +271,11 @@ def check_methods(methods: tuple[str, ...]) -> tuple[str, ...]:
     for name in methods:
         one_of("method", name, (*FAMILIES, *TRANSFORMATIONS))
     return tuple(name for name in methods if name in FAMILIES)
+
+
+def _check_order(batch: int | None, order: Order) -> None:
+    if batch is None and order != "fresh":
+        raise InvalidInput("an order is given without a batch; give both, or neither.")
 
 
 def check_seeds(seeds: tuple[int, ...]) -> None:

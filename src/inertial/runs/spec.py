@@ -163,6 +163,8 @@ def model_specs(
             beta=settings.beta,
             shares=settings.shares,
             model=name,
+            batch=settings.batch,
+            order=None if settings.order == "fresh" else settings.order,
         )
 
 

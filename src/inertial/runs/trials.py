@@ -37,6 +37,7 @@ from inertial.method.modes import stability_limit
 from inertial.method.recursion import FAMILIES, Recursion
 from inertial.problem.problem import Trainable
 from inertial.simulation import adapted
+from inertial.simulation.simulate import Draw
 
 HOLD = (0.25, 5)
 """The loss has to stay at the target for this share of the steps, and this many."""
@@ -111,6 +112,10 @@ _BEYOND = ("nesterov", 2.0, 0.8)
 """A loss whose curvature falls as it falls can start beyond the limit."""
 
 
+Limit = Callable[[str, float], float]
+"""From a family and a momentum to the step size at the limit."""
+
+
 @dataclass(frozen=True)
 class Setting:
     """A point of the search.
@@ -140,12 +145,17 @@ class Setting:
         """Momentum."""
         return float(1 - 2.0**-self.v)
 
-    def method(self, largest: float) -> Recursion | Adaptive:
+    def method(self, largest: "float | Limit") -> Recursion | Adaptive:
         """Return the method for a largest eigenvalue at the start, in digits that can be copied.
 
-        For an adaptive one `largest` is one over the step size that counts as a share of 1.
+        For an adaptive one `largest` is one over the step size that counts as a share of 1; on
+        batches it is the limit itself, as a function.
         """
         beta = float(f"{self.beta:.4f}")
+        if callable(largest):
+            return FAMILIES[self.family](
+                float(f"{self.share * largest(self.family, beta):.4g}"), beta
+            )
         if self.family in ADAPTIVE:
             return ADAPTIVE[self.family](float(f"{self.share / largest:.4g}"), beta)
         make = FAMILIES[self.family]
@@ -222,14 +232,15 @@ def held(steps: int) -> int:
 class Search:
     """The trials of one problem; `passes` counts the steps they took.
 
-    `families` are those of `MOMENTUM`, or one alone; no trial goes on beyond `passes` in all.
+    `families` are those of `MOMENTUM`, or one alone; no trial goes on beyond `passes` in all.  All
+    trials see the same batches, which `draw` gives; all rows if absent.
     `ended` is the state in which the winner's run ended.
     """
 
     def __init__(
         self,
         problem: Trainable,
-        largest: float,
+        largest: float | Limit,
         target: float,
         *,
         trials: int,
@@ -238,8 +249,10 @@ class Search:
         seed: int = 0,
         passes: float = math.inf,
         spent: float = 0.0,
+        draw: Draw | None = None,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> None:
+        self.draw = draw
         self.problem, self.largest, self.most, self.limit = problem, largest, trials, passes
         self.start = problem.loss_of(problem.linearise().outputs)
         self.level = target * self.start
@@ -297,8 +310,7 @@ class Search:
         while trial.outcome == "running" and len(trial.losses) < longest:
             done = len(trial.losses)
             count = min(max(_BLOCK, done // 8), longest - done)
-            coefficients = method.coefficients(done, count)
-            trial.state, losses = self.problem.advance(trial.state, *coefficients)
+            trial.state, losses = self._steps(trial.state, method, done, count)
             trial.losses = np.concatenate([trial.losses, losses])
             trial.steps = settled(trial.losses, self.level)
             if trial.steps is not None:
@@ -403,10 +415,19 @@ class Search:
         if isinstance(method, Adaptive):
             trial.state, losses = adapted.advance(problem, method, trial.state, count)
         else:
-            coefficients = method.coefficients(len(trial.losses), count)
-            trial.state, losses = problem.advance(trial.state, *coefficients)
+            trial.state, losses = self._steps(trial.state, method, len(trial.losses), count)
         trial.losses = np.concatenate([trial.losses, losses])
         self.passes += count
+
+    def _steps(
+        self,
+        state: Any,  # noqa: ANN401 - opaque
+        method: Recursion,
+        done: int,
+        count: int,
+    ) -> tuple[Any, Float[np.ndarray, "count"]]:
+        batches = () if self.draw is None else (self.draw(done, count),)
+        return self.problem.advance(state, *method.coefficients(done, count), *batches)
 
     def _races(self) -> None:
         """Race settings of one scale of momentum after another, until one settles."""

@@ -18,6 +18,7 @@ from inertial.linear.measure import Measure
 from inertial.linear.tangent import Tangent, tangent
 from inertial.method import adaptive
 from inertial.method.adaptive import ADAPTIVE, Adaptive, rmsprop
+from inertial.method.batch import fastest_for_batch, largest_step
 from inertial.method.bound import fewest_steps, said_of_zero, unreachable_share
 from inertial.method.conventions import method_of, snippet, to_torch
 from inertial.method.curve import forecast_loss, steps_to
@@ -31,8 +32,26 @@ from inertial.problem.problem import Problem, Trainable
 from inertial.runs.ranking import place
 from inertial.runs.shown import Curve, Shown, columns, draw
 from inertial.runs.stopping import Stopping, horizon, stopping_of
-from inertial.runs.trials import LONGEST, MOMENTUM, Search, Setting, Trial, held, setting, settled
+from inertial.runs.trials import (
+    LONGEST,
+    MOMENTUM,
+    Limit,
+    Search,
+    Setting,
+    Trial,
+    held,
+    setting,
+    settled,
+)
+from inertial.simulation.batched import (
+    expected_on_batches,
+    modes_for_batches,
+    spectrum_for_batches,
+)
+from inertial.simulation.curves import DENSE
 from inertial.simulation.linearised import CAUTION, linearised_outputs, sign_step
+from inertial.simulation.simulate import Draw, draws_of
+from inertial.simulation.train import Order
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +86,10 @@ _AGAINST = 20
 
 _UNSETTLED = 1_000
 """Steps that are forecast, at most, of a run that did not reach the target."""
+
+_DRAWS, _PATIENCE = 4, 3
+"""Other draws of the batches that a recommendation is trained on, and for how many times its steps.
+"""
 
 RESOLUTION = 1e-6
 """Share of the largest node up to which nodes from products in single precision are known."""
@@ -162,6 +185,15 @@ class ModelAdvice(Shown):
     evaluation
         What has to be known where the model has layers that act otherwise in training; empty where
         it has none.
+    batch
+        Rows of a batch, >= 1; None for gradients of all rows.  All trials saw the same draw of
+        batches, and forecasts are those of the expected loss on fresh ones.
+    order
+        Of the batches: `fresh` or `shuffled`.
+    factor
+        What the gradient of a batch is multiplied by to stand for that of all rows, > 0.
+    draws
+        Steps of the recommendation on other draws of the batches; None where it did not get there.
     """
 
     model: str
@@ -184,6 +216,10 @@ class ModelAdvice(Shown):
     constant: float | None = None
     lacks: str = ""
     evaluation: str = ""
+    batch: int | None = None
+    order: Order = "fresh"
+    factor: float = 1.0
+    draws: tuple[int | None, ...] = ()
 
     @property
     def checked(self) -> bool:
@@ -239,7 +275,7 @@ class ModelAdvice(Shown):
         steps = "1 step" if best.measured_steps == 1 else f"{best.measured_steps:,} steps"
         return (
             f"Use {words}: {steps} to {share} of the loss at the start, "
-            "measured on the model itself"
+            f"measured on the model itself{self._on_batches}"
             + (" in evaluation mode" if self.evaluation else "")
             + (
                 "."
@@ -247,6 +283,32 @@ class ModelAdvice(Shown):
                 else f"; stop there, for at step {best.leaves:,} the loss is above it again."
             )
         )
+
+    @property
+    def _on_batches(self) -> str:
+        """Say which batches, and what happens on other draws of them."""
+        if self.batch is None:
+            return ""
+        kind = "fresh batches" if self.order == "fresh" else "shuffled batches"
+        reached = [steps for steps in self.draws if steps is not None]
+        missed = len(self.draws) - len(reached)
+        span_ = f"{min(reached):,} to {max(reached):,}" if reached else ""
+        words = ", ".join([span_] * bool(reached) + [f"not reached on {missed}"] * bool(missed))
+        return f" on {kind} of {self.batch:,} (on {len(self.draws)} other draws: {words})"
+
+    @property
+    def _notes_on_batches(self) -> list[str]:
+        """Say what steps are counted of, and what a sum over a batch is multiplied by."""
+        if self.batch is None:
+            return []
+        counted = "losses are those of all rows; the linearised model's, expected on fresh batches"
+        notes = [counted]
+        if self.factor != 1:
+            notes.append(
+                f"multiply the loss of a batch by {self.factor:.6g}, all rows over those of the "
+                "batch, so that it stands for all"
+            )
+        return notes
 
     @property
     def table(self) -> str:
@@ -262,6 +324,7 @@ class ModelAdvice(Shown):
         notes += [
             f"{self.model}; loss {self.loss} over {self.rows:,} rows, {self.start:.4g} at the start"
         ]
+        notes += self._notes_on_batches
         level = self.target * self.start
         if self.constant is not None and level >= self.constant:
             notes.append(
@@ -400,6 +463,8 @@ def tune_problem(
     passes: int = PASSES,
     methods: Sequence[str] = MOMENTUM,
     against: Recursion | Mapping[str, Any] | None = None,
+    batch: int | None = None,
+    order: Order = "fresh",
     seed: int = 0,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> ModelAdvice:
@@ -421,8 +486,13 @@ def tune_problem(
         one has its own, which is as long.
     against
         A setting to compare with: a method, or ``dict(lr=0.01, momentum=0.9, nesterov=True)``.
+    batch
+        Rows whose gradient a step of every trial takes, all of them if absent; the families are
+        linear ones then.
+    order
+        Of the batches: `fresh` rows at each step, or `shuffled` for epochs.
     seed
-        Seed of the settings that are drawn at the end of the search.
+        Seed of the settings that are drawn at the end of the search, and of the batches.
     progress
         Called with a label, trials so far and the most there can be whenever one has ended.
 
@@ -436,6 +506,10 @@ def tune_problem(
     whole("trials", trials, least=0)
     whole("passes", passes)
     families = _families(methods)
+    if batch is not None and any(name in ADAPTIVE for group in families for name in group):
+        raise InvalidInput(
+            "Adam and RMSprop are searched on all rows alone; leave them out, or the batch."
+        )
     rival = None if against is None else method_of(against, problem.decay)
     operator = tangent(problem)
     if not operator.loss > 0:
@@ -445,19 +519,23 @@ def tune_problem(
         )
     # Decay moves every eigenvalue up.
     largest = operator.lanczos(_FIRST).largest[0] + problem.decay
-    forecast = _Forecast(problem, operator, target, progress)
+    draw = None if batch is None else draws_of(problem, batch, order, seed)
+    forecast = _Forecast(problem, operator, target, progress, batch)
+    noisy = forecast.noisy
     found: list[tuple[Trial, Search | None]] = []
     tried: list[Trial] = []
-    spent, longest = PRODUCT * operator.products, LONGEST
+    spent, longest = PRODUCT * forecast.counted, LONGEST
     start = operator.loss
     for group in families:
-        unit = _unit(group[0], problem, operator, largest)
+        unit: float | Limit = _unit(group[0], problem, operator, largest)
+        if noisy is not None and noisy.modes is not None:
+            unit = noisy.limit
         if not trials:
             found += [(Trial(one, one.method(unit)), None) for one in forecast.settings(group)]
             continue
         search = Search(
             problem, unit, target, trials=trials, families=group, longest=longest, seed=seed,
-            passes=passes, spent=0.0 if tried else spent, progress=progress,
+            passes=passes, spent=0.0 if tried else spent, draw=draw, progress=progress,
         )  # fmt: skip
         search.run()
         spent, start = search.passes + (spent if tried else 0.0), search.start
@@ -474,12 +552,12 @@ def tune_problem(
             trial.method,
             trial,
             forecast if first in (None, trial) else None,
-            _share(trial, search, operator, largest),
+            _share(trial, search, operator, largest, noisy),
         )
         for trial, search in found
     ]
     best = min(entries, key=_forecast_order) if first is None else entries[measured.index(first)]
-    bounded = problem.loss.squared and not problem.decay
+    bounded = problem.loss.squared and not problem.decay and batch is None
     taken = spent + PRODUCT * (operator.products - forecast.counted)
     won = None if first is None else found[measured.index(first)][1]
     return ModelAdvice(
@@ -493,25 +571,34 @@ def tune_problem(
         best=best,
         methods=tuple(entries),
         trials=tuple(tried),
-        against=None if rival is None else _alone(problem, rival, target, best, largest),
+        against=None if rival is None else _alone(problem, rival, target, best, largest, draw),
         bound=_bound(forecast.measure, target) if bounded else None,
         passes=taken,
         unreachable=_unreachable(forecast.measure) if bounded else 0.0,
         decay=problem.decay,
-        stopping=_stopping(problem, best, operator, train=trials > 0),
-        infinite_width=_infinite_width(problem, best.method, target),
+        stopping=None if batch else _stopping(problem, best, operator, train=trials > 0),
+        infinite_width=None if batch else _infinite_width(problem, best.method, target),
         constant=constant_loss(problem.loss, problem.y),
         lacks="" if won is None else won.lacks,
         evaluation=problem.evaluation,
+        batch=batch,
+        order=order,
+        factor=1.0 if batch is None else problem.batch_factor(batch),
+        draws=() if batch is None else _on_other_draws(problem, best, target, batch, order, seed),
     )
 
 
 def _alone(
-    problem: Trainable, method: Recursion, target: float, best: TunedMethod, largest: float
+    problem: Trainable,
+    method: Recursion,
+    target: float,
+    best: TunedMethod,
+    largest: float,
+    draw: Draw | None,
 ) -> TunedMethod:
     """Train with a setting of one's own, for a multiple of the steps that the best one takes."""
     longest = min(LONGEST, _AGAINST * (best.measured_steps or best.steps_to or 100))
-    trial = Search(problem, largest, target, trials=0).alone(
+    trial = Search(problem, largest, target, trials=0, draw=draw).alone(
         setting("heavy_ball", 1.0, 0.5), method, longest
     )
     share = method.constant[0] * largest / stability_limit(method)
@@ -530,6 +617,56 @@ def _stopping(
     )
 
 
+def _on_other_draws(
+    problem: Trainable, best: TunedMethod, target: float, batch: int, order: Order, seed: int
+) -> tuple[int | None, ...]:
+    """Return the steps of a method on other draws of the batches: on one draw it was the best."""
+    if best.measured_steps is None or not isinstance(best.method, Recursion):
+        return ()
+    most, any_ = _PATIENCE * (best.measured_steps + held(0)), setting("heavy_ball", 1.0, 0.5)
+    draws = [draws_of(problem, batch, order, seed + k) for k in range(1, _DRAWS + 1)]
+    return tuple(
+        Search(problem, 1.0, target, trials=0, draw=draw).alone(any_, best.method, most).steps
+        for draw in draws
+    )
+
+
+class _OnBatches:
+    """What the noise of batches does to limits and forecasts, for squares of few outputs.
+
+    `modes` is None where it is not known: under other losses, and for more outputs.
+    """
+
+    def __init__(self, problem: Trainable, operator: Tangent, batch: int) -> None:
+        self.problem, self.operator, self.batch = problem, operator, batch
+        self.spectrum = self.modes = None
+        if operator.start.size <= DENSE:
+            self.spectrum = spectrum_for_batches(problem, operator)
+        if self.spectrum is not None:
+            self.modes = modes_for_batches(problem, operator, self.spectrum)
+
+    def limit(self, family: str, beta: float) -> float:
+        """Return the step size from which the expected loss grows."""
+        assert self.modes is not None  # noqa: S101 - asked for only then
+        return largest_step(family, beta, self.modes, self.batch, decay=self.problem.decay)
+
+    def fastest(self, family: str, target: float) -> Recursion:
+        """Return the setting with the fewest steps of the expected loss, at 0.6 of the limit."""
+        assert self.modes is not None  # noqa: S101 - asked for only then
+        return fastest_for_batch(
+            family, self.modes, self.batch, target=target, margin=FORECAST_MARGIN,
+            decay=self.problem.decay,
+        )[0]  # fmt: skip
+
+    def losses(self, method: Recursion, steps: int) -> Float[np.ndarray, "t"]:
+        """Return the expected loss at steps 0 to `steps`; empty where it is not known."""
+        if self.spectrum is None:
+            return np.empty(0)
+        return expected_on_batches(
+            method, self.problem, self.operator, self.spectrum, self.batch, steps
+        ).loss
+
+
 class _Forecast:
     """Forecasts of the linearised model, from as many products as their answers need."""
 
@@ -539,11 +676,13 @@ class _Forecast:
         operator: Tangent,
         target: float,
         progress: Callable[[str, int, int], None] | None = None,
+        batch: int | None = None,
     ) -> None:
         self.problem, self.operator, self.target = problem, operator, target
         self.progress = progress
         self.counted = operator.products
         self.measure = operator.measure(_FIRST)
+        self.noisy = None if batch is None else _OnBatches(problem, operator, batch)
 
     def settings(self, families: Sequence[str]) -> list[Setting]:
         """Return the settings that the measure ranks first, at 0.6 of the limit.
@@ -553,6 +692,12 @@ class _Forecast:
         if families[0] in ADAPTIVE:
             momentum = 0.9 if families[0] == "adam" else 0.0
             return [setting(family, CAUTION, momentum) for family in families]
+        if self.noisy is not None and self.noisy.modes is not None:
+            chosen = [self.noisy.fastest(family, self.target) for family in families]
+            return [
+                setting(name, m.constant[0] / self.noisy.limit(name, m.constant[1]), m.constant[1])
+                for name, m in zip(families, chosen, strict=True)
+            ]
         # The quadratic model of other losses than squares is no better for more products.
         most = _MOST if self.problem.loss.squared else _ROUGH
         self._raise(fastest(families[0], self.measure, self.target, margin=FORECAST_MARGIN), most)
@@ -568,6 +713,11 @@ class _Forecast:
         self, method: Recursion | Adaptive, length: int, *, whole: bool = True
     ) -> tuple[int | None, Float[np.ndarray, "t"]]:
         """Return the steps to the target, and the losses of some steps, `whole` or until then."""
+        if self.noisy is not None and isinstance(method, Recursion):
+            losses = self.noisy.losses(method, 4 * length)
+            return settled(losses, self.target * losses[0]) if losses.size else None, losses[
+                :length
+            ]
         plain = self.problem.loss.squared and not self.problem.decay
         if plain and isinstance(method, Recursion):
             count = self._raise(method, max(2 * _FIRST, length))
@@ -657,10 +807,18 @@ def _unit(family: str, problem: Trainable, operator: Tangent, largest: float) ->
     return (1 if family == "adam" else (1 - rmsprop(1.0).beta2) ** -0.5) / step
 
 
-def _share(trial: Trial, search: Search | None, operator: Tangent, largest: float) -> float:
+def _share(
+    trial: Trial,
+    search: Search | None,
+    operator: Tangent,
+    largest: float,
+    noisy: _OnBatches | None,
+) -> float:
     """Return the step as a share of the limit at the start, or where an adaptive run ended."""
     method = trial.method
     if isinstance(method, Recursion):
+        if noisy is not None and noisy.modes is not None:
+            return method.constant[0] / noisy.limit(trial.setting.family, method.constant[1])
         return method.constant[0] * largest / stability_limit(method)
     if search is None or search.best is not trial or search.ended is None:
         return np.nan

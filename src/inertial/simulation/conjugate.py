@@ -63,7 +63,7 @@ def conjugate_gradients(problem: Trainable, *, steps: int) -> Run:
         old, alpha = alpha, -slope / curvature
         eta.append(alpha)
         beta.append(float(alpha * keep / old) if keep else 0.0)
-        state, _ = problem.advance(state, *(np.array([c]) for c in (eta[-1], beta[-1], 0.0)))
+        state, _ = problem.advance(state, *np.array([[eta[-1]], [beta[-1]], [0.0]]))
         before = gradient
     else:
         losses.append(problem.loss_of(problem.linearise(state).outputs))

@@ -125,6 +125,33 @@ def flow_loss(
     return loss
 
 
+def decayed_flow_loss(
+    flow: Flow,
+    eigenvalues: Eigenvalues,
+    residual: Float[np.ndarray, "n"],
+    shrunk: Float[np.ndarray, "n"],
+    times: Float[np.ndarray, "T"],
+    *,
+    decay: float,
+) -> Float[np.ndarray, "T"]:
+    r"""Loss ``1/2 |xi(t)|^2`` along a flow with weight decay, without the penalty.
+
+    A flow is linear in the distance from where it comes to rest, and decay moves every eigenvalue
+    up, so with x(l) the mode of the flow without decay
+
+    .. math:: \xi_k(t) = \xi^*_k + x_t(l_k + \alpha)\,(\xi_k(0) - \xi^*_k), \qquad
+              \xi^*_k = \frac{\alpha\,(\xi_k(0) - h_k)}{l_k + \alpha},
+
+    as in `inertial.method.response`, with `residual` the coordinates of :math:`\xi(0)` and `shrunk`
+    those of :math:`h = J w_0`.
+    """
+    shifted = np.maximum(eigenvalues, 0.0) + decay
+    end = decay * (residual - shrunk) / shifted
+    amplitude = solve(flow, shifted, times).amplitude
+    with np.errstate(under="ignore"):
+        return np.asarray(0.5 * np.sum((end + amplitude * (residual - end)) ** 2, axis=1))
+
+
 def _closed_form(
     flow: Flow,
 ) -> Callable[[Flow, Eigenvalues, Float[np.ndarray, "T"]], _Pair] | None:

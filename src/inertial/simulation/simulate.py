@@ -13,12 +13,20 @@ import numpy as np
 from jaxtyping import Float
 
 from inertial._checks import InvalidInput, one_of, whole
+from inertial.method.batch import noise_share
 from inertial.method.recursion import Recursion
 from inertial.problem.loss import hits_of
 from inertial.problem.model import TwoLayerReLU
-from inertial.problem.problem import Problem, State, Trainable, decayed
+from inertial.problem.problem import (
+    Batches,
+    Problem,
+    State,
+    Trainable,
+    decayed,
+    loss_and_gradient,
+)
 from inertial.simulation.linearised import Transformation
-from inertial.simulation.train import DIVERGED, train
+from inertial.simulation.train import DIVERGED, Order, batch_rows, train
 from inertial.simulation.trajectory import Status
 
 if TYPE_CHECKING:
@@ -117,6 +125,9 @@ def simulate(
     *,
     steps: int,
     observables: Sequence[str] = ("loss",),
+    batch: int | None = None,
+    order: Order = "fresh",
+    seed: int | None = None,
     progress: Callable[[int], None] | None = None,
     look: Callable[[int, Any], None] | None = None,
 ) -> Run:
@@ -133,6 +144,14 @@ def simulate(
         Number of updates; records are at steps 0, ..., `steps`.
     observables
         Names of `OBSERVABLES`; the loss is always among the records.
+    batch
+        Rows whose gradient a step takes; all of them if absent.  The records belong to all rows,
+        and eta stays the step of the loss of all rows.
+    order
+        Of the batches: `fresh` rows at each step, or `shuffled` for epochs, as in
+        `inertial.simulation.train.train`.
+    seed
+        Seed of their draws; that of the problem's start if absent.
     progress
         Called with the number of steps just done.
     look
@@ -143,7 +162,8 @@ def simulate(
     ------
     InvalidInput
         If `steps` is not a whole number of at least 1, a schedule is shorter, an observable is not
-        known here, or the transformation is for another framework.
+        known here, the transformation is for another framework, the batch is not a whole number
+        from 1 to the number of rows, or the loss is no sum or mean over rows.
 
     """
     whole("steps", steps)
@@ -151,11 +171,15 @@ def simulate(
     for name in wanted:
         one_of("observable", name, OBSERVABLES)
     _check_test(problem, wanted)
+    seed = getattr(problem, "seed", 0) if seed is None else seed
+    draw = draws_of(problem, batch, order, seed)
     if isinstance(method, Recursion):
         method.coefficients(0, steps)
         tiled = _papers_network(problem) if problem.loss.name == "half_sum" else None
-        if tiled is not None and look is None and set(wanted) <= set(_TILED):
-            return _by_tiles(problem, tiled, method, steps, wanted, progress)
+        own_draws = batch is None or seed == getattr(problem, "seed", 0)
+        if tiled is not None and look is None and set(wanted) <= set(_TILED) and own_draws:
+            given = {"batch": batch, "order": order, "progress": progress}
+            return _by_tiles(problem, tiled, method, steps, wanted, **given)
     for name in wanted:
         if name not in _ANY and (name not in NEURONS or _papers_network(problem) is None):
             raise InvalidInput(
@@ -164,12 +188,34 @@ def simulate(
             )
     recorder = _Recorder(problem, wanted, look)
     if isinstance(method, Recursion):
-        return _by_recursion(problem, method, steps, recorder, progress)
+        return _by_recursion(problem, method, steps, recorder, draw, progress)
     if not isinstance(problem, Problem):
         raise InvalidInput(
             "an optax transformation trains a JAX model; give a Problem, or a Recursion."
         )
-    return _by_optax(problem, method, steps, recorder, progress)
+    return _by_optax(problem, method, steps, recorder, draw, progress)
+
+
+Draw = Callable[[int, int], Batches | None]
+"""From a first step and a number of steps to their batches; None stands for all rows."""
+
+
+def draws_of(problem: Trainable, batch: int | None, order: Order = "fresh", seed: int = 0) -> Draw:
+    """Return the draws of batches, the same however a run is cut into pieces.
+
+    Raises
+    ------
+    InvalidInput
+        If the batch is not a whole number from 1 to the number of rows, the order is unknown, or
+        the loss is no sum or mean over rows.
+
+    """
+    one_of("order", order, ("fresh", "shuffled"))
+    n = problem.rows
+    if batch is None or noise_share(batch, n) == 0:
+        return lambda _first, _count: None
+    factor = problem.batch_factor(batch)
+    return lambda first, count: Batches(batch_rows(n, batch, order, seed, first, count), factor)
 
 
 def _check_test(problem: Trainable, wanted: Sequence[str]) -> None:
@@ -196,7 +242,7 @@ def _by_tiles(
     method: Recursion,
     steps: int,
     wanted: Sequence[str],
-    progress: Callable[[int], None] | None,
+    **given: Any,  # noqa: ANN401 - batch, order and progress
 ) -> Run:
     assert isinstance(problem, Problem)  # noqa: S101 - what `_papers_network` found
     run = train(
@@ -211,8 +257,8 @@ def _by_tiles(
         held_out=None
         if problem.test is None or not set(_TEST) & set(wanted)
         else np.asarray(problem.test.x, float),
-        progress=progress,
         devices=problem.devices,
+        **given,
     )
     records = {name: getattr(run, name) for name in wanted if name not in _TEST}
     if problem.test is not None and run.test_outputs is not None:
@@ -306,12 +352,14 @@ def _by_recursion(
     method: Recursion,
     steps: int,
     recorder: _Recorder,
+    draw: Draw,
     progress: Callable[[int], None] | None,
 ) -> Run:
     state, size = recorder.start, recorder.stride
     for first in range(0, steps, size):
         count = min(size, steps - first)
-        after, losses = problem.advance(state, *method.coefficients(first, count))
+        coefficients = method.coefficients(first, count)
+        after, losses = problem.advance(state, *coefficients, draw(first, count))
         if not recorder.note(losses, state):
             return recorder.run(method)
         state = after
@@ -326,6 +374,7 @@ def _by_optax(
     transformation: Transformation,
     steps: int,
     recorder: _Recorder,
+    draw: Draw,
     progress: Callable[[int], None] | None,
 ) -> Run:
     import jax
@@ -334,9 +383,11 @@ def _by_optax(
     def step(
         w: list[jax.Array],
         memory: Any,  # noqa: ANN401 - the transformation's
-        *rows: Any,  # noqa: ANN401 - inputs and targets
+        x: Any,  # noqa: ANN401 - inputs
+        y: jax.Array,
+        *batch: Any,  # noqa: ANN401 - rows and a factor
     ) -> tuple[list[jax.Array], Any, jax.Array]:
-        loss, gradient = jax.value_and_grad(problem.objective)(w, *rows)
+        loss, gradient = loss_and_gradient(problem.objective, w, x, y, *batch)
         gradient = decayed(gradient, w, problem.decay)
         updates, memory = transformation.update(gradient, memory, w)
         return jax.tree.map(lambda a, b: a + b, w, updates), memory, loss
@@ -344,8 +395,10 @@ def _by_optax(
     name = getattr(transformation, "name", "optax")
     start: State = recorder.start
     w, memory = start.w, jax.jit(transformation.init)(start.w)
-    for _ in range(steps):
-        after, memory, loss = step(w, memory, problem.inputs, problem.targets)
+    for t in range(steps):
+        batches = draw(t, 1)
+        batch = () if batches is None else (batches.rows[0], np.float32(batches.factor))
+        after, memory, loss = step(w, memory, problem.inputs, problem.targets, *batch)
         if not recorder.note(np.array([float(loss)]), start._replace(w=w)):
             return recorder.run(name)
         w = after

@@ -57,6 +57,7 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
         "offset": 0 if exploration.squared else exploration.start - 0.5 * measure.total,
         "proven": measure.proven,
         "batch": exploration.batch,
+        "outputs": exploration.outputs,
         "trust": None
         if exploration.width is None
         else {"width": exploration.width, "steps": STEPS, "holds": HOLDS, "departs": DEPARTS},
@@ -128,7 +129,8 @@ def _batch_words(sizes: BatchSizes | None, rows: int) -> str:
 def _modes(modes: Modes, measure: Measure) -> dict[str, list[float]]:
     """Give every eigenvalue's count; nodes and weights only where they are not the measure's."""
     described = {"counts": modes.counts.tolist()}
-    if len(modes.nodes) < len(measure.nodes):
+    pairs = ((modes.nodes, measure.nodes), (modes.weights, measure.weights))
+    if not all(np.array_equal(own, other) for own, other in pairs):
         described |= {"nodes": modes.nodes.tolist(), "weights": modes.weights.tolist()}
     return described
 

@@ -105,7 +105,8 @@ const explorer = (() => {
   /* The expected loss on fresh batches: that of all rows, and what their noise adds. */
   function onBatches(m, all) {
     const { added, spread, stepsTo } = numerics.moments(m, MODES, noise(), all.length - 1, page.target, BATCH_STEPS);
-    return { loss: all.map((value, t) => value + added[t]), spread, stepsTo };
+    // The modes are those of one output of a row.
+    return { loss: all.map((value, t) => value + page.outputs * added[t]), spread: spread.map((value) => Math.sqrt(page.outputs) * value), stepsTo };
   }
 
   /* Movement of the papers' network at this setting, and the strain that decides whether to believe it. */
@@ -190,7 +191,7 @@ const explorer = (() => {
 
   function start() {
     const tuned = page.runs.find((run) => run.method === "heavy_ball");
-    Object.assign(state, { batch: page.batch ?? ROWS, eta: tuned.eta, beta: tuned.beta, steps: clamp("steps", RUN_STEPS) });
+    Object.assign(state, { batch: (MODES && page.batch) || ROWS, eta: tuned.eta, beta: tuned.beta, steps: clamp("steps", RUN_STEPS) });
     readAddress();
     window.inertial = { numerics, page, state };
     addEventListener("hashchange", () => { readAddress(); schedule(); });

@@ -1,0 +1,354 @@
+"""Batches of any model: the steps, the factor of a loss, expected losses, tuning, and the pages."""
+
+from itertools import combinations
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from helpers import run
+from inertial import (
+    MLP,
+    InvalidInput,
+    ModelSettings,
+    Problem,
+    Settings,
+    TwoLayerReLU,
+    compare,
+    gradient_descent,
+    heavy_ball,
+    load,
+    nesterov,
+    read_run,
+    simulate,
+    tangent,
+    tune,
+)
+from inertial.linear.spectrum import decompose
+from inertial.method.batch import forecast_batches_on_rows, noise_share
+from inertial.method.flow import (
+    gradient_flow,
+    heavy_ball_flow,
+    high_resolution_nesterov,
+    nesterov_flow,
+)
+from inertial.runs.exploration import explore_model
+from inertial.runs.model_runs import starts_of
+from inertial.runs.trials import settled
+from inertial.simulation.batched import expected_on_batches, losses_on_batches, spectrum_for_batches
+from inertial.simulation.integrate import decayed_flow_loss, solve
+from inertial.simulation.train import batch_rows
+from inertial.view.reporting import report
+
+METHODS = (gradient_descent(0.1), heavy_ball(0.05, 0.8), nesterov(0.05, 0.8))
+
+
+@pytest.fixture(scope="module")
+def rows():
+    random = np.random.default_rng(3)
+    return random.standard_normal((20, 4)), random.standard_normal((20, 2))
+
+
+def linear(rows, **options):
+    """Two outputs that are linear in the parameters: the model is its own linearisation."""
+    return Problem.from_apply(lambda w, x: x @ w, jnp.full((4, 2), 0.3), *rows, **options)
+
+
+@pytest.mark.parametrize("order", ["fresh", "shuffled"])
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)
+def test_a_problem_takes_the_steps_that_the_papers_network_takes(rows, method, order):
+    x, y = rows
+    problem = Problem(TwoLayerReLU(200, 4), "half_sum", x, y[:, 0], seed=2)
+    given = {"steps": 70, "batch": 6, "order": order}
+    tiled = simulate(problem, method, **given)
+    plain = simulate(problem, method, observables=("distance",), **given)
+    np.testing.assert_allclose(plain.loss, tiled.loss, rtol=1e-4)  # seventy steps in float32
+    other = simulate(problem, method, seed=5, **given)
+    assert other.loss[0] == pytest.approx(tiled.loss[0])
+    assert not np.allclose(other.loss[1:], tiled.loss[1:], rtol=1e-3)
+
+
+@pytest.mark.parametrize("loss", ["mse", "half_sum"])
+def test_a_step_takes_the_gradient_that_stands_for_all_rows(rows, loss):
+    x, y = rows
+    problem, w = linear(rows, loss=loss, decay=0.3), np.full((4, 2), 0.3)
+    found = simulate(problem, gradient_descent(0.01), steps=5, batch=5)
+    losses = []
+    for chosen in batch_rows(20, 5, "fresh", 0, 0, 6):
+        scale = 0.5 if loss == "half_sum" else 1 / y.size
+        losses.append(scale * np.sum((x @ w - y) ** 2))
+        gradient = 2 * scale * 20 / 5 * x[chosen].T @ (x[chosen] @ w - y[chosen])
+        w = w - 0.01 * (gradient + 0.3 * w)
+    np.testing.assert_allclose(found.loss, losses, rtol=1e-5)
+
+
+def test_optimisers_of_optax_see_the_same_batches(rows):
+    import optax
+
+    found = simulate(linear(rows), optax.sgd(0.05, 0.8), steps=12, batch=5)
+    own = simulate(linear(rows), heavy_ball(0.05, 0.8), steps=12, batch=5)
+    np.testing.assert_allclose(found.loss, own.loss, rtol=1e-5)
+
+
+def test_pytorch_takes_the_same_steps(rows):
+    torch = pytest.importorskip("torch")
+    from inertial.torch import problem as torch_problem
+
+    layer = torch.nn.Linear(4, 2, bias=False)
+    with torch.no_grad():
+        layer.weight.fill_(0.3)
+    x, y = (np.asarray(part, np.float32) for part in rows)
+    given = {"steps": 12, "batch": 5, "order": "shuffled"}
+    for loss in ("mse", "half_sum"):
+        found = simulate(torch_problem(layer, x, y, loss=loss), heavy_ball(0.01, 0.8), **given)
+        own = simulate(linear(rows, loss=loss), heavy_ball(0.01, 0.8), **given)
+        np.testing.assert_allclose(found.loss, own.loss, rtol=1e-5)
+    smooth = torch_problem(layer, x, y, loss=torch.nn.SmoothL1Loss(reduction="sum"))
+    assert smooth.batch_factor(5) == 4.0
+
+
+def test_a_loss_of_ones_own_is_a_sum_or_a_mean_or_refused(rows):
+    def total(f, y):
+        return jnp.sum(jnp.abs(f - y) ** 1.5)
+
+    def mean(f, y):
+        return jnp.mean(jnp.abs(f - y) ** 1.5)
+
+    def root(f, y):
+        return jnp.sqrt(jnp.mean((f - y) ** 2))
+
+    assert linear(rows, loss=total).batch_factor(5) == 4.0
+    assert linear(rows, loss=mean).batch_factor(5) == 1.0
+    with pytest.raises(InvalidInput, match="no sum or mean over rows"):
+        simulate(linear(rows, loss=root), gradient_descent(0.1), steps=2, batch=5)
+
+
+def exact_losses(method, kernel, start, outputs, batch, steps, *, decay=0.0, shrunk=0.0):
+    """``E L_t`` of the linearised model from every batch that there is, at each step."""
+    size, n = len(kernel), len(kernel) // outputs
+    eta, beta, gamma = method.constant
+    pull = decay * (shrunk - start)
+    # The state: residual, the one before, the last step's gradient, and 1 for what decay adds.
+    moment = np.outer(*(np.concatenate([start, start, np.zeros(size), [1.0]]),) * 2)
+    one, nothing, losses = np.eye(size), np.zeros((size, size)), []
+    for _ in range(steps + 1):
+        losses.append(0.5 * np.trace(moment[:size, :size]))
+        found = 0.0
+        for chosen in combinations(range(n), batch):
+            taken = np.zeros(n)
+            taken[list(chosen)] = n / batch
+            gradient = kernel @ np.diag(np.repeat(taken, outputs)) + decay * one
+            step = np.block(
+                [
+                    [(1 + beta) * one - (1 + gamma) * eta * gradient, -beta * one,
+                     gamma * eta * one, -(1 + gamma) * eta * pull[:, None]],
+                    [one, nothing, nothing, np.zeros((size, 1))],
+                    [gradient, nothing, nothing, pull[:, None]],
+                    [np.zeros((1, 3 * size)), np.ones((1, 1))],
+                ]
+            )  # fmt: skip
+            found = found + step @ moment @ step.T
+        moment = found / len(list(combinations(range(n), batch)))
+    return np.array(losses)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.4])
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: m.name)
+def test_moments_of_two_outputs_against_every_batch_there_is(method, decay):
+    random = np.random.default_rng(1)
+    features = random.standard_normal((12, 9))
+    kernel = features @ features.T / 9
+    start, shrunk = random.standard_normal((2, 12))
+    exact = exact_losses(method, kernel, start, 2, 2, 12, decay=decay, shrunk=shrunk)
+    found = forecast_batches_on_rows(
+        method, decompose(kernel), start, 2, 12, outputs=2, decay=decay, shrunk=shrunk
+    ).loss
+    # The noise of the first step is exact; later what is left out are correlations of modes.
+    np.testing.assert_allclose(found[:2], exact[:2], rtol=1e-10)
+    np.testing.assert_allclose(found, exact, rtol=0.1)
+    without = forecast_batches_on_rows(method, decompose(kernel), start, 2, 12, outputs=2).loss
+    assert decay == 0 or not np.allclose(without, exact, rtol=0.1)
+    assert noise_share(2, 6) > 0
+
+
+@pytest.fixture(scope="module")
+def compared(rows, tmp_path_factory):
+    """Twenty-four draws of batches from one start, with weight decay."""
+    out = tmp_path_factory.mktemp("models") / "run"
+    settings = ModelSettings(eta=0.1, beta=0.6, steps=30, seeds=tuple(range(24)), target=0.9)
+    problem = linear(rows, decay=0.05)
+    return problem, compare(problem, settings, batch=5, out=out)
+
+
+def test_the_mean_of_many_draws_is_the_expected_loss(compared):
+    problem, result = compared
+    arrays = result.arrays
+    assert (arrays.attrs["batch"], arrays.attrs["order"]) == (5, "fresh")
+    for name in map(str, arrays.optimizer.values):
+        losses = arrays.loss.sel({"optimizer": name}).transpose("seed", "step").values
+        expected = arrays.forecast_loss.sel({"optimizer": name}).isel(seed=0).values
+        error = losses.std(axis=0, ddof=1) / np.sqrt(24)
+        # Three standard errors, and what the moments leave out: `test_moments_of_two_outputs...`.
+        assert (np.abs(losses.mean(axis=0) - expected) < 3 * error + 0.05 * expected).all()
+        assert losses[:, -1].std() > 0
+    own = simulate(
+        problem, nesterov(0.1, 0.6), steps=30, batch=5, seed=7, observables=("distance",)
+    )
+    found = arrays.loss.sel({"optimizer": "nesterov", "seed": 7})
+    np.testing.assert_allclose(found, own.loss, rtol=1e-6)
+
+
+def test_what_is_of_all_rows_is_not_said_of_batches(compared):
+    _, result = compared
+    assert not {"bound_loss", "forecast_distance"} & set(result.arrays)
+    assert "samples to 90 %: forecast / run" in result.table
+    assert "fresh rows at each step" in result.table
+    assert read_run(result.run)[1]["settings"]["batch"] == 5
+    page = report(result.run).html
+    assert "on fresh batches of 5" in page
+    assert "the expected loss on fresh batches of the model linearised" in page
+
+
+def test_other_losses_are_forecast_by_runs_of_the_linearised_model(rows):
+    x, y = rows
+    problem = linear((x, (y[:, 0] > 0).astype(int)), loss="cross_entropy")
+    operator, method = tangent(problem), heavy_ball(0.5, 0.8)
+    forecast = losses_on_batches(problem, operator, method, 5, 25)
+    assert np.ptp(forecast[:, -1]) > 0
+    real = [simulate(problem, method, steps=25, batch=5, seed=s).loss for s in range(24)]
+    error = np.hypot(
+        *(part.std(axis=0, ddof=1) / np.sqrt(len(part)) for part in (forecast, np.array(real)))
+    )
+    assert (np.abs(forecast.mean(axis=0) - np.mean(real, axis=0)) <= 3 * error + 1e-6).all()
+    squares = linear(rows)
+    by_runs = losses_on_batches(squares, tangent(squares), method, 20, 9)
+    full = simulate(squares, method, steps=9).loss
+    np.testing.assert_allclose(by_runs, np.tile(full, (16, 1)), rtol=1e-4)
+
+
+def test_trials_train_on_batches_and_other_draws_are_told(rows):
+    x, y = rows
+    problem = Problem(MLP(4, (16,), 2, activation="tanh"), "half_sum", x, y)
+    advice = tune(problem, batch=5, target=0.5, trials=12)
+    best, steps = advice.best, len(advice.best.losses)
+    again = simulate(problem, best.method, steps=steps, batch=5, seed=0).loss
+    np.testing.assert_allclose(again[:steps], best.losses, rtol=1e-4)
+    assert settled(again, 0.5 * again[0]) == best.measured_steps
+    other = simulate(problem, best.method, steps=3 * (best.measured_steps + 5), batch=5, seed=1)
+    assert settled(other.loss, 0.5 * other.loss[0]) == advice.draws[0]
+    assert len(advice.draws) == 4
+    assert "on fresh batches of 5 (on 4 other draws:" in advice.recommendation
+    assert "multiply the loss of a batch by 4" in advice.table
+    operator = tangent(problem)
+    spectrum = spectrum_for_batches(problem, operator)
+    expected = expected_on_batches(best.method, problem, operator, spectrum, 5, steps - 1).loss
+    np.testing.assert_allclose(best.forecast, expected[: len(best.forecast)], rtol=1e-6)
+
+
+def test_a_forecast_alone_is_within_the_limit_for_the_batch(rows):
+    advice = tune(linear(rows), batch=1, target=0.95, trials=0)
+    assert {entry.share for entry in advice.methods} <= {
+        share for share in (entry.share for entry in advice.methods) if share <= 0.61
+    }
+    full = tune(linear(rows), target=0.95, trials=0)
+    assert advice.best.method.eta < full.best.method.eta
+
+
+def test_a_page_opens_on_batches_of_a_model(rows):
+    found = explore_model(
+        starts_of(linear(rows)), ModelSettings(steps=20, target=0.95, batch=5), trials=6
+    )
+    assert (found.batch, found.outputs) == (5, 2)
+    assert found.modes.counts.sum() == pytest.approx(20)
+    assert {point.rule for point in found.points} >= {"forecast", "batch"}
+    assert all(curve.loss.shape == (1, 21) for curve in found.curves)
+
+
+def test_the_commands_take_batches_of_a_model(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["digits", "--n", "30", "--model", "mlp:8", "--loss", "mse", "--batch", "6"]
+    assert run(capsys, "explore", *words, "--steps", "12", "--trials", "3")[0] == 0
+    page = (tmp_path / "explore.html").read_text(encoding="utf-8")
+    assert "on fresh batches of 6 rows" in page
+    assert '"batch": 6' in page
+    given = ["--eta", "0.05", "--beta", "0.5", "--steps", "8", "--order", "shuffled"]
+    assert run(capsys, "compare", *words, *given, "--seeds", "2", "--out", "run")[0] == 0
+    assert read_run(tmp_path / "run")[0].attrs["order"] == "shuffled"
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"batch": 21}, "batch is 21; give a whole number of rows from 1 to 20"),
+        ({"batch": 0}, "batch is 0"),
+        ({"order": "shuffled"}, "order is given without a batch"),
+        ({"batch": 4, "methods": ("adam",)}, "adam: for gradients of all rows"),
+    ],
+)
+def test_what_is_no_batch_of_a_model_leaves_nothing_behind(rows, tmp_path, given, says):
+    with pytest.raises(InvalidInput, match=says):
+        compare(linear(rows), ModelSettings(**given), out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_outputs_that_are_too_many_are_refused(rows, tmp_path, monkeypatch):
+    monkeypatch.setattr("inertial.simulation.batched.MOST_OUTPUTS", 39)
+    with pytest.raises(InvalidInput, match="40 outputs are too many; take fewer rows"):
+        compare(linear(rows), batch=5, out=tmp_path / "run")
+
+
+# --- weight decay ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "flow",
+    [gradient_flow(), heavy_ball_flow(0.3), high_resolution_nesterov(0.3, 0.01), nesterov_flow()],
+    ids=lambda flow: flow.name,
+)
+def test_a_flow_with_decay_is_that_of_the_penalised_loss(flow):
+    """Of parameters w with features J: the flow of the quadratic J'J + alpha, from its own end."""
+    random = np.random.default_rng(5)
+    features, targets, w = (random.standard_normal(size) for size in ((6, 4), 6, 4))
+    alpha, times = 0.7, np.linspace(0.0, 6.0, 25)
+    hessian = features.T @ features + alpha * np.eye(4)
+    values, vectors = np.linalg.eigh(hessian)
+    rest = np.linalg.solve(hessian, features.T @ targets)
+    modes = solve(flow, values, times).amplitude
+    path = rest + (modes * ((w - rest) @ vectors)) @ vectors.T
+    expected = 0.5 * np.sum((path @ features.T - targets) ** 2, axis=1)
+    spectrum = decompose(features @ features.T)
+    outputs = features @ w
+    found = decayed_flow_loss(
+        flow, spectrum.eigenvalues, spectrum.modes(outputs - targets), spectrum.modes(outputs),
+        times, decay=alpha,
+    )  # fmt: skip
+    # Closed forms to rounding; Nesterov's flow with an eigenvalue of alpha alone is integrated.
+    np.testing.assert_allclose(found, expected, rtol=1e-7)
+
+
+def test_flows_and_batches_are_compared_with_decay(tmp_path):
+    data = load("digits", n=30)
+    shared = {"methods": ("gradient_descent",), "width": 2000, "seeds": (0,), "eta": 0.005}
+    slow = compare(
+        data, Settings(**shared, steps=60, decay=0.5, flows=("gradient_flow",)), out=tmp_path / "f"
+    ).arrays.squeeze()
+    # Of first order in a step: eta (l_max + alpha) / 2 of the decay per unit of time.
+    np.testing.assert_allclose(slow.flow_loss, slow.forecast_loss, rtol=0.05)
+    assert float(np.abs(slow.flow_loss - slow.forecast_loss).max()) > 0
+    noisy = compare(
+        data, Settings(**shared, steps=30, decay=0.5, batch=30), out=tmp_path / "b"
+    ).arrays.squeeze()
+    np.testing.assert_allclose(noisy.forecast_loss, slow.forecast_loss[:31], rtol=1e-8)
+
+
+def test_the_picture_of_advice_with_decay_is_of_the_forecast_with_decay():
+    data = load("digits", n=40)
+    advice = tune(data, decay=2.0, target=0.5, trials=0)
+    for entry in advice.methods:
+        losses = advice.expected(entry.method, 4000)
+        assert losses[-1] == pytest.approx(advice.floor * losses[0], rel=1e-3)
+        assert int(np.argmax(losses <= 0.5 * losses[0])) == entry.steps_to
+    figure = advice.plot()
+    drawn = [line.get_ydata() for line in figure.axes[0].lines if len(line.get_ydata()) > 2]
+    own = advice.expected(advice.methods[0].method, len(drawn[0]) - 1)
+    np.testing.assert_allclose(drawn[0], own / own[0])
