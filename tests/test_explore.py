@@ -586,6 +586,22 @@ def test_every_figure_saves_its_picture_and_its_numbers(chromium, file):
                 assert not any(one.get("class") for one in root.iter())
 
 
+def test_no_text_in_a_saved_table_is_a_formula(chromium, exploration, tmp_path):
+    """The columns of a table have the names that its maker gave them."""
+    names = ("=1+1", " @SUM(A1)", "-a", "mass")
+    table = tuple((name, -0.5) for name in names)
+    named = tuple(
+        dataclasses.replace(one, columns=table, picture=None, low=None, high=None)
+        for one in exploration.meanings
+    )
+    page = explorer_page(dataclasses.replace(exploration, meanings=named), "inertial explore")
+    (tmp_path / "page.html").write_text(page, encoding="utf-8")
+    with opened(chromium, tmp_path / "page.html") as view:
+        _, rows = saved_rows(view, "meaning.csv")
+    assert rows[:, 0].tolist() == ["'=1+1", "' @SUM(A1)", "'-a", "mass"]
+    assert set(rows[:, 1].astype(float)) == {-0.5}  # numbers below 0 stay numbers
+
+
 def test_five_steps_of_the_thread_are_states_of_the_address(chromium, file, exploration):
     largest = exploration.measure.largest
     with opened(chromium, file) as view:

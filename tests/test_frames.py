@@ -141,14 +141,28 @@ def test_a_dimension_without_records_is_named(arrays):
         to_dataframe(arrays.drop_vars(["flow_loss", "flow_method"]), "flow")
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1"])
 def test_no_text_in_a_table_is_a_formula(text, tmp_path):
     frame = pd.DataFrame({"data": [text, "plain, quoted", None], "loss": [-1.0, 2.0, np.nan]})
-    write_csv(frame, tmp_path / "out.csv")
+    write_csv(frame.assign(**{text: 0}), tmp_path / "out.csv")
     back = pd.read_csv(tmp_path / "out.csv", keep_default_na=False)
     expected = r"\r=1" if text == "\r=1" else f"'{text}"  # a bare return would begin a row
     assert back.data.tolist() == [expected, "plain, quoted", ""]
+    assert list(back) == ["data", "loss", expected]
     assert back.loss.tolist() == ["-1.0", "2.0", ""]  # numbers below 0 stay numbers
+
+
+def test_what_a_stranger_adds_makes_no_table_explode(arrays):
+    """Variables with dimensions of their own would be crossed with every row of the others."""
+    steps = arrays.sizes["step"]
+    more = {
+        "=a": (("step", "here"), np.ones((steps, 3))),
+        "b": (("step", "there"), np.ones((steps, 3))),
+        "c": ("step", np.arange(1.0 * steps)),
+    }
+    frame = to_dataframe(arrays.assign(more))
+    assert frame.c.tolist() == frame.step.tolist()
+    pd.testing.assert_frame_equal(frame.drop(columns="c"), to_dataframe(arrays))
 
 
 def test_commands_write_the_same_numbers(capsys, folder, arrays, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Folders of runs: damaged files, edited manifests, and arrays that were changed and sealed again."""
 
+import csv
 import hashlib
 import io
 import json
@@ -14,12 +15,14 @@ import numpy as np
 from fuzz.damage import VALUES, damaged, edited
 from fuzz.harness import Fault
 from inertial import Settings, compare, load
+from inertial.runs.frames import to_dataframe, write_csv
 from inertial.runs.store import read_run
 from inertial.view.auditing import audit_folders
 from inertial.view.reporting import report
 
+FORMULA = set("=+-@＝＋－＠")
 SHARE = 5
-"""One of so many folders that can be read is judged, and another becomes a page."""
+"""One of so many folders that can be read is judged, another becomes a page, another a table."""
 
 
 def prepare(base: Path) -> Path:
@@ -155,6 +158,8 @@ def attempt(seed: int, folder: Path, made: Path) -> tuple[str, ...]:
         return tuple(f"{note}." for note in audit_folders([place]).notes)
     if seed % SHARE == 1:
         page(place)
+    if seed % SHARE == 2:
+        table(place)
     return ()
 
 
@@ -162,3 +167,23 @@ def page(source: Path) -> None:
     """Make a page, in which nothing of a stranger's is markup."""
     if "<script>alert" in report(source, judge=False).html:
         raise Fault("markup in a page")
+
+
+def table(source: Path) -> None:
+    """Write a table, of which a spreadsheet computes nothing, and which is no larger than it was."""
+    frame = to_dataframe(read_run(source)[0])
+    write_csv(frame, source.with_name("table.csv"))
+    rows = list(csv.reader(source.with_name("table.csv").read_text().splitlines()))
+    cells = [cell for row in rows for cell in row]
+    if any(cell.lstrip()[:1] in FORMULA and not number(cell) for cell in cells if cell):
+        raise Fault("a formula in a table")
+    if len(frame) > 100:
+        raise Fault(f"a table of {len(frame)} rows")
+
+
+def number(cell: str) -> bool:
+    """Whether a cell is a number."""
+    try:
+        return float(cell) is not None
+    except ValueError:
+        return False

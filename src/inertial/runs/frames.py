@@ -18,7 +18,7 @@ _OWN = tuple(dict.fromkeys(d for one in OBSERVABLES.values() for d in one.dims))
 _FACTS = ("data", "rule", "optimizer", "width", "seed")
 """What tells runs apart, in the order of the columns."""
 
-_FORMULA = ("=", "+", "-", "@", "\t")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 """Characters that a text begins with which a spreadsheet takes for a formula."""
 
 
@@ -56,7 +56,8 @@ def to_dataframe(arrays: xr.Dataset, over: str = "step") -> "pd.DataFrame":
         for dim in _OWN
     }
     names = here[one_of("over", over, [dim for dim, found in here.items() if found])]
-    dims = {dim for name in names for dim in arrays[name].dims}
+    dims = {dim for name in names if name in OBSERVABLES for dim in arrays[name].dims}
+    names = [name for name in names if {*arrays[name].dims} <= dims]
     about = [name for name, found in arrays.data_vars.items() if {*found.dims} <= dims]
     frame = arrays[about].to_dataframe().reset_index()
     numbers = [name for name in names if arrays[name].dtype.kind == "f"]
@@ -79,8 +80,8 @@ def _beside(dim: str) -> str:
 def write_csv(frame: "pd.DataFrame", path: Path, *, remedy: str = files.ANOTHER) -> None:
     """Write a frame as CSV, whole or not at all, with no text that a spreadsheet would compute.
 
-    Such a text, a name of data like ``=1+1.csv``, gets an apostrophe before it; control characters
-    are written out.
+    Such a text, a name of data like ``=1+1.csv`` or of a column, gets an apostrophe before it;
+    control characters are written out.
 
     Raises
     ------
@@ -92,6 +93,7 @@ def write_csv(frame: "pd.DataFrame", path: Path, *, remedy: str = files.ANOTHER)
 
     texts = [name for name in frame if not pd.api.types.is_numeric_dtype(frame[name])]
     safe = frame.assign(**{str(name): frame[name].map(_neutral) for name in texts})
+    safe.columns = [_neutral(name) for name in safe.columns]
     files.write(path, safe.to_csv(index=False, lineterminator="\n"), remedy=remedy)
 
 
@@ -99,4 +101,4 @@ def _neutral(cell: object) -> object:
     if not isinstance(cell, str):
         return cell
     text = plain(cell)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text

@@ -393,11 +393,13 @@ const charts = (() => {
     return new Blob(['<?xml version="1.0" encoding="UTF-8"?>\n', new XMLSerializer().serializeToString(copy)], { type: "image/svg+xml" });
   }
 
-  /* Numbers in their shortest form that reads back the same; an empty field for none. */
+  /* Numbers in their shortest form that reads back the same; an empty field for none.  A text that
+     a spreadsheet would compute, the name of data such as =1+1.csv, gets an apostrophe before it. */
   function csv({ columns, rows }) {
     const cell = (value) => {
       if (value === null || value === undefined || Number.isNaN(value)) return "";
-      const text = String(value);
+      const formula = typeof value === "string" && Number.isNaN(Number(value)) && /^\s*[=+\-@＝＋－＠]/.test(value);
+      const text = (formula ? "'" : "") + String(value);
       return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
     };
     const lines = [columns, ...rows].map((row) => row.map(cell).join(","));
