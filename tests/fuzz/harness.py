@@ -42,6 +42,8 @@ _GUARD = 8 * 2**30
 """Bytes that a child may not get at all, so that a bomb does not take the machine."""
 
 _CHUNK = 500
+_PROGRESS = 60
+"""Seconds between two lines about a door."""
 
 
 class Fault(Exception):  # noqa: N818 - what is looked for
@@ -172,7 +174,7 @@ def watched(name: str, first: int, count: int) -> Outcome:
 
 def _lines(process: "subprocess.Popen[bytes]") -> Iterator[str]:
     """Yield whole lines of a process as they come, until it ends or is silent for too long."""
-    rest, quiet = b"", 2 * SECONDS
+    rest, quiet = b"", 5 * SECONDS  # the first after what all inputs need has been made
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         while selector.select(quiet):
@@ -185,13 +187,17 @@ def _lines(process: "subprocess.Popen[bytes]") -> Iterator[str]:
 
 def run(name: str, first: int, count: int, jobs: int = 1) -> Outcome:
     """Try the inputs of `count` seeds at a door, in child processes."""
-    parts = [(s, min(_CHUNK, first + count - s)) for s in range(first, first + count, _CHUNK)]
-    whole = Outcome()
+    size = min(_CHUNK, -(-count // jobs))
+    parts = [(s, min(size, first + count - s)) for s in range(first, first + count, size)]
+    whole, said = Outcome(), time.monotonic()
     with ThreadPoolExecutor(jobs) as pool:
         for part in pool.map(lambda one: watched(name, *one), parts):
             whole.counts.update(part.counts)
             whole.faults += part.faults
             whole.peak = max(whole.peak, part.peak)
+            if time.monotonic() - said > _PROGRESS:
+                said = time.monotonic()
+                print(f"{name}: {whole.counts.total()} of {count}", flush=True)
     return whole
 
 
@@ -207,8 +213,19 @@ def main() -> None:
     if options.child:
         child(options.doors[0], options.first, options.count)
         return
-    failed = False
-    for name in DOORS if "all" in options.doors else options.doors:
+    with tempfile.TemporaryDirectory() as cache:
+        # Each child would compile the same programs again.
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = cache
+        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+        failed = tried(options)
+    sys.exit(failed)
+
+
+def tried(options: argparse.Namespace) -> bool:
+    """Try the doors, say what happened, and return whether something was wrong."""
+    failed, doors = 0, DOORS if "all" in options.doors else options.doors
+    start = time.monotonic()
+    for name in doors:
         began = time.monotonic()
         found = run(name, options.first, options.count, options.jobs)
         for fault in found.faults:
@@ -219,5 +236,9 @@ def main() -> None:
             f"{time.monotonic() - began:.0f} s",
             flush=True,
         )
-        failed |= bool(found.faults)
-    sys.exit(failed)
+        failed += len(found.faults)
+    print(
+        f"fuzz: {'FAILED' if failed else 'passed'}: {len(doors)} doors, {options.count} inputs "
+        f"each from seed {options.first}, {failed} faults; {time.monotonic() - start:.0f} s"
+    )
+    return failed > 0

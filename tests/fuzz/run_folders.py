@@ -11,10 +11,11 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import xarray as xr
 
 from fuzz.damage import VALUES, damaged, edited
 from fuzz.harness import Fault
-from inertial import Settings, compare, load
+from inertial import MLP, ModelSettings, Problem, Settings, compare, load
 from inertial.runs.frames import to_dataframe, write_csv
 from inertial.runs.store import read_run
 from inertial.view.auditing import audit_folders
@@ -25,13 +26,31 @@ SHARE = 5
 """One of so many folders that can be read is judged, another becomes a page, another a table."""
 
 
-def prepare(base: Path) -> Path:
-    """Make the run that is damaged."""
-    settings = Settings(
+def prepare(base: Path) -> list[Path]:
+    """Make the runs that are damaged: of the papers' network, of batches, and of a model."""
+    data = load("sphere", n=12, dim=3)
+    rng = np.random.default_rng(0)
+    model = Problem(MLP(3, (4,)), "mse", rng.standard_normal((10, 3)), rng.standard_normal(10))
+    network = Settings(
         methods=("gradient_descent", "nesterov"), width=20, seeds=(0,), steps=3, rule="paper",
         flows=("nesterov_flow",), record_residuals=True,
     )  # fmt: skip
-    return compare(load("sphere", n=12, dim=3), settings, out=base / "run").run
+    batches = Settings(
+        methods=("heavy_ball",),
+        width=20,
+        seeds=(0,),
+        steps=3,
+        eta=0.01,
+        beta=0.5,
+        batch=4,
+        decay=0.1,
+    )
+    of_model = ModelSettings(methods=("heavy_ball",), seeds=(0,), steps=3, eta=0.01, beta=0.5)
+    return [
+        compare(data, network, out=base / "network").run,
+        compare(data, batches, out=base / "batches").run,
+        compare(model, of_model, out=base / "model").run,
+    ]
 
 
 def resealed(folder: Path, content: bytes) -> None:
@@ -145,12 +164,12 @@ def spoil(rng: np.random.Generator, arrays: Path, manifest: Path) -> None:
             manifest.write_text(text)
 
 
-def attempt(seed: int, folder: Path, made: Path) -> tuple[str, ...]:
+def attempt(seed: int, folder: Path, made: list[Path]) -> tuple[str, ...]:
     """Read the run of a seed, judge it, and make some pages."""
     warnings.simplefilter("ignore", RuntimeWarning)  # of infinite records, for example
     rng = np.random.default_rng(seed)
     place = folder / "run"
-    shutil.copytree(made, place)
+    shutil.copytree(made[int(rng.choice([0, 0, 1, 2]))], place)
     spoil(rng, place / "run.nc", place / "manifest.json")
     os.chdir(folder)
     read_run(place)
@@ -159,7 +178,7 @@ def attempt(seed: int, folder: Path, made: Path) -> tuple[str, ...]:
     if seed % SHARE == 1:
         page(place)
     if seed % SHARE == 2:
-        table(place)
+        table(read_run(place)[0], folder / "table.csv", rows=100)
     return ()
 
 
@@ -169,15 +188,14 @@ def page(source: Path) -> None:
         raise Fault("markup in a page")
 
 
-def table(source: Path) -> None:
-    """Write a table, of which a spreadsheet computes nothing, and which is no larger than it was."""
-    frame = to_dataframe(read_run(source)[0])
-    write_csv(frame, source.with_name("table.csv"))
-    rows = list(csv.reader(source.with_name("table.csv").read_text().splitlines()))
-    cells = [cell for row in rows for cell in row]
-    if any(cell.lstrip()[:1] in FORMULA and not number(cell) for cell in cells if cell):
+def table(arrays: xr.Dataset, path: Path, rows: int) -> None:
+    """Write a table, of which a spreadsheet computes nothing, with at most so many rows."""
+    frame = to_dataframe(arrays)
+    write_csv(frame, path)
+    cells = [cell for row in csv.reader(path.read_text().splitlines()) for cell in row]
+    if any(cell.lstrip()[:1] in FORMULA and not number(cell) for cell in cells if cell.strip()):
         raise Fault("a formula in a table")
-    if len(frame) > 100:
+    if len(frame) > rows:
         raise Fault(f"a table of {len(frame)} rows")
 
 

@@ -10,15 +10,15 @@ import numpy as np
 
 from fuzz.damage import VALUES, damaged, edited
 from fuzz.harness import Fault
-from fuzz.run_folders import page, special, spoil
+from fuzz.run_folders import page, special, spoil, table
 from inertial.runs.config import DataSet, Study
 from inertial.runs.cost import Prediction
-from inertial.runs.study import Folder, read_studies, run_study
+from inertial.runs.study import Folder, read_studies, read_study, run_study
 from inertial.view.auditing import audit_folders
 from inertial.view.drawing import draw
 
 SHARE = 20
-"""One of so many folders that can be read is judged, another becomes a page, another figures."""
+"""One of so many folders that can be read is judged, another a page, another figures or a table."""
 
 NAMES = ["../away", "a/b", "..", "", "x" * 300, "other", "\u202e"]
 
@@ -71,6 +71,8 @@ def _use(seed: int, place: Path) -> tuple[str, ...]:
             for stored in studies:
                 draw(stored, place)
         case 3:
+            table(read_study(place), place.with_name("table.csv"), rows=100)
+        case 4:
             run_study(STUDY, Folder(place), predictor=free)
     return ()
 

@@ -172,6 +172,8 @@ class WorkerOptions:
             whole("workers", self.workers, least=0)
             if self.scheduler is not None:
                 raise InvalidInput("workers and scheduler are both given; give one of them.")
+        if self.scheduler is not None and not self.scheduler.strip():
+            raise InvalidInput("scheduler is empty; give an address, such as tls://HOST:8786.")
 
 
 THIS_PROCESS = WorkerOptions()

@@ -6,6 +6,7 @@ which goes on from the checkpoint if it sees the same folder and has the same co
 that fails on one worker, for instance because a data set is missing there, is tried on the others.
 """
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -54,7 +55,8 @@ def local_cluster(workers: int | None) -> Iterator["Client"]:
     """Start fresh processes on this machine, by default one per core.
 
     They talk over TLS on the loopback interface, with a certificate that is made for this cluster
-    and never leaves memory: without it any user of the machine could run code as this one.
+    and never leaves memory: without it any user of the machine could run code as this one.  What
+    they log for their developers, such as a connection that closed first at the end, is not shown.
     """
     needed("distributed", "cluster")
     needed("cryptography", "cluster")
@@ -71,6 +73,7 @@ def local_cluster(workers: int | None) -> Iterator["Client"]:
             security=Security.temporary(),  # type: ignore[no-untyped-call]
             dashboard_address=None,
             memory_limit=0,
+            silence_logs=logging.CRITICAL,
             env=_ONE_CORE,
         ) as cluster,
         Client(cluster) as client,  # type: ignore[no-untyped-call]
