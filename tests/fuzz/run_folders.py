@@ -43,7 +43,6 @@ def prepare(base: Path) -> list[Path]:
         eta=0.01,
         beta=0.5,
         batch=4,
-        decay=0.1,
     )
     of_model = ModelSettings(methods=("heavy_ball",), seeds=(0,), steps=3, eta=0.01, beta=0.5)
     return [
