@@ -190,3 +190,7 @@ def test_what_is_never_reached_is_said_in_percent():
         "no gradient method reaches 1 %: 25 % of the loss at the start lies where the linearised "
         "model's kernel is zero, and stays"
     )
+
+
+def test_a_resolution_of_nearly_all_leaves_nothing_certain(measure):
+    assert (lower_bound(measure, 3, resolution=0.9).certain[1:] == 0).all()
