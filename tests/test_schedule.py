@@ -238,3 +238,14 @@ def test_four_hundred_steps_are_the_measures_own_and_later_ones_are_constant(mea
     assert len(set(found.eta[400:])) == len(set(found.beta[400:])) == 1
     assert found.beta[400] == 1 - 2 / 400 != found.beta[399]
     assert found.eta[400] != found.eta[399]
+    # The largest step at which every mode up to there oscillates: eta l = (1 + sqrt(beta))^2.
+    top = 1.05 * measure.largest
+    assert found.eta[400] * top == pytest.approx((1 + np.sqrt(1 - 1 / 200)) ** 2, rel=1e-12)
+
+
+def test_of_the_spread_mass_alone_the_first_steps_are_known(measure):
+    """For l times the arcsine law on [0, T]: a = 3T/4, T/2, T/2 and b = T/4, T/4."""
+    found = optimal_schedule(measure, 3, smoothing=1e12)
+    top = 1.05 * measure.largest
+    np.testing.assert_allclose(np.array(found.eta) * top, [4 / 3, 12 / 5, 20 / 7], rtol=1e-9)
+    np.testing.assert_allclose(found.beta[1:], [1 / 5, 3 / 7], rtol=1e-9)
