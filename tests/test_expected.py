@@ -1,5 +1,7 @@
 """The expected measure against Monte Carlo, and the words for a singular kernel."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -72,24 +74,32 @@ def blocks(monkeypatch):
     monkeypatch.setattr(expected, "_STEPS", 4)
 
 
+@cache
+def whole(name):
+    """Data, the measure of the full decomposition, and every method tuned for it."""
+    data = load(name, n=350)
+    full = spectrum_of(data)[1]
+    methods = ("gradient_descent", "heavy_ball", "nesterov")
+    return data, full, {method: choose("forecast", method, full) for method in methods}
+
+
 @pytest.mark.usefixtures("blocks")
 @pytest.mark.parametrize("name", ["digits", "diabetes"])
 @pytest.mark.parametrize("route", ["held", "tiled"])
 def test_blocks_give_the_measure_of_the_full_decomposition(monkeypatch, name, route):
     """Losses of all three methods within a percent while the loss falls to one percent."""
-    data = load(name, n=350)
+    data, full, best = whole(name)
     if route == "tiled":
         monkeypatch.setattr(expected, "_SHARE", 0.0)
     assert need_of(data.x).route == route
-    ours, (_, full) = measure_of(data), spectrum_of(data)
+    ours = measure_of(data)
     assert len(ours.nodes) < len(full.nodes)
     assert ours.total == pytest.approx(full.total, rel=1e-6)
     assert ours.largest == pytest.approx(full.largest, rel=1e-8 if route == "held" else 1e-5)
     assert not ours.ends.proven
     if route == "held":
         assert ours.smallest == pytest.approx(full.smallest, rel=1e-6)
-    for method in ("gradient_descent", "heavy_ball", "nesterov"):
-        tuned = choose("forecast", method, full)
+    for method, tuned in best.items():
         steps = np.arange(steps_to(tuned, full, 0.01) + 1)
         if len(steps) < 5000:
             gap = forecast_loss(tuned, ours, steps) / forecast_loss(tuned, full, steps) - 1
