@@ -53,7 +53,7 @@ _NEURONS = 16
 FULL_SECONDS = 2e-9
 """Seconds of a full decomposition, over n^3, on a slow core."""
 
-_TIMED = 2048
+_TIMED = 1024
 """Rows on which a pass over the kernel is timed."""
 
 _ARRAYS = 4
