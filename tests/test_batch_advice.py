@@ -116,8 +116,8 @@ def test_the_command_prints_steps_samples_and_sizes(capsys):
         (["--batch", 0], "batch is 0; give a whole number of rows from 1 to 40"),
         (["--batch", 41], "batch is 41; give a whole number of rows from 1 to 40"),
         (["--batch", 2.5], "give a whole number"),
-        (["--batch", 5, "--rule", "paper"], "leave out --model, --rule"),
-        (["--batch", 5, "--spectrum", "s.npy"], "leave out --model, --rule"),
+        (["--batch", 5, "--rule", "paper"], "leave out --rule and --spectrum"),
+        (["--batch", 5, "--spectrum", "s.npy"], "leave out --rule and --spectrum"),
     ],
 )
 def test_a_mistake_is_one_sentence(capsys, words, message):
