@@ -208,6 +208,49 @@ def test_adam_is_tuned_by_runs_and_keeps_its_promise():
     assert forecast.best.method.eta == pytest.approx(chosen, rel=1e-3)  # four digits are kept
 
 
+def test_where_adam_wins_the_test_rows_say_when_to_stop():
+    x, y = load_wine(return_X_y=True)
+    x = (x - x.mean(0)) / x.std(0)
+    net, held = MLP(13, (16,), 3, "tanh"), (x[1::4], y[1::4])
+    problem = Problem(net, "cross_entropy", x[::2], y[::2], test=held)
+    advice = tune(problem, target=0.2, trials=4, methods="adam")
+    stopping, steps = advice.stopping, advice.best.measured_steps
+    assert stopping.name == "adam"
+    assert "Adam: the forecast on the test rows is lowest at step" in str(advice)
+    eta, beta, _ = advice.best.method.constant
+    losses = simulate(
+        problem,
+        optax.adam(eta, b1=beta),
+        steps=len(stopping.run.loss) - 1,
+        observables=("test_loss",),
+    ).records["test_loss"]
+    np.testing.assert_allclose(stopping.run.test_loss[: 2 * steps], losses[: 2 * steps], rtol=1e-3)
+
+
+def test_modules_of_torch_are_simulated_by_adam():
+    torch = pytest.importorskip("torch")
+    from inertial.torch import problem as of_torch
+
+    x, y = load_wine(return_X_y=True)
+    x, y = torch.tensor((x - x.mean(0)) / x.std(0), dtype=torch.float32), torch.tensor(y)
+    torch.manual_seed(0)
+    net, loss = torch.nn.Linear(13, 3), torch.nn.CrossEntropyLoss()
+    run = simulate(
+        of_torch(net, x, y, loss=loss, test=(x[:9], y[:9])),
+        adam(0.01), steps=20, observables=("test_loss",),
+    )  # fmt: skip
+    own, losses, held = torch.optim.Adam(net.parameters(), lr=0.01), [], []
+    for _ in range(21):
+        own.zero_grad()
+        value = loss(net(x), y)
+        losses.append(value.item())
+        held.append(loss(net(x[:9]), y[:9]).item())
+        value.backward()
+        own.step()
+    np.testing.assert_allclose(run.loss, losses, rtol=1e-4)  # single precision
+    np.testing.assert_allclose(run.records["test_loss"], held, rtol=1e-4)
+
+
 def test_methods_to_tune_have_names():
     problem = Problem(MLP(2, (3,), 1), "mse", np.ones((3, 2)), np.ones(3))
     for methods, words in ((("adan",), "did you mean 'adam'"), ((), "methods is empty")):

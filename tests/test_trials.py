@@ -11,6 +11,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_wine
 
 from inertial import MLP, InvalidInput, Problem, TwoLayerReLU, heavy_ball, load, tangent, tune
+from inertial.method.recursion import label
 from inertial.runs.trials import Search, held, setting, settled
 
 
@@ -129,6 +130,15 @@ def test_printing_gives_the_table_and_the_lines(advised):
     assert advice.suggestion["lr"] == advice.best.method.constant[0]
     axes = advice.plot().axes[0]
     assert len(axes.lines) == len(advice.trials) + 5
+    axes = advice.plot(runs={"my loop": advice.best.losses}).axes[0]
+    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert "my loop" in names
+    assert f"{label(advice.best.name)}, recommended" in names
+    assert "compared with: step size 0.01, momentum 0.9" in names
+    (mine,) = [line for line in axes.lines if line.get_label() == "my loop"]
+    assert mine.get_marker() == "o"  # it lies on the recommended run
+    words = f"{advice.best.measured_steps} steps to 10 %"
+    assert words in [text.get_text() for text in axes.texts]
 
 
 def test_twice_gives_the_same_bits():

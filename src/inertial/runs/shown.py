@@ -67,7 +67,11 @@ def count(value: float | None) -> str:
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Losses at steps 0, 1, ..., of a method by name; dashed if they are forecast."""
+    """Losses at steps 0, 1, ..., of a method by name; dashed if they are forecast.
+
+    `label` stands in the legend instead of the method's name; a `marker` shows a curve that lies on
+    another.
+    """
 
     name: str
     losses: Float[np.ndarray, "t"]
@@ -75,6 +79,12 @@ class Curve:
     lowest: Float[np.ndarray, "t"] | None = None
     highest: Float[np.ndarray, "t"] | None = None
     colour: str | None = None
+    label: str | None = None
+    marker: str | None = None
+
+
+_MARKERS = 12
+"""Markers along a curve that has some."""
 
 
 def draw(
@@ -113,9 +123,12 @@ def draw(
             if curve.lowest is not None and curve.highest is not None:
                 low, high = curve.lowest / first, curve.highest / first
                 axes.fill_between(steps, low, high, color=colour, alpha=0.2, linewidth=0)
-            words = f"{style.label}, forecast" if curve.forecast else style.label
+            words = curve.label or (f"{style.label}, forecast" if curve.forecast else style.label)
             (line,) = axes.plot(steps, share, color=colour, linewidth=1.3)
             line.set_linestyle("--" if curve.forecast else "-")
+            if curve.marker is not None:
+                line.set(marker=curve.marker, markersize=4.5, markerfacecolor="white")
+                line.set_markevery(max(1, len(steps) // _MARKERS))
             if words not in named:
                 line.set_label(words)
             named.add(words)

@@ -16,6 +16,7 @@ from inertial.data import Data
 from inertial.linear.kernel import finite_cross, infinite_cross
 from inertial.linear.spectrum import Spectrum
 from inertial.linear.tangent import Tangent
+from inertial.method.adaptive import Adaptive
 from inertial.method.recursion import Recursion, label
 from inertial.problem.loss import hits_of
 from inertial.problem.model import TwoLayerReLU, start_key
@@ -231,7 +232,7 @@ def stopping_of_data(
 
 def stopping_of(
     problem: Trainable,
-    method: Recursion,
+    method: Recursion | Adaptive,
     *,
     name: str,
     steps: int,
@@ -266,7 +267,7 @@ def observables_of(problem: Trainable) -> tuple[str, ...]:
     return ("test_loss", "test_accuracy") if classes else ("test_loss",)
 
 
-def trained(problem: Trainable, method: Recursion, steps: int) -> Curve:
+def trained(problem: Trainable, method: Recursion | Adaptive, steps: int) -> Curve:
     """Train, and return what happened on training and test rows."""
     run = simulate(problem, method, steps=steps, observables=observables_of(problem))
     return Curve(method, run.loss, run.records["test_loss"], run.records.get("test_accuracy"))

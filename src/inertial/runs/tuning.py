@@ -272,9 +272,8 @@ class ModelAdvice(Shown):
                 f"No setting reached {share} of the loss at the start in {self.passes:,.0f} "
                 f"passes; {words} got the lowest. Give a larger target{more}."
             )
-        steps = "1 step" if best.measured_steps == 1 else f"{best.measured_steps:,} steps"
         return (
-            f"Use {words}: {steps} to {share} of the loss at the start, "
+            f"Use {words}: {_steps(best.measured_steps)} to {share} of the loss at the start, "
             f"measured on the model itself{self._on_batches}"
             + (" in evaluation mode" if self.evaluation else "")
             + (
@@ -406,13 +405,16 @@ class ModelAdvice(Shown):
         best, own = self.best, runs or {}
         curves = [Curve("other trials", trial.losses) for trial in self.trials if not own]
         if self.against is not None:
-            curves.append(Curve("compared with", self.against.losses))
+            eta, beta, _ = self.against.method.constant
+            words = f"compared with: step size {eta:.4g}, momentum {beta:.4g}"
+            curves.append(Curve("compared with", self.against.losses, label=words))
         if best.losses.size:
-            curves.append(Curve(best.name, best.losses))
+            words = f"{label(best.name)}, recommended"
+            curves.append(Curve(best.name, best.losses, label=words))
         if best.forecast.size:
             curves.append(Curve(best.name, best.forecast, forecast=True))
         curves += [
-            Curve(name, np.asarray(losses, float), colour=f"C{6 + i}")
+            Curve(name, np.asarray(losses, float), colour=f"C{6 + i}", marker=_MARKED[i % 4])
             for i, (name, losses) in enumerate(own.items())
         ]
         longest = int((3 if own else 1.6) * max(len(best.losses), len(best.forecast), 2))
@@ -428,7 +430,7 @@ class ModelAdvice(Shown):
             axes, at = figure.axes[0], (best.measured_steps, self.target)
             axes.plot(*at, "o", color="black", markersize=4, zorder=3)
             axes.annotate(
-                f"{at[0]:,} steps",
+                f"{_steps(at[0])} to {100 * self.target:g} %",
                 at,
                 xytext=(-2, -6),
                 textcoords="offset points",
@@ -436,6 +438,14 @@ class ModelAdvice(Shown):
                 va="top",
             )
         return figure
+
+
+def _steps(number: int) -> str:
+    return "1 step" if number == 1 else f"{number:,} steps"
+
+
+_MARKED = ("o", "s", "D", "^")
+"""Markers of a reader's own runs."""
 
 
 def _or_dash(value: int | None) -> str:
@@ -609,7 +619,7 @@ def _stopping(
     problem: Trainable, best: TunedMethod, operator: Tangent, *, train: bool
 ) -> Stopping | None:
     """Say what happens on the test rows, if there are some; one more run with `train`."""
-    if problem.test is None or not isinstance(best.method, Recursion):
+    if problem.test is None:
         return None
     steps = horizon(best.measured_steps or best.steps_to)
     return stopping_of(

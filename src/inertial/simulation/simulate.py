@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from inertial._checks import InvalidInput, one_of, whole
+from inertial.method.adaptive import Adaptive
 from inertial.method.batch import noise_share
 from inertial.method.recursion import Recursion
 from inertial.problem.loss import hits_of
@@ -25,6 +26,7 @@ from inertial.problem.problem import (
     decayed,
     loss_and_gradient,
 )
+from inertial.simulation import adapted
 from inertial.simulation.linearised import Transformation
 from inertial.simulation.train import DIVERGED, Order, batch_rows, train
 from inertial.simulation.trajectory import Status
@@ -138,7 +140,7 @@ def simulate(
     problem
         Model, loss, start and rows: `Problem`, or what `inertial.torch.problem` returns.
     method
-        A recursion, or for a `Problem` `Adaptive` or any optax transformation, such as
+        A recursion, `Adaptive`, or for a `Problem` any optax transformation, such as
         ``optax.lion(1e-3)``.
     steps
         Number of updates; records are at steps 0, ..., `steps`.
@@ -190,8 +192,11 @@ def simulate(
     if isinstance(method, Recursion):
         return _by_recursion(problem, method, steps, recorder, draw, progress)
     if not isinstance(problem, Problem):
+        if isinstance(method, Adaptive) and batch is None:
+            return _adapted(problem, method, steps, recorder, progress)
         raise InvalidInput(
-            "an optax transformation trains a JAX model; give a Problem, or a Recursion."
+            "an optax transformation trains a JAX model; give a Problem, a Recursion, or on all "
+            "rows adam or rmsprop."
         )
     return _by_optax(problem, method, steps, recorder, draw, progress)
 
@@ -367,6 +372,26 @@ def _by_recursion(
             progress(count)
     recorder.note(np.array([problem.loss_of(problem.linearise(state).outputs)]), state)
     return recorder.run(method)
+
+
+def _adapted(
+    problem: Trainable,
+    method: Adaptive,
+    steps: int,
+    recorder: _Recorder,
+    progress: Callable[[int], None] | None,
+) -> Run:
+    """Train a model of any framework by Adam or RMSprop."""
+    at = adapted.begin(problem, method)
+    for _ in range(steps):
+        after, losses = adapted.advance(problem, method, at, 1)
+        if not recorder.note(losses, at.state):
+            return recorder.run(method.name)
+        at = after
+        if progress is not None:
+            progress(1)
+    recorder.note(np.array([problem.loss_of(problem.linearise(at.state).outputs)]), at.state)
+    return recorder.run(method.name)
 
 
 def _by_optax(
