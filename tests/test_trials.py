@@ -136,7 +136,13 @@ def test_printing_gives_the_table_and_the_lines(advised):
     assert f"{label(advice.best.name)}, recommended" in names
     assert "compared with: step size 0.01, momentum 0.9" in names
     (mine,) = [line for line in axes.lines if line.get_label() == "my loop"]
-    assert mine.get_marker() == "o"  # it lies on the recommended run
+    assert (mine.get_marker(), mine.get_linestyle()) == ("o", "None")  # on the recommended run
+    (apart,) = (
+        line
+        for line in advice.plot(runs={"apart": advice.best.losses**2}).axes[0].lines
+        if line.get_label() == "apart"
+    )
+    assert apart.get_linestyle() == "-"
     words = f"{advice.best.measured_steps} steps to 10 %"
     assert words in [text.get_text() for text in axes.texts]
 

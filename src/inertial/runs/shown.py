@@ -69,8 +69,8 @@ def count(value: float | None) -> str:
 class Curve:
     """Losses at steps 0, 1, ..., of a method by name; dashed if they are forecast.
 
-    `label` stands in the legend instead of the method's name; a `marker` shows a curve that lies on
-    another.
+    `label` stands in the legend instead of the method's name.  A curve with a `marker` has some of
+    them, and of one that `covers` another they are all that is drawn.
     """
 
     name: str
@@ -81,6 +81,7 @@ class Curve:
     colour: str | None = None
     label: str | None = None
     marker: str | None = None
+    covers: bool = False
 
 
 _MARKERS = 12
@@ -129,6 +130,8 @@ def draw(
             if curve.marker is not None:
                 line.set(marker=curve.marker, markersize=4.5, markerfacecolor="white")
                 line.set_markevery(max(1, len(steps) // _MARKERS))
+            if curve.covers:
+                line.set_linestyle("none")
             if words not in named:
                 line.set_label(words)
             named.add(words)

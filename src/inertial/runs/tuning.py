@@ -393,13 +393,16 @@ class ModelAdvice(Shown):
             columns=["method", "lr", "momentum", "share", "outcome", "steps", "passes"],
         ).astype({"steps": "Int64"})
 
-    def plot(self, *, runs: Mapping[str, Sequence[float]] | None = None) -> "Figure":
+    def plot(
+        self, *, runs: Mapping[str, Sequence[float] | Float[np.ndarray, "t"]] | None = None
+    ) -> "Figure":
         """Draw the recommended run and its forecast, beside all trials or runs of your own.
 
         Parameters
         ----------
         runs
-            Losses of runs of your own at steps 0, 1, ..., by what they are called.
+            Losses of runs of your own at steps 0, 1, ..., by what they are called; one that lies on
+            the recommended run is drawn as markers on it.
 
         """
         best, own = self.best, runs or {}
@@ -412,12 +415,20 @@ class ModelAdvice(Shown):
             words = f"{label(best.name)}, recommended"
             curves.append(Curve(best.name, best.losses, label=words))
         if best.forecast.size:
-            curves.append(Curve(best.name, best.forecast, forecast=True))
-        curves += [
-            Curve(name, np.asarray(losses, float), colour=f"C{6 + i}", marker=_MARKED[i % 4])
-            for i, (name, losses) in enumerate(own.items())
-        ]
-        longest = int((3 if own else 1.6) * max(len(best.losses), len(best.forecast), 2))
+            curves.append(Curve(best.name, best.forecast, forecast=True, colour="0.15"))
+        for i, (name, losses) in enumerate(own.items()):
+            given = np.asarray(losses, float)
+            curves.append(
+                Curve(
+                    name,
+                    given,
+                    colour=f"C{(6, 9, 2, 4)[i % 4]}",
+                    marker=_MARKED[i % 4],
+                    covers=_alike(given, best.losses),
+                )
+            )
+        seen = max(len(best.losses), len(best.forecast), 2)
+        longest = max(10, int(1.6 * (2 * (best.measured_steps or 0) or seen)))
         figure = draw(
             [
                 replace(curve, losses=curve.losses[:longest])
@@ -443,6 +454,15 @@ class ModelAdvice(Shown):
 def _steps(number: int) -> str:
     return "1 step" if number == 1 else f"{number:,} steps"
 
+
+def _alike(one: Float[np.ndarray, "t"], other: Float[np.ndarray, "s"]) -> bool:
+    """Whether two runs have the same shares of their first loss, as far as both go."""
+    both = min(len(one), len(other))
+    return both > 0 and np.allclose(one[:both] / one[0], other[:both] / other[0], rtol=_WIDTH)
+
+
+_WIDTH = 0.03
+"""Change of a loss that a line in a figure hides."""
 
 _MARKED = ("o", "s", "D", "^")
 """Markers of a reader's own runs."""
