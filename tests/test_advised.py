@@ -19,6 +19,7 @@ from inertial import (
     tune,
 )
 from inertial.linear.spectrum import decompose
+from inertial.runs.shown import of_steps
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,15 @@ def test_advice_prints_as_its_table_and_is_one_sentence_on_a_prompt(results, kin
     assert advice.recommendation in text.splitlines()
     assert "optax." in text
     assert repr(advice) == f"<{kind}: {advice.recommendation}>"
+
+
+def test_one_step_is_one_step():
+    said = tune(spectrum=[1.0, 1.0], target=0.5).recommendation
+    assert ": 1 step to 0.5 of" in said
+    assert [of_steps(x) for x in (1, 1.0, 2.5, 1200, None)] == [
+        *("1 step", "1 step", "2.5 steps", "1,200 steps"),
+        "- steps",
+    ]
 
 
 def test_what_no_run_reached_is_no_recommendation(results):

@@ -17,7 +17,7 @@ from inertial.method.response import decayed_loss
 from inertial.method.trust import Trust
 from inertial.runs.check import Check, said
 from inertial.runs.ranking import place
-from inertial.runs.shown import Curve, Shown, columns, count, draw
+from inertial.runs.shown import Curve, Shown, columns, count, draw, of_steps
 from inertial.runs.stopping import Stopping
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ class Advice(Shown):
         share = f"{self.target:.3g} of the initial loss"
         if run is not None:
             return (
-                f"Use {label(run.name)} with eta {eta:.4g}{momentum}: {count(run.measured)} steps "
+                f"Use {label(run.name)} with eta {eta:.4g}{momentum}: {of_steps(run.measured)} "
                 f"to {share}, measured on the network itself (width {run.width:,}, seed "
                 f"{run.seed}), the fastest of {len(self.checks)} settings."
             )
@@ -162,7 +162,7 @@ class Advice(Shown):
             return (
                 f"{none} reached {share} on the network itself (width {first.width:,}, seed "
                 f"{first.seed}; {tried} tried): the forecast's {label(best.name)} with eta "
-                f"{eta:.4g}{momentum} promised {count(best.steps_to)} steps."
+                f"{eta:.4g}{momentum} promised {of_steps(best.steps_to)}."
             )
         others = []
         if best.name != "gradient_descent":
@@ -172,7 +172,7 @@ class Advice(Shown):
         beside = f" ({'; '.join(others)})" if others else ""
         where = "at infinite width" if self.data is not None else "for this kernel"
         return (
-            f"Use {label(best.name)} with eta {eta:.4g}{momentum}: {count(best.steps_to)} steps to "
+            f"Use {label(best.name)} with eta {eta:.4g}{momentum}: {of_steps(best.steps_to)} to "
             f"{share}, forecast {where}{beside}."
         )
 

@@ -21,7 +21,7 @@ from inertial.method.conventions import snippet
 from inertial.method.recursion import METHODS, Recursion, label
 from inertial.runs.check import LONGEST, Check, check, said
 from inertial.runs.ranking import place
-from inertial.runs.shown import Curve, Shown, columns, count, draw
+from inertial.runs.shown import Curve, Shown, columns, count, draw, of_steps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,12 +102,10 @@ class BatchAdvice(Shown):
         steps = (
             "more than 5,000 steps"
             if best.steps_to is None
-            else f"{best.steps_to:,} steps, {best.samples_to:,} samples,"
+            else f"{of_steps(best.steps_to)}, {best.samples_to:,} samples,"
         )
         beside = (
-            ""
-            if best.name == plain.name
-            else f" ({label(plain.name)}: {count(plain.steps_to)} steps)"
+            "" if best.name == plain.name else f" ({label(plain.name)}: {of_steps(plain.steps_to)})"
         )
         return (
             f"On batches of {self.batch:,} use {label(best.name)} with eta {eta:.4g}{momentum}: "

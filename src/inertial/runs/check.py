@@ -26,7 +26,7 @@ from inertial.method.rules import fastest
 from inertial.method.trust import Trust, trust
 from inertial.problem.model import TwoLayerReLU, outputs, start_key
 from inertial.problem.problem import Problem
-from inertial.runs.shown import count
+from inertial.runs.shown import count, of_steps
 from inertial.runs.trials import Search, Trial, settled
 from inertial.simulation.span import Span, span
 from inertial.simulation.train import initial_residual, train
@@ -115,7 +115,7 @@ def said(run: Check | None, *, batches: bool = False) -> str:
     kept = "" if run.kept else " The promise does not hold."
     return (
         f"Checked by a real run{' on such batches' if batches else ''} (width {run.width:,}, seed "
-        f"{run.seed}): {label(run.name)} promised {count(run.promised)} steps for this start, "
+        f"{run.seed}): {label(run.name)} promised {of_steps(run.promised)} for this start, "
         f"measured {measured}.{kept}"
     )
 

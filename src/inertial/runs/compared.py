@@ -14,7 +14,7 @@ from inertial.method.bound import said_of_zero, unreachable_share
 from inertial.method.recursion import label
 from inertial.runs.measures import Summary
 from inertial.runs.ranking import Ranking, Standing, rank
-from inertial.runs.shown import Curve, Shown, columns, count, draw
+from inertial.runs.shown import Curve, Shown, columns, count, draw, of_steps
 from inertial.runs.tuning import RESOLUTION
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Comparison(Shown):
         if self.ranking.reached:
             return (
                 f"{label(best.name)} reached {asked} of the loss at the start first, in "
-                f"{count(best.reached)} steps (forecast: {count(best.forecast)})."
+                f"{of_steps(best.reached)} (forecast: {count(best.forecast)})."
             )
         steps = self.arrays.sizes["step"] - 1
         return (

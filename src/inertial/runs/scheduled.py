@@ -16,7 +16,7 @@ from inertial.method.recursion import Recursion
 from inertial.method.schedule import keras_lines, optimal_schedule, to_optax_schedules
 from inertial.method.trust import Trust
 from inertial.runs.check import LONGEST, Check, check, judged, said
-from inertial.runs.shown import Curve, Shown, draw
+from inertial.runs.shown import Curve, Shown, draw, of_steps
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,8 +71,8 @@ class ScheduleAdvice(Shown):
         """In how many steps, beside what no method can undercut."""
         bound = "" if self.bound is None else f" (no gradient method below {self.bound})"
         return (
-            f"Use the optimal schedule: {self.steps_to} steps to {self.target:.3g} of the initial "
-            f"loss, forecast at infinite width{bound}."
+            f"Use the optimal schedule: {of_steps(self.steps_to)} to {self.target:.3g} of the "
+            f"initial loss, forecast at infinite width{bound}."
         )
 
     @property

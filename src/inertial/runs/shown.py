@@ -65,6 +65,11 @@ def count(value: float | None) -> str:
     return "-" if value is None else f"{value:,.1f}".removesuffix(".0")
 
 
+def of_steps(value: float | None) -> str:
+    """Return a number of steps with its noun: 1 step, 2.5 steps."""
+    return f"{count(value)} step{'' if value == 1 else 's'}"
+
+
 @dataclass(frozen=True, eq=False)
 class Curve:
     """Losses at steps 0, 1, ..., of a method by name; dashed if they are forecast.
