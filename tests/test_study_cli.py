@@ -280,6 +280,7 @@ def test_a_figure_that_trains_says_what_it_will_take(capsys, monkeypatch):
         (("wang2020/fig1", "--scale", "big"), "big"),
         (("wang2020/fig1", "--workers", "-1"), "workers"),
         (("wang2020/fig1", "--workers", "1", "--scheduler", "tcp://x"), "give one of them"),
+        (("wang2020/fig1", "--scheduler", ""), "give an address"),
     ],
 )
 def test_a_mistake_in_reproduce_is_one_sentence(capsys, arguments, words):
