@@ -220,3 +220,18 @@ def test_documents_that_are_none_are_one_sentence(tmp_path, text, words):
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(InvalidInput, match=words):
         files.read_json(path)
+
+
+def test_an_interrupt_while_the_temporary_file_goes_leaves_nothing(tmp_path, monkeypatch):
+    unlink, calls = Path.unlink, []
+
+    def interrupted(path, *words, **options):
+        calls.append(path)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        unlink(path, *words, **options)
+
+    monkeypatch.setattr(Path, "unlink", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        files.check_writable(tmp_path / "page.html")
+    assert list(tmp_path.iterdir()) == []

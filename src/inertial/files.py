@@ -78,8 +78,7 @@ def writing(path: Path, *, remedy: str = ANOTHER) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise cannot_write(path, error, remedy) from None
     finally:
-        with suppress(OSError):
-            partial.unlink()
+        _remove(partial)
 
 
 def write(path: Path, content: bytes | str, *, remedy: str = ANOTHER) -> None:
@@ -95,8 +94,10 @@ def write(path: Path, content: bytes | str, *, remedy: str = ANOTHER) -> None:
 def check_writable(path: Path, *, remedy: str = ANOTHER) -> None:
     """Raise InvalidInput before the work if `write` to `path` after it is bound to fail."""
     partial, descriptor = _begun(path, remedy)
-    os.close(descriptor)
-    partial.unlink()
+    try:
+        os.close(descriptor)
+    finally:
+        _remove(partial)
 
 
 def folder_in(root: Path, *parts: str, remedy: str = STAYS) -> Path:
@@ -414,6 +415,17 @@ def lock(path: Path) -> Lock | None:
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"{socket.gethostname()} {os.getpid()}\n".encode(), 0)
     return Lock(path, descriptor)
+
+
+def _remove(partial: Path) -> None:
+    """Remove a temporary file, also if an interrupt comes just then."""
+    try:
+        with suppress(OSError):
+            partial.unlink()
+    except KeyboardInterrupt:
+        with suppress(OSError):
+            partial.unlink()
+        raise
 
 
 def _leads_to(path: Path, descriptor: int) -> bool:
