@@ -77,7 +77,7 @@ def torch_sgd(loss, *, lr, momentum=0.0, nesterov=False, dampening=0.0):
     """The algorithm in the documentation of torch.optim.SGD, weight decay zero."""
     if nesterov and momentum <= 0:
         raise ValueError("Nesterov momentum requires a momentum and zero dampening")
-    w, iterates = START, [START]
+    w, b, iterates = START, 0.0, [START]
     for t in range(1, STEPS + 1):
         g = gradient(w, loss)
         if momentum != 0:

@@ -79,7 +79,7 @@ def test_convergence_is_smoothed_over_the_window_that_it_names(stored):
     long = stored.isel(step=[0] * 101).assign_coords(step=np.arange(101))
     ringing = 2 + np.cos(2 * np.pi * long.step / 7)
     figure = FIGURES["convergence"](long.assign(loss=long.loss * 0 + ringing))
-    assert "3 seeds over 7 steps" in words(figure)
+    assert "3 seeds in windows of 7 steps" in words(figure)
     lines = {line.get_label(): line for line in figure.axes[0].lines}
     # The window of 100 steps is 7, one period: 1e-12 for a mean of 21 numbers.
     np.testing.assert_allclose(lines["Nesterov"].get_ydata()[6:-3], 2, atol=1e-12)

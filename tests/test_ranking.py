@@ -52,3 +52,9 @@ def test_what_is_not_known_of_a_method_does_not_count():
     assert place(reached=7, forecast=100) < place(reached=8, forecast=1) < place(forecast=1)
     assert place(left=0.5) < place(left=0.6, forecast=2) < place(forecast=2) < place()
     assert place() < place(reached=1, diverged=True)
+
+
+def test_the_mean_may_be_at_the_target_though_a_start_is_not():
+    assert rank(0.01, [Standing("one", None, 7, 0.008, 0)]).in_part
+    assert not rank(0.01, [Standing("one", None, 7, 0.012, 0)]).in_part
+    assert not rank(0.01, [Standing("one", 7, 7, 0.008, 0)]).in_part

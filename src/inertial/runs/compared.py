@@ -80,9 +80,11 @@ class Comparison(Shown):
                 f"{of_steps(best.reached)} (forecast: {count(best.forecast)})."
             )
         steps = self.arrays.sizes["step"] - 1
+        starts = " from every start" if self.ranking.in_part else ""
+        mean = " in the mean" if self.ranking.in_part else ""
         return (
-            f"No method reached {asked} of the loss at the start in {steps:,} steps; "
-            f"{label(best.name)} came nearest, with {significant(100 * best.left)} % left."
+            f"No method reached {asked} of the loss at the start{starts} in {steps:,} steps; "
+            f"{label(best.name)} came nearest, with {significant(100 * best.left)} % left{mean}."
         )
 
     @property

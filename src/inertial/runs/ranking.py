@@ -67,6 +67,11 @@ class Ranking:
         return self.best.reached is not None and not self.best.diverged
 
     @property
+    def in_part(self) -> bool:
+        """Whether the best has the target's loss in the mean, though not from every start."""
+        return not self.reached and not self.best.diverged and self.best.left <= self.target
+
+    @property
     def predicted(self) -> Standing | None:
         """The method with the fewest forecast steps; None if all are beyond what was looked at."""
         known = [one for one in self.order if one.forecast is not None]

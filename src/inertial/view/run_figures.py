@@ -38,7 +38,7 @@ def convergence(result: xr.Dataset) -> Figure:
     count = window(result)
     how = f"mean and range of {seeds(result)}" if result.sizes["seed"] > 1 else "1 seed"
     if count > 1:
-        how = f"mean and range of {seeds(result)} over {count} steps"
+        how = f"mean and range of {seeds(result)} in windows of {count} steps"
     figure, drawn = panels(result, facts(result, how))
     for name, axes in drawn:
         for style, run in _methods(result, name):

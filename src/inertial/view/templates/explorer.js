@@ -120,6 +120,7 @@ const explorer = (() => {
 
   function percent(value) {
     if (value > 1e4) return "> 10⁶\u00a0%";
+    if (value !== 0 && Math.abs(value) < 1e-12) return "< 10⁻¹⁰\u00a0%";
     return `${short(+(100 * value).toPrecision(3))}\u00a0%`;
   }
 
