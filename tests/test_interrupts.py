@@ -167,3 +167,21 @@ def test_an_interrupt_after_the_end_changes_nothing():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_an_interrupt_while_a_compiled_module_is_loaded_waits_for_its_end():
+    """A module that meets an exception while it is being made may end the process."""
+    loaded = []
+
+    class Loader(environment.ExtensionFileLoader):
+        def exec_module(self, module):
+            signal.raise_signal(signal.SIGINT)
+            loaded.append(module)
+
+    def load():
+        Loader("name", "name.so").exec_module("whole")
+        wait()
+
+    with pytest.raises(KeyboardInterrupt), every_interrupt():
+        load()
+    assert loaded == ["whole"]

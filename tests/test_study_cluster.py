@@ -157,8 +157,16 @@ def test_a_result_that_cannot_be_had_fails_its_run_alone(client, tmp_path, monke
         pool.collect()
     (failure,) = ledger.failures
     assert failure.run == run
-    assert {"cancelled": "gave it up", "killed": "died again"}[how] in failure.reason
+    assert {"cancelled": "gave it up", "killed": "died several times"}[how] in failure.reason
     assert sorted(ledger.outcomes.values()) == ["computed", "failed"]
+
+
+def test_an_interrupt_of_the_terminal_is_not_for_the_workers(client):
+    def blocked():
+        return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+    assert list(client.run(blocked).values()) == [True, True]
+    assert not blocked()
 
 
 def test_only_who_has_the_certificate_can_talk_to_the_workers(client):

@@ -5,7 +5,8 @@ need (how strict JAX is, how matplotlib shows windows) do not reach it.
 
 Every Ctrl-C ends the command, also one that is raised where exceptions are lost: in a destructor or
 a garbage collection Python prints it and goes on, and JAX has such a place; compiled code may drop
-it without a word.
+it without a word.  One that comes while a compiled module is being loaded is raised after that, for
+such a module may end the process instead.
 """
 
 import logging
@@ -15,6 +16,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.machinery import ExtensionFileLoader
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -114,7 +116,10 @@ def every_interrupt() -> Iterator[None]:
         timers.append(timer)
         timer.start()
 
-    def stop(_number: int, _frame: "FrameType | None") -> None:
+    def stop(_number: int, frame: "FrameType | None") -> None:
+        if _loads(frame):
+            again(_AGAIN_SECONDS)
+            return
         again(_LOST_SECONDS)
         raise KeyboardInterrupt
 
@@ -136,3 +141,12 @@ def every_interrupt() -> Iterator[None]:
         sys.unraisablehook = hook
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+def _loads(frame: "FrameType | None") -> bool:
+    """Whether a compiled module is being loaded in this frame or a caller of it."""
+    while frame is not None:
+        if isinstance(frame.f_locals.get("self"), ExtensionFileLoader):
+            return True
+        frame = frame.f_back
+    return False

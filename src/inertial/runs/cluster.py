@@ -8,11 +8,13 @@ that fails on one worker, for instance because a data set is missing there, is t
 
 import logging
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +68,7 @@ def local_cluster(workers: int | None) -> Iterator["Client"]:
     count = workers or len(os.sched_getaffinity(0))
     with (
         LocalCluster(  # type: ignore[no-untyped-call]
-            n_workers=count,
+            n_workers=0,
             threads_per_worker=1,
             processes=True,
             host="127.0.0.1",
@@ -78,7 +80,20 @@ def local_cluster(workers: int | None) -> Iterator["Client"]:
         ) as cluster,
         Client(cluster) as client,  # type: ignore[no-untyped-call]
     ):
+        cluster.sync(_deafen)
+        cluster.scale(count)
+        client.wait_for_workers(count)
         yield client
+
+
+async def _deafen() -> None:
+    """Block SIGINT in this thread, and so in the workers that it starts.
+
+    A terminal sends Ctrl-C to all processes of a command; this one alone is to answer, and ends the
+    workers.  Python's tracker of resources, which the first of them would start, unblocks it.
+    """
+    resource_tracker.ensure_running()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
 @contextmanager
