@@ -72,15 +72,14 @@ seeds = [0]
 steps = 5
 """
 SCRIPT = """import os, sys
-if __name__ == "__main__":
-    os.write(int(sys.argv.pop(1)), b".")
 from inertial.commands.process import script
 if __name__ == "__main__":
+    os.write(int(sys.argv.pop(1)), b".")
     sys.exit(script())
 """
-"""What is installed as the command `inertial`, and says when Python itself has started."""
+"""What is installed as the command `inertial`, and says when it has that function."""
 
-EARLIEST = 0.05
+EARLIEST = 0.01
 """Seconds from there to the first moment of a command that is started as the shell does."""
 
 AFTER = 0.003
