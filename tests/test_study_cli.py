@@ -4,6 +4,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -59,6 +61,17 @@ def finished(tmp_path_factory):
 def done(finished, tmp_path):
     """A copy of the finished folder, to be spoiled."""
     return shutil.copytree(finished, tmp_path / "done")
+
+
+def test_a_study_leaves_the_folder_for_temporary_files_alone(tmp_path):
+    """So that a full one costs nothing: no entry comes or goes, which would change its time."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    before = temporary.stat().st_mtime_ns
+    words = [sys.executable, "-m", "inertial", "study", "small.toml", "--out", "out"]
+    subprocess.run(words, check=True, env=os.environ | {"TMPDIR": str(temporary)})
+    assert temporary.stat().st_mtime_ns == before
+    assert len(list((tmp_path / "out" / "runs").glob("*.json"))) == 2
 
 
 def test_a_study_prints_one_document_and_a_second_time_computes_nothing(capsys, monkeypatch):
