@@ -305,7 +305,7 @@ def branching(params, x):
     ("apply", "loss", "y", "words"),
     [
         (drawing, "mse", np.ones((6, 3)), "two answers for the same input"),
-        (branching, "mse", np.ones((6, 3)), "no pure function"),
+        (branching, "mse", np.ones((6, 3)), "not a pure function"),
         (lambda p, x: x @ p, "mse", np.ones(6), "for class numbers give loss='cross_entropy'"),
         (lambda p, x: x @ p, "mse", np.ones((6, 2)), "give one target per output"),
         (lambda p, x: (x @ p)[:, :, None], "mse", np.ones((6, 3)), r"of shape \(n,\) or \(n, k\)"),

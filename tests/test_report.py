@@ -514,4 +514,4 @@ def test_a_target_of_ones_own_is_the_one_that_is_advised_on(tmp_path):
     run = compare(load("digits", n=40), settings, out=tmp_path / "run")
     text = " ".join(page(*read_run(run.run)).split())
     least = min(entry.steps_to["0.2"]["measured"] for entry in run.methods)
-    assert f"it reached 20 % of the initial loss in {least:.0f} steps" in text
+    assert f"it reached 20 % of the initial loss in {least:.0f} step" in text
