@@ -185,3 +185,21 @@ def test_an_interrupt_while_a_compiled_module_is_loaded_waits_for_its_end():
     with pytest.raises(KeyboardInterrupt), every_interrupt():
         load()
     assert loaded == ["whole"]
+
+
+def cleans_up_badly(first):
+    """Fail to clean up after an error, as a library does whose file was cut short."""
+    try:
+        raise first
+    finally:
+        raise AttributeError("no position")
+
+
+def test_an_error_while_cleaning_up_does_not_hide_the_interrupt():
+    with pytest.raises(KeyboardInterrupt), every_interrupt():
+        cleans_up_badly(KeyboardInterrupt())
+
+
+def test_an_error_while_cleaning_up_after_another_stays_what_it_is():
+    with pytest.raises(AttributeError), every_interrupt():
+        cleans_up_badly(ValueError())

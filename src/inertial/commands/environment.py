@@ -101,7 +101,8 @@ def _cache() -> Path | None:
 def every_interrupt() -> Iterator[None]:
     """Raise `KeyboardInterrupt` on SIGINT and SIGTERM, and again where it was lost.
 
-    SIGINT stays ignored if it was.  Outside the main thread, where no signal arrives, nothing
+    An error that a library raises while it cleans up after the interrupt does not hide it.  SIGINT
+    stays ignored if it was.  Outside the main thread, where no signal arrives, nothing
     happens; everything is afterwards as it was.
     """
     thread = threading.current_thread()
@@ -134,13 +135,28 @@ def every_interrupt() -> Iterator[None]:
         handlers[signal.SIGINT] = signal.signal(signal.SIGINT, stop)
     sys.unraisablehook = lost
     try:
-        yield
+        with _not_hidden():
+            yield
     finally:
         for timer in timers:
             timer.cancel()
         sys.unraisablehook = hook
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _not_hidden() -> Iterator[None]:
+    """Raise the interrupt in place of an error that came up while it was on its way."""
+    try:
+        yield
+    except Exception as error:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, KeyboardInterrupt):
+                raise KeyboardInterrupt from error
+            cause = cause.__context__
+        raise
 
 
 def _loads(frame: "FrameType | None") -> bool:
