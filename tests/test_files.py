@@ -222,6 +222,16 @@ def test_documents_that_are_none_are_one_sentence(tmp_path, text, words):
         files.read_json(path)
 
 
+def test_an_interrupt_while_the_temporary_file_is_made_leaves_nothing(tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files.fcntl, "flock", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        files.write(tmp_path / "page.html", "page")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_interrupt_while_the_temporary_file_goes_leaves_nothing(tmp_path, monkeypatch):
     unlink, calls = type(tmp_path).unlink, []
 

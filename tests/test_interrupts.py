@@ -203,3 +203,27 @@ def test_an_error_while_cleaning_up_does_not_hide_the_interrupt():
 def test_an_error_while_cleaning_up_after_another_stays_what_it_is():
     with pytest.raises(AttributeError), every_interrupt():
         cleans_up_badly(ValueError())
+
+
+def test_what_an_interrupt_left_open_ends_before_the_process(tmp_path):
+    """As where it falls on the way into a block or out of it, whose end does not run then."""
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from inertial import files\n"
+        "from inertial.commands import main\n"
+        "def interrupted():\n"
+        f"    block = files.writing(Path({str(tmp_path / 'page.html')!r}), remedy='')\n"
+        "    block.__enter__()\n"
+        "    raise KeyboardInterrupt\n"
+        "def stopped():\n"
+        "    try:\n"
+        "        interrupted()\n"
+        "    except KeyboardInterrupt:\n"
+        "        sys.exit(130)\n"
+        "main.main = stopped\n"
+        "from inertial.commands.process import script; script()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert done.returncode == 130, done.stderr
+    assert list(tmp_path.iterdir()) == []

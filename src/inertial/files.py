@@ -248,11 +248,15 @@ def _temporary(path: Path) -> tuple[Path, int]:
     while True:
         partial = path.with_name(f".{path.name[:200]}.{secrets.token_hex(8)}.partial")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(partial, flags, 0o666)
-        with suppress(OSError):  # a file system without locks: then nobody sweeps either
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if _leads_to(partial, descriptor):
-            return partial, descriptor
+        try:
+            descriptor = os.open(partial, flags, 0o666)
+            with suppress(OSError):  # a file system without locks: then nobody sweeps either
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _leads_to(partial, descriptor):
+                return partial, descriptor
+        except KeyboardInterrupt:
+            _remove(partial)
+            raise
         os.close(descriptor)  # swept before it was locked
 
 
@@ -301,8 +305,12 @@ def new_folder(path: Path) -> Iterator[Path]:
             if _FOLDER.fullmatch(left.name) and left.is_dir():
                 _sweep_one(left)
         partial = path.with_name(f".{path.name[:200]}.{secrets.token_hex(8)}.partial")
-        partial.mkdir()
-        descriptor = os.open(partial, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            partial.mkdir()
+            descriptor = os.open(partial, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except KeyboardInterrupt:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
     except (OSError, ValueError) as error:
         raise InvalidInput(
             f"the output folder {path} cannot be created ({_reason(error)}); give another one with "

@@ -18,8 +18,9 @@ def script() -> None:
     """Run the command line.
 
     After an interrupt the process ends at once, without waiting for threads of other libraries,
-    whose work may be in compiled code that does not survive the interpreter's end.  An interrupt
-    after the command has ended changes nothing any more.
+    whose work may be in compiled code that does not survive the interpreter's end; first it lets go
+    of what the interrupt left open, so that temporary files are removed.  An interrupt after the
+    command has ended changes nothing any more.
     """
     gc.set_threshold(_COLLECT_AFTER, *gc.get_threshold()[1:])
     try:
@@ -34,6 +35,8 @@ def script() -> None:
         os._exit(130)
     except SystemExit as stop:
         if stop.code == 130:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            _let_go(stop)
             for stream in (sys.stdout, sys.stderr):
                 with suppress(OSError):
                     stream.flush()
@@ -41,3 +44,12 @@ def script() -> None:
         raise
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Clear the frames that an error left, whose open files and folders then end in order."""
+    from traceback import clear_frames
+
+    while error is not None:
+        clear_frames(error.__traceback__)
+        error = error.__context__
