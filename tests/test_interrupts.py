@@ -227,3 +227,19 @@ def test_what_an_interrupt_left_open_ends_before_the_process(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert done.returncode == 130, done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+class Resolving:
+    """Stands for another object that is being made, and cannot be asked for anything yet."""
+
+    @property
+    def __class__(self):
+        raise ImportError("circular import")
+
+    def resolve(self):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_an_interrupt_asks_no_object_on_its_way():
+    with pytest.raises(KeyboardInterrupt), every_interrupt():
+        Resolving().resolve()

@@ -160,9 +160,12 @@ def _not_hidden() -> Iterator[None]:
 
 
 def _loads(frame: "FrameType | None") -> bool:
-    """Whether a compiled module is being loaded in this frame or a caller of it."""
+    """Whether a compiled module is being loaded in this frame or a caller of it.
+
+    Types alone are looked at: to ask an object, as `isinstance` does, may run code of its own.
+    """
     while frame is not None:
-        if isinstance(frame.f_locals.get("self"), ExtensionFileLoader):
+        if issubclass(type(frame.f_locals.get("self")), ExtensionFileLoader):
             return True
         frame = frame.f_back
     return False
