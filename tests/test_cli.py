@@ -35,7 +35,7 @@ def in_an_empty_folder(tmp_path, monkeypatch):
 
 
 def test_compare_prints_the_table_and_where_things_are(capsys, tmp_path):
-    code, out, err = run(capsys, *COMPARE, "--out", "run")
+    code, out, err = run(capsys, *COMPARE, "-o", "run")
     assert code == 0, err
     for word in (
         "gradient descent",

@@ -153,6 +153,12 @@ def test_a_number_of_thousands_of_digits_is_one_sentence():
             parse_study(TEMPLATE.replace("steps = 100", f"steps = {number}"), "mine.toml")
 
 
+def test_a_study_with_a_byte_order_mark_is_the_study(tmp_path):
+    """As the editors of some systems save UTF-8."""
+    (tmp_path / "mine.toml").write_text(TEMPLATE, encoding="utf-8-sig")
+    assert read_config(tmp_path / "mine.toml") == parse_study(TEMPLATE, "template")
+
+
 def test_a_missing_file_is_one_sentence(tmp_path):
     with pytest.raises(InvalidInput, match=r"cannot be read \(No such file"):
         read_config(tmp_path / "none.toml")

@@ -465,7 +465,15 @@ REFUSED = [
     ("no label", PLAIN, {}, "pass --label (label=) with one of depth, salt, flow, yield", ["--label salt"]),
     ("wrong label", PLAIN, {"label": "yeild"}, "did you mean 'yield'?", ["--label yield"]),
     ("text target", FRAME.assign(t=NAMES).to_csv(index=False), {"label": "t"},
-     "24 different texts in 24 rows, too many for classes; name another column with --label, one", ["--label depth"]),
+     "24 different texts in 24 rows, too many for classes; name another column with --label, one of depth, salt, flow, yield.", ["--label depth"]),
+    ("text target, first columns no better", pd.DataFrame(
+        {"id": [f"A-{k}" for k in FRAME.index], "t": NAMES, "empty": None, "kind": ["a", "b"] * 12,
+         "cost": [f"$ {k}" for k in range(1, ROWS + 1)], "left": FRAME.salt}).to_csv(index=False),
+     {"label": "t", "drop": ("left",)}, "name another column with --label, one of kind, cost.", ["--label cost"]),
+    ("classes asked of many numbers", pd.DataFrame(
+        {"x": RNG.normal(size=1200), "t": RNG.normal(size=1200)}).to_csv(index=False),
+     {"label": "t", "task": "classification"},
+     "has 1,200 different numbers, too many for classes; --task regression takes", ["--task regression"]),
     ("only texts", pd.DataFrame({"t": FRAME["yield"], "name": NAMES}).to_csv(index=False), {"label": "t"},
      "has no inputs besides name, left out as texts or numbers of rows; --keep 'name' takes one",
      ["--keep 'name'"]),
@@ -502,6 +510,13 @@ def test_every_refusal_is_followed_by_a_remedy_that_works(
         changes |= flag(word)
     found = load(path, **arguments | changes)
     assert tune(found, "forecast", trials=0).best.steps_to
+
+
+def test_a_table_of_free_text_alone_has_no_other_target_to_name(tmp_path):
+    texts = pd.DataFrame({"t": NAMES, "id": [f"A-{k}" for k in FRAME.index]})
+    path = put(tmp_path, "t.csv", texts.to_csv(index=False))
+    with pytest.raises(InvalidInput, match=r"no other column has numbers or repeated texts"):
+        load(path, label="t")
 
 
 def test_a_cell_too_few_between_blanks_is_named_and_not_guessed(tmp_path):

@@ -42,6 +42,9 @@ Words = Annotated[tuple[str, ...], Parameter(consume_multiple=True, negative=())
 Page = Annotated[Path, Parameter(alias="-o")]
 """An option that names the page to write."""
 
+Out = Annotated[Path, Parameter(alias="-o")]
+"""An option that names the folder to write."""
+
 
 @Parameter(name="*")
 @dataclass(frozen=True)

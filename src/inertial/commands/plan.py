@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inertial import _json
-from inertial.commands.options import THIS_PROCESS, WorkerOptions, computing
+from inertial.commands.options import THIS_PROCESS, Out, WorkerOptions, computing
 from inertial.commands.terminal import console, costs, write
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def plan(
     file: Path,
     *,
-    out: Path | None = None,
+    out: Out | None = None,
     options: WorkerOptions = THIS_PROCESS,
     json: bool = False,
 ) -> None:

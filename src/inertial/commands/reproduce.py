@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from inertial import _json
 from inertial._checks import one_of
-from inertial.commands.options import THIS_PROCESS, WorkerOptions, computing
+from inertial.commands.options import THIS_PROCESS, Out, WorkerOptions, computing
 from inertial.commands.terminal import (
     about,
     announce,
@@ -28,7 +28,7 @@ def reproduce(
     items: tuple[str, ...] = (),
     *,
     scale: str = "quick",
-    out: Path = Path("reproduced"),
+    out: Out = Path("reproduced"),
     options: WorkerOptions = THIS_PROCESS,
     list_: Annotated[bool, Parameter(name="--list")] = False,
     json: bool = False,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from inertial import _json, files
 from inertial._checks import InvalidInput
-from inertial.commands.options import ANOTHER_CSV, THIS_PROCESS, WorkerOptions, computing
+from inertial.commands.options import ANOTHER_CSV, THIS_PROCESS, Out, WorkerOptions, computing
 from inertial.commands.terminal import (
     about,
     announce,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def study(
     file: Path | None = None,
     *,
-    out: Path | None = None,
+    out: Out | None = None,
     options: WorkerOptions = THIS_PROCESS,
     template: bool = False,
     csv: Path | None = None,

@@ -15,6 +15,7 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -547,12 +548,15 @@ def _targets(
                 f"--task classification takes them as classes."
             )
         return values, "regression", (), None, notes
-    if len(classes) > _MOST_CLASSES or (values is None and 2 * len(classes) > len(labels) > 3):
-        other = [name for name in table.frame.columns if str(name) != label]
+    if values is not None and len(classes) > _MOST_CLASSES:
+        raise InvalidInput(
+            f"the target {shown!r} of {title} has {len(classes):,} different numbers, too many for "
+            f"classes; --task regression takes them as numbers."
+        )
+    if values is None and _is_free_text(len(classes), len(labels)):
         raise InvalidInput(
             f"the target {shown!r} of {title} has {len(classes):,} different texts in "
-            f"{len(labels):,} rows, too many for classes; name another column with --label, one "
-            f"of {listed(other)}."
+            f"{len(labels):,} rows, too many for classes; {_other_targets(table, choices, title)}."
         )
     y, notes = _signs(classes, labels, shown)
     if values is not None and choices.raw and len(classes) == 2:
@@ -560,6 +564,30 @@ def _targets(
     if values is not None and len(classes) > 2 and choices.task is None:
         notes[-1] = f"{notes[-1][:-1]}; --task regression takes the numbers themselves."
     return y, "classification", classes, labels, notes
+
+
+def _is_free_text(different: int, rows: int) -> bool:
+    """Say whether a target of text has so many different texts that they are no classes."""
+    return different > _MOST_CLASSES or 2 * different > rows > 3
+
+
+def _other_targets(table: Table, choices: Choices, title: str) -> str:
+    """Return the remedy for a target of free text: the columns that can be one, if any."""
+
+    def can_be(name: str) -> bool:
+        try:
+            target, _, _ = _usable(frame[name], table.decimal, title)
+        except InvalidInput:
+            return False
+        return target.dtype != object or not _is_free_text(target.nunique(), len(target))
+
+    frame, most = _named(table.frame), 20
+    _strip_units(frame, table.decimal)
+    others = (name for name in frame if name not in (choices.label, *choices.drop))
+    if not (fit := list(islice(filter(can_be, others), most + 1))):
+        return "no other column has numbers or repeated texts either; add one that has"
+    more = ", ..." if len(fit) > most else ""
+    return f"name another column with --label, one of {listed(fit[:most])}{more}"
 
 
 def _is_regression(values: Targets, choices: Choices) -> bool:

@@ -164,7 +164,7 @@ def read_config(path: str | Path) -> Study:
     """
     path = Path(path)
     try:
-        text = files.read(path, files.TEXT_BYTES).decode()
+        text = files.read(path, files.TEXT_BYTES).decode("utf-8-sig")
     except InvalidInput as error:
         raise InvalidInput(
             f"the study {path} is none: {error} Give the path of a TOML file, such as inertial "
