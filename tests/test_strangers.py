@@ -155,6 +155,20 @@ def test_the_index_cannot_name_another_file(folder):
     assert path.exists()
 
 
+@pytest.mark.parametrize("part", ["methods", "rules", "widths", "seeds"])
+def test_what_an_index_names_twice_is_refused(folder, part):
+    edited(folder, lambda document: document["study"].update({part: document["study"][part] * 2}))
+    for read in (read_studies, auditing.read):
+        with pytest.raises(InvalidInput, match=f"`{part}` repeats a value"):
+            read(folder)
+
+
+def test_a_run_that_an_index_names_twice_is_refused(folder):
+    edited(folder, lambda document: document.update(runs=document["runs"] * 2))
+    with pytest.raises(InvalidInput, match="`runs` repeats a value"):
+        read_studies(folder)
+
+
 @pytest.mark.parametrize("kind", [".nc", ".json"])
 def test_a_run_that_is_a_link_or_a_pipe_is_missing(folder, tmp_path, kind):
     (file,) = (folder / "runs").glob(f"*{kind}")

@@ -69,6 +69,10 @@ class _IndexedStudy(msgspec.Struct):
     steps: _Count
     target: float
 
+    def __post_init__(self) -> None:
+        for name in ("methods", "rules", "widths", "seeds"):
+            _once(name, getattr(self, name))
+
 
 class _IndexedRun(msgspec.Struct):
     key: _Key
@@ -87,6 +91,15 @@ class _Index(msgspec.Struct):
 
     study: _IndexedStudy
     runs: list[_IndexedRun]
+
+    def __post_init__(self) -> None:
+        _once("runs", [run.key for run in self.runs])
+
+
+def _once(name: str, values: Sequence[object]) -> None:
+    """Refuse what is named twice: it would become two places of one axis, or be read twice."""
+    if len(set(values)) < len(values):
+        raise ValueError(f"`{name}` repeats a value")
 
 
 @dataclass(frozen=True)
