@@ -3,6 +3,7 @@
 Run as a process of its own, because the tests' process checks types before the door does.
 """
 
+import importlib.util
 import json
 import sys
 import tempfile
@@ -151,6 +152,26 @@ def arguments(folder):
     }  # fmt: skip
 
 
+def methods_of_objects():
+    """Calls that are no public names, with keywords that work; PyTorch's where it is installed."""
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((6, 3)), rng.standard_normal(6)
+    start = np.zeros((3, 1), np.float32)
+    problem = inertial.Problem.from_apply(lambda w, x: x @ w, start, x, y)
+    monitor = inertial.Monitor(problem, {"lr": 0.1}, every=1)
+    calls = {"Monitor.look": (monitor.look, {"step": 0, "params": start})}
+    if importlib.util.find_spec("torch") is not None:
+        import torch
+
+        problem_of = importlib.import_module("inertial.torch").problem
+        module, (x, y) = torch.nn.Linear(3, 1), (x.astype("f4"), y.astype("f4"))
+        words = {"module": module, "x": x, "y": y, "loss": "mse", "test": (x, y), "decay": 0.1}
+        calls["torch.problem"] = (problem_of, words)
+        looked = inertial.Monitor(problem_of(module, x, y), {"lr": 0.1}).look
+        calls["Monitor.look of a module"] = (looked, {"step": 0, "params": module})
+    return calls
+
+
 def outcome(call, words):
     """Return what is wrong with how a call ends: nothing, if it answers or says why not."""
     try:
@@ -171,8 +192,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         valid = arguments(Path(folder))
         left = sorted({*inertial.__all__} - RESULTS - {*valid})
-        for name, words in valid.items():
-            call = getattr(inertial, name)
+        calls = {name: (getattr(inertial, name), words) for name, words in valid.items()}
+        for name, (call, words) in (calls | methods_of_objects()).items():
             if name not in {"read_study", "TorchSchedule"} and (said := outcome(call, words)):
                 wrong.append(f"{name}: {said}")
             for word in words:

@@ -1,5 +1,6 @@
 """Watching a loop: sharpness, drift and forecast at the parameters that are given."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -71,5 +72,11 @@ def test_parameters_of_another_model_are_refused(rng):
     monitor = Monitor(linear_problem(rng), {"lr": 0.1})
     with pytest.raises(InvalidInput, match="other names or shapes"):
         monitor.look(0, jnp.ones((5, 1)))
+    with pytest.raises(InvalidInput, match="of type str; give floating point"):
+        monitor.look(0, "nonsense")
+    with pytest.raises(InvalidInput, match=r"have no values inside jax\.jit"):
+        jax.jit(lambda w: monitor.look(0, w))(jnp.ones((4, 1)))
+    with pytest.raises(InvalidInput, match="step is -1; give a whole number"):
+        monitor.look(-1, jnp.ones((4, 1)))
     with pytest.raises(InvalidInput, match="give lr"):
         Monitor(linear_problem(rng), {"momentum": 0.9})

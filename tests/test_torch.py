@@ -1,6 +1,7 @@
 """PyTorch modules as problems: the numbers of the JAX route, and the module left as it was."""
 
 import copy
+import functools
 
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from helpers import run
-from inertial import MLP, InvalidInput, Problem, tangent, tune
+from inertial import MLP, InvalidInput, Monitor, Problem, tangent, tune
 from inertial._checks import Notice
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -244,6 +245,48 @@ def test_a_loss_that_does_not_fit_is_one_sentence(loss, targets, words):
 def test_a_mistake_is_one_sentence(net, words):
     with pytest.raises(InvalidInput, match=words):
         inertial_torch.problem(net(), *digits(20), loss="cross_entropy")
+
+
+def batches(*rows):
+    return torch.utils.data.DataLoader(list(rows))
+
+
+@pytest.mark.parametrize(
+    ("odd", "words"),
+    [
+        ({"module": torch.nn.LazyLinear(10)}, "has no values yet; call the module once"),
+        ({"module": module().to("meta")}, "has no values yet"),
+        ({"x": torch.ones(20, 63)}, r"cannot take inputs of shape \(20, 63\)"),
+        ({"x": torch.ones(20, 64, dtype=torch.int64)}, "and type torch.int64"),
+        ({"x": torch.eye(64).to_sparse()}, "inputs are sparse, complex or without values"),
+        ({"x": torch.ones(())}, "there are no rows"),
+        ({"test": (torch.ones(20, 64),)}, "test has 1 parts; give inputs and targets"),
+        ({"x": batches({"a": 1.0, "b": 2.0}), "y": None}, "the loader gives no pairs"),
+        ({"x": batches(("a", "b")), "y": None}, "the loader gives no pairs"),
+        ({"x": batches((torch.ones(3), 1), (torch.ones(4), 1)), "y": None}, "of several shapes"),
+    ],
+)
+def test_what_is_no_module_no_tensor_and_no_loader_of_pairs_is_one_sentence(odd, words):
+    x, y = digits(20)
+    given = {"module": module(), "x": x, "y": y, "loss": "cross_entropy"} | odd
+    with pytest.raises(InvalidInput, match=words):
+        inertial_torch.problem(**given)
+
+
+def test_a_loss_without_a_name_of_its_own_is_taken():
+    x, y = digits(20)
+    loss = functools.partial(torch.nn.functional.cross_entropy, label_smoothing=0.1)
+    assert inertial_torch.problem(module(), x, y, loss=loss).loss.name == "partial"
+
+
+def test_a_monitor_looks_at_the_module_in_another_precision():
+    x, y = digits(20)
+    net = module()
+    monitor = Monitor(inertial_torch.problem(net, x, y, loss="cross_entropy"), {"lr": 0.1}, every=1)
+    seen, again = monitor.look(0, net), monitor.look(0, copy.deepcopy(net).double())
+    np.testing.assert_equal(seen, again)
+    with pytest.raises(InvalidInput, match="have no values"):
+        monitor.look(0, copy.deepcopy(net).to("meta"))
 
 
 def test_the_command_takes_a_module_of_ones_own(tmp_path, monkeypatch, capsys):

@@ -127,9 +127,10 @@ def positive(name: str, value: float) -> float:
 
 def nonnegative(name: str, value: float) -> float:
     """Return `value` if it is finite and at least zero."""
-    if not (math.isfinite(value) and value >= 0):
+    found = number(name, value)
+    if not (math.isfinite(found) and found >= 0):
         raise InvalidInput(f"{name} is {value}; give a finite number of at least 0.")
-    return float(value)
+    return found
 
 
 def unit_interval(name: str, value: float) -> float:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from inertial._checks import InvalidInput, Notice, needed, nonnegative
+from inertial._checks import InvalidInput, Notice, needed, nonnegative, printable
 
 needed("torch", "torch")
 import torch  # noqa: E402
@@ -184,6 +184,11 @@ class TorchProblem:
         if not trained:
             raise InvalidInput("the module has no parameter that is trained; give one that has.")
         for name, p in trained.items():
+            if torch.nn.parameter.is_lazy(p) or p.is_meta:
+                raise InvalidInput(
+                    f"the parameter {name!r} has no values yet; call the module once on its "
+                    "inputs, or load its parameters."
+                )
             if not p.is_floating_point():
                 raise InvalidInput(
                     f"the parameter {name!r} is of type {p.dtype}; give floating point, or set its "
@@ -195,7 +200,7 @@ class TorchProblem:
         self._start = {k: p.detach().clone() for k, p in trained.items()}
         first = next(iter(self._start.values()))
         self.x = x.detach().to(first.device, first.dtype if x.is_floating_point() else x.dtype)
-        if not len(self.x):
+        if not self.x.ndim or not len(self.x):
             raise InvalidInput("there are no rows; give inputs with at least one.")
         self.loss, self._function = loss, function
         self._double = _in_doubles(function)
@@ -214,13 +219,14 @@ class TorchProblem:
 
         self._forward = forward
         self._kernels: Kernels = contextlib.nullcontext
-        outputs = self.linearise().outputs
+        outputs = self._first()
         single = {k: _single(p) for k, p in self._start.items()}
         _refuse_changes(forward, single, _single(self.x), outputs)
         self._kernels = _kernels(forward, single, _single(self.x[:1]))
         self._take(outputs, y)
         try:
             value = self.loss_of(outputs)
+            self.gradient_of(outputs)
         except (TypeError, ValueError, RuntimeError) as error:
             raise InvalidInput(
                 f"the loss {loss.name} cannot take outputs of shape {outputs.shape} and targets "
@@ -232,6 +238,19 @@ class TorchProblem:
                 "parameters for entries that are not finite or far too large."
             )
         self.test: TorchProblem | None = None if test is None else self._on(*test)
+
+    def _first(self) -> Outputs:
+        """Return the outputs at the start."""
+        try:
+            return self.linearise().outputs
+        except InvalidInput:
+            raise
+        except (TypeError, ValueError, RuntimeError, IndexError) as error:
+            said = (str(error).splitlines() or [""])[0]
+            raise InvalidInput(
+                f"the module cannot take inputs of shape {tuple(self.x.shape)} and type "
+                f"{self.x.dtype} ({said}); give those that it takes."
+            ) from error
 
     def _take(self, outputs: Outputs, y: torch.Tensor) -> None:
         """Check the targets and take them."""
@@ -251,7 +270,7 @@ class TorchProblem:
                 f"{tuple(self.x.shape)}; give rows of the same shape."
             )
         other.test = None
-        other._take(other.linearise().outputs, y)  # noqa: SLF001 - its own class
+        other._take(other._first(), y)  # noqa: SLF001 - its own class
         return other
 
     def __repr__(self) -> str:
@@ -326,7 +345,9 @@ class TorchProblem:
                 "the parameters have other names or shapes than those of the problem; give the "
                 "module that is trained."
             )
-        w = {k: named[k].detach().clone() for k in self._start}
+        if any(named[k].is_meta for k in self._start):
+            raise InvalidInput("the parameters have no values; give the module that is trained.")
+        w = {k: named[k].detach().to(p, copy=True) for k, p in self._start.items()}
         zero = {k: torch.zeros_like(p) for k, p in w.items()}
         return State(w, zero, zero)
 
@@ -421,6 +442,8 @@ def problem(
         not finite, or the decay is negative.
 
     """
+    if not isinstance(module, torch.nn.Module):
+        raise InvalidInput(f"module is {printable(repr(module), 40)}; give a torch.nn.Module.")
     if y is None:
         x, y = _gathered(x)
     x, y = _tensor("inputs", x), _tensor("targets", y)
@@ -431,6 +454,8 @@ def problem(
     held = None
     if test is not None:
         pair = test if isinstance(test, tuple) else _gathered(test)
+        if len(pair) != _PAIR:
+            raise InvalidInput(f"test has {len(pair)} parts; give inputs and targets.")
         held = _tensor("inputs", pair[0]), _tensor("targets", pair[1])
     made = TorchProblem(module, known, function, x, y, test=held, decay=decay)
     if isinstance(loss, torch.nn.Module) and not known.classes and y.shape != made.y.shape:
@@ -476,9 +501,27 @@ def _gathered(loader: Any) -> tuple[torch.Tensor, torch.Tensor]:  # noqa: ANN401
             stacklevel=3,
         )
     pairs = list(loader)
-    if not pairs or len(pairs[0]) != 2:
+    if not pairs or not all(map(_is_pair, pairs)):
         raise InvalidInput("the loader gives no pairs; give one of inputs and targets.")
-    return torch.cat([pair[0] for pair in pairs]), torch.cat([pair[1] for pair in pairs])
+    try:
+        return torch.cat([pair[0] for pair in pairs]), torch.cat([pair[1] for pair in pairs])
+    except RuntimeError:
+        raise InvalidInput(
+            "the loader gives rows of several shapes; give one whose rows have one shape."
+        ) from None
+
+
+def _is_pair(batch: object) -> bool:
+    """Whether a batch is inputs and targets."""
+    return (
+        isinstance(batch, list | tuple)
+        and len(batch) == _PAIR
+        and all(isinstance(part, torch.Tensor) for part in batch)
+    )
+
+
+_PAIR = 2
+"""Inputs and targets."""
 
 
 def _loss(loss: Any, y: torch.Tensor) -> tuple[Loss, Callable[..., torch.Tensor]]:  # noqa: ANN401
@@ -505,19 +548,27 @@ def _loss(loss: Any, y: torch.Tensor) -> tuple[Loss, Callable[..., torch.Tensor]
     if not callable(loss):
         raise InvalidInput(f"loss is a {type(loss).__name__!r}; give a name or a torch loss.")
     classes = isinstance(loss, torch.nn.CrossEntropyLoss) and not shares
-    called = type(loss).__name__ if isinstance(loss, torch.nn.Module) else loss.__name__
+    named = getattr(loss, "__name__", None)  # that of a function; an object has none
+    called = named if isinstance(named, str) else type(loss).__name__
     return Loss(called, loss, classes=classes), loss
 
 
 def _tensor(what: str, values: Any) -> torch.Tensor:  # noqa: ANN401 - a tensor, an array or a frame
-    """Return a tensor of numbers."""
-    if isinstance(values, torch.Tensor):
-        return values
+    """Return a tensor of real numbers."""
+    found = values if isinstance(values, torch.Tensor) else None
     try:
-        array = np.asarray(values)
-        return torch.as_tensor(array if array.flags.writeable else array.copy())
+        if found is None:
+            array = np.asarray(values)
+            found = torch.as_tensor(array if array.flags.writeable else array.copy())
     except (TypeError, ValueError):
         pass
+    if found is not None:
+        if found.layout != torch.strided or found.is_complex() or found.is_meta:
+            raise InvalidInput(
+                f"the {what} are sparse, complex or without values; give a plain tensor of real "
+                "numbers."
+            )
+        return found
     remedy = (
         "for classes, numpy.unique(y, return_inverse=True)[1] numbers them"
         if what == "targets"

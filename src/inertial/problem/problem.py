@@ -580,9 +580,13 @@ class Problem:
         Raises
         ------
         InvalidInput
-            If their names or shapes are not those of the start.
+            If their names or shapes are not those of the start, or they are inside ``jax.jit``.
 
         """
+        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(params)):
+            raise InvalidInput(
+                "the parameters have no values inside jax.jit; give them outside of it."
+            )
         leaves, names, _ = _split(params, self._trainable)
         if names != list(self.names) or [leaf.shape for leaf in leaves] != [
             leaf.shape for leaf in self._start
@@ -716,13 +720,20 @@ def _split(
             if paths
             else "the model has no parameters; give those that it starts from."
         )
+    leaves = []
     for i in chosen:
-        kind = jnp.result_type(everything[i])
-        if not jnp.issubdtype(kind, jnp.floating):
-            raise InvalidInput(
-                f"the parameter {paths[i]!r} is of type {kind}; give floating point, or leave it "
-                "out with trainable=."
-            )
+        try:
+            leaves.append(jnp.array(everything[i]))
+        except (TypeError, ValueError):
+            kind = type(everything[i]).__name__
+        else:
+            kind = str(leaves[-1].dtype)
+            if jnp.issubdtype(leaves[-1].dtype, jnp.floating):
+                continue
+        raise InvalidInput(
+            f"the parameter {paths[i]!r} is of type {kind}; give floating point, or leave it "
+            "out with trainable=."
+        )
 
     def rebuild(leaves: list[jax.Array]) -> Params:
         full = list(everything)
@@ -730,7 +741,7 @@ def _split(
             full[i] = leaf
         return jax.tree_util.tree_unflatten(tree, full)
 
-    return [jnp.array(everything[i]) for i in chosen], [paths[i] for i in chosen], rebuild
+    return leaves, [paths[i] for i in chosen], rebuild
 
 
 def _single(values: jax.Array) -> jax.Array:

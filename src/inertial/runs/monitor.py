@@ -83,8 +83,14 @@ class Monitor:
         The result has `step`, `loss`, `sharpness`, `share_of_limit`, `kernel_drift`, and for
         squared losses `forecast_steps`, NaN if the target is not reached.  Where the model has
         diverged, or is at a minimum, all but the loss is NaN: a look ends no training.
+
+        Raises
+        ------
+        InvalidInput
+            If `step` is no whole number of at least 0, or the parameters are not the problem's.
+
         """
-        if step % self.every:
+        if whole("step", step, least=0) % self.every:
             return None
         state = self.problem.state_of(params)
         try:
@@ -103,11 +109,13 @@ class Monitor:
         sharpness = here.lanczos(self.products).largest[0]
         change = here.plain(self._probe) - self._image
         eta = float(np.asarray(self.method.eta).max())
+        with np.errstate(invalid="ignore", divide="ignore"):  # a kernel of zeros has no drift
+            drift = float(np.linalg.norm(change) / np.linalg.norm(self._image))
         found = {
             "loss": here.loss,
             "sharpness": sharpness,
             "share_of_limit": eta * sharpness / stability_limit(self.method),
-            "kernel_drift": float(np.linalg.norm(change) / np.linalg.norm(self._image)),
+            "kernel_drift": drift,
         }
         if self.problem.loss.squared:
             measure = here.measure(self.products)
