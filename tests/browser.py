@@ -9,6 +9,20 @@ EXECUTABLE = shutil.which("chromium") or shutil.which("chromium-browser")
 PHONE = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
 VIEWS = {"light": {}, "dark": {"color_scheme": "dark"}, "phone": PHONE}
 SERIOUS = {"serious", "critical"}
+FOREIGN = """async () => {
+    const refused = [];
+    addEventListener("securitypolicyviolation", (e) => refused.push(e.effectiveDirective));
+    const script = document.createElement("script");
+    script.textContent = "window.ran = true";
+    document.body.append(script);
+    document.body.insertAdjacentHTML("beforeend",
+        "<img src='https://example.org/x' onerror='window.ran = true'><p style='color:red'>x</p>");
+    await fetch("https://example.org/").catch(() => 0);
+    await new Promise((done) => setTimeout(done, 50));
+    return [window.ran === true, refused];
+}"""
+"""Code, style and a request that are not the page's own: whether they ran, and what was refused."""
+REFUSED = ("script-src-elem", "script-src-attr", "style-src-attr", "img-src", "connect-src")
 
 
 @pytest.fixture(scope="module")
@@ -27,8 +41,13 @@ def chromium():
 
 
 @contextmanager
-def opened(chromium, file, address="", **options):
-    """Open a file; afterwards it must have logged no fault and asked for nothing but itself."""
+def opened(chromium, file, address="", beside=(), **options):
+    """Open a file; afterwards it must have logged no fault and asked for nothing but itself.
+
+    A violation of the page's content-security policy is such a fault.  What the page was given
+    afterwards, as if a name had become markup, must not have run.  `beside` names files that it
+    may ask for.
+    """
     settings = {"viewport": {"width": 1280, "height": 900}, "offline": True} | options
     context = chromium.new_context(**settings)
     page = context.new_page()
@@ -42,8 +61,11 @@ def opened(chromium, file, address="", **options):
         settle(page)
         yield page
         assert faults == []
-        outside = [url for url in requests if not url.startswith((file.as_uri(), "data:", "blob:"))]
-        assert outside == []
+        own = (file.as_uri(), "data:", "blob:", *(file.with_name(name).as_uri() for name in beside))
+        assert [url for url in requests if not url.startswith(own)] == []
+        ran, refused = page.evaluate(FOREIGN)
+        assert not ran
+        assert {*REFUSED} <= {*refused}
     finally:
         context.close()
 

@@ -2,6 +2,7 @@
 
 import html
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from browser import chromium, opened
 from inertial import InvalidInput, infinite_gram, load
 from inertial.commands.reproduce import conclude
 from inertial.commands.terminal import announce
@@ -23,6 +25,9 @@ from inertial.runs import execution
 from inertial.runs.config import DataSet
 from inertial.runs.cost import Prediction
 from inertial.runs.spec import load_data
+from inertial.runs.store import Record, read_record, write_record
+
+__all__ = ["chromium"]
 
 TINY = replace(QUICK, rows=30, spectrum_rows=30, width=60, widths=(30, 60), seeds=(0, 1), steps=15)
 NAN = float("nan")
@@ -529,6 +534,14 @@ def test_the_page_lists_every_item_and_escapes(tmp_path):
     assert 'src="wang2020-fig1/figure.png"' in text
 
 
+def test_the_page_runs_nothing_and_loads_its_figures_alone(chromium, tmp_path):
+    made = make(find("wang2020/fig1"), TINY, (), tmp_path)
+    page = write_page(tmp_path)
+    with opened(chromium, page, beside=(made.folder.name,)) as view:
+        view.locator("img").scroll_into_view_if_needed()
+        view.wait_for_function("document.querySelector('img').naturalWidth > 0")
+
+
 def test_page_and_summary_count_what_is_undecided(tmp_path, capsys):
     made = make(find("wang2020/fig1"), TINY, (), tmp_path)
     claims = made.folder / "claims.json"
@@ -543,6 +556,35 @@ def test_page_and_summary_count_what_is_undecided(tmp_path, capsys):
     counted = replace(made, claims=(replace(first, verdict="undecided"), *others))
     conclude([counted], tmp_path / "index.html", as_json=False)
     assert "4 claims: 3 hold, 0 fail, 1 undecided" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "kinds", "deep"])
+def test_the_page_leaves_out_claims_that_are_none(tmp_path, kind):
+    made = make(find("wang2020/fig1"), TINY, (), tmp_path / "items")
+    claims = made.folder / "claims.json"
+    document = json.loads(claims.read_text())
+    claims.unlink()
+    if kind == "pipe":
+        os.mkfifo(claims)  # reading it would wait for ever
+    elif kind == "link":
+        (tmp_path / "mine.json").write_text(json.dumps(document))
+        claims.symlink_to(tmp_path / "mine.json")
+    elif kind == "deep":
+        claims.write_text("[" * 100_000)
+    else:
+        claims.write_text(json.dumps(document | {"claims": [{"verdict": 1}]}))
+    assert "wang2020-fig1" not in write_page(tmp_path / "items").read_text()
+
+
+def test_a_sealed_result_of_other_arrays_is_one_sentence(tmp_path):
+    made = make(find("wang2020/fig1"), TINY, (), tmp_path)
+    record = read_record(made.folder / "result.nc", made.folder / "result.json")
+    other = xr.Dataset(attrs=record.arrays.attrs)
+    write_record(
+        made.folder / "result.nc", made.folder / "result.json", Record(other, record.manifest)
+    )
+    with pytest.raises(InvalidInput, match=r"wang2020-fig1 \(its arrays are not those of its item"):
+        redraw(tmp_path)
 
 
 def test_redrawing_nothing_does_nothing_and_damage_is_one_sentence(tmp_path):

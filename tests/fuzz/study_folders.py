@@ -1,4 +1,7 @@
-"""Folders of studies: an index and runs that were damaged, edited or replaced by what is no file."""
+"""Folders of studies: an index and runs that were damaged, edited or replaced by what is no file.
+
+One of `ITEMS` is a folder of figures that were made again.
+"""
 
 import json
 import os
@@ -11,6 +14,10 @@ import numpy as np
 from fuzz.damage import VALUES, damaged, edited
 from fuzz.harness import Fault
 from fuzz.run_folders import page, special, spoil, table
+from inertial.reproduce.catalog import find
+from inertial.reproduce.item import QUICK
+from inertial.reproduce.page import write_page
+from inertial.reproduce.run import item_folder, make, redraw
 from inertial.runs.config import DataSet, Study
 from inertial.runs.cost import Prediction
 from inertial.runs.study import Folder, read_studies, read_study, run_study
@@ -19,6 +26,9 @@ from inertial.view.drawing import draw
 
 SHARE = 20
 """One of so many folders that can be read is judged, another a page, another figures or a table."""
+
+ITEMS = 10
+ITEM = "liu2022-ode/fig1"
 
 NAMES = ["../away", "a/b", "..", "", "x" * 300, "other", "\u202e"]
 
@@ -39,9 +49,10 @@ def free(missing, **_) -> Prediction:
 
 
 def prepare(base: Path) -> Path:
-    """Compute the study that is damaged."""
+    """Compute the study and make the figure that are damaged."""
     run_study(STUDY, Folder(base / "study"), predictor=free)
-    return base / "study"
+    make(find(ITEM), QUICK, (), base / "items")
+    return base
 
 
 def attempt(seed: int, folder: Path, made: Path) -> tuple[str, ...]:
@@ -49,12 +60,13 @@ def attempt(seed: int, folder: Path, made: Path) -> tuple[str, ...]:
     warnings.simplefilter("ignore", RuntimeWarning)
     rng = np.random.default_rng(seed)
     place, outside = folder / "study", folder / "outside"
-    shutil.copytree(made, place)
+    of_item = rng.random() < 1 / ITEMS
+    shutil.copytree(made / ("items" if of_item else "study"), place)
     outside.mkdir()
-    _spoil(rng, place, outside)
+    (_spoil_item if of_item else _spoil)(rng, place, outside)
     os.chdir(folder)
     try:
-        return _use(seed, place)
+        return _use_item(place) if of_item else _use(seed, place)
     finally:
         if list(outside.iterdir()) != []:
             raise Fault("something was written elsewhere")
@@ -75,6 +87,31 @@ def _use(seed: int, place: Path) -> tuple[str, ...]:
         case 4:
             run_study(STUDY, Folder(place), predictor=free)
     return ()
+
+
+def _use_item(place: Path) -> tuple[str, ...]:
+    """Write the page over all items, and draw them as `inertial figures` does."""
+    write_page(place)
+    redraw(place)
+    return ()
+
+
+def _spoil_item(rng: np.random.Generator, place: Path, outside: Path) -> None:
+    """Do something to an item's claims, its result or its folder."""
+    folder = item_folder(place, ITEM)
+    claims = folder / "claims.json"
+    match int(rng.integers(6)):
+        case 0:
+            claims.write_bytes(damaged(rng, claims.read_bytes()))
+        case 1:
+            special(rng, claims)
+        case 2:
+            claims.write_text(json.dumps(edited(rng, json.loads(claims.read_text()))))
+        case 3:
+            shutil.rmtree(folder)
+            folder.symlink_to(outside)
+        case _:
+            spoil(rng, folder / "result.nc", folder / "result.json")
 
 
 def _spoil(rng: np.random.Generator, place: Path, outside: Path) -> None:

@@ -1,14 +1,18 @@
 """One page with every item that has been made: figure, claims, verdicts, cost."""
 
-import json
 from collections import Counter
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from inertial.files import STAYS, folder_in, write
+import msgspec
+
+from inertial._checks import InvalidInput
+from inertial.files import STAYS, below, folder_in, read_json, write
 from inertial.reproduce.catalog import ITEMS
+from inertial.reproduce.item import Claim
 from inertial.reproduce.run import item_folder
+from inertial.runs.schema import validated
 from inertial.view.page import policy
 
 
@@ -24,13 +28,13 @@ def write_page(out: Path, notes: tuple[str, ...] = ()) -> Path:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     items = []
-    for folder in (item_folder(out, item.key) for item in ITEMS):
-        item = _claims(folder)
+    for folder in (item_folder(out, item.key).name for item in ITEMS):
+        item = _claims(out, folder)
         if item is None:
             continue
         verdicts = [claim["verdict"] for claim in item["claims"]]
         found = next((word for word in ("fails", "undecided") if word in verdicts), "holds")
-        more = {"folder": folder.name, "verdict": found}
+        more = {"folder": folder, "verdict": found}
         items.append({**item, **more, "counts": Counter(verdicts)})
     environment = Environment(
         loader=PackageLoader("inertial.reproduce"),
@@ -52,11 +56,22 @@ def write_page(out: Path, notes: tuple[str, ...] = ()) -> Path:
     return page
 
 
-def _claims(folder: Path) -> dict[str, Any] | None:
+class _Claims(msgspec.Struct):
+    """What is stored of an item's claims."""
+
+    item: str
+    title: str
+    source: str
+    scale: str
+    seconds: float
+    claims: list[Claim]
+    predicted_seconds: float | None = None
+
+
+def _claims(out: Path, folder: str) -> dict[str, Any] | None:
     """Return what is stored of an item's claims, or None if there is nothing or it is damaged."""
     try:
-        item: dict[str, Any] = json.loads((folder / "claims.json").read_text(encoding="utf-8"))
-        item["title"], item["claims"]
-    except (OSError, ValueError, KeyError, TypeError):
+        document = read_json(below(out, folder, "claims.json"))
+        return msgspec.to_builtins(validated(document, _Claims, folder))  # type: ignore[no-any-return]
+    except InvalidInput:
         return None
-    return item

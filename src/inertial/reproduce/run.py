@@ -18,7 +18,7 @@ import numpy as np
 import xarray as xr
 
 from inertial import files
-from inertial._checks import InvalidInput
+from inertial._checks import InvalidInput, printable
 from inertial.files import STAYS
 from inertial.reproduce.catalog import data_sets, find
 from inertial.reproduce.item import Claim, Compute, Item, Scale
@@ -29,6 +29,9 @@ from inertial.runs.spec import load_data
 from inertial.runs.store import Record, environment, read_record, write_record
 from inertial.runs.study import Engine, Folder, Progress, Report, join_all, run_study
 from inertial.view.drawing import save
+
+_OTHERS = (LookupError, AttributeError, TypeError, ValueError, ArithmeticError)
+"""What claims and figures of arrays raise that an item does not make."""
 
 _GROWTH = (0.0, 3.0)
 """Range of the power: from what looks at the ends of the spectrum to a decomposition."""
@@ -148,6 +151,9 @@ def redraw(out: Path) -> list[Outcome]:
             made.append(_judge(item, record, folder))
         except InvalidInput as error:
             damaged.append(f"{place.parent} ({error})")
+        except _OTHERS as error:
+            said = printable(f"{type(error).__name__}: {error}")
+            damaged.append(f"{place.parent} (its arrays are not those of its item: {said})")
     if damaged:
         raise InvalidInput(
             f"{', '.join(damaged)}: the stored result is damaged; make the item again with "
