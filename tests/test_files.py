@@ -159,6 +159,8 @@ def test_names_below_a_folder_are_plain_and_no_links(tmp_path):
     for name in ("..", "", ".", "a/b", "/etc", "a\0"):
         with pytest.raises(InvalidInput, match="plain name"):
             files.below(tmp_path, name)
+    with pytest.raises(InvalidInput, match="cannot be read"):
+        files.below(tmp_path, "x" * 300)
     with pytest.raises(InvalidInput, match="is a link"):
         files.folder_in(tmp_path, "away", "deeper")
     assert files.folder_in(tmp_path, "made", "deeper").is_dir()

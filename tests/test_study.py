@@ -103,6 +103,7 @@ def test_another_number_of_threads_is_recorded_and_said(tmp_path):
         ("seeds = [0, 1]", "seeds = [true]", ["seeds is", "whole number"]),
         ('name = "first-look"', "", ["has no 'name'"]),
         ('name = "first-look"', 'name = "a/b"', ["letters"]),
+        ("first-look", "雪" * 67, ["name has 201 bytes", "at most 200"]),
         ("steps = 100", "steps 100", ["not valid TOML", "line 35"]),
         ("dedupe = true", 'dedupe = "yes"', ["data set 2: dedupe is 'yes'", "true or false"]),
     ],
@@ -341,6 +342,13 @@ def test_a_second_time_nothing_is_computed(tmp_path):
     ]
     assert not list(tmp_path.glob("*/.*"))
     assert not list((tmp_path / "locks").iterdir())
+
+
+def test_a_study_with_the_longest_name_is_written_and_read(tmp_path):
+    name = "雪" * 66 + "ab"  # 200 bytes
+    quickly(replace(SMALL, name=name, seeds=(0,)), Folder(tmp_path))
+    assert studies.read_study(tmp_path).attrs["study"] == name
+    assert [stored.name for stored in studies.read_studies(tmp_path)] == [name]
 
 
 def test_a_stored_run_describes_itself(tmp_path):

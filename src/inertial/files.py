@@ -134,7 +134,8 @@ def below(root: Path, *parts: str) -> Path:
     Raises
     ------
     InvalidInput
-        If a name is empty, ``..`` or has a slash in it, or leads elsewhere through a link.
+        If a name is empty, ``..`` or has a slash in it, or leads elsewhere through a link, or a
+        path is none, for instance too long.
 
     """
     place = root
@@ -142,7 +143,11 @@ def below(root: Path, *parts: str) -> Path:
         if part in {"", ".", ".."} or "/" in part or "\0" in part:
             raise InvalidInput(f"{part!r} is not a plain name of a file in {root}; make it again.")
         place = place / part
-        if place.is_symlink():
+        try:
+            link = place.is_symlink()
+        except OSError as error:
+            raise InvalidInput(f"{place} cannot be read ({error.strerror}); rename it.") from None
+        if link:
             raise InvalidInput(f"{place} is a link; only what lies in {root} itself is used.")
     return place
 

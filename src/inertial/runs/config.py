@@ -63,6 +63,9 @@ precision = "float32"
 """A commented study that runs as it is."""
 
 
+NAME_BYTES = 200
+"""Longest name of a study: files are named so, with an ending and while they are written."""
+
 _WIDTHS = 2**31
 """Numbers of neurons that arrays can be indexed with."""
 
@@ -103,7 +106,7 @@ class Study:
     Parameters
     ----------
     name
-        Names the study's folder; letters, digits, ``-`` and ``_``.
+        Names the study's folder; letters, digits, ``-`` and ``_``, at most `NAME_BYTES` in UTF-8.
     data
         Data sets.
     methods, rules
@@ -137,6 +140,11 @@ class Study:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[\w-]+", self.name):
             raise InvalidInput(f"name is {self.name!r}; use letters, digits, - and _ only.")
+        if len(self.name.encode()) > NAME_BYTES:
+            raise InvalidInput(
+                f"name has {len(self.name.encode())} bytes and files may not be named so; give at "
+                f"most {NAME_BYTES}."
+            )
         whole("steps", self.steps)
         fraction("target", self.target)
         one_of("precision", self.precision, ("float32", "float64"))

@@ -27,7 +27,7 @@ import xarray as xr
 
 from inertial import files
 from inertial._checks import InvalidInput
-from inertial.runs.config import Study
+from inertial.runs.config import NAME_BYTES, Study
 from inertial.runs.cost import Prediction, predict
 from inertial.runs.execution import SAVE_SECONDS, compute
 from inertial.runs.measures import distinct_names
@@ -51,7 +51,7 @@ _ALONG_RULES = ("data", "rule", "optimizer", "width", "seed")
 Outcome = Literal["stored before", "computed", "computed elsewhere", "failed"]
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-_Name = Annotated[str, msgspec.Meta(pattern=r"^[\w-]+$", max_length=200)]
+_Name = Annotated[str, msgspec.Meta(pattern=r"^[\w-]+$", max_length=NAME_BYTES)]
 _Key = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{24}$")]
 
 
