@@ -591,7 +591,9 @@ def _refuse_changes(
         )
     with torch.no_grad():
         again = forward(w, x[:2]).cpu().double().numpy()
-    if not np.allclose(again, outputs[:2], rtol=1e-3, atol=1e-5 * np.abs(outputs).max()):
+    # To ten bits, as of convolutions on GPUs, other sizes of a product give other answers.
+    digits = 1e-5 if x.device.type == "cpu" else 3e-3
+    if not np.allclose(again, outputs[:2], rtol=1e-3, atol=digits * np.abs(outputs).max()):
         raise InvalidInput(
             "the module gives two answers for the same input, or mixes rows; give one without "
             "random numbers and without state that changes."

@@ -443,8 +443,10 @@ class Problem:
     ) -> Shaped[np.ndarray, "n k"]:
         """Return the outputs at the start; raise unless they are finite and twice the same."""
         try:
-            outputs = np.asarray(jax.jit(forward)(self._start, self.inputs))
-            again = forward(start, jnp.asarray(self.x[:2]))
+            # To ten bits, as on GPUs, other sizes of a product give other answers.
+            with jax.default_matmul_precision("highest"):
+                outputs = np.asarray(jax.jit(forward)(self._start, self.inputs))
+                again = forward(start, jnp.asarray(self.x[:2]))
         except TypeError as error:
             if not isinstance(error, jax.errors.JAXTypeError):
                 raise InvalidInput(

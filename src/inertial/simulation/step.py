@@ -41,7 +41,7 @@ _TILE_ENTRIES = 2**23
 CHUNK = 64
 """Most steps that one call of `advance` takes."""
 
-_product = partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
+product = partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
 """Product in the arithmetic of the arrays: GPUs would round the factors to ten bits otherwise."""
 
 
@@ -236,7 +236,7 @@ def _step(
             active = jnp.unpackbits(bits, axis=1, count=len(weights)).astype(bool)
         else:
             active = signs if rows is None else signs[rows]
-        gradient = _product(jnp.where(active, error[:, None], 0).T, x)
+        gradient = product(jnp.where(active, error[:, None], 0).T, x)
         changed = jnp.sum(jnp.bitwise_count(pattern ^ start), dtype=jnp.int32)
         return None, (gradient * weights[:, None], changed)
 
@@ -298,8 +298,8 @@ def _forwards(
 
     def add(residual: Array, tile: tuple[Array, Array, Array]) -> tuple[Array, Tile]:
         weights, start, displacement = tile
-        preactivation = _product(x, (start + displacement).T)
-        outputs = _product(jnp.maximum(preactivation, 0), weights)
+        preactivation = product(x, (start + displacement).T)
+        outputs = product(jnp.maximum(preactivation, 0), weights)
         distance = jnp.linalg.norm(displacement, axis=1)
         active = preactivation >= 0
         patterns = jnp.packbits(active, axis=1)

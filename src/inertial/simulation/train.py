@@ -317,7 +317,7 @@ def _in_span(
 ) -> tuple[Float[jax.Array, "m r"], Float[jax.Array, "m"]]:
     """Hidden weights in the coordinates of the span, and the output weights of the signs."""
     scaled = a / np.sqrt(len(a)).astype(a.dtype)
-    return w if basis is None else w @ basis, scaled
+    return w if basis is None else step.product(w, basis), scaled
 
 
 def _test_rows(
