@@ -297,6 +297,18 @@ def test_half_precision_is_measured_in_single(kind):
     np.testing.assert_allclose(half.weights, single.weights, rtol=1e-6)
 
 
+def test_a_model_is_checked_in_full_precision():
+    """To ten bits, as on GPUs, two rows alone have other outputs than among all."""
+    asked = []
+
+    def apply(params, x):
+        asked.append(jax.config.jax_default_matmul_precision)
+        return x @ params
+
+    Problem.from_apply(apply, jnp.ones((4, 3)), np.ones((6, 4)), np.ones((6, 3)))
+    assert set(asked) == {"highest"}
+
+
 def branching(params, x):
     return x @ params if float(x.sum()) > 0 else x @ -params
 

@@ -118,6 +118,19 @@ def test_the_inputs_own_span_changes_nothing(rng):
     np.testing.assert_array_equal(run.pattern_change, flipped)
 
 
+def test_no_product_of_a_run_is_left_to_the_device(rng):
+    """GPUs round the factors of a product to ten bits unless it asks for more."""
+    arrays = [jnp.asarray(rng.standard_normal(shape), jnp.float32) for shape in [(9, 6), (9,)]]
+    start = jax.make_jaxpr(module._in_span)(*arrays, jnp.ones((6, 2), jnp.float32))
+    problem = device.prepare(rng.standard_normal((5, 6)), np.ones(5), *arrays)
+    coefficients = device.device_coefficients(nesterov(0.1, 0.8), 0, jnp.float32)
+    steps = jax.make_jaxpr(device.advance)(problem, device.at_rest(problem), coefficients, 2)
+    for program, products in ((start, 1), (steps, 3)):
+        text = str(program)
+        assert text.count("dot_general[") == products
+        assert text.count("precision=(Precision.HIGHEST, Precision.HIGHEST)") == products
+
+
 def test_a_span_that_saves_little_is_not_used(rng):
     x = unit_inputs(rng, 40, 6)
     assert span(x).basis is None
