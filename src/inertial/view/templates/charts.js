@@ -174,7 +174,7 @@ const charts = (() => {
     const svg = node("svg", { width: 26, height: 12, "aria-hidden": "true" });
     if (one.band || one.shade) svg.append(node("rect", { class: `band c-${one.colour}`, width: 26, height: 12 }));
     if (one.shade) return svg;
-    if (one.dots) svg.append(...[5, 13, 21].map((cx) => node("circle", { class: `dot c-${one.colour}`, cx, cy: 6, r: 2 })));
+    if (one.dots) svg.append(...(one.x?.length === 1 ? [13] : [5, 13, 21]).map((cx) => node("circle", { class: `dot c-${one.colour}`, cx, cy: 6, r: one.x?.length === 1 ? 4 : 2 })));
     else svg.append(node("path", { class: `line c-${one.colour}`, d: "M1 6H25", ...(one.dash ? { "stroke-dasharray": one.dash } : {}) }));
     return svg;
   }

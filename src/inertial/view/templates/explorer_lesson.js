@@ -98,7 +98,8 @@
     const critical = (1 - Math.sqrt(eta * flat)) ** 2, ringing = 1 - (1 - critical) / 8;
     const at = Math.min(10, length);
     const promised = said(count(made("heavy_ball", ball.eta, ball.beta))), setting = `heavy ball with η = ${short(ball.eta)} and β = ${short(ball.beta)}`;
-    const real = ball.diverged ? "diverged" : ball.measured == null ? "did not get there" : `took ${plural(+ball.measured.toFixed(1), "step")}`;
+    const run = page.runs.find((one) => one.method === "heavy_ball");
+    const real = run.diverged ? "diverged" : run.measured == null ? "did not get there" : `took ${plural(+run.measured.toFixed(1), "step")}`;
     const best = ball.rule === "trials"
       ? `Real runs of this network chose ${setting}; the forecast gives it ${promised} to ${percent(page.target)}.`
       : `Weighing all ${K} of them, ${setting} takes ${promised} to ${percent(page.target)}.`;
@@ -108,13 +109,15 @@
     const flatter = `${gains ? "Yet flatter modes gain by it, and with them the loss" : "The loss does not gain by it"}: ${said(rung)} to ${percent(page.target)}, ${said(damped)} before.`;
     const several = page.runs[0].loss.length > 1;
     const trained = `The network${several ? "s" : ""} that ${several ? "were" : "was"} trained with it ${real}: the coloured ${several ? "curves" : "curve"}`;
+    const grows = page.batch && explorer.MODES && ball.eta >= numerics.batchLimit(made("heavy_ball", ball.eta, ball.beta), explorer.MODES, numerics.noiseShare(page.batch, ROWS));
+    const batches = page.batch ? ` That is for all rows. On batches of ${page.batch.toLocaleString("en")} ${grows ? "the expected loss grows with it" : "noise comes on top"}; tuned for them, heavy ball has η = ${short(run.eta)} and β = ${short(run.beta)}.` : "";
     const one = (title, words, changes) => ({ title, words, changes: { friction: 3, batch: ROWS, steps: length, at, mode: FLAT, colour: "rate", zoom: "near", ...changes } });
     return [
       one("Every direction has its own pace",
         `Gradient descent with the safe step η = 1/λₘₐₓ. The steepest direction is done after one step. Along the flat one, ${short(LARGEST / flat)} times flatter, ${percent(slow)} of the way is left after ten. The loss waits for the flat ones.`,
         { method: "gradient_descent", eta, beta: 0 }),
       one("The steep direction sets the limit",
-        `A larger step helps the flat directions, but at η = 2/λₘₐₓ = ${short(2 / LARGEST)} the steepest one jumps from side to side for ever, and beyond it grows. Here is 99 % of that limit. The best that gradient descent can do on these data, as the forecast has it: ${said(count(made("gradient_descent", plain.eta, 0)))} to ${percent(page.target)} of the loss.`,
+        `A larger step helps the flat directions, but at η = 2/λₘₐₓ = ${short(2 / LARGEST)} the steepest one jumps from side to side for ever, and beyond it grows. Here is 99 % of that limit. Tuned, gradient descent takes η = ${short(plain.eta)}, ${percent(plain.eta * LARGEST / 2)} of that limit: by the forecast ${said(count(made("gradient_descent", plain.eta, 0)))} to ${percent(page.target)} of the loss.`,
         { method: "gradient_descent", eta: 1.98 / LARGEST, beta: 0, mode: STEEP }),
       one("Memory carries along the flat direction",
         `Keep a share β of the last move: steps along the flat direction add up, jumps along the steep one cancel. With β = ${short(critical)} the flat mode is critically damped: as fast as it can be without passing its goal.`,
@@ -123,7 +126,7 @@
         `With β = ${short(ringing)} the mode passes its goal and swings back: a spiral in its phase portrait, ripples in the loss. From here on each step takes only the factor √β = ${short(Math.sqrt(ringing))}, whatever the step size. ${flatter}`,
         { method: "heavy_ball", eta, beta: ringing }),
       one("The best for these data weighs all modes",
-        `No single mode decides: the bars say where the loss sits. ${best}${page.batch ? "" : ` ${trained} under “Added up, they are the loss”.`}`,
+        `No single mode decides: the bars say where the loss sits. ${best}${batches} ${trained} under “Added up, they are the loss”.`,
         { method: "heavy_ball", eta: ball.eta, beta: ball.beta, mode: HEAVIEST }),
     ].map((step, i) => ({ ...step, changes: { ...step.changes, thread: i + 1 } }));
   })();
