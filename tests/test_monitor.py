@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from inertial import MLP, InvalidInput, Monitor, Problem, heavy_ball, nesterov, steps_to, tangent
+from inertial.runs.style import style_of
 
 
 def linear_problem(rng):
@@ -26,7 +27,13 @@ def test_on_a_linear_model_nothing_drifts_and_the_share_is_the_start_s(rng):
         assert found["share_of_limit"] == pytest.approx(0.1 * largest * 2.6 / 3.6, rel=1e-4)
         assert found["kernel_drift"] < 1e-6
     assert list(monitor.to_dataframe().step) == [0, 10]
-    assert len(monitor.plot().axes) == 3
+    figure = monitor.plot()
+    assert len(figure.axes) == 3
+    # Colour and name are the method's, and the limit is named.
+    (line,) = figure.axes[0].lines
+    assert line.get_color() == style_of(monitor.method.name).colour
+    assert figure.get_suptitle() == style_of(monitor.method.name).label
+    assert "diverges above" in figure.axes[1].texts[0].get_text()
 
 
 def test_drift_is_the_change_of_the_product_with_the_first_residual(rng):
@@ -66,6 +73,20 @@ def test_a_look_at_a_run_that_diverged_or_has_arrived_ends_no_training(rng):
         np.testing.assert_equal(found["loss"], loss)
         assert np.isnan([found["share_of_limit"], found["kernel_drift"]]).all()
     assert len(monitor.plot().axes) == 3
+
+
+def test_losses_within_one_decade_are_labelled_as_they_are(rng):
+    monitor = Monitor(linear_problem(rng), {"lr": 0.1}, every=1)
+    for step, loss in enumerate((0.9, 0.6, 0.25)):
+        monitor.records.append(
+            {"step": step, "loss": loss, "share_of_limit": 0.5, "kernel_drift": 0.0}
+        )
+    figure = monitor.plot()
+    figure.canvas.draw()
+    low, high = figure.axes[0].get_ylim()
+    ticks = figure.axes[0].yaxis.get_minor_ticks()
+    shown = {t.label1.get_text() for t in ticks if low < t.get_loc() < high}
+    assert shown == {"0.3", "0.5", "0.7"}
 
 
 def test_parameters_of_another_model_are_refused(rng):

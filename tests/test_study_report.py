@@ -468,6 +468,15 @@ def test_the_page_prints(chromium, file):
     assert 2 <= pdf.count(b"/Type /Page\n") <= 40
 
 
+def test_on_paper_no_list_is_larger_than_the_words_around_it(chromium, file):
+    with opened(chromium, file) as view:
+        view.emulate_media(media="print")
+        size = "([one]) => parseFloat(getComputedStyle(one).fontSize)"
+        kinds = (".by-run", ".more p", ".head")
+        sizes = {kind: view.locator(f".audit {kind}").evaluate_all(size) for kind in kinds}
+    assert len(set(sizes.values())) == 1, sizes
+
+
 def test_a_large_study_is_thinned_to_its_size():
     def panel(steps):
         shape = (3, 5, steps + 1)

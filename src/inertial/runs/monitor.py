@@ -139,21 +139,37 @@ class Monitor:
     def _drawn(self) -> "Figure":
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
+        from matplotlib.ticker import LogLocator, StrMethodFormatter
+
+        from inertial.runs.style import style_of
 
         figure = Figure(figsize=(7, 6), layout="constrained")
         FigureCanvasAgg(figure)
+        style = style_of(self.method.name)
+        figure.suptitle(style.label, x=0.01, ha="left", fontsize=9, color="0.3")
         steps = [record["step"] for record in self.records]
         rows = figure.subplots(3, 1, sharex=True)
         for axes, key, label in zip(
             rows,
             ("loss", "share_of_limit", "kernel_drift"),
-            ("loss", "share of the limit", "change of the kernel"),
+            ("loss", "share of the\nstability limit", "change of the kernel\n(1 = its own size)"),
             strict=True,
         ):
-            axes.plot(steps, [record[key] for record in self.records], marker=".")
+            values = [record[key] for record in self.records]
+            axes.plot(steps, values, color=style.colour, marker=style.marker, markersize=4)
             axes.set_ylabel(label)
-        if any(record["loss"] > 0 for record in self.records):
+            axes.grid(visible=True, linewidth=0.4, alpha=0.5)
+        losses = [record["loss"] for record in self.records if 0 < record["loss"] < np.inf]
+        if losses:
             rows[0].set_yscale("log")
+            if max(losses) < 10 * min(losses):  # no power of ten need lie between them
+                rows[0].yaxis.set_minor_locator(LogLocator(subs=(2, 3, 5, 7)))
+                rows[0].yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+                rows[0].yaxis.set_minor_formatter(StrMethodFormatter("{x:g}"))
         rows[1].axhline(1, color="0.4", lw=0.8, ls=":")
+        words = {"ha": "right", "va": "bottom", "fontsize": 8, "color": "0.3"}
+        place = rows[1].get_yaxis_transform()
+        rows[1].text(0.995, 1, "the linearised model diverges above", transform=place, **words)
         rows[2].set_xlabel("step")
+        figure.align_ylabels(rows)
         return figure
