@@ -329,3 +329,40 @@ def test_no_share_of_a_loss_below_zero_is_a_target():
 def test_nothing_else_is_tuned():
     with pytest.raises(InvalidInput, match="nothing to tune in a 'MLP'; give a Problem"):
         tune(MLP(2, (3,)))
+
+
+_SLOWER = setting("heavy_ball", 0.75, 0.95)
+_FASTER = setting("nesterov", 1.25, 0.985)
+
+
+class _TwoValleys(Problem):
+    """Losses that fall evenly: to 1 % in 100 steps of `_SLOWER`, in 75 of `_FASTER`.
+
+    Away from them it takes more, twice as many at a step of 2^0.7 times as long or short.
+    """
+
+    def loss_of(self, _outputs):
+        return 1.0
+
+    def begin(self):
+        return 0
+
+    def advance(self, done, eta, beta, gamma):
+        best, least = (_FASTER, 75) if gamma[0] else (_SLOWER, 100)
+        share = eta[0] * (1 + 2 * gamma[0]) / (2 * (1 + beta[0]))
+        u, v = math.log2(share) - best.u, -math.log2(1 - beta[0]) - best.v
+        steps = least * (1 + 2 * u**2 + v**2 / 4)
+        return done + len(eta), 0.01 ** ((done + np.arange(len(eta))) / steps)
+
+
+def test_nesterov_beyond_the_limit_is_found_beside_the_best_heavy_ball():
+    problem = _TwoValleys(MLP(1, (2,), 1), "mse", np.ones((2, 1)), np.ones(2))
+    search = Search(problem, 1.0, 0.01, trials=40)
+    search.run()
+    first = next(trial for trial in search.trials if trial.outcome == "settled")
+    assert (first.setting.family, first.steps) == ("heavy_ball", 100)  # the races do not see it
+    assert search.best.setting.family == "nesterov"
+    assert (
+        search.best.steps <= 1.1 * 75
+    )  # what is tried is 2^0.14 from the best step, 5 % more steps
+    assert search.passes <= 800 / 50 * (75 + held(75))
