@@ -41,6 +41,7 @@ RIGHT = ((X, X, None), {"flags": (1,), "names": ["a"], "mode": 1})
         ((X, X, "x"), {}),
         ((X, X, None), {"flags": ("x",)}),
         ((X, X, None), {"flags": [1, 2]}),
+        ((X, X, None), {"flags": "x"}),
         ((X, X, None), {"names": [1]}),
         ((X, X, None), {"mode": 2}),
         ((X, X, None), {"mode": "b"}),
@@ -67,6 +68,10 @@ def test_the_same_question_is_asked_once(monkeypatch):
     for value in (X, X + 1, X, np.ones(4), np.ones(4), 1, 2, 1, True, "a", "a", X):
         check(value)
     assert len(asked) == 6
-    check([1])
-    check([1])
-    assert len(asked) == 8
+    check((X, X))
+    check((X, X + 1))
+    assert len(asked) == 7
+    for value in ([1], (X, 1)):
+        check(value)
+        check(value)
+    assert len(asked) == 11
