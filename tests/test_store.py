@@ -86,6 +86,11 @@ def test_a_missing_file_is_named(run, name):
         read_run(path)
 
 
+def test_a_folder_that_is_not_there_is_said(tmp_path):
+    with pytest.raises(InvalidInput, match=r"nowhere is not a run: there is no such folder"):
+        read_run(tmp_path / "nowhere")
+
+
 def test_a_truncated_file_is_named(run):
     path, _ = run
     whole = (path / store.ARRAYS).read_bytes()

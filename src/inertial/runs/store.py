@@ -81,6 +81,8 @@ def read_run(folder: str | Path) -> tuple[xr.Dataset, dict[str, Any]]:
 
     """
     folder = Path(folder)
+    if not folder.is_dir():
+        raise InvalidInput(f"{folder} is not a run: there is no such folder; give a run's folder.")
     for name in (ARRAYS, MANIFEST):
         if not (folder / name).exists():
             raise InvalidInput(f"{folder} is not a run: it holds no {name}; give a run's folder.")
