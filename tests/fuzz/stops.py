@@ -28,7 +28,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -234,6 +234,12 @@ class Known:
     forked: float
     changes: int
 
+    def shorter(self, moment: Moment, seconds: float) -> "Known":
+        """Return this for a command that ended within so many seconds, before its moment."""
+        if moment.real:
+            return replace(self, real=min(self.real, seconds))
+        return replace(self, forked=min(self.forked, seconds))
+
     def moment(self, rng: random.Random, how: str, name: str) -> Moment:
         """Choose a moment."""
         if name in ALWAYS_REAL or rng.random() < 1 / REAL[how]:
@@ -372,8 +378,10 @@ def interrupts(place: Place, name: str, known: Known, rng: random.Random) -> Ite
         place.fresh()
         before, moment = place.files(), known.moment(rng, "interrupt", name)
         running = place.start(moment, signal.SIGINT)
+        began = time.monotonic()
         code = stop(running, moment, signal.SIGINT)
         if code == 0:
+            known = known.shorter(moment, time.monotonic() - began)
             yield Stopped(0, str(moment), None)
             continue
         errors = running.errors()

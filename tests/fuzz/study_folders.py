@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +26,15 @@ from inertial.view.auditing import audit_folders
 from inertial.view.drawing import draw
 
 SHARE = 20
-"""One of so many folders that can be read is judged, another a page, another figures or a table."""
+"""One of so many folders that can be read is judged, another becomes a page, a table or is computed."""
 
-ITEMS = 10
+DRAWN = 60
+"""One of so many is drawn, which takes a second."""
+
+ITEMS = 20
 ITEM = "liu2022-ode/fig1"
+
+Use = Callable[[int, Path], tuple[str, ...]]
 
 NAMES = ["../away", "a/b", "..", "", "x" * 300, "other", "\u202e"]
 
@@ -63,10 +69,10 @@ def attempt(seed: int, folder: Path, made: Path) -> tuple[str, ...]:
     of_item = rng.random() < 1 / ITEMS
     shutil.copytree(made / ("items" if of_item else "study"), place)
     outside.mkdir()
-    (_spoil_item if of_item else _spoil)(rng, place, outside)
+    use = (_spoil_item if of_item else _spoil)(rng, place, outside)
     os.chdir(folder)
     try:
-        return _use_item(place) if of_item else _use(seed, place)
+        return use(seed, place)
     finally:
         if list(outside.iterdir()) != []:
             raise Fault("something was written elsewhere")
@@ -79,7 +85,7 @@ def _use(seed: int, place: Path) -> tuple[str, ...]:
             return tuple(f"{note}." for note in audit_folders([place]).notes)
         case 1:
             page(place)
-        case 2:
+        case 2 if seed % DRAWN == 2:
             for stored in studies:
                 draw(stored, place)
         case 3:
@@ -89,15 +95,20 @@ def _use(seed: int, place: Path) -> tuple[str, ...]:
     return ()
 
 
-def _use_item(place: Path) -> tuple[str, ...]:
-    """Write the page over all items, and draw them as `inertial figures` does."""
+def _list(_: int, place: Path) -> tuple[str, ...]:
+    """Write the page over all items."""
     write_page(place)
+    return ()
+
+
+def _draw(_: int, place: Path) -> tuple[str, ...]:
+    """Draw all items."""
     redraw(place)
     return ()
 
 
-def _spoil_item(rng: np.random.Generator, place: Path, outside: Path) -> None:
-    """Do something to an item's claims, its result or its folder."""
+def _spoil_item(rng: np.random.Generator, place: Path, outside: Path) -> Use:
+    """Do something to an item's claims, its result or its folder; return who reads that."""
     folder = item_folder(place, ITEM)
     claims = folder / "claims.json"
     match int(rng.integers(6)):
@@ -112,10 +123,12 @@ def _spoil_item(rng: np.random.Generator, place: Path, outside: Path) -> None:
             folder.symlink_to(outside)
         case _:
             spoil(rng, folder / "result.nc", folder / "result.json")
+            return _draw
+    return _list
 
 
-def _spoil(rng: np.random.Generator, place: Path, outside: Path) -> None:
-    """Do something to a study's index, to a run of it, or to its folders."""
+def _spoil(rng: np.random.Generator, place: Path, outside: Path) -> Use:
+    """Do something to a study's index, to a run of it, or to its folders; return who reads it."""
     index, run = place / "studies" / "small.json", _run(rng, place)
     match int(rng.integers(10)):
         case 0:
@@ -139,6 +152,7 @@ def _spoil(rng: np.random.Generator, place: Path, outside: Path) -> None:
     if rng.random() < 0.1 and studies.is_dir() and not studies.is_symlink():
         value = VALUES[int(rng.integers(len(VALUES)))]
         (studies / "second.json").write_text(json.dumps(value))
+    return _use
 
 
 def _run(rng: np.random.Generator, place: Path) -> Path:
