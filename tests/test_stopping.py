@@ -169,8 +169,8 @@ def test_the_command_prints_and_writes_what_happens_on_test_rows(capsys):
         (("--test", "1.2"), "test is 1.2; give a number between 0 and 1"),
         (("--test", "0.001"), "which leaves"),
         (("--test", "nowhere.csv"), "digits is a named set; give a share"),
-        (("--test", "0.2", "--batch", "8"), "--test and --decay go with rules of constants"),
-        (("--decay", "0.1", "--rule", "optimal"), "--test and --decay go with rules of constants"),
+        (("--test", "0.2", "--batch", "8"), "with --batch, tune says nothing of test rows"),
+        (("--decay", "0.1", "--rule", "optimal"), "leave out --decay, or take inertial compare"),
     ],
 )
 def test_what_makes_no_sense_is_one_sentence(capsys, words, message):
@@ -181,8 +181,19 @@ def test_what_makes_no_sense_is_one_sentence(capsys, words, message):
     assert err.strip().count("\n") == 0
 
 
+@pytest.mark.parametrize("way", [("--rule", "optimal"), ("--batch", "8")])
+def test_compare_has_decay_and_test_rows_where_tune_has_not(capsys, tmp_path, way):
+    code, out, _ = run(
+        capsys, "compare", "digits", "--n", "40", "--width", "100", "--steps", "8", "--seeds", "1",
+        *way, "--decay", "0.1", "--test", "0.25", "--out", str(tmp_path / "made"),
+    )  # fmt: skip
+    assert code == 0
+    assert "lowest loss on the test rows" in out
+
+
 def test_decay_needs_all_eigenvalues_and_constant_rules(digits):
-    with pytest.raises(InvalidInput, match="the option is 'decay'"):
-        tune(digits, "optimal", decay=0.1)
+    for way in ({"rule": "optimal"}, {"batch": 8}):
+        with pytest.raises(InvalidInput, match=r"leave decay out, or take compare with Settings"):
+            tune(digits, **way, decay=0.1)
     with pytest.raises(InvalidInput, match=r"decay is -0\.1"):
         tune(digits, decay=-0.1)

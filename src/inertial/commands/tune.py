@@ -225,10 +225,12 @@ def _write_spectrum(path: Path, measure: "Measure", data: "Data") -> None:
 
 def _check_extras(test: str | None, decay: float, batch: int | None, rule: str | None) -> None:
     """Refuse test rows and decay where nothing is said of them."""
-    if (test is not None or decay) and (batch is not None or rule == "optimal"):
+    way = "--rule optimal" if batch is None else "--batch"
+    given = [word for word, there in (("--test", test is not None), ("--decay", decay)) if there]
+    if given and (batch is not None or rule == "optimal"):
         raise InvalidInput(
-            "--test and --decay go with rules of constants on all rows; leave out --batch and the "
-            "rule optimal, for which inertial compare takes both."
+            f"with {way}, tune says nothing of test rows and weight decay; leave out "
+            f"{' and '.join(given)}, or take inertial compare, which has {way} with both."
         )
 
 

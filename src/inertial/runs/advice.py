@@ -217,6 +217,11 @@ def tune(
     if y is not None:
         raise InvalidInput("y is given beside data that have targets; leave y out.")
     function, given = _way(subject, rule, batch)
+    if function in (tune_batch, tune_schedule) and "decay" in options:
+        raise InvalidInput(
+            "weight decay goes with rules of constants on all rows; leave decay out, or take "
+            "compare with Settings(decay=), which has batches and methods=['optimal'] too."
+        )
     _check_options(function, options)
     advice: Advice | ModelAdvice | BatchAdvice | ScheduleAdvice
     advice = function(subject, *given, **options)
