@@ -230,11 +230,15 @@ def _geometric_sums(
     double = close & (gap == 0)
     divisor = np.where(double, 1.0, gap)
 
-    def partial_sum(terms: Float[np.ndarray, "T 1"]) -> Float[np.ndarray, "T k"]:
-        missing = np.where(close, -np.expm1(terms * logarithm), 1 - ratio**terms)
-        return np.where(double, terms, missing / divisor)
-
-    return larger, partial_sum(t + 1), partial_sum(t)
+    after, before = (
+        np.where(
+            double,
+            terms,
+            np.where(close, -np.expm1(terms * logarithm), 1 - ratio**terms) / divisor,
+        )
+        for terms in (t + 1, t)
+    )
+    return larger, after, before
 
 
 def only_falls(method: Recursion, eigenvalues: Eigenvalues) -> Bool[np.ndarray, "n"]:
