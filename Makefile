@@ -11,7 +11,7 @@ reproduce: .venv/ready
 	$(BIN)/inertial reproduce all --scale quick --out reproduced
 
 test: lint types
-	$(BIN)/python -m pytest -n 2 -q
+	$(BIN)/python -m pytest -n 2 --dist worksteal -q
 
 lint: .venv/ready
 	$(BIN)/ruff check .
