@@ -735,6 +735,8 @@ def _split(
         raise InvalidInput(
             f"the parameter {paths[i]!r} is of type {kind}; give floating point, or leave it "
             "out with trainable=."
+            if paths[i]
+            else f"the parameters are of type {kind}; give a tree of floating-point arrays."
         )
 
     def rebuild(leaves: list[jax.Array]) -> Params:
