@@ -70,7 +70,7 @@ def infinite(inputs, outputs):
     [
         ("faulty:falls", r"fails in line 4 of faulty.py (ValueError: \x1b[2J of its own); "),
         ("faulty:falls_later", "fails in line 7 of faulty.py (NameError: name 'undefined' is not"),
-        ("faulty:nothing_to_train", "the parameters are of type object; give a tree of floating"),
+        ("faulty:nothing_to_train", "the parameters are of type object; give floating point"),
         ("faulty:infinite", "outputs at the start are not all finite; check its parameters"),
         ("no_python:f", "the model no_python:f fails (SyntaxError: "),
         ("os:getpid", "the model os:getpid fails (TypeError: "),

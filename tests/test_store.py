@@ -228,6 +228,24 @@ def test_an_entry_of_another_kind_is_named(run, entry, value, where):
         read_run(path)
 
 
+@pytest.mark.parametrize(
+    ("attributes", "where"),
+    [
+        ({"batch": "~/x", "order": "fresh"}, r"\$.batch"),
+        ({"batch": 4, "order": "none"}, r"\$.order"),
+        ({"batch": 4}, "`batch` and `order` go together"),
+        ({"title": 3}, r"\$.title"),
+        ({"n": "many"}, r"\$.n"),
+        ({"start_norm": "long"}, r"\$.start_norm"),
+    ],
+)
+def test_an_attribute_of_another_kind_is_named(run, attributes, where):
+    path, arrays = run
+    store.write_run(path, arrays.assign_attrs(attributes), {})
+    with pytest.raises(InvalidInput, match=where):
+        read_run(path)
+
+
 def test_a_run_of_another_result_version_is_refused(run):
     path, arrays = run
     store.write_run(path, arrays, {"result_version": store.RESULT_VERSION + 1})

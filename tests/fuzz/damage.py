@@ -33,6 +33,9 @@ VALUES = [
 ]  # fmt: skip
 """What an edited document may say anywhere."""
 
+_LARGEST = 1e300
+"""Numbers above it are not multiplied."""
+
 
 def edited(rng: np.random.Generator, document: object) -> object:
     """Return a document with some of its entries replaced, removed, repeated or renamed."""
@@ -53,7 +56,7 @@ def edited(rng: np.random.Generator, document: object) -> object:
                 other, its = places[int(rng.integers(len(places)))]
                 if not isinstance(other[its], dict | list):
                     parent[key] = other[its]
-            case 3 if isinstance(parent[key], int | float) and np.isfinite(parent[key]):
+            case 3 if isinstance(parent[key], int | float) and abs(parent[key]) < _LARGEST:
                 parent[key] = parent[key] * int(rng.choice([-1, 0, 2, 1000]))
             case _:
                 parent[key] = VALUES[int(rng.integers(len(VALUES)))]

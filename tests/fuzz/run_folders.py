@@ -81,6 +81,8 @@ def changed(rng: np.random.Generator, content: bytes) -> bytes:
                     _attribute(place, str(rng.choice([*where, "new"])) if where else "new", value)
                 case 3:
                     links(rng, file, name)
+                case _ if isinstance(file[name], h5py.Group):
+                    del file[name]
                 case _ if file[name].dtype.kind == "f" and 0 < file[name].size < 2**20:
                     values = file[name][...]
                     special = [np.nan, np.inf, -np.inf, -1.0, 0.0, 1e300, 5e-324]

@@ -736,7 +736,7 @@ def _split(
             f"the parameter {paths[i]!r} is of type {kind}; give floating point, or leave it "
             "out with trainable=."
             if paths[i]
-            else f"the parameters are of type {kind}; give a tree of floating-point arrays."
+            else f"the parameters are of type {kind}; give floating point, as a tree of arrays."
         )
 
     def rebuild(leaves: list[jax.Array]) -> Params:

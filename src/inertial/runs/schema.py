@@ -127,6 +127,7 @@ class Manifest(_Part):
 class _Facts(_Part):
     """What the attributes of a run's arrays may say."""
 
+    title: str | _Absent = _ABSENT
     data: str | _Absent = _ABSENT
     data_sha256: _Hash | _Absent = _ABSENT
     n: _Size | _Absent = _ABSENT
@@ -149,6 +150,13 @@ class _Facts(_Part):
     gamma: float | _Absent = _ABSENT
     status: _Status | _Absent = _ABSENT
     diverged_at: int | _Absent = _ABSENT
+    start_norm: float | _Absent = _ABSENT
+    batch: _Size | _Absent = _ABSENT
+    order: Literal["fresh", "shuffled"] | _Absent = _ABSENT
+
+    def __post_init__(self) -> None:
+        if (self.batch is _ABSENT) != (self.order is _ABSENT):
+            raise ValueError("`batch` and `order` go together")
 
 
 _TEXT, _WHOLE, _REAL = "OU", "iu", "f"
