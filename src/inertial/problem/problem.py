@@ -585,10 +585,6 @@ class Problem:
             If their names or shapes are not those of the start, or they are inside ``jax.jit``.
 
         """
-        if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(params)):
-            raise InvalidInput(
-                "the parameters have no values inside jax.jit; give them outside of it."
-            )
         leaves, names, _ = _split(params, self._trainable)
         if names != list(self.names) or [leaf.shape for leaf in leaves] != [
             leaf.shape for leaf in self._start
@@ -597,6 +593,13 @@ class Problem:
                 "the parameters have other names or shapes than those of the problem; give those "
                 "of the same model."
             )
+        try:
+            for leaf in leaves:
+                leaf.devices()
+        except jax.errors.ConcretizationTypeError:
+            raise InvalidInput(
+                "the parameters have no values inside jax.jit; give them outside of it."
+            ) from None
         leaves = self._everywhere(leaves)
         zero = [jnp.zeros_like(leaf) for leaf in leaves]
         return State(leaves, zero, zero)
