@@ -52,6 +52,13 @@ def test_time_is_the_sum_of_its_parts():
 
 
 @pytest.mark.usefixtures("known")
+def test_many_workers_take_no_memory():
+    tracemalloc.start()
+    assert cost._wall([2.0, 1.0], 10**9) == 2.0
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
+
+
 def test_workers_share_the_time():
     alone = predict(runs(STUDY))
     shared = predict(runs(STUDY), workers=2)

@@ -302,7 +302,7 @@ def _storing() -> float:
 
 def _wall(seconds: Sequence[float], workers: int) -> float:
     """Time until the last of the workers is done, each taking the next run when it is free."""
-    free = np.zeros(workers)
+    free = np.zeros(min(workers, max(1, len(seconds))))
     for taken in seconds:
         free[free.argmin()] += taken
     return float(free.max())
