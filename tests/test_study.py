@@ -523,6 +523,23 @@ def test_a_lock_is_another_process_s_until_that_dies(tmp_path):
     assert not path.exists()
 
 
+def test_the_lock_of_a_run_whose_owner_died_when_it_was_stored_goes(tmp_path):
+    run, other = runs(SMALL)[:2]
+    folder = Folder(tmp_path)
+    ledger = Ledger(SMALL, folder, (run,))
+    ledger.claim()
+    ledger.store(run, compute(run))
+    for one in (run, other):
+        folder.lock(one).release()
+        (tmp_path / "locks" / one.key).write_text("a host 1\n")
+    Ledger(SMALL, folder, (run, other))
+    assert [left.name for left in (tmp_path / "locks").iterdir()] == [other.key]
+    held = folder.lock(run)
+    Ledger(SMALL, folder, (run,))
+    assert (tmp_path / "locks" / run.key).exists()
+    held.release()
+
+
 STUDY = """
     from pathlib import Path
     from inertial.runs.config import DataSet, Study

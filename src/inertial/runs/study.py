@@ -125,6 +125,11 @@ class Folder:
         """Claim a run for this process; None if another process has it."""
         return files.lock(files.folder_in(self.path, "locks") / run.key)
 
+    def sweep(self, run: Run) -> None:
+        """Remove the lock of a stored run, which its owner left if it was killed just then."""
+        if (self.path / "locks" / run.key).exists() and (left := self.lock(run)) is not None:
+            left.release()
+
     def read(self, run: Run) -> Record | None:
         """Return a stored run, or None if it is missing, damaged or another one."""
         return self.read_key(run.key)
@@ -343,6 +348,7 @@ class Ledger:
             if record is not None:
                 self.outcomes[key] = "stored before"
                 self._note(key, record)
+                folder.sweep(run)
             elif folder.holds(key):
                 self.damaged.append(run)
         self._locks: dict[str, files.Lock] = {}
