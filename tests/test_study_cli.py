@@ -292,6 +292,7 @@ def test_a_figure_that_trains_says_what_it_will_take(capsys, monkeypatch):
         (("liu2022/fig22",), "did you mean 'liu2022/fig2'"),
         (("wang2020/fig1", "--scale", "big"), "big"),
         (("wang2020/fig1", "--workers", "-1"), "workers"),
+        (("wang2020/fig1", "--workers", "9" * 20), "or 0 for one per core"),
         (("wang2020/fig1", "--workers", "1", "--scheduler", "tcp://x"), "give one of them"),
         (("wang2020/fig1", "--scheduler", ""), "give an address"),
     ],

@@ -44,6 +44,18 @@ def client():
         yield client
 
 
+def test_more_processes_than_cores_can_bear_are_refused_before_any_starts(monkeypatch):
+    def starts(**_):
+        raise ChildProcessError
+
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
+    monkeypatch.setattr("distributed.LocalCluster", starts)
+    with pytest.raises(InvalidInput, match="are 3; give at most 12"), local_cluster(13):
+        pass
+    with pytest.raises(ChildProcessError), local_cluster(12):
+        pass
+
+
 def test_runs_on_workers_are_those_of_one_process(client, tmp_path):
     seen = []
     report = run_study(

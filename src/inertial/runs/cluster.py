@@ -18,7 +18,7 @@ from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inertial._checks import InvalidInput, needed
+from inertial._checks import InvalidInput, needed, printable
 from inertial.runs.cost import Prediction, predict
 from inertial.runs.execution import SAVE_SECONDS, compute
 from inertial.runs.spec import Run
@@ -35,6 +35,9 @@ _ONE_CORE = {
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
 }
 """Environment that keeps a worker to its core."""
+
+_PER_CORE = 4
+"""How many processes are started for each core at most: each takes some 300 MB by itself."""
 
 _CONNECT_SECONDS = 15
 """How long to wait for a scheduler and its first worker."""
@@ -59,13 +62,25 @@ def local_cluster(workers: int | None) -> Iterator["Client"]:
     They talk over TLS on the loopback interface, with a certificate that is made for this cluster
     and never leaves memory: without it any user of the machine could run code as this one.  What
     they log for their developers, such as a connection that closed first at the end, is not shown.
+
+    Raises
+    ------
+    InvalidInput
+        If there are more than `_PER_CORE` for each core.
+
     """
+    cores = len(os.sched_getaffinity(0))
+    count = workers or cores
+    if count > (most := _PER_CORE * cores):
+        raise InvalidInput(
+            f"workers is {printable(count)}, and the cores to be used here are {cores}; give at "
+            f"most {most}, or 0 for one per core."
+        )
     needed("distributed", "cluster")
     needed("cryptography", "cluster")
     from distributed import Client, LocalCluster
     from distributed.security import Security
 
-    count = workers or len(os.sched_getaffinity(0))
     with (
         LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=0,
