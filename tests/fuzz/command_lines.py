@@ -25,11 +25,12 @@ REAL = 100
 """One of so many lines is run by the installed command."""
 
 PATHS = [
-    "", ".", "/", "..", "~nouser/x.csv", "./~x.csv", "~", "a\0b.csv", "own.csv", "./own.csv",
+    "", ".", "/proc", "..", "~nouser/x.csv", "./~x.csv", "~", "a\0b.csv", "own.csv", "./own.csv",
     "missing.csv", "folder", "fifo.csv", "link.csv", "/dev/null", "/dev/zero", "/dev/full",
     "x" * 300, "x" * 300 + ".csv", "\x1b[31mred.csv", "\u202egnp.csv", "\udc80.csv", "雪.csv",
     "own.txt", "small.toml", "broken.toml", "own.csv/x", "-", "--", "[bold]x[/].csv", "%s.csv",
 ]  # fmt: skip
+"""Names of files; not "/", for there root may write what the line asks for."""
 NUMBERS = [
     "0", "1", "2", "3", "-1", "1.5", "nan", "inf", "-inf", "1e400", "", " ", "x", "0x10", "1_0",
     "９", "²", "9" * 20, "9" * 5000, "-" + "9" * 20, "1e-400", "0.01", "2,3", ",", "true",
