@@ -3,7 +3,8 @@
 A compilation for every shape would be kept for good.  The bar: 1,000 calls add less than 100 MB
 after the first hundred.  Exit code 1 if it is missed.
 
-No two of a thousand calls have data of one shape.  Every recommendation is checked by a real run,
+No two of a thousand calls have data of one shape, and their sizes come in mixed order, so that the
+first hundred calls have small and large ones.  Every recommendation is checked by a real run,
 and one of ten that fails its check is searched for, as a command does by itself; the network is
 narrow and the target near: what stays in memory is programs, and a long run has no more of them.
 """
@@ -11,6 +12,8 @@ narrow and the target near: what stays in memory is programs, and a long run has
 import argparse
 import sys
 import time
+
+import numpy as np
 
 from benchmarks.memory import resident_kilobytes
 from inertial import load, tune
@@ -26,10 +29,12 @@ _SEARCHED = 10
 
 def megabytes(calls: int, smallest: int = 50, sizes: int = 150, seed: int = 0) -> list[float]:
     """Return the memory of this process after each of so many calls, and say it on the way."""
+    order = np.random.default_rng(seed).permutation(sizes)
     used: list[float] = []
     began = time.monotonic()
     for call in range(calls):
-        data = load("sphere", n=smallest + call % sizes, dim=3 + call % 7, seed=seed + call)
+        size = smallest + int(order[call % sizes])
+        data = load("sphere", n=size, dim=3 + call % 7, seed=seed + call)
         tune(data, width=100, target=0.3, trials=5 if call % _SEARCHED == 0 else 1)
         used.append(resident_kilobytes() / 1e3)
         if (call + 1) % 50 == 0:
