@@ -102,6 +102,7 @@ class _Columns:
     blocks: list[Float[np.ndarray, "n k"]] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     encoded: list[str] = field(default_factory=list)
+    blank: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     dated: list[str] = field(default_factory=list)
     filled: list[str] = field(default_factory=list)
@@ -114,6 +115,7 @@ class _Columns:
         few = f"of more than {FEW} values or of one per row"
         said = {
             "encoded as one column per value: {}; --drop NAME leaves one out.": self.encoded,
+            "missing cells are one more value of: {}; --drop NAME leaves one out.": self.blank,
             f"left out as texts or dates {few}: {{}}; --keep NAME encodes one.": self.texts,
             "dates read as days since the first: {}; --drop NAME leaves one out.": self.dated,
             "cells that are not numbers count as missing: {}; correct them.": self.strange,
@@ -500,7 +502,10 @@ def _encode(column: "pd.Series", name: str, done: _Columns, fitted: int, *, keep
         block = encoder.transform(cells)
     done.blocks.append(np.asarray(block, np.float64))
     done.names += [str(made) for made in encoder.get_feature_names_out([name])]
-    done.encoded.append(f"{printable(name, 30)} ({count} values)")
+    values = texts.iloc[:fitted].nunique()
+    done.encoded.append(f"{printable(name, 30)} ({values} value{'s' if values > 1 else ''})")
+    if values < count:
+        done.blank.append(name)
 
 
 def _days(column: "pd.Series", fitted: int) -> Float[np.ndarray, "n"] | None:
