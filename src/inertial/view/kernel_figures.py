@@ -177,7 +177,7 @@ def flows(result: xr.Dataset) -> Figure:
     captioned(
         figure,
         f"{known['data']}: n = {known['n']:,}, d = {known['d']:,}, infinite width, expected start; "
-        "lines: largest loss from t on (the swings in light); runs at eta = 1/(4 lambda_max)",
+        "lines: largest loss from t on (the swings in light); runs at η = 1/(4 λₘₐₓ)",
     )
     return figure
 

@@ -51,7 +51,8 @@ def power_laws(result: xr.Dataset) -> Figure:
         axes.grid(visible=True, linewidth=0.4, alpha=0.5)
     legend_below(figure, grid[0], columns=3)
     captioned(
-        figure, "formula, no data: spectra like l^(s-1) dl; dashed: the predicted exponents, aside"
+        figure,
+        "formula, no data: spectra like λˢ⁻¹ dλ; dashed: the predicted exponents, aside",
     )
     return figure
 
@@ -61,7 +62,7 @@ def batch_limit(result: xr.Dataset) -> Figure:
     figure, drawn = panels(
         result,
         "heavy ball in the mean square, fresh batches, infinite-width kernel; dashed: small "
-        "batches, 2(1 - beta)/(tau tr H); dotted: large ones, 2(1 + beta)/lambda_max; shaded: "
+        "batches, 2(1 − β)/(τ tr H); dotted: large ones, 2(1 + β)/λₘₐₓ; shaded: "
         "between both closed forms",
     )
     colours = shades(result.sizes["beta"])
