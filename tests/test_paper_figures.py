@@ -7,6 +7,7 @@ import xarray as xr
 
 from inertial.runs.style import STYLES
 from inertial.view.drawing import FIGURES, save
+from inertial.view.scaffold import captioned, new_figure
 
 
 @pytest.fixture
@@ -151,6 +152,34 @@ def test_long_captions_stay_within_the_figure(stored):
     box = figure._suptitle.get_window_extent()
     assert box.x0 >= 0
     assert box.x1 <= figure.bbox.width
+
+
+@pytest.mark.parametrize("width", [2.5, 3, 4, 5.8, 9.4])
+def test_a_caption_never_breaks_between_a_word_and_what_it_names(width):
+    figure = new_figure(width, 2)
+    words = "digits: n = 1,797, d = 64, width m = 1,000, 3 seeds, large-scale, rule: forecast"
+    captioned(figure, words)
+    lines = figure.get_suptitle().split("\n")
+    assert " ".join(lines) == words
+    assert all(line.endswith(",") for line in lines[:-1])
+    assert len(lines) > 1 or width > 5
+
+
+@pytest.mark.parametrize("key", ["distance_by_method", "patterns_by_method"])
+def test_no_marker_is_cut_by_the_rim(stored, key):
+    rising = stored.copy(deep=True)
+    for name in ("max_distance", "pattern_change"):
+        rising[name] = rising[name] * rising.step
+    figure = FIGURES[key](rising)
+    figure.draw_without_rendering()
+    for axes in figure.axes:
+        box = axes.get_window_extent()
+        for line in axes.lines:
+            reach = (line.get_markersize() / 2 + line.get_markeredgewidth()) * figure.dpi / 72
+            start, every = line.get_markevery()
+            places = axes.transData.transform(line.get_xydata()[start::every])
+            assert (places > np.array([box.x0, box.y0]) + reach).all()
+            assert (places < np.array([box.x1, box.y1]) - reach).all()
 
 
 @pytest.fixture

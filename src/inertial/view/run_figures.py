@@ -153,13 +153,14 @@ def _line_with_band(
     style: MethodStyle,
 ) -> None:
     mean, low, high = drawn
+    every = max(1, len(steps) // 6)
     axes.fill_between(steps, low, high, color=style.colour, alpha=0.2, linewidth=0)
     axes.plot(
         steps,
         mean,
         color=style.colour,
         marker=style.marker,
-        markevery=max(1, len(steps) // 6),
+        markevery=(every, every),  # none where all lines begin, on the rim
         markersize=4.5,
         linewidth=1.3,
         label=style.label,

@@ -1,5 +1,6 @@
 """Scaffolding of figures: panels with their data sets' names and sizes, legends, and captions."""
 
+import re
 import textwrap
 from collections.abc import Iterator
 
@@ -19,6 +20,9 @@ _ACROSS = 3
 
 _LETTERS = 14
 """Letters of a caption in an inch."""
+
+_TOGETHER = "\N{NO-BREAK SPACE}"
+"""Between words of a caption that stay on one line."""
 
 _TOP = 1e6
 """An axis ends at this many times the first loss, however far a loss grows."""
@@ -53,7 +57,7 @@ def panels(result: xr.Dataset, caption: str) -> tuple[Figure, list[tuple[str, Ax
         words = f"{plain(name)} (n = {int(part.n):,}, d = {int(part.d):,})"
         axes.set_title(words, fontsize=9, parse_math=False)
         axes.grid(visible=True, linewidth=0.4, alpha=0.5)
-        axes.margins(x=0.01)
+        axes.margins(x=0.03)  # room for the whole of a marker on the last step
     captioned(figure, caption)
     return figure, list(zip(names, grid, strict=False))
 
@@ -82,8 +86,17 @@ def legend_below(figure: Figure, axes: Axes, columns: int = 5) -> None:
 
 
 def captioned(figure: Figure, words: str) -> None:
-    """Write a few words over the whole figure, in as many lines as they need."""
-    lines = textwrap.wrap(words, int(_LETTERS * figure.get_figwidth()))
+    """Write a few words over the whole figure, in as many lines as they need.
+
+    A line ends behind a comma or semicolon, unless what is between two of them is long.
+    """
+    most = int(_LETTERS * figure.get_figwidth())
+    groups = [
+        part.replace(" ", _TOGETHER) if len(part) <= most / 2 else part
+        for part in re.split(r"(?<=[,;]) ", words)
+    ]
+    wrapped = textwrap.wrap(" ".join(groups), most, break_on_hyphens=False)
+    lines = [line.replace(_TOGETHER, " ") for line in wrapped]
     figure.suptitle("\n".join(lines), fontsize=8, color="0.3", x=0.01, ha="left", parse_math=False)
 
 
