@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xarray as xr
-from distributed import Client, Future, KilledWorker
+from distributed import Client, Future, KilledWorker, LocalCluster
 from distributed.security import Security
 
 from inertial import InvalidInput
@@ -205,3 +205,14 @@ def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch):
         connected("tcp://127.0.0.1:1"),
     ):
         pass
+
+
+def test_who_finds_no_worker_leaves_no_connection_behind(monkeypatch):
+    monkeypatch.setattr("inertial.runs.cluster._CONNECT_SECONDS", 1)
+    with LocalCluster(n_workers=0, dashboard_address=None) as lonely:
+        with (
+            pytest.raises(InvalidInput, match="no scheduler with a worker answers"),
+            connected(lonely.scheduler_address),
+        ):
+            pass
+        assert not lonely.scheduler.client_comms

@@ -11,7 +11,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import resource_tracker
@@ -126,16 +126,16 @@ def connected(address: str) -> Iterator["Client"]:
     needed("distributed", "cluster")
     from distributed import Client
 
-    try:
-        client = Client(address, timeout=_CONNECT_SECONDS)  # type: ignore[no-untyped-call]
-        client.wait_for_workers(1, timeout=_CONNECT_SECONDS)
-    except (OSError, ValueError, TypeError, RuntimeError):
-        raise InvalidInput(
-            f"no scheduler with a worker answers at {address}; start dask scheduler and "
-            "dask worker, and give the address that the scheduler prints (for tls:// with the "
-            "certificates in dask's configuration)."
-        ) from None
-    with client:
+    with ExitStack() as opened:
+        try:
+            client = opened.enter_context(Client(address, timeout=_CONNECT_SECONDS))  # type: ignore[no-untyped-call]
+            client.wait_for_workers(1, timeout=_CONNECT_SECONDS)
+        except (OSError, ValueError, TypeError, RuntimeError):
+            raise InvalidInput(
+                f"no scheduler with a worker answers at {address}; start dask scheduler and "
+                "dask worker, and give the address that the scheduler prints (for tls:// with the "
+                "certificates in dask's configuration)."
+            ) from None
         yield client
 
 
