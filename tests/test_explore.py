@@ -803,19 +803,34 @@ def test_nothing_is_clipped_on_paper(chromium, file, width):
         view.evaluate("dispatchEvent(new Event('afterprint'))")
 
 
+def drawn(pdf):
+    """Length of what is drawn on the page; fonts are no ASCII."""
+    streams = re.findall(rb"stream\r?\n(\x78.*?)endstream", pdf, re.DOTALL)
+    texts = (zlib.decompressobj().decompress(one) for one in streams)
+    return max(len(one) for one in texts if one.isascii())
+
+
 def test_paper_begins_with_picture_and_lesson(chromium, file):
     """And not with a page that is empty below its head, as a grid of one row would leave it."""
-
-    def drawn(pdf):
-        """Length of what is drawn on the page; fonts are no ASCII."""
-        streams = re.findall(rb"stream\r?\n(\x78.*?)\r?\nendstream", pdf, re.DOTALL)
-        return max(len(one) for one in map(zlib.decompress, streams) if one.isascii())
 
     with opened(chromium, file) as view:
         whole = drawn(view.pdf(format="A4", page_ranges="1"))
         view.evaluate("document.querySelector('main').style.display = 'none'")
         head = drawn(view.pdf(format="A4", page_ranges="1"))
     assert whole > 2 * head > 0
+
+
+def test_the_last_page_on_paper_is_never_the_footer_alone(chromium, file):
+    """It holds the last figures too, wherever the pages before it end."""
+
+    with opened(chromium, file) as view:
+        for height in range(0, 1000, 200):
+            view.evaluate(
+                "h => { document.querySelector('main').style.paddingTop = h }", f"{height}px"
+            )
+            pages = len(re.findall(rb"/Type\s*/Page\b(?!s)", view.pdf(format="A4")))
+            last = drawn(view.pdf(format="A4", page_ranges=str(pages)))
+            assert last > 50_000  # a footer has a tenth of that, a chart far more
 
 
 def test_modes_are_shown_as_pictures(shared, exploration):
@@ -1002,6 +1017,8 @@ def test_the_slider_of_the_batch_moves_the_numbers_to_those_of_python(chromium, 
         np.testing.assert_allclose(now["loss"], expected.loss[:61], rtol=1e-9)
         reached = expected.steps_to(exploration.target)
         assert now["shown"]["steps-to"] == str(reached)
+        assert view.locator("#steps-to").inner_text() == f"≈ {reached:,}"
+        assert view.locator("#samples-to").inner_text() == f"≈ {reached * state['batch']:,}"
         samples = view.locator("#samples-to").evaluate("(e) => e.dataset.value")
         assert samples == str(reached * state["batch"])
         limit = largest_step("nesterov", 0.8, measure, state["batch"])
@@ -1062,6 +1079,12 @@ def test_the_page_begins_with_the_verdict_and_the_real_steps(shared, exploration
             for one in (curve.promised, curve.measured)
         )
         assert f"{promised} / {measured}" in first
+
+
+def test_the_page_says_from_which_start_its_counts_are(shared):
+    said = shared.locator("#counts").inner_text()
+    assert "from the starts that were trained; these, from the mean over starts" in said
+    assert "marked ≈: on batches" in said
 
 
 def test_the_bound_is_shaded_and_nothing_that_is_forecast_goes_below(chromium, file, exploration):
@@ -1171,6 +1194,12 @@ def test_the_page_of_a_model_says_which_network_and_how_far(chromium, model_file
         assert method_of(state) == ball
         assert view.locator("#batch").count() == view.locator("[data-preset=table]").count() == 0
         assert "NaN" not in view.locator("body").inner_text()
+        # A count is marked exactly where the nodes prove it no longer.
+        thread = view.locator("#thread").inner_text()
+        counts = re.findall(r"(≈ )?([\d,]+) steps (?:to|before)", thread)
+        assert len(counts) >= 3
+        for sign, count in counts:
+            assert bool(sign) == (int(count.replace(",", "")) > of_model.measure.proven)
         view.locator("#steps").press("End")
         settle(view)
         assert "exact up to step 30" in view.locator("#loss .legend").inner_text()

@@ -56,6 +56,7 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
         "loss": "loss ½ Σ (f − y)²" if exploration.width else f"loss, {exploration.loss}",
         "offset": 0 if exploration.squared else exploration.start - 0.5 * measure.total,
         "proven": measure.proven,
+        "squared": exploration.squared,
         "batch": exploration.batch,
         "outputs": exploration.outputs,
         "trust": None

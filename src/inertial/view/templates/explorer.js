@@ -109,6 +109,12 @@ const explorer = (() => {
     return { loss: all.map((value, t) => value + page.outputs * added[t]), spread: spread.map((value) => Math.sqrt(page.outputs) * value), stepsTo };
   }
 
+  /* A forecast's count, with a sign where it is not exact: beyond what the nodes that stand for the
+   * eigenvalues prove, and on batches, where eigenvectors are taken as even over the rows. */
+  function counted(steps, rough = noise() > 0) {
+    return `${rough || (page.proven !== null && steps > page.proven) ? "≈ " : ""}${steps.toLocaleString("en")}`;
+  }
+
   /* Movement of the papers' network at this setting, and the strain that decides whether to believe it. */
   function trustOf(m, stepsTo) {
     if (!page.trust || noise()) return null;
@@ -201,7 +207,7 @@ const explorer = (() => {
 
   return {
     $, page, nodes, weights, K, LARGEST, SMALLEST, MASS, HEAVIEST, STEPS_LIMIT, METHODS, LABELS, RUN_STEPS, RAMPS,
-    MODES, ROWS, BATCH_STEPS, noise, limitOf, state, clamp, address, current, switched, update, percent, plural, theme, ramp, modeColour, canvasIn, paintRamp,
+    MODES, ROWS, BATCH_STEPS, noise, limitOf, state, clamp, address, current, switched, update, percent, plural, counted, theme, ramp, modeColour, canvasIn, paintRamp,
     view, start,
   };
 })();

@@ -1,7 +1,7 @@
 /* The lesson: a path over the contours of two modes, a thread of five steps, what a mode means. */
 (() => {
   const { node, html, frame, short, tip, say } = charts;
-  const { $, page, nodes, weights, K, LARGEST, SMALLEST, MASS, HEAVIEST, STEPS_LIMIT, LABELS, ROWS, state, address, update, percent, plural, theme, ramp, modeColour } = explorer;
+  const { $, page, nodes, weights, K, LARGEST, SMALLEST, MASS, HEAVIEST, STEPS_LIMIT, LABELS, ROWS, state, address, update, percent, plural, counted, theme, ramp, modeColour } = explorer;
 
   /* ---- the opening picture ---- */
 
@@ -89,7 +89,7 @@
   const TUNED = (name) => (page.batch ? page.points.find((point) => point.method === name && point.rule === "forecast") : page.runs.find((run) => run.method === name));
   const count = (m) => numerics.stepsTo(m, nodes, weights, page.target, STEPS_LIMIT);
   const made = (name, eta, beta) => numerics.method(name, eta, beta, 3);
-  const said = (steps) => (steps === null ? `more than ${STEPS_LIMIT.toLocaleString("en")} steps` : plural(steps, "step"));
+  const said = (steps) => (steps === null ? `more than ${STEPS_LIMIT.toLocaleString("en")} steps` : `${counted(steps, !page.squared)} step${steps === 1 ? "" : "s"}`);
 
   const THREAD = (() => {
     const plain = TUNED("gradient_descent"), ball = TUNED("heavy_ball"), length = Math.max(30, Math.min(200, page.runs[0].loss[0].length - 1));
