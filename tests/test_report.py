@@ -466,6 +466,15 @@ def test_the_page_prints(chromium, file):
         assert view.evaluate(f"{first}.breakInside") == "auto"
 
 
+def test_on_paper_the_sources_stay_with_the_section_before_them(chromium, file):
+    with opened(chromium, file) as view:
+        view.emulate_media(media="print")
+        kept = view.locator("footer.provenance").evaluate("""(one) => [
+            getComputedStyle(one.parentElement).breakInside,
+            one.previousElementSibling.getAttribute("aria-labelledby")]""")
+    assert kept == ["avoid", "provenance-title"]
+
+
 @pytest.mark.parametrize("lost", ["loss", "eta"])
 def test_other_arrays_are_refused_in_one_sentence(stored, lost):
     arrays, manifest = stored

@@ -468,6 +468,15 @@ def test_the_page_prints(chromium, file):
     assert 2 <= pdf.count(b"/Type /Page\n") <= 40
 
 
+def test_on_paper_the_sources_stay_with_the_section_before_them(chromium, file):
+    with opened(chromium, file) as view:
+        view.emulate_media(media="print")
+        kept = view.locator("footer.provenance").evaluate("""(one) => [
+            getComputedStyle(one.parentElement).breakInside,
+            one.previousElementSibling.getAttribute("aria-labelledby")]""")
+    assert kept == ["avoid", "provenance-title"]
+
+
 def test_on_paper_no_list_is_larger_than_the_words_around_it(chromium, file):
     with opened(chromium, file) as view:
         view.emulate_media(media="print")
