@@ -32,6 +32,7 @@ from inertial.method.flow import (
     high_resolution_nesterov,
     nesterov_flow,
 )
+from inertial.runs import model_runs
 from inertial.runs.exploration import explore_model
 from inertial.runs.model_runs import starts_of
 from inertial.runs.trials import settled
@@ -196,6 +197,33 @@ def test_the_mean_of_many_draws_is_the_expected_loss(compared):
     )
     found = arrays.loss.sel({"optimizer": "nesterov", "seed": 7})
     np.testing.assert_allclose(found, own.loss, rtol=1e-6)
+
+
+def counted(calls, function):
+    def counting(*given):
+        calls.append(given)
+        return function(*given)
+
+    return counting
+
+
+@pytest.mark.parametrize("loss", ["half_sum", "binary_cross_entropy"])
+def test_seeds_of_one_start_share_a_forecast_on_batches(rows, loss, tmp_path, monkeypatch):
+    x, y = rows
+    weights, calls = jnp.full(4, 0.3), []
+    problem = Problem.from_apply(
+        lambda w, x: x @ w, weights, x, (y[:, 0] > 0).astype(float), loss=loss
+    )
+    for function in (expected_on_batches, losses_on_batches):
+        monkeypatch.setattr(model_runs, function.__name__, counted(calls, function))
+    settings = ModelSettings(eta=0.01, beta=0.6, steps=5, seeds=(0, 1, 2), target=0.9)
+    arrays = compare(problem, settings, batch=5, out=tmp_path / "run").arrays
+    assert len(calls) == arrays.sizes["optimizer"] == 3
+    assert (
+        np.ptp(arrays.forecast_loss.values, axis=arrays.forecast_loss.get_axis_num("seed")).max()
+        == 0
+    )
+    assert arrays.forecast_loss.notnull().all()
 
 
 def test_what_is_of_all_rows_is_not_said_of_batches(compared):

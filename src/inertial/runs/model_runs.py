@@ -12,7 +12,7 @@ curvature of the loss, which falls under cross-entropy wherever a model learns.
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -125,7 +125,8 @@ class ModelStart:
     `norm` is the length of all trained parameters, `probe` the gradient g of the loss in the
     outputs and `image` the product H g; `bound` is the loss that no gradient method can beat on the
     linearised model, for squares without weight decay.  With decay or test rows, `modes` carry the
-    forecasts of squares; for batches, `spectrum` does.
+    forecasts of squares; for batches, `spectrum` does, and `on_batches` keeps their forecasts: all
+    seeds of a model with one start share them.
     """
 
     problem: Trainable
@@ -139,6 +140,9 @@ class ModelStart:
     bound: Float[np.ndarray, "t"] | None = field(repr=False)
     modes: OutputModes | None = field(repr=False, default=None)
     spectrum: Spectrum | None = field(repr=False, default=None)
+    on_batches: dict[Hashable, dict[str, Float[np.ndarray, "..."]]] = field(
+        repr=False, default_factory=dict
+    )
 
     @property
     def batch_modes(self) -> Modes:
@@ -311,7 +315,10 @@ def _forecast(
     problem, given = start.problem, method.build() if isinstance(method, Optax) else method
     if spec.batch is not None:
         assert isinstance(given, Recursion)  # noqa: S101 - the settings refuse others
-        return _forecast_batches(spec, start, given)
+        asked = given, spec.batch, spec.steps, spec.shares
+        if asked not in start.on_batches:
+            start.on_batches[asked] = _forecast_batches(spec, start, given)
+        return start.on_batches[asked]
     if not isinstance(given, Recursion) or not problem.loss.squared:
         curve = learning_curve(problem, given, steps=spec.steps, operator=start.operator)
         return forecasts_of(curve) | {"forecast_steps": first_steps(curve.loss, spec.shares)}
