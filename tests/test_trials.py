@@ -355,8 +355,20 @@ class _TwoValleys(Problem):
         return done + len(eta), 0.01 ** ((done + np.arange(len(eta))) / steps)
 
 
+def two_valleys():
+    return _TwoValleys(MLP(1, (2,), 1), "mse", np.ones((2, 1)), np.ones(2))
+
+
+@pytest.mark.parametrize("bounds", [{"trials": 10}, {"trials": 40, "passes": 800}])
+def test_a_search_that_ends_early_has_looked_at_both_families(bounds):
+    search = Search(two_valleys(), 1.0, 0.01, **bounds)
+    search.run()
+    assert search.lacks == next(reversed(bounds))
+    assert search.best.setting.family == "nesterov"
+
+
 def test_nesterov_beyond_the_limit_is_found_beside_the_best_heavy_ball():
-    problem = _TwoValleys(MLP(1, (2,), 1), "mse", np.ones((2, 1)), np.ones(2))
+    problem = two_valleys()
     search = Search(problem, 1.0, 0.01, trials=40)
     search.run()
     first = next(trial for trial in search.trials if trial.outcome == "settled")

@@ -11,9 +11,11 @@ five at least.
    nobody is near the target after :math:`8/(1-\beta)` steps, the next race has the momentum
    :math:`1 - 4/N`, with N steps extrapolated from the best loss.
 2. Around the winner a pattern search in :math:`(\log_2 s, -\log_2(1-\beta))`, with steps that
-   halve when nothing around is better.  A trial is stopped at the step from which it cannot win any
-   more, or, from half of the best one's steps on, when the logarithm of its lowest loss would have
-   to fall four times as fast as it did so far.
+   halve when nothing around is better.  Settings of the other family beside the best are tried
+   when nothing around is better at the first step, or while there are passes left for them: its
+   best may be far away, and takes half as many steps on some tables.  A trial is stopped at the
+   step from which it cannot win any more, or, from half of the best one's steps on, when the
+   logarithm of its lowest loss would have to fall four times as fast as it did so far.
 3. The winner goes on to twice its steps, for the sharpness of many models grows on the way.  If
    its loss leaves the target again it counts as 1.15 times its steps, and the next one may win.
 
@@ -100,10 +102,11 @@ _OPENING = (
 )
 """Family, share of the limit and momentum of the first race."""
 
-_BESIDE = ((0.3, 1.0), (0.6, 2.0))
+_BESIDE = ((0.6, 2.0), (0.3, 1.0))
 """From a setting of heavy ball to those of Nesterov that are tried beside it, in u and v.
 
-On the grids of 17 models Nesterov's best are 0.4 and 2.3 away in the median.
+On the grids of 17 models Nesterov's best are 0.4 and 2.3 away in the median; the nearer to that is
+the first.
 """
 
 _NO_MOMENTUM = ("gradient_descent", "rmsprop")
@@ -240,7 +243,8 @@ class Search:
 
     `families` are those of `MOMENTUM`, or one alone; no trial goes on beyond `passes` in all.  All
     trials see the same batches, which `draw` gives; all rows if absent.
-    `ended` is the state in which the winner's run ended.
+    `ended` is the state in which the winner's run ended, `compared` whether the other family was
+    tried beside the best.
     """
 
     def __init__(
@@ -266,6 +270,7 @@ class Search:
         self.best: Trial | None = None
         self.progress = progress
         self.families, self.longest = tuple(families), longest
+        self.compared = len(self.families) == 1
         self.ended: Any = None
         self.random = np.random.default_rng(seed)
 
@@ -302,6 +307,13 @@ class Search:
             return self.limit - self.passes
         paid = (BUDGET - AFTER) * (self.best.steps + held(self.best.steps))
         return min(paid, self.limit) - self.passes
+
+    def _scarce(self, kept: int) -> bool:
+        """Whether one more trial could leave less than `kept` others need."""
+        assert self.best is not None  # noqa: S101 - the race has a winner
+        assert self.best.steps is not None  # noqa: S101 - it has settled
+        needed = (kept + 1) * (self.best.steps + held(self.best.steps))
+        return self._left < needed or self.most - len(self.trials) <= kept
 
     def try_out(self, one: Setting) -> Trial:
         """Train with a setting until it has settled or cannot win."""
@@ -520,7 +532,7 @@ class Search:
         return float(len(losses) + (losses[middle:].mean() - math.log(self.level)) / fall)
 
     def _around(self) -> None:
-        """Search around the best setting, and once beside it in the other family."""
+        """Search around the best setting, and beside it in the other family."""
         step = 0.6
         while step > _FINEST and self.open:
             moved = False
@@ -558,9 +570,12 @@ class Search:
         assert self.best is not None  # noqa: S101 - the race has a winner
         at = self.best.setting
         for du, dv in ((1, 0), (0, 1), (0, -1), (-1, 0), (1, -1), (-1, 1)):
+            if not self.compared and self._scarce(len(_BESIDE)):
+                break
             if dv == 0 or at.family not in _NO_MOMENTUM:
                 yield Setting(at.family, at.u + step * du, self._momentum(at, step * dv))
         if step > 0.5 and len(self.families) > 1:
+            self.compared = True
             for away, more in _BESIDE:
                 if at.family == "heavy_ball":
                     yield Setting("nesterov", at.u + away, at.v + more)
