@@ -44,6 +44,18 @@ def test_lines_are_means_and_bands_are_ranges(arrays):
     assert axes.get_yscale() == "log"
 
 
+@pytest.mark.parametrize("steps", [20, 40, 60, 80, 100])
+def test_no_marker_is_on_the_rim(arrays, steps):
+    long = arrays.reindex(step=np.arange(steps + 1), method="ffill")
+    for line in convergence(long).axes[0].lines:
+        if line.get_label() in {style.label for style in STYLES.values()}:
+            start, every = line.get_markevery()
+            marked = line.get_xdata()[start::every]
+            assert marked.size >= 7
+            assert marked[0] > 0
+            assert marked[-1] < steps
+
+
 def test_the_figure_names_data_size_width_seeds_and_rule(arrays):
     assert (
         convergence(arrays).get_suptitle().replace("\n", " ")

@@ -134,6 +134,7 @@ def _draw_method(axes: Axes, run: xr.Dataset, style: MethodStyle) -> None:
     loss, forecast = (run[name].transpose("seed", "step") for name in ("loss", "forecast_loss"))
     low, high, mean = (getattr(loss, what)("seed", skipna=False) for what in ("min", "max", "mean"))
     axes.fill_between(step, low, high, color=style.colour, alpha=0.2, linewidth=0)
+    every = max(1, len(step) // 8)
     axes.plot(
         step,
         mean,
@@ -142,7 +143,7 @@ def _draw_method(axes: Axes, run: xr.Dataset, style: MethodStyle) -> None:
         linewidth=1.4,
         marker=style.marker,
         markersize=4,
-        markevery=max(1, len(step) // 8),
+        markevery=(every // 2, every),  # away from the rim, where they would be cut
     )
     axes.plot(
         step,
