@@ -221,6 +221,7 @@ def test_what_is_no_measure_is_refused_in_a_sentence(words, message):
         (lambda _: tune(), "nothing to tune in a 'NoneType'"),
         (lambda _: tune([[1.0], [2.0]]), "pass them as well: load"),
         (lambda data: tune(data, batch=2, rule="paper"), "leave out the batch or the rule"),
+        (lambda data: tune(measure_of(data), "optimal"), r"optimal_schedule\(measure, steps\)"),
     ],
 )
 def test_what_cannot_be_tuned_is_refused_in_a_sentence(data, make, message):

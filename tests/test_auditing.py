@@ -45,6 +45,7 @@ def test_measuring_again_settles_what_a_run_does_not_hold(folder, bare):
     }
     assert {"heavy-ball-recursion", "nesterov-recursion"} <= settled
     for key in ("heavy-ball-recursion", "nesterov-recursion"):
+        assert "audit it with --measure" in bare.of(key).reason
         assert measured.of(key).verdict == "holds"
     # Nothing that was settled before comes out otherwise.
     for entry, again in zip(bare.entries, measured.entries, strict=True):

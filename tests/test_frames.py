@@ -141,6 +141,13 @@ def test_a_dimension_without_records_is_named(arrays):
         to_dataframe(arrays.drop_vars(["flow_loss", "flow_method"]), "flow")
 
 
+def test_a_run_as_it_is_read_is_told_apart_from_its_arrays(arrays):
+    read = (arrays, {})
+    with pytest.raises(InvalidInput, match=r"give read_run\(folder\)\[0\]"):
+        to_dataframe(read)
+    assert len(to_dataframe(read[0])) > 0
+
+
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1"])
 def test_no_text_in_a_table_is_a_formula(text, tmp_path):
     frame = pd.DataFrame({"data": [text, "plain, quoted", None], "loss": [-1.0, 2.0, np.nan]})

@@ -506,16 +506,19 @@ def test_settings_that_failed_are_not_offered(tmp_path):
 
 def test_what_was_asked_comes_first_and_no_other_target_is_put_in_its_place(tmp_path):
     """A run that reaches a tenth, but not the hundredth that was asked for, says so."""
-    settings = Settings(width=200, seeds=(0, 1), steps=15, rule="forecast")
+    settings = Settings(width=200, seeds=(0, 1), steps=5, rule="forecast")
     run = compare(load("digits", n=40), settings, out=tmp_path / "run")
     arrays, manifest = read_run(run.run)
     scaled = arrays.assign(loss=arrays.loss.isel(step=0) * (0.05 + 0.95 * 0.5**arrays.step))
     text = " ".join(page(scaled, manifest).split())
-    assert "No method reached 1 % of the initial loss in 15 steps; the forecast was" in text
+    assert "No method reached 1 % of the initial loss in 5 steps; the forecast was" in text
     forecast = min(entry.steps_to["0.01"]["predicted"] for entry in run.methods)
     assert f"the forecast was {forecast:,.1f}".removesuffix(".0") in text
     assert "Use <strong>" not in text
     assert "reached 10 %" not in text
+    assert "from every start" not in text
+    assert forecast > 5
+    assert "<code>--steps</code> trains longer." in text
 
 
 def test_a_target_of_ones_own_is_the_one_that_is_advised_on(tmp_path):

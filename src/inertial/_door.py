@@ -22,7 +22,7 @@ _REMEDIES = {
     "TwoLayerReLU": "a TwoLayerReLU(width, inputs)",
     "Trainable": "a Problem, or what inertial.torch.problem returns",
     "Settings": "Settings(...)",
-    "Dataset": "the arrays of read_run, read_study or compare",
+    "Dataset": "read_run(folder)[0], read_study(folder) or the arrays of compare",
     "ParameterGroups": "a torch.optim.SGD",
     "Model": "an object with init and apply, or use Problem.from_apply(apply, params, ...)",
     "str": "a text",

@@ -295,6 +295,11 @@ def _check_options(function: Callable[..., Any], options: Mapping[str, Any]) -> 
 
 def _tune_measure(measure: Measure, rule: str, *, target: float = 0.01) -> Advice:
     """Tune every method that `rule` defines for a measure; no network is trained."""
+    if rule == OPTIMAL:
+        raise InvalidInput(
+            "a measure alone is tuned for a constant step size and momentum; take "
+            "optimal_schedule(measure, steps) of inertial for a schedule, or give the data."
+        )
     names = RULES[one_of("rule", rule, RULES)].methods
     fraction("target", target)
     stays = unreachable_share(measure)

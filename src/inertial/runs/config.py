@@ -26,7 +26,8 @@ TEMPLATE = """\
 name = "first-look"
 
 # Names from `inertial data list` or files of your own, with how to prepare them:
-#   rows         take at most this many: a sample of a table, else the first in file order
+#   rows         take at most this many (10,000 unless you say otherwise): a sample of a table,
+#                else the first in file order; sphere makes as many
 #   label        target column of a table (CSV or Parquet)
 #   standardize  columns, and targets of a regression, to mean 0 and variance 1
 #   constant     add a constant input

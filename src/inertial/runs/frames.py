@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from inertial import files
-from inertial._checks import instance, one_of, plain
+from inertial._checks import one_of, plain
 from inertial.runs.observables import OBSERVABLES
 
 if TYPE_CHECKING:
@@ -45,8 +45,6 @@ def to_dataframe(arrays: xr.Dataset, over: str = "step") -> "pd.DataFrame":
         If nothing is recorded over that dimension.
 
     """
-    remedy = "give the arrays of read_run, read_study or compare"
-    instance("arrays", arrays, xr.Dataset, remedy)
     here = {
         dim: [
             name

@@ -291,7 +291,7 @@ class Evidence:
     @property
     def decomposition(self) -> Decomposed:
         """The residuals' split."""
-        reason = "the run's residuals are not decomposed; decompose it"
+        reason = "the run's residuals are not split along the kernel; audit it with --measure"
         return self._part(self.decomposed, "decomposition", reason)
 
     def _part(self, part: _Part | None, name: str, reason: str) -> _Part:
