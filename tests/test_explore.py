@@ -526,6 +526,23 @@ def saved_rows(view, name):
     return head, np.array(rows)
 
 
+def test_the_saved_plane_is_the_grid_of_its_colours(chromium, file, exploration):
+    nodes = exploration.measure.nodes
+    with opened(chromium, file, f"#method=heavy_ball&eta={1 / nodes[-1]}&beta=0.8&steps=30") as view:
+        head, rows = saved_rows(view, "plane.csv")
+    assert head == ["method", "rule", "step size", "momentum", "steps a factor of ten"]
+    grid = rows[rows[:, 1] == ""]
+    assert len(grid) == 61 * 41
+    assert {*rows[rows[:, 1] != ""][:, 1]} >= {"paper", "at the ring"}
+    for _, _, eta, beta, steps in grid[::97]:
+        method = heavy_ball(float(eta), float(beta))
+        radius = spectral_radius(method, nodes[[0, -1]])
+        if radius < 1 - 1e-12:  # beyond, neither has a digit left
+            assert float(steps) == pytest.approx(-np.log(10) / np.log(radius), rel=1e-6)
+        else:
+            assert steps == ""
+
+
 def test_path_phase_and_bars_are_those_of_python(chromium, file, exploration):
     nodes, weights = exploration.measure.nodes, exploration.measure.weights
     method, mode = heavy_ball(0.7 / nodes[-1], 0.8), len(nodes) - 3

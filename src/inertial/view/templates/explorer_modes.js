@@ -2,7 +2,6 @@
 (() => {
   const { node, html, frame, short, tip, say } = charts;
   const { $, nodes, weights, K, LARGEST, SMALLEST, MASS, LABELS, state, update, percent, plural, theme, ramp, modeColour, canvasIn, paintRamp } = explorer;
-  const COARSE = numerics.coarsen(nodes, weights, 48);
   let disc = null;
 
   function moveMode(change) {
@@ -113,7 +112,7 @@
     if (host.matches(":focus-visible")) readCell(now.at, state.mode, here, y);
     $("heat-save").replaceChildren(charts.buttons(svg, {
       label: "What is left of each mode", file: "modes", canvases: () => [canvas],
-      table: () => ({ columns: ["eigenvalue", "step", "left"], rows: COARSE[0].flatMap((l) => Array.from(numerics.history(now.method, l, now.steps), (a, t) => [l, t, a])) }),
+      table: () => ({ columns: ["eigenvalue", "step", "left"], rows: nodes.flatMap((l) => Array.from(numerics.history(now.method, l, now.steps), (a, t) => [l, t, a])) }),
     }, null));
     host.setAttribute("aria-label", `What is left of each mode over ${state.steps} steps, eigenvalues ${short(SMALLEST)} to ${short(LARGEST)}. Arrow keys up and down follow another eigenvalue, left and right another step.`);
     paintRamp("heat-ramp", stops, "−1", "1, what is left of a mode that started at 1");

@@ -5,7 +5,7 @@ const plane = (() => {
   const COARSE = numerics.coarsen(nodes, weights, 48);
   const RULES = { paper: "Liu–Pan–Tao", quadratic: "quadratic optimum", wang2020: "Wang–Abernethy", forecast: "forecast", trials: "real trials", batch: "for the batch" };
   const GLYPHS = { paper: "▲", quadratic: "■", wang2020: "◆", forecast: "●", trials: "✚", batch: "✚" };
-  const TOP = 4, RIGHT = 4.4, WIDEST = 1e-3;
+  const TOP = 4, RIGHT = 4.4, WIDEST = 1e-3, ACROSS = 61, UP = 41;
 
   function family() {
     return state.method === "nesterov" || state.method === "nesterov_varying" ? "nesterov" : "heavy_ball";
@@ -141,11 +141,27 @@ const plane = (() => {
     $("plane-caption").textContent = `${how} ${divide}${edges} Drag the ring, or press a place.`;
     drawPoints();
     drawCurve(null);
-    const columns = ["method", "rule", "step size", "momentum"];
     $("plane-save").replaceChildren(charts.buttons(svg, {
       label: "Plane of settings", file: "plane", canvases: () => [canvas],
-      table: () => ({ columns, rows: [...page.points.map((p) => [p.method, p.rule, p.eta, p.beta]), [state.method, "at the ring", state.eta, explorer.current().beta]] }),
+      table,
     }, null));
+  }
+
+  /* The plane as a grid of settings with what their colours say, then the marked ones. */
+  function table() {
+    const name = state.colour === "rate" ? "steps a factor of ten" : `share of the loss left after ${state.steps} steps`;
+    const row = (m, rule, limit) => [m.name, rule, m.eta, m.beta, m.friction === null && m.eta < limit ? 10 ** planeValue(m) : null];
+    const [from, to] = PLANE.x.map(Math.log10), rows = [];
+    for (let up = 0; up < UP; up++) {
+      const level = PLANE.top * up / (UP - 1), limit = planeCache.limit(level) / LARGEST;
+      for (let across = 0; across < ACROSS; across++) rows.push(row(planeMethod(10 ** (from + (to - from) * across / (ACROSS - 1)), level), "", limit));
+    }
+    for (const point of page.points) {
+      const m = numerics.method(point.method, point.eta, point.beta, null);
+      rows.push(row(m, point.rule, limitOf(m)));
+    }
+    rows.push(row(explorer.current(), "at the ring", limitOf(explorer.current())));
+    return { columns: ["method", "rule", "step size", "momentum", name], rows };
   }
 
   /* The curve of a setting beside the one that is set; null for that one alone. */
