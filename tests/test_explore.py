@@ -528,7 +528,7 @@ def saved_rows(view, name):
 
 def test_the_saved_plane_is_the_grid_of_its_colours(chromium, file, exploration):
     nodes = exploration.measure.nodes
-    with opened(chromium, file, f"#method=heavy_ball&eta={1 / nodes[-1]}&beta=0.8&steps=30") as view:
+    with opened(chromium, file, f"#eta={1 / nodes[-1]}&beta=0.8&steps=30") as view:
         head, rows = saved_rows(view, "plane.csv")
     assert head == ["method", "rule", "step size", "momentum", "steps a factor of ten"]
     grid = rows[rows[:, 1] == ""]
@@ -1096,6 +1096,27 @@ def test_the_page_begins_with_the_verdict_and_the_real_steps(shared, exploration
             for one in (curve.promised, curve.measured)
         )
         assert f"{promised} / {measured}" in first
+
+
+def test_the_page_says_which_runs_were_too_short_for_their_forecasts(exploration):
+    def head(promised, measured):
+        curves = tuple(
+            dataclasses.replace(one, promised=promised, measured=measured)
+            for one in exploration.curves
+        )
+        return explorer_page(dataclasses.replace(exploration, curves=curves)).partition("<main")[0]
+
+    for promised in (41.0, None):
+        assert "end before the forecast with any method gets there" in head(promised, None)
+    for kept in (head(40.0, None), head(41.0, 39.0)):
+        assert "trains longer" not in kept
+
+
+def test_a_page_to_give_away_names_the_file_and_not_its_folder(exploration):
+    own = dataclasses.replace(exploration.data, name="own.csv", source="/home/mine/own.csv")
+    text = explorer_page(dataclasses.replace(exploration, data=own))
+    assert "own.csv" in text
+    assert "/home/mine" not in text
 
 
 def test_the_page_says_from_which_start_its_counts_are(shared):

@@ -80,6 +80,7 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
         ],
         "meanings": [_meaning(one) for one in exploration.meanings],
     }
+    steps = exploration.curves[0].loss.shape[1] - 1
     return render(
         "explorer.html",
         SCRIPTS,
@@ -87,7 +88,12 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
         exploration=exploration,
         data=data,
         merged=len(measure.nodes) < data.n,
-        steps=exploration.curves[0].loss.shape[1] - 1,
+        steps=steps,
+        short=[
+            label(one.method.name)
+            for one in exploration.curves
+            if one.measured is None and not one.diverged and (one.promised or np.inf) > steps
+        ],
         starts=exploration.curves[0].loss.shape[0],
         worst=max(exploration.curves, key=_strain),
         departing=[
