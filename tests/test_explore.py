@@ -1034,8 +1034,11 @@ def test_the_slider_of_the_batch_moves_the_numbers_to_those_of_python(chromium, 
         np.testing.assert_allclose(now["loss"], expected.loss[:61], rtol=1e-9)
         reached = expected.steps_to(exploration.target)
         assert now["shown"]["steps-to"] == str(reached)
-        assert view.locator("#steps-to").inner_text() == f"≈ {reached:,}"
-        assert view.locator("#samples-to").inner_text() == f"≈ {reached * state['batch']:,}"
+        assert view.locator("#steps-to").inner_text() == f"≈\N{NO-BREAK SPACE}{reached:,}"
+        assert (
+            view.locator("#samples-to").inner_text()
+            == f"≈\N{NO-BREAK SPACE}{reached * state['batch']:,}"
+        )
         samples = view.locator("#samples-to").evaluate("(e) => e.dataset.value")
         assert samples == str(reached * state["batch"])
         limit = largest_step("nesterov", 0.8, measure, state["batch"])
@@ -1234,7 +1237,7 @@ def test_the_page_of_a_model_says_which_network_and_how_far(chromium, model_file
         assert "NaN" not in view.locator("body").inner_text()
         # A count is marked exactly where the nodes prove it no longer.
         thread = view.locator("#thread").inner_text()
-        counts = re.findall(r"(≈ )?([\d,]+) steps (?:to|before)", thread)
+        counts = re.findall(r"(≈\s)?([\d,]+) steps (?:to|before)", thread)
         assert len(counts) >= 3
         for sign, count in counts:
             assert bool(sign) == (int(count.replace(",", "")) > of_model.measure.proven)

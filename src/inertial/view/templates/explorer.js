@@ -112,7 +112,7 @@ const explorer = (() => {
   /* A forecast's count, with a sign where it is not exact: beyond what the nodes that stand for the
    * eigenvalues prove, and on batches, where eigenvectors are taken as even over the rows. */
   function counted(steps, rough = noise() > 0) {
-    return `${rough || (page.proven !== null && steps > page.proven) ? "≈ " : ""}${steps.toLocaleString("en")}`;
+    return `${rough || (page.proven !== null && steps > page.proven) ? "≈\u00a0" : ""}${steps.toLocaleString("en")}`;
   }
 
   /* Movement of the papers' network at this setting, and the strain that decides whether to believe it. */
