@@ -519,7 +519,6 @@ class Search:
             for trial in alive:
                 self._extend(trial, done + count - len(trial.losses))
             done += count
-        return
 
     def _needed(self, trial: Trial) -> float:
         """Extrapolate the steps of a run to the target from its last half, on a log scale."""
