@@ -104,7 +104,7 @@ def test_another_number_of_threads_is_recorded_and_said(tmp_path):
         ('name = "first-look"', "", ["has no 'name'"]),
         ('name = "first-look"', 'name = "a/b"', ["letters"]),
         ("first-look", "雪" * 67, ["name has 201 bytes", "at most 200"]),
-        ("steps = 100", "steps 100", ["not valid TOML", "line 35"]),
+        ("steps = 100", "steps 100", ["not valid TOML", "line 36"]),
         ("dedupe = true", 'dedupe = "yes"', ["data set 2: dedupe is 'yes'", "true or false"]),
     ],
 )
