@@ -376,6 +376,18 @@ def machine() -> dict[str, str | int]:
     }
 
 
+def missed(figure: str, bar: str) -> bool:
+    """Whether a figure is on the wrong side of its bar, ``≥ 1.0``, ``≤ 2.0`` or ``0.9 to 1.1``."""
+    at = re.match(r"[\d.e+-]+", figure)
+    if at is None or not (ends := re.fullmatch(r"([≥≤] )?([\d.e-]+)(?: to ([\d.e-]+))?", bar)):
+        return False
+    sign, low, high = ends.groups()
+    value, edge = float(at[0]), float(low)
+    if high is not None:
+        return not edge <= value <= float(high)
+    return value < edge if sign == "≥ " else value > edge
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", choices=[*TOPICS, *SCRIPTS, []])
@@ -385,9 +397,10 @@ def main() -> None:
     lines, rows = ["| measured | figure | bar |", "|---|---|---|"], []
     for name in arguments.names or (*TOPICS, *SCRIPTS):
         began = time.perf_counter()
-        for row in TOPICS[name]() if name in TOPICS else script_rows(name):
-            rows.append({"topic": name, "measured": row[0], "figure": row[1], "bar": row[2]})
-            lines.append(f"| {' | '.join(row)} |")
+        for what, figure, bar in TOPICS[name]() if name in TOPICS else script_rows(name):
+            rows.append({"topic": name, "measured": what, "figure": figure, "bar": bar})
+            said = f"{bar}: missed" if missed(figure, bar) else bar
+            lines.append(f"| {what} | {figure} | {said} |")
             print(lines[-1], flush=True)
         print(f"{name}: {time.perf_counter() - began:.0f} s", file=sys.stderr, flush=True)
     here = machine()
