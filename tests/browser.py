@@ -90,3 +90,11 @@ def accessibility_faults(page):
 
 def scrolls_sideways(page):
     return page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+
+
+def footer_on_paper(page):
+    """How the block around the sources may break on paper, and the section before them in it."""
+    page.emulate_media(media="print")
+    return page.locator("footer.provenance").evaluate("""(one) => [
+        getComputedStyle(one.parentElement).breakInside,
+        one.previousElementSibling.getAttribute("aria-labelledby")]""")

@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from browser import VIEWS, accessibility_faults, chromium, opened, scrolls_sideways, settle
+from browser import (
+    VIEWS,
+    accessibility_faults,
+    chromium,
+    footer_on_paper,
+    opened,
+    scrolls_sideways,
+    settle,
+)
 from inertial import InvalidInput, Settings, compare, load, read_run
 from inertial.commands.main import main
 from inertial.theory.audit import AuditEntry
@@ -468,11 +476,7 @@ def test_the_page_prints(chromium, file):
 
 def test_on_paper_the_sources_stay_with_the_section_before_them(chromium, file):
     with opened(chromium, file) as view:
-        view.emulate_media(media="print")
-        kept = view.locator("footer.provenance").evaluate("""(one) => [
-            getComputedStyle(one.parentElement).breakInside,
-            one.previousElementSibling.getAttribute("aria-labelledby")]""")
-    assert kept == ["avoid", "provenance-title"]
+        assert footer_on_paper(view) == ["avoid", "provenance-title"]
 
 
 @pytest.mark.parametrize("lost", ["loss", "eta"])

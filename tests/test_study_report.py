@@ -12,7 +12,15 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from browser import VIEWS, accessibility_faults, chromium, opened, scrolls_sideways, settle
+from browser import (
+    VIEWS,
+    accessibility_faults,
+    chromium,
+    footer_on_paper,
+    opened,
+    scrolls_sideways,
+    settle,
+)
 from inertial import InvalidInput, Measure, Recursion, Settings, compare, load
 from inertial.commands.main import main
 from inertial.method.trust import trust
@@ -470,11 +478,16 @@ def test_the_page_prints(chromium, file):
 
 def test_on_paper_the_sources_stay_with_the_section_before_them(chromium, file):
     with opened(chromium, file) as view:
+        assert footer_on_paper(view) == ["avoid", "provenance-title"]
+
+
+def test_on_paper_a_legend_stays_with_the_figures_after_it(chromium, file):
+    with opened(chromium, file) as view:
         view.emulate_media(media="print")
-        kept = view.locator("footer.provenance").evaluate("""(one) => [
-            getComputedStyle(one.parentElement).breakInside,
-            one.previousElementSibling.getAttribute("aria-labelledby")]""")
-    assert kept == ["avoid", "provenance-title"]
+        legends = view.locator(".legend-row")
+        after = legends.evaluate_all("(all) => all.map((one) => getComputedStyle(one).breakAfter)")
+    assert after
+    assert {*after} == {"avoid"}
 
 
 def test_on_paper_no_list_is_larger_than_the_words_around_it(chromium, file):

@@ -92,7 +92,9 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
         short=[
             label(one.method.name)
             for one in exploration.curves
-            if one.measured is None and not one.diverged and (one.promised or np.inf) > steps
+            if one.measured is None
+            and not one.diverged
+            and (one.promised is None or one.promised > steps)
         ],
         starts=exploration.curves[0].loss.shape[0],
         worst=max(exploration.curves, key=_strain),

@@ -85,6 +85,7 @@
     const m = now.method, flows = numerics.flows(m), l = nodes[state.mode];
     const colours = ["flow", "fine-flow"];
     const { steps } = now;
+    const across = { domain: [-0.01 * state.steps, 1.01 * state.steps], title: "step" }; // no dot is cut
     const lines = (perStep, values) => {
       const count = Math.max(400, perStep * state.steps), x = Array.from({ length: count + 1 }, (_, i) => i * state.steps / count);
       return flows.map((flow, i) => ({ name: flow.name, colour: colours[i], x, y: values(flow, x), width: 2.4, ...(i ? { dash: "7 4" } : {}) }));
@@ -93,12 +94,12 @@
     const dots = steps.length > 400 ? 1.2 : steps.length > 80 ? 1.8 : 2.6;
     const modes = [...lines(4, (flow, x) => x.map((k) => numerics.flowValue(flow, l, numerics.flowTime(flow, m, k)))), { name: LABELS[state.method], colour: "ink", x: steps, y: factor, dots }];
     draw($("flow-mode"), {
-      label: `Mode of eigenvalue ${short(l)}: method and flow`, x: { title: "step" }, y: { title: `what is left, λ = ${short(l)}`, domain: [-1.08, 1.08] },
+      label: `Mode of eigenvalue ${short(l)}: method and flow`, x: across, y: { title: `what is left, λ = ${short(l)}`, domain: [-1.08, 1.08] },
       series: modes, file: "flow-mode", table: () => tableOf(modes),
     });
     const losses = [...lines(1, (flow, x) => numerics.flowLoss(flow, m, nodes, weights, x)), { name: LABELS[state.method], colour: "ink", x: steps, y: now.all, dots }];
     draw($("flow-loss"), {
-      label: "Loss: method and flow", x: { title: "step" }, y: { ...lossAxis(losses, 0.5 * MASS), title: page.offset ? "quadratic model’s loss, above its least" : page.loss },
+      label: "Loss: method and flow", x: across, y: { ...lossAxis(losses, 0.5 * MASS), title: page.offset ? "quadratic model’s loss, above its least" : page.loss },
       series: losses, file: "flow-loss", table: () => tableOf(losses),
     });
     $("flow-caption").textContent = {
