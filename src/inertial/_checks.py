@@ -178,6 +178,21 @@ def fraction(name: str, value: float) -> float:
     return value
 
 
+def measurable(value: float, precision: str, instead: str) -> float:
+    """Return a target, a share of the loss at the start, if training in that precision can show it.
+
+    A residual of outputs as large as their targets is rounded to a share u of them, the unit
+    roundoff, and its loss to a share u^2.  `instead` is what to do besides taking a larger one.
+    """
+    least = {"float32": 2.0**-48, "float64": 2.0**-106}[precision]
+    if fraction("target", value) < least:
+        raise InvalidInput(
+            f"target is {value:g}, and a loss in {precision} is not seen below {least:.1e} of its "
+            f"start; give a larger one, or {instead}."
+        )
+    return value
+
+
 def instance(name: str, value: object, kind: type[_Kind], remedy: str) -> _Kind:
     """Return `value` if it is of that kind; `remedy` says where such a thing comes from."""
     if not isinstance(value, kind):

@@ -9,7 +9,15 @@ from typing import Any, Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
-from inertial._checks import InvalidInput, fraction, nonnegative, one_of, printable, whole
+from inertial._checks import (
+    InvalidInput,
+    fraction,
+    measurable,
+    nonnegative,
+    one_of,
+    printable,
+    whole,
+)
 from inertial.data import Data, load
 from inertial.linear.expected import measure_of, need_of, spectrum_of
 from inertial.linear.measure import Measure
@@ -22,7 +30,16 @@ from inertial.method.trust import Trust
 from inertial.problem.problem import Trainable
 from inertial.runs.advised import Advice, MethodAdvice, expected_decayed
 from inertial.runs.batches import BatchAdvice, tune_batch
-from inertial.runs.check import LONGEST, Check, check, first_step, from_start, judged, search
+from inertial.runs.check import (
+    LONGEST,
+    UNTRAINED,
+    Check,
+    check,
+    first_step,
+    from_start,
+    judged,
+    search,
+)
 from inertial.runs.scheduled import OPTIMAL, ScheduleAdvice, tune_schedule
 from inertial.runs.stopping import horizon, stopping_of_data
 from inertial.runs.tuning import TRIALS, ModelAdvice, tune_problem
@@ -348,7 +365,8 @@ def _tune_data(
     names = RULES[one_of("rule", rule, (*RULES, OPTIMAL))].methods
     fraction("target", target)
     whole("width", width)
-    whole("trials", trials, least=0)
+    if whole("trials", trials, least=0):
+        measurable(target, "float32", UNTRAINED)
     dense = need_of(data.x).route == "dense"
     if nonnegative("decay", decay) and not dense:
         raise InvalidInput(

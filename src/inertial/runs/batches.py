@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from inertial._checks import InvalidInput, fraction, significant, whole
+from inertial._checks import InvalidInput, fraction, measurable, significant, whole
 from inertial.data import Data, Provenance
 from inertial.linear.expected import need_of, spectrum_of
 from inertial.linear.measure import Measure
@@ -19,7 +19,8 @@ from inertial.method.batch import (
 )
 from inertial.method.conventions import snippet
 from inertial.method.recursion import METHODS, Recursion, label
-from inertial.runs.check import LONGEST, Check, check, said
+from inertial.method.trust import Trust
+from inertial.runs.check import LONGEST, UNTRAINED, Check, check, judged, said
 from inertial.runs.ranking import place
 from inertial.runs.shown import Curve, Shown, columns, count, draw, of_steps
 
@@ -221,7 +222,8 @@ def tune_batch(
     noise_share(batch, len(data.x))
     fraction("target", target)
     whole("width", width)
-    whole("trials", trials, least=0)
+    if whole("trials", trials, least=0):
+        measurable(target, "float32", UNTRAINED)
     if need_of(data.x).route != "dense":
         raise InvalidInput(
             f"the noise of a batch needs every eigenvalue, and {len(data.x):,} rows have too many "

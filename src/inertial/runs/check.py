@@ -40,6 +40,12 @@ _PATIENCE = 3
 LONGEST = 1_000
 """Promised steps up to which a run is made."""
 
+_SLACK = 0.95
+"""Share of the target that a setting for one start goes to, where that takes no more steps."""
+
+UNTRAINED = "trials 0, for the forecast alone"
+"""What to ask for where a target is too small for a real run."""
+
 _MOST = 3_000
 """And after this many in any case."""
 

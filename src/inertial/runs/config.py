@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from inertial import files
-from inertial._checks import SEEDS, InvalidInput, fraction, one_of, whole
+from inertial._checks import SEEDS, InvalidInput, measurable, one_of, whole
 from inertial.method.recursion import METHODS
 from inertial.method.rules import DEFAULT_RULE, defined
 from inertial.simulation.train import Precision
@@ -147,8 +147,8 @@ class Study:
                 f"most {NAME_BYTES}."
             )
         whole("steps", self.steps)
-        fraction("target", self.target)
         one_of("precision", self.precision, ("float32", "float64"))
+        measurable(self.target, self.precision, "the precision float64")
         for what in ("data", "methods", "rules", "widths", "seeds"):
             values = getattr(self, what)
             if not values or len(set(values)) < len(values):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inertial._checks import InvalidInput, fraction, whole
+from inertial._checks import InvalidInput, fraction, measurable, whole
 from inertial.data import Data, Provenance
 from inertial.linear.expected import measure_of, need_of, spectrum_of
 from inertial.linear.measure import Measure
@@ -15,7 +15,7 @@ from inertial.method.curve import forecast_loss, steps_to
 from inertial.method.recursion import Recursion
 from inertial.method.schedule import keras_lines, optimal_schedule, to_optax_schedules
 from inertial.method.trust import Trust
-from inertial.runs.check import LONGEST, Check, check, judged, said
+from inertial.runs.check import LONGEST, UNTRAINED, Check, check, judged, said
 from inertial.runs.shown import Curve, Shown, draw, of_steps
 
 if TYPE_CHECKING:
@@ -160,7 +160,8 @@ def tune_schedule(
     """
     fraction("target", target)
     whole("width", width)
-    whole("trials", trials, least=0)
+    if whole("trials", trials, least=0):
+        measurable(target, "float32", UNTRAINED)
     dense = need_of(data.x).route == "dense"
     spectrum, measure = spectrum_of(data) if dense else (None, measure_of(data))
     whole_length = optimal_schedule(measure, LONGEST)

@@ -9,6 +9,7 @@ from inertial._checks import (
     InvalidInput,
     fraction,
     instance,
+    measurable,
     nonnegative,
     number,
     one_of,
@@ -123,9 +124,9 @@ class Settings:
 
     def __post_init__(self) -> None:
         self._convert()
-        fraction("target", self.target)
         one_of("kernel", self.kernel, ("infinite", "finite"))
         one_of("precision", self.precision, ("float32", "float64"))
+        measurable(self.target, self.precision, "the precision float64")
         one_of("order", self.order, ("fresh", "shuffled"))
         instance("rule", self.rule, str, f"give a key of a rule, such as {DEFAULT_RULE!r}")
         given = None if self.rule == DEFAULT_RULE else self.rule

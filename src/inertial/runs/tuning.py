@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from inertial._checks import InvalidInput, fraction, one_of, significant, whole
+from inertial._checks import InvalidInput, fraction, measurable, one_of, significant, whole
 from inertial.linear.duals import CLOSED, expected_measure
 from inertial.linear.measure import Measure
 from inertial.linear.tangent import Tangent, tangent
@@ -29,6 +29,7 @@ from inertial.method.trust import agree
 from inertial.problem.loss import constant_loss
 from inertial.problem.networks import WideNetwork
 from inertial.problem.problem import Problem, Trainable
+from inertial.runs.check import UNTRAINED
 from inertial.runs.ranking import place
 from inertial.runs.shown import Curve, Shown, columns, draw
 from inertial.runs.stopping import Stopping, horizon, stopping_of
@@ -533,7 +534,9 @@ def tune_problem(
 
     """
     fraction("target", target)
-    whole("trials", trials, least=0)
+    if whole("trials", trials, least=0):
+        kinds = {str(array.dtype) for array in problem.parameters_of().values()}
+        measurable(target, "float64" if "float64" in kinds else "float32", UNTRAINED)
     whole("passes", passes)
     families = _families(methods)
     if batch is not None and any(name in ADAPTIVE for group in families for name in group):
