@@ -341,7 +341,8 @@ def from_start(
 
     Heavy ball or Nesterov by the rule `forecast`, tuned for the residual of this start, is trained
     if it promises to settle at the target in a fifth fewer steps: a loss that stays there in the
-    mean can come back above it from one start.
+    mean can come back above it from one start.  Of settings that are as fast, one that goes 5 %
+    below the target is taken, since a real loss is not quite the forecast one.
 
     Parameters
     ----------
@@ -362,7 +363,11 @@ def from_start(
         return (first,)
     network = TwoLayerReLU(first.width, data.x.shape[1])
     own = start_measure(spectrum, initial_residual(network, data.x, data.y, seed=first.seed))
-    found = [(n, fastest(n, own, first.target)) for n in ("heavy_ball", "nesterov")]
+    found = [
+        (name, fastest(name, own, share * first.target))
+        for share in (_SLACK, 1.0)
+        for name in ("heavy_ball", "nesterov")
+    ]
     steps = [_settles(method, own, first.target) for _, method in found]
     if min(steps) > (1 - CLOSE) * _settles(first.method, own, first.target):
         return (first,)
