@@ -4,8 +4,9 @@ Sixteen data sets of at most 150 rows, targets scaled 0.1 to 10, gradient descen
 Nesterov by the rule `forecast`, to 10 % and to 1 % of the loss, widths 1,000 and 4,000, one start.
 Networks whose promise is at most 700 steps and whose strain is below 10 are trained.  The limits of
 `inertial.method.trust` were set on the first six sets, and the other ten were trained afterwards.
-``--summary docs/trust.csv`` counts how often a verdict was right.  Needs the extra `bench` and the
-real data (INERTIAL_DATA).
+``--summary docs/trust.csv`` counts how often a verdict was right.  ``--batches`` trains instead on
+batches of a tenth and a third of the rows, targets scaled 0.1 to 1, one draw of batches, the first
+six sets and iris, and counts by strain.  Needs the extra `bench` and the real data (INERTIAL_DATA).
 """
 
 import argparse
@@ -14,12 +15,14 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 from benchmarks.papers_grid import CASES, ROWS
 from inertial import TwoLayerReLU, initial_residual, load, steps_to, train
 from inertial.data import Data
 from inertial.linear.expected import spectrum_of
+from inertial.method.batch import fastest_for_batch, forecast_batches
 from inertial.method.recursion import METHODS
 from inertial.method.rules import choose
 from inertial.method.trust import DEPARTS, HOLDS
@@ -76,6 +79,46 @@ def rows(name: str, seed: int) -> None:
         sys.stdout.flush()
 
 
+def on_batches(name: str) -> list[tuple[float, int, int | None]]:
+    """Return strain, promised and measured steps of every network that is trained on batches."""
+    base, found = (FIRST | LATER)[name](), []
+    for scale, width, share in product((0.1, 0.3, 1.0), WIDTHS, (10, 3)):
+        data = replace(base, y=base.y * scale)
+        spectrum, measure = spectrum_of(data)
+        network, within = TwoLayerReLU(width, data.x.shape[1]), span(data.x)
+        residual = initial_residual(network, data.x, data.y, seed=0, within=within)
+        own, batch = start_measure(spectrum, residual), len(data.x) // share
+        for target, kind in product(TARGETS, METHODS):
+            method, _ = fastest_for_batch(kind, measure, batch, target=target)
+            strain = judged(
+                method, data, measure, spectrum, width=width, target=target, batch=batch
+            ).strain
+            promised = forecast_batches(method, own, batch, MOST).steps_to(target)
+            if promised is None or strain >= STRAIN:
+                continue
+            run = train(
+                network, data.x, data.y, method,
+                seed=0, steps=2 * promised + 20, within=within, batch=batch,
+            )  # fmt: skip
+            found.append((strain, promised, run.steps_to(target)))
+    return found
+
+
+def batches(names: list[str]) -> None:
+    """Count by strain how many steps were within 20 % or a step, and within 30 % or two."""
+    table = [row for name in names for row in on_batches(name)]
+    for low, high in ((0.0, HOLDS), (HOLDS, DEPARTS), (DEPARTS, STRAIN)):
+        rows = [(p, m) for strain, p, m in table if low <= strain < high]
+        counts = [
+            sum(m is not None and abs(m - p) <= max(steps, part * p) for p, m in rows)
+            for part, steps in ((CLOSE, 1), (0.3, 2))
+        ]
+        sys.stdout.write(
+            f"batches: strain {low:g} to {high:g}: {counts[0]} of {len(rows)} within 20 % or a "
+            f"step, {counts[1]} within 30 % or two\n"
+        )
+
+
 def kept(row: dict[str, str]) -> bool:
     """Whether the measured steps are within 20 % of the promised ones, or one step."""
     if not row["measured"]:
@@ -104,9 +147,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--summary", type=Path)
+    parser.add_argument("--batches", action="store_true")
     given = parser.parse_args()
     if given.summary is not None:
         summary(given.summary)
+        return
+    if given.batches:
+        batches(given.names or [*FIRST, "iris"])
         return
     csv.writer(sys.stdout, lineterminator="\n").writerow(NAMES)
     for name in given.names or [*FIRST, *LATER]:

@@ -22,6 +22,7 @@ from inertial.linear.measure import dense
 from inertial.method.batch import (
     Modes,
     batch_sizes,
+    distance_on_batches,
     excess,
     fastest_for_batch,
     forecast_batches,
@@ -32,6 +33,7 @@ from inertial.method.batch import (
     noise_share,
 )
 from inertial.method.recursion import FAMILIES
+from inertial.method.trust import distance
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +165,40 @@ def test_the_spread_is_that_of_many_runs(digits, rng):
     slack = 3 * losses.std(axis=1) / runs**0.5 + 0.005 * found.loss
     assert (np.abs(losses.mean(axis=1) - found.loss) <= slack).all()
     np.testing.assert_allclose(found.spread[1:], losses.std(axis=1)[1:], rtol=0.25)
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda m: f"{m.name}")
+def test_all_rows_move_the_weights_as_without_batches(digits, method):
+    _, spectrum, residual = digits
+    measure = dense(spectrum, spectrum.modes(residual) ** 2)
+    # Here the residual's change is divided by eigenvalues from 0.1 on, there nothing is.
+    np.testing.assert_allclose(
+        distance_on_batches(method, measure, 40, 25), distance(method, measure, 25), rtol=1e-9
+    )
+
+
+def test_the_weights_move_on_batches_as_far_as_in_many_runs(digits, rng):
+    """Of 3,000 runs of a linear model whose weights are trained, with the kernel's root for J."""
+    gram, spectrum, residual = digits
+    method, batch, runs = nesterov(0.03, 0.7), 3, 3000
+    root = (spectrum.basis * np.sqrt(spectrum.eigenvalues)) @ spectrum.basis.T
+    np.testing.assert_allclose(root @ root, gram, atol=1e-12)
+    weights = before = last = np.zeros((runs, 40))
+    squares = []
+    for _ in range(31):
+        squares.append((weights**2).sum(axis=1))
+        chosen = rng.random((runs, 40)).argsort(axis=1) < batch
+        gradient = (40 / batch * chosen * (residual + weights @ root)) @ root
+        drive = method.eta * gradient
+        step = method.beta * (weights - before) - drive - method.gamma * (drive - last)
+        weights, before, last = weights + step, weights, drive
+    squares = np.array(squares)
+    measure = dense(spectrum, spectrum.modes(residual) ** 2)
+    found = distance_on_batches(method, measure, batch, 30) ** 2
+    # Three standard errors of the mean, and the flat moments' own error, which is 2 % here.
+    slack = 3 * squares.std(axis=1) / runs**0.5 + 0.02 * found
+    assert (np.abs(squares.mean(axis=1) - found) <= slack).all()
+    assert (found[5:] > 1.06 * distance(method, measure, 30)[5:] ** 2).all()
 
 
 def test_merged_modes_count_eigenvalues(rng):

@@ -8,14 +8,17 @@ import pytest
 from helpers import run
 from inertial import (
     InvalidInput,
+    Settings,
     batch_sizes,
     forecast_batches,
     load,
     measure_of,
+    movement,
     stability_limit,
+    trust,
     tune,
 )
-from inertial.method.batch import excess
+from inertial.method.batch import distance_on_batches, excess
 from inertial.method.recursion import Recursion
 
 
@@ -53,8 +56,24 @@ def test_the_best_setting_is_trained_on_such_batches(advice):
     assert not made.diverged
 
 
+def test_the_best_setting_is_judged_on_such_batches(data, advice):
+    """Noise moves the weights farther; the more doubtful of mean and start decides."""
+    measure, best = measure_of(data), advice.best
+    steps = forecast_batches(best.method, measure, 5, 100).steps_to(0.01)
+    far = distance_on_batches(best.method, measure, 5, steps).max() / 300**0.5
+    assert advice.trust.width == 300
+    assert advice.trust.strain >= 0.999 * far * steps
+    assert far > movement(best.method, measure, 300, steps).max()
+    needed = advice.trust.width_needed
+    wide = tune(data, batch=5, width=needed, trials=0).trust
+    assert (advice.trust.verdict, wide.verdict) == ("does not hold here", "holds")
+
+
 def test_a_batch_of_all_rows_has_no_noise(data):
     full = tune(data, batch=40, trials=0)
+    best = full.best
+    own = trust(best.method, full.measure, 2000, rows=40)
+    assert full.trust.strain >= own.strain * (1 - 1e-9)
     assert full.check is None
     for entry in full.methods:
         limit = stability_limit(entry.method) / full.measure.largest
@@ -93,7 +112,8 @@ def test_more_rows_than_can_be_decomposed_are_refused(data, monkeypatch):
 def test_the_command_prints_steps_samples_and_sizes(capsys):
     code, out, err = run(capsys, "tune", "digits", "--n", 40, "--batch", 5, "--trials", 0)
     assert code == 0, err
-    first, checked, sizes, *rest = out.splitlines()
+    trust, first, checked, sizes, *rest = out.splitlines()
+    assert trust.startswith("Trust: the forecast ")
     assert first.startswith("On batches of 5 use ")
     assert "samples, to 0.01 of the initial loss, forecast at infinite width" in first
     assert checked == "Unchecked: no network was trained."
@@ -104,10 +124,29 @@ def test_the_command_prints_steps_samples_and_sizes(capsys):
     # For a mean over the batch the step is that of the sum over all rows, times the rows.
     assert any(f"learning_rate={40 * best['eta']:.6g}, " in line for line in rest)
     assert set(document) == {
-        "recommendation", "batch", "target", "data", "sizes", "checks", "methods",
+        "trust", "recommendation", "batch", "target", "data", "sizes", "checks", "methods",
     }  # fmt: skip
     assert best["samples_to"] == 5 * best["steps_to"]
     assert document["checks"] == []
+
+
+@pytest.mark.parametrize("other", [{}, {"batch": 5}, {"rule": "optimal"}])
+def test_a_target_that_training_cannot_show_is_refused(data, other):
+    """Below the square of float32's unit roundoff, 2^-24; a forecast alone has float64."""
+    with pytest.raises(
+        InvalidInput, match=r"target is 3\.5e-15, .* float32 .* 3\.6e-15 .*trials 0"
+    ):
+        tune(data, target=3.5e-15, **other)
+    if other != {"rule": "optimal"}:  # such a schedule is longer than the rule makes any
+        assert tune(data, target=3.5e-15, trials=0, **other).target == 3.5e-15
+
+
+def test_a_comparison_shows_a_smaller_target_in_float64():
+    with pytest.raises(InvalidInput, match="the precision float64"):
+        Settings(target=1e-20)
+    assert Settings(target=1e-20, precision="float64").target == 1e-20
+    with pytest.raises(InvalidInput, match=r"float64 is not seen below 1\.2e-32"):
+        Settings(target=1e-33, precision="float64")
 
 
 @pytest.mark.parametrize(

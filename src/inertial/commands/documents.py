@@ -50,6 +50,7 @@ def of_advice(advice: "Advice") -> dict[str, Any]:
 def of_batch(advice: "BatchAdvice") -> dict[str, Any]:
     """Return the advice for a batch as a JSON document."""
     return {
+        "trust": _trust_document(advice.trust),
         "recommendation": advice.recommendation,
         "batch": advice.batch,
         "target": advice.target,
@@ -73,7 +74,7 @@ def of_schedule(advice: "ScheduleAdvice") -> dict[str, Any]:
     """Return the advice of the rule `optimal` as a JSON document."""
     method = advice.method
     return {
-        "trust": asdict(advice.trust),
+        "trust": _trust_document(advice.trust),
         "recommendation": advice.recommendation,
         "bound": advice.bound,
         "checks": [] if advice.check is None else [advice.check.document],

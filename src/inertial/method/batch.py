@@ -22,7 +22,7 @@ out how modes are correlated.  After Velikanov, Kuznedelev and Yarotsky
 (2023, arXiv 2206.11124) and Lee, Cheng, Paquette and Paquette (2022, arXiv 2206.01029).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -165,16 +165,50 @@ def forecast_batches(
 
     """
     found = modes_of(modes) if isinstance(modes, Measure) else modes
-    share = noise_share(batch, found.rows, replacement=replacement)
+    noise = _flat(found, noise_share(batch, found.rows, replacement=replacement))
+    start = np.sqrt(found.weights)
+    return _forecast(_moments(method, found.nodes, start, noise, steps), found.counts)
+
+
+def distance_on_batches(
+    method: Recursion, modes: Measure | Modes, batch: int, steps: int
+) -> Float[np.ndarray, "T"]:
+    r"""Root mean square of ``|w_t - w_0|`` on fresh batches, at steps 0 to `steps`.
+
+    Gradients of any rows are combinations of the rows of J, so the weights follow from the residual
+    alone, :math:`|w_t - w_0|^2 = (\xi_t - \xi_0)' H^+ (\xi_t - \xi_0)`, whose mean is
+    :math:`\sum_k ((\mu_k - \mu_{k,0})^2 + a_k) / l_k`.  On all rows it is
+    `inertial.method.trust.distance`.
+
+    Parameters
+    ----------
+    method, modes, batch, steps
+        As for `forecast_batches`.
+
+    """
+    found = modes_of(modes) if isinstance(modes, Measure) else modes
+    noise, start = _flat(found, noise_share(batch, found.rows)), np.sqrt(found.weights)
+    where = found.nodes > 0
+    nodes, counts = found.nodes[where], found.counts[where]
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = [
+            (((mean - start) ** 2)[where] + counts * a[where]) @ (1 / nodes)
+            for mean, a in _moments(method, found.nodes, start, noise, steps)
+        ]
+    return np.sqrt(np.where(np.isnan(squares), np.inf, squares))
+
+
+def _flat(modes: Modes, share: float) -> "Noise":
+    """Noise power of eigenvectors that are spread evenly over the rows."""
 
     def noise(
         mean: Float[np.ndarray, "k"], deviation: Float[np.ndarray, "k"]
     ) -> Float[np.ndarray, "k"]:
         squares = mean**2
-        total = squares.sum() + found.counts @ deviation
-        return np.asarray(share * (total - squares / found.counts - deviation))
+        total = squares.sum() + modes.counts @ deviation
+        return np.asarray(share * (total - squares / modes.counts - deviation))
 
-    return _moments(method, found.nodes, np.sqrt(found.weights), found.counts, noise, steps)
+    return noise
 
 
 def forecast_batches_on_rows(
@@ -238,24 +272,27 @@ def forecast_batches_on_rows(
     pull = None
     if decay and shrunk is not None:
         pull = decay * (spectrum.modes(shrunk) - start)
-    return _moments(method, nodes, start, np.ones(size), noise, steps, decay=decay, pull=pull)
+    moments = _moments(method, nodes, start, noise, steps, decay=decay, pull=pull)
+    return _forecast(moments, np.ones(size))
 
 
 Noise = Callable[[Float[np.ndarray, "k"], Float[np.ndarray, "k"]], Float[np.ndarray, "k"]]
+
+Moments = tuple[Float[np.ndarray, "k"], Float[np.ndarray, "k"]]
+"""Mean and variance of every mode at a step."""
 
 
 def _moments(
     method: Recursion,
     nodes: Eigenvalues,
     start: Float[np.ndarray, "k"],
-    counts: Float[np.ndarray, "k"],
     noise: Noise,
     steps: int,
     *,
     decay: float = 0.0,
     pull: Float[np.ndarray, "k"] | None = None,
-) -> BatchForecast:
-    """Run the moments of the module for any noise power of the means and deviations.
+) -> Iterator[Moments]:
+    """Yield mean and variance of every mode at steps 0 to `steps`, for any power of the noise.
 
     `pull` is what weight decay adds to the gradient in modes besides ``decay`` times the residual.
     """
@@ -263,17 +300,11 @@ def _moments(
     mean, before = start, start
     a, b, c = np.zeros((3, len(nodes)))
     power, drive = np.zeros((2, len(nodes)))
-    loss, mean_loss, spread = np.empty((3, steps + 1))
     last = 0.0
     shifted, constant = nodes + decay, np.zeros(len(nodes)) if pull is None else pull
     with np.errstate(over="ignore", invalid="ignore"):
-        for t in range(steps + 1):
-            squares = mean**2
-            mean_loss[t] = 0.5 * squares.sum()
-            loss[t] = mean_loss[t] + 0.5 * counts @ a
-            spread[t] = np.sqrt(squares @ a + 0.5 * counts @ a**2)
-            if t == steps:
-                break
+        for t in range(steps):
+            yield mean, a
             forward, back = etas[t] * nodes, last * nodes
             trace = 1 + betas[t] - (1 + gammas[t]) * etas[t] * shifted
             determinant = betas[t] - gammas[t] * last * shifted
@@ -293,9 +324,19 @@ def _moments(
             step = (1 + gammas[t]) * etas[t] - gammas[t] * last
             mean, before = trace * mean - determinant * before - step * constant, mean
             drive, last = b0, etas[t]
-    return BatchForecast(
-        *(np.where(np.isnan(part), np.inf, part) for part in (loss, mean_loss, spread))
-    )
+    yield mean, a
+
+
+def _forecast(moments: Iterable[Moments], counts: Float[np.ndarray, "k"]) -> BatchForecast:
+    """Sum the moments of all modes: the loss, that of the mean, and its spread."""
+    found = []
+    with np.errstate(over="ignore", invalid="ignore"):
+        for mean, a in moments:
+            squares = mean**2
+            mean_loss = 0.5 * squares.sum()
+            spread = np.sqrt(squares @ a + 0.5 * counts @ a**2)
+            found.append((mean_loss + 0.5 * counts @ a, mean_loss, spread))
+    return BatchForecast(*(np.where(np.isnan(part), np.inf, part) for part in np.array(found).T))
 
 
 def noise_gain(

@@ -29,6 +29,7 @@ from jaxtyping import Float
 
 from inertial._checks import significant, whole
 from inertial.linear.measure import Measure
+from inertial.method.batch import distance_on_batches, forecast_batches
 from inertial.method.curve import steps_to
 from inertial.method.recursion import Recursion
 
@@ -160,6 +161,7 @@ def trust(
     *,
     target: float = 0.01,
     rows: int | None = None,
+    batch: int | None = None,
 ) -> Trust:
     """Judge before training whether the forecast of `method` will describe a network.
 
@@ -175,12 +177,21 @@ def trust(
         Share of the initial loss that the run goes to.
     rows
         Number of samples, if not one for each node.
+    batch
+        Rows of fresh batches, on which steps are those of the expected loss, and the movement is
+        the root of its mean square; all rows if absent.
 
     """
-    steps = steps_to(method, measure, target, limit=_limit(method)) or _limit(method)
+    limit = _limit(method)
+    if batch is None:
+        steps = steps_to(method, measure, target, limit=limit) or limit
+        far = distance(method, measure, max(1, steps))
+    else:
+        steps = forecast_batches(method, measure, batch, limit).steps_to(target) or limit
+        far = distance_on_batches(method, measure, batch, max(1, steps))
     # At least a step: a target of nearly all of the loss is reached at once.
     steps = max(1, steps)
-    largest = float(movement(method, measure, width, steps).max())
+    largest = float(far.max() / whole("width", width) ** 0.5)
     strain = largest * (steps if np.any(np.asarray(method.beta) > 0) else 2 * steps**0.5)
     needed = min(width * (strain / HOLDS) ** 2, _WIDEST)
     verdict: Verdict = (

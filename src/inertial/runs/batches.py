@@ -76,6 +76,8 @@ class BatchAdvice(Shown):
         The sizes that matter.
     methods
         One entry for each method.
+    trust
+        Whether the forecast of the best method holds at the width asked for.
     check
         A real run of the best method on such batches; None if there was none.
 
@@ -87,12 +89,13 @@ class BatchAdvice(Shown):
     batch: int
     sizes: BatchSizes
     methods: tuple[BatchMethod, ...]
+    trust: Trust
     check: Check | None = None
 
     @property
     def best(self) -> BatchMethod:
         """The method with the fewest steps of the expected loss to the target."""
-        return min(self.methods, key=lambda m: place(forecast=m.steps_to))
+        return min(self.methods, key=_order)
 
     @property
     def recommendation(self) -> str:
@@ -130,7 +133,7 @@ class BatchAdvice(Shown):
 
     @property
     def table(self) -> str:
-        """Recommendation, real run, useful sizes, lines to copy, and a column per method."""
+        """Trust, recommendation, real run, useful sizes, lines to copy, and a column per method."""
         methods, share, n = self.methods, f"{100 * self.target:g} %", self.data.n
         rows = [
             ["", *(label(m.name) for m in methods)],
@@ -142,6 +145,7 @@ class BatchAdvice(Shown):
         ]
         return "\n".join(
             [
+                f"Trust: {self.trust.sentence}",
                 self.recommendation,
                 self.checked,
                 _sizes(self.sizes, n),
@@ -182,6 +186,10 @@ class BatchAdvice(Shown):
         return draw(curves, target=self.target, xlabel="samples", scale=self.batch)
 
 
+def _order(method: BatchMethod) -> tuple[float, ...]:
+    return place(forecast=method.steps_to)
+
+
 def _sizes(sizes: BatchSizes, rows: int) -> str:
     """Say from which batch on noise matters less, and momentum pays."""
     pays = sizes.momentum_pays_above
@@ -197,7 +205,7 @@ def _sizes(sizes: BatchSizes, rows: int) -> str:
 def tune_batch(
     data: Data, batch: int, *, target: float = 0.01, width: int = 2000, trials: int = 1
 ) -> BatchAdvice:
-    """Tune the papers' methods for fresh batches of a size, and train the best one once.
+    """Tune the papers' methods for fresh batches of a size, judge the best one and train it once.
 
     Parameters
     ----------
@@ -237,10 +245,10 @@ def tune_batch(
         limit = largest_step(name, beta, measure, batch)
         samples = None if steps is None else steps * batch
         methods.append(BatchMethod(name, method, limit, steps, samples))
-    advice = BatchAdvice(
-        data.provenance, measure, target, batch, batch_sizes(measure), tuple(methods)
-    )
-    best = advice.best
+    best = min(methods, key=_order)
+    found = judged(best.method, data, measure, spectrum, width=width, target=target, batch=batch)
+    sizes = batch_sizes(measure)
+    advice = BatchAdvice(data.provenance, measure, target, batch, sizes, tuple(methods), found)
     if not trials or best.steps_to is None or best.steps_to > LONGEST:
         return advice
     run = check(

@@ -220,6 +220,7 @@ def judged(
     width: int = 2000,
     seed: int = 0,
     target: float = 0.01,
+    batch: int | None = None,
     decay: float = 0.0,
 ) -> Trust:
     """Judge a forecast in expectation and for the start to be trained: the more doubtful verdict.
@@ -227,12 +228,13 @@ def judged(
     What the mean over starts does in a few steps can take one start many, and then its weights go
     farther.  Parameters are those of `check`; `measure` is shifted by the decay already.
     """
-    found = trust(method, measure, width, target=target, rows=len(data.x))
+    found = trust(method, measure, width, target=target, rows=len(data.x), batch=batch)
     if spectrum is None:
         return found
     residual = initial_residual(TwoLayerReLU(width, data.x.shape[1]), data.x, data.y, seed=seed)
     own = start_measure(spectrum, residual).shifted(decay)
-    return max(found, trust(method, own, width, target=target), key=lambda t: t.strain)
+    there = trust(method, own, width, target=target, batch=batch)
+    return max(found, there, key=lambda t: t.strain)
 
 
 def _promise(
