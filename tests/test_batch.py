@@ -210,6 +210,8 @@ def test_merged_modes_count_eigenvalues(rng):
     whole, few = (forecast_batches(method, modes, 3, 20) for modes in (twice, merged))
     np.testing.assert_allclose(few.loss, whole.loss, rtol=1e-12)
     assert excess(method, merged, 3) == pytest.approx(excess(method, twice, 3))
+    far = [distance_on_batches(method, modes, 3, 20) for modes in (twice, merged)]
+    np.testing.assert_allclose(far[1], far[0], rtol=1e-12)
 
 
 def test_merging_changes_little():

@@ -9,17 +9,21 @@ from helpers import run
 from inertial import (
     InvalidInput,
     Settings,
+    TwoLayerReLU,
     batch_sizes,
     forecast_batches,
     load,
     measure_of,
     movement,
     stability_limit,
+    train,
     trust,
     tune,
 )
+from inertial.commands.documents import of_batch
 from inertial.method.batch import distance_on_batches, excess
 from inertial.method.recursion import Recursion
+from inertial.runs.trials import held
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +33,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def advice(data):
-    return tune(data, batch=5, width=300)
+    return tune(data, batch=5, width=300, trials=1)
 
 
 def test_every_number_is_that_of_the_forecast(data, advice):
@@ -67,6 +71,63 @@ def test_the_best_setting_is_judged_on_such_batches(data, advice):
     needed = advice.trust.width_needed
     wide = tune(data, batch=5, width=needed, trials=0).trust
     assert (advice.trust.verdict, wide.verdict) == ("does not hold here", "holds")
+
+
+@pytest.fixture(scope="module")
+def hard():
+    """So large targets, and so narrow a network, that no promise is kept."""
+    return load("diabetes", n=40, standardize=False)
+
+
+@pytest.fixture(scope="module")
+def missed(hard):
+    return tune(hard, batch=20, width=20, trials=6)
+
+
+def test_where_the_promise_is_not_kept_settings_are_searched_on_the_same_batches(hard, missed):
+    assert not missed.check.kept
+    assert missed.check.measured is None or missed.check.measured > missed.check.promised
+    found = missed.searched.best
+    assert 1 <= len(missed.searched.trials) <= 5
+    assert missed.replaced is found
+    assert missed.setting == found.method
+    assert missed.check.measured is None or found.measured_steps < missed.check.measured
+    run = train(
+        TwoLayerReLU(20, hard.x.shape[1]), hard.x, hard.y, missed.setting,
+        seed=0, steps=found.measured_steps + held(found.measured_steps), batch=20,
+    )  # fmt: skip
+    # The same rows at each step: it settles there, up to single precision.
+    assert (run.loss[found.measured_steps :] <= 0.0101 * run.loss[0]).all()
+    assert run.loss[found.measured_steps - 1] > 0.0099 * run.loss[0]
+
+
+def test_what_the_search_found_is_what_is_recommended(missed):
+    eta, beta, _ = missed.setting.constant
+    steps = missed.searched.best.measured_steps
+    first = missed.recommendation
+    assert f"eta {eta:.4g}, momentum {beta:.4g}: {steps} steps, {20 * steps:,} samples," in first
+    assert f"on {len(missed.searched.draws)} other draws: " in first
+    assert f"the fastest of {1 + len(missed.searched.trials)} settings" in first
+    # For a mean over the batch the step is that of the sum over all rows, times the rows.
+    assert f"lr={40 * eta:.6g}, momentum={beta:.6g}" in missed.lines
+    document = of_batch(missed)
+    assert document["setting"]["eta"] == eta
+    assert document["search"]["measured"] == steps
+
+
+def test_where_no_setting_gets_there_it_says_so(hard):
+    advice = tune(hard, batch=20, width=20, trials=3, target=1e-4)
+    assert advice.replaced is None
+    assert advice.setting == advice.best.method
+    assert advice.recommendation.startswith("No setting reached 0.0001 of the initial loss")
+    assert "3 tried" in advice.recommendation
+
+
+def test_one_trial_is_one_run(hard):
+    advice = tune(hard, batch=20, width=20, trials=1)
+    assert not advice.check.kept
+    assert advice.check is not None
+    assert advice.searched is None
 
 
 def test_a_batch_of_all_rows_has_no_noise(data):
@@ -124,10 +185,11 @@ def test_the_command_prints_steps_samples_and_sizes(capsys):
     # For a mean over the batch the step is that of the sum over all rows, times the rows.
     assert any(f"learning_rate={40 * best['eta']:.6g}, " in line for line in rest)
     assert set(document) == {
-        "trust", "recommendation", "batch", "target", "data", "sizes", "checks", "methods",
+        "trust", "recommendation", "setting", "search", "batch", "target", "data", "sizes",
+        "checks", "methods",
     }  # fmt: skip
     assert best["samples_to"] == 5 * best["steps_to"]
-    assert document["checks"] == []
+    assert (document["checks"], document["search"]) == ([], None)
 
 
 @pytest.mark.parametrize("other", [{}, {"batch": 5}, {"rule": "optimal"}])

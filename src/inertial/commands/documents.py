@@ -55,7 +55,15 @@ def of_batch(advice: "BatchAdvice") -> dict[str, Any]:
         "batch": advice.batch,
         "target": advice.target,
         "data": _facts(advice.data),
+        "setting": dict(zip(("eta", "beta", "gamma"), advice.setting.constant, strict=True)),
         "sizes": asdict(advice.sizes),
+        "search": None
+        if advice.searched is None
+        else {
+            "runs": len(advice.searched.trials),
+            "measured": advice.searched.best.measured_steps,
+            "other_draws": list(advice.searched.draws),
+        },
         "checks": [] if advice.check is None else [advice.check.document],
         "methods": [
             {

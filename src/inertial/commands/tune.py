@@ -123,8 +123,8 @@ def tune(
         rmsprop (default: heavy_ball,nesterov).
     batch
         Tune for fresh batches of this many rows instead of all: steps and samples of the expected
-        loss, and the sizes at which noise limits the step and momentum pays; with --model all
-        trials train on such batches.
+        loss, and the sizes at which noise limits the step and momentum pays.  All trials train on
+        such batches.
     test
         Hold out this share of the rows (0.2), or take the rows of this file, with the same columns:
         loss and accuracy there along forecast and real run, and when to stop.
@@ -195,8 +195,7 @@ def tune(
         say("note", f"this takes {need}")
     neurons = 2000 if width is None else width
     if batch is not None or rule == "optimal":
-        once = 1 if trials is None else trials
-        _tune_specially(loaded, batch, goal, neurons, once, as_json=json)
+        _tune_specially(loaded, batch, goal, neurons, trials, as_json=json)
         return
     with progress() as show:
         advised = advice.tune(
@@ -269,17 +268,29 @@ def _check_words(
 
 
 def _tune_specially(
-    data: "Data", batch: int | None, target: float, width: int, trials: int, *, as_json: bool
+    data: "Data",
+    batch: int | None,
+    target: float,
+    width: int,
+    trials: int | None,
+    *,
+    as_json: bool,
 ) -> None:
     """Tune for a batch, or with the rule `optimal` if there is none, and print the advice."""
     from inertial.commands import documents
     from inertial.runs import advice
+    from inertial.runs.tuning import TRIALS
 
     if batch is None:
-        found = advice.tune(data, "optimal", target=target, width=width, trials=trials)
+        once = 1 if trials is None else trials
+        found = advice.tune(data, "optimal", target=target, width=width, trials=once)
         _show(found, documents.of_schedule(found), as_json=as_json)
     else:
-        tuned = advice.tune(data, batch=batch, target=target, width=width, trials=trials)
+        with progress() as show:
+            tuned = advice.tune(
+                data, batch=batch, target=target, width=width,
+                trials=TRIALS if trials is None else trials, progress=show,
+            )  # fmt: skip
         _show(tuned, documents.of_batch(tuned), as_json=as_json)
 
 

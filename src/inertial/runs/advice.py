@@ -125,7 +125,8 @@ def tune(
     batch: int,
     target: float = 0.01,
     width: int = 2000,
-    trials: int = 1,
+    trials: int = TRIALS,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> BatchAdvice: ...
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,9 +21,21 @@ from inertial.method.batch import (
 from inertial.method.conventions import snippet
 from inertial.method.recursion import METHODS, Recursion, label
 from inertial.method.trust import Trust
-from inertial.runs.check import LONGEST, UNTRAINED, Check, check, judged, said
+from inertial.problem.model import TwoLayerReLU
+from inertial.runs.check import (
+    LONGEST,
+    UNTRAINED,
+    Check,
+    check,
+    judged,
+    passes_for,
+    problem_within,
+    said,
+)
 from inertial.runs.ranking import place
 from inertial.runs.shown import Curve, Shown, columns, count, draw, of_steps
+from inertial.runs.tuning import TRIALS, ModelAdvice, TunedMethod, tune_problem
+from inertial.simulation.span import span
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,6 +93,9 @@ class BatchAdvice(Shown):
         Whether the forecast of the best method holds at the width asked for.
     check
         A real run of the best method on such batches; None if there was none.
+    searched
+        What a search on the same batches found; None unless that run took a fifth longer than
+        promised.
 
     """
 
@@ -91,6 +107,23 @@ class BatchAdvice(Shown):
     methods: tuple[BatchMethod, ...]
     trust: Trust
     check: Check | None = None
+    searched: ModelAdvice | None = None
+
+    @property
+    def replaced(self) -> TunedMethod | None:
+        """What the search found, where it is faster than the best method's run."""
+        if self.check is None or self.searched is None:
+            return None
+        found = self.searched.best
+        before = place(reached=self.check.measured)
+        return found if place(reached=found.measured_steps) < before else None
+
+    @property
+    def setting(self) -> Recursion:
+        """What to train with: the forecast's best method, or what real runs put in its place."""
+        method = self.best.method if self.replaced is None else self.replaced.method
+        assert isinstance(method, Recursion)  # noqa: S101 - as those with momentum are
+        return method
 
     @property
     def best(self) -> BatchMethod:
@@ -100,21 +133,39 @@ class BatchAdvice(Shown):
     @property
     def recommendation(self) -> str:
         """Which method at which setting, in how many steps and samples."""
-        best, plain = self.best, self.methods[0]
-        eta, beta, _ = best.method.constant
+        best, plain, found, run = self.best, self.methods[0], self.replaced, self.check
+        name = best.name if found is None else found.name
+        eta, beta, _ = self.setting.constant
         momentum = f", momentum {beta:.4g}" if beta else ""
-        steps = (
-            "more than 5,000 steps"
-            if best.steps_to is None
-            else f"{of_steps(best.steps_to)}, {best.samples_to:,} samples,"
-        )
-        beside = (
-            "" if best.name == plain.name else f" ({label(plain.name)}: {of_steps(plain.steps_to)})"
-        )
+        use = f"On batches of {self.batch:,} use {label(name)} with eta {eta:.4g}{momentum}"
+        share = f"{self.target:.3g} of the initial loss"
+        if found is not None and self.searched is not None and run is not None:
+            others = self.searched.other_draws
+            return (
+                f"{use}: {self._cost(found.measured_steps)} to {share}, measured on the network "
+                f"itself (width {run.width:,}, seed {run.seed}; on {others}), the fastest of "
+                f"{self._tried} settings."
+            )
+        if self.searched is not None and run is not None and run.measured is None:
+            return (
+                f"No setting reached {share} on batches of {self.batch:,} on the network itself "
+                f"(width {run.width:,}, seed {run.seed}; {self._tried} tried): the forecast's "
+                f"{label(name)} with eta {eta:.4g}{momentum} promised {of_steps(best.steps_to)}."
+            )
+        beside = f" ({label(plain.name)}: {_within(plain.steps_to)})"
         return (
-            f"On batches of {self.batch:,} use {label(best.name)} with eta {eta:.4g}{momentum}: "
-            f"{steps} to {self.target:.3g} of the initial loss, forecast at infinite width{beside}."
+            f"{use}: {self._cost(best.steps_to)} to {share}, forecast at infinite width"
+            f"{'' if best.name == plain.name else beside}."
         )
+
+    def _cost(self, steps: int | None) -> str:
+        if steps is None:
+            return _within(steps)
+        return f"{of_steps(steps)}, {steps * self.batch:,} samples,"
+
+    @property
+    def _tried(self) -> int:
+        return 1 + (0 if self.searched is None else len(self.searched.trials))
 
     @property
     def checked(self) -> str:
@@ -128,7 +179,7 @@ class BatchAdvice(Shown):
             "# for the papers' two-layer ReLU network and the loss "
             "(0.5 * ((f - y) ** 2)).mean() over the batch;\n"
             "# for a mean of squares without the 0.5 divide the step size by 2\n"
-            + snippet(self.best.method, loss="half_mean", rows=self.data.n)
+            + snippet(self.setting, loss="half_mean", rows=self.data.n)
         )
 
     @property
@@ -186,6 +237,10 @@ class BatchAdvice(Shown):
         return draw(curves, target=self.target, xlabel="samples", scale=self.batch)
 
 
+def _within(steps: int | None) -> str:
+    return "more than 5,000 steps" if steps is None else of_steps(steps)
+
+
 def _order(method: BatchMethod) -> tuple[float, ...]:
     return place(forecast=method.steps_to)
 
@@ -203,9 +258,19 @@ def _sizes(sizes: BatchSizes, rows: int) -> str:
 
 
 def tune_batch(
-    data: Data, batch: int, *, target: float = 0.01, width: int = 2000, trials: int = 1
+    data: Data,
+    batch: int,
+    *,
+    target: float = 0.01,
+    width: int = 2000,
+    trials: int = TRIALS,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> BatchAdvice:
     """Tune the papers' methods for fresh batches of a size, judge the best one and train it once.
+
+    Where that run takes a fifth longer than promised, settings are searched by real runs on the
+    same batches, as for a model (`inertial.runs.tuning.tune_problem`), and the fastest of them is
+    trained on four other draws of the batches.
 
     Parameters
     ----------
@@ -218,7 +283,9 @@ def tune_batch(
     width
         Neurons of the network that is trained.
     trials
-        0 for the forecast alone; a run is made if it promises at most 1,000 steps.
+        Runs at most, 0 for the forecast alone; one is made if it promises at most 1,000 steps.
+    progress
+        Called with a label, runs so far and the most there can be whenever one has ended.
 
     Raises
     ------
@@ -255,4 +322,13 @@ def tune_batch(
         best.method, data, measure, spectrum,
         name=best.name, width=width, target=target, batch=batch,
     )  # fmt: skip
-    return dataclasses.replace(advice, check=run)
+    late = run.measured is None or run.promised is None or run.measured > run.promised
+    if run.kept or not late or trials == 1:
+        return dataclasses.replace(advice, check=run)
+    network, within = TwoLayerReLU(width, data.x.shape[1]), span(data.x)
+    problem = problem_within(network, within, data.y, seed=run.seed)
+    searched = tune_problem(
+        problem, target=target, trials=trials - 1, passes=passes_for(problem), batch=batch,
+        seed=run.seed, progress=progress,
+    )  # fmt: skip
+    return dataclasses.replace(advice, check=run, searched=searched)

@@ -299,14 +299,12 @@ def search(
         return (first,)
     network, within = TwoLayerReLU(first.width, data.x.shape[1]), span(data.x)
     problem = problem_within(network, within, data.y, seed=first.seed, decay=decay)
-    least, most = _PASSES
-    work = problem.parameters * problem.rows
     found = Search(
         problem,
         measure.largest,
         first.target,
         trials=trials - 1,
-        passes=min(most, max(least, int(_WORK / work))),
+        passes=passes_for(problem),
         progress=progress,
     )
     found.run()
@@ -334,6 +332,12 @@ def search(
         )
 
     return (first, *map(entry, found.trials))
+
+
+def passes_for(problem: Problem) -> int:
+    """Return the passes that a search of this problem may take."""
+    least, most = _PASSES
+    return min(most, max(least, int(_WORK / (problem.parameters * problem.rows))))
 
 
 def from_start(

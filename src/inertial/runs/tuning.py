@@ -290,11 +290,16 @@ class ModelAdvice(Shown):
         if self.batch is None:
             return ""
         kind = "fresh batches" if self.order == "fresh" else "shuffled batches"
+        return f" on {kind} of {self.batch:,} (on {self.other_draws})"
+
+    @property
+    def other_draws(self) -> str:
+        """What the recommendation took on other draws of the batches, in words."""
         reached = [steps for steps in self.draws if steps is not None]
         missed = len(self.draws) - len(reached)
         span_ = f"{min(reached):,} to {max(reached):,}" if reached else ""
         words = ", ".join([span_] * bool(reached) + [f"not reached on {missed}"] * bool(missed))
-        return f" on {kind} of {self.batch:,} (on {len(self.draws)} other draws: {words})"
+        return f"{len(self.draws)} other draws: {words}"
 
     @property
     def _notes_on_batches(self) -> list[str]:
