@@ -6,28 +6,32 @@ Networks whose promise is at most 700 steps and whose strain is below 10 are tra
 `inertial.method.trust` were set on the first six sets, and the other ten were trained afterwards.
 ``--summary docs/trust.csv`` counts how often a verdict was right.  ``--batches`` trains instead on
 batches of a tenth and a third of the rows, targets scaled 0.1 to 1, one draw of batches, the first
-six sets and iris, and counts by strain.  Needs the extra `bench` and the real data (INERTIAL_DATA).
+six sets and iris, and counts by strain.  ``--movement`` sets the
+largest movement on the way to the target beside the predicted one, on the first six sets.  Needs
+the extra `bench` and the real data (INERTIAL_DATA).
 """
 
 import argparse
 import csv
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import product
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.papers_grid import CASES, ROWS
-from inertial import TwoLayerReLU, initial_residual, load, steps_to, train
+from inertial import TwoLayerReLU, initial_residual, load, movement, steps_to, train, trust
 from inertial.data import Data
 from inertial.linear.expected import spectrum_of
 from inertial.method.batch import fastest_for_batch, forecast_batches
-from inertial.method.recursion import METHODS
+from inertial.method.recursion import METHODS, Recursion
 from inertial.method.rules import choose
 from inertial.method.trust import DEPARTS, HOLDS
 from inertial.runs.check import CLOSE, judged, start_measure
-from inertial.simulation.span import span
+from inertial.simulation.span import Span, span
 
 FIRST: dict[str, Callable[[], Data]] = {
     "digits": partial(load, "digits", n=ROWS),
@@ -40,6 +44,7 @@ FIRST: dict[str, Callable[[], Data]] = {
 LATER = {name: make for name, (make, _) in CASES.items() if name not in FIRST}
 SCALES, WIDTHS, TARGETS = (0.1, 0.3, 1.0, 3.0, 10.0), (1000, 4000), (0.1, 0.01)
 MOST, STRAIN = 700, 10.0
+FAR = 200
 NAMES = (
     "data", "seed", "targets", "method", "target", "width", "expected", "promised", "measured",
     "movement", "strain",
@@ -104,6 +109,63 @@ def on_batches(name: str) -> list[tuple[float, int, int | None]]:
     return found
 
 
+def farthest(
+    network: TwoLayerReLU, data: Data, method: Recursion, steps: int, within: Span
+) -> float:
+    """Return the largest movement of a network on its way, start 0."""
+    start, squares = np.empty(0), []
+
+    def look(t: int, w: np.ndarray) -> None:
+        nonlocal start
+        start = w if t == 0 else start
+        squares.append(((w - start) ** 2).sum() / len(w))
+
+    train(
+        network, data.x, data.y, method,
+        seed=0, steps=steps, within=within, snapshots=range(steps + 1), observe=look,
+    )  # fmt: skip
+    return float(max(squares) ** 0.5)
+
+
+def moved(name: str) -> Iterator[tuple[str, float, float, float]]:
+    """Yield method, strain, and the largest movement up to the target, predicted and measured."""
+    base = FIRST[name]()
+    for scale, width in product(SCALES, WIDTHS):
+        data = replace(base, y=base.y * scale)
+        spectrum, measure = spectrum_of(data)
+        network, within = TwoLayerReLU(width, data.x.shape[1]), span(data.x)
+        residual = initial_residual(network, data.x, data.y, seed=0, within=within)
+        own = start_measure(spectrum, residual)
+        for target, kind in product(TARGETS, METHODS):
+            method = choose("forecast", kind, measure, target=target)
+            steps = steps_to(method, own, target, limit=FAR)
+            if (
+                steps is None
+                or (strain := trust(method, own, width, target=target).strain) > STRAIN
+            ):
+                continue
+            predicted = movement(method, own, width, steps).max()
+            yield kind, strain, predicted, farthest(network, data, method, steps, within)
+
+
+def movements(names: list[str]) -> None:
+    """Print by method and strain how far off predicted movements below 0.3 are."""
+    table = [row for name in names for row in moved(name)]
+    for kind, (low, high) in product(METHODS, ((0.0, HOLDS), (HOLDS, DEPARTS), (DEPARTS, STRAIN))):
+        rows = [
+            (predicted, measured)
+            for name, strain, predicted, measured in table
+            if name == kind and low <= strain < high and predicted < 0.3
+        ]
+        off = [100 * abs(measured / predicted - 1) for predicted, measured in rows]
+        middle, most = (np.median(off), max(off)) if off else (np.nan, np.nan)
+        sys.stdout.write(
+            f"{kind}, strain {low:g} to {high:g}: {len(off)} networks, movement off by "
+            f"{middle:.1f} % in the median, {most:.1f} % at most, by more than 5 % in "
+            f"{sum(one > 5 for one in off)}\n"
+        )
+
+
 def batches(names: list[str]) -> None:
     """Count by strain how many steps were within 20 % or a step, and within 30 % or two."""
     table = [row for name in names for row in on_batches(name)]
@@ -148,9 +210,13 @@ def main() -> None:
     parser.add_argument("names", nargs="*")
     parser.add_argument("--summary", type=Path)
     parser.add_argument("--batches", action="store_true")
+    parser.add_argument("--movement", action="store_true")
     given = parser.parse_args()
     if given.summary is not None:
         summary(given.summary)
+        return
+    if given.movement:
+        movements(given.names or list(FIRST))
         return
     if given.batches:
         batches(given.names or [*FIRST, "iris"])
