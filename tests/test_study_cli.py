@@ -98,10 +98,12 @@ def test_a_plan_prints_one_document_and_runs_nothing(capsys, tmp_path, done):
     document = json.loads(out)
     assert code == 0
     assert (document["runs"], document["missing"]) == (2, 2)
+    assert document["data"] == [{"name": "sphere", "n": 24, "d": 4}]
     assert min(document[k] for k in ("seconds", "memory_bytes", "disk_bytes")) > 0
     assert not (tmp_path / "runs").exists()
     code, out, _ = run(capsys, "plan", "small.toml", "--out", done)
     assert "2 runs, 0 of them missing" in out
+    assert "sphere: 24 rows of 4" in out
 
 
 def test_the_template_is_printed(capsys):

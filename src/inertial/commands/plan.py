@@ -31,18 +31,20 @@ def plan(
     """
     from inertial.runs.config import read_config
     from inertial.runs.cost import predict
-    from inertial.runs.spec import runs
+    from inertial.runs.spec import load_data, runs
     from inertial.runs.study import Folder, Ledger
 
     asked = read_config(file)
     folder = Folder(out or Path("runs") / asked.name)
     ledger = Ledger(asked, folder, runs(asked))
     missing = ledger.missing
+    shapes = [(data.name, *load_data(data).x.shape) for data in asked.data]
     with computing(options) as means:
         predicted: Prediction = means.get("predictor", predict)(missing, spectra=folder.spectra)
     if json:
         document = {
             "study": asked.name,
+            "data": [{"name": name, "n": n, "d": d} for name, n, d in shapes],
             "runs": len(ledger.runs),
             "missing": len(missing),
             "seconds": predicted.seconds,
@@ -56,4 +58,5 @@ def plan(
     words.print(
         f"{asked.name}: {len(ledger.runs)} runs, {len(missing)} of them missing in {folder.path}"
     )
+    words.print("; ".join(f"{name}: {n:,} rows of {d:,}" for name, n, d in shapes))
     words.print(f"predicted {costs(predicted)}")
