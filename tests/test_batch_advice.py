@@ -123,6 +123,15 @@ def test_where_no_setting_gets_there_it_says_so(hard):
     assert "3 tried" in advice.recommendation
 
 
+def test_a_promise_that_does_not_hold_is_not_what_is_recommended():
+    data = load("diabetes", n=60)
+    advice = tune(data, batch=20, width=100, target=0.05, trials=1)
+    assert not advice.check.kept
+    steps = advice.check.measured
+    assert f": {steps} steps, {20 * steps} samples, to 0.05" in advice.recommendation
+    assert "measured on the network itself (width 100, seed 0)." in advice.recommendation
+
+
 def test_one_trial_is_one_run(hard):
     advice = tune(hard, batch=20, width=20, trials=1)
     assert not advice.check.kept

@@ -121,6 +121,17 @@ def test_the_fastest_run_is_what_is_recommended():
     assert run.steps_to(0.2) == advice.measured.measured
 
 
+def test_a_promise_that_does_not_hold_is_not_what_is_recommended():
+    """With one trial nothing replaces the setting; it took seven steps, and not five."""
+    data = load("diabetes", n=60, standardize=True)
+    advice = tune(data, target=0.2, width=100, trials=1)
+    (run,) = advice.checks
+    assert not run.kept
+    assert advice.setting == advice.best.method
+    assert f": {run.measured} steps to 0.2" in advice.recommendation
+    assert "measured on the network itself (width 100, seed 0)." in advice.recommendation
+
+
 def test_tune_does_not_search_if_its_best_method_keeps_the_promise():
     advice = tune(load("digits", n=60), target=0.1)
     run, *own = advice.checks

@@ -17,7 +17,7 @@ from inertial.method.response import decayed_loss
 from inertial.method.trust import Trust
 from inertial.runs.check import Check, said
 from inertial.runs.ranking import place
-from inertial.runs.shown import Curve, Shown, columns, count, draw, of_steps
+from inertial.runs.shown import Curve, Shown, columns, count, draw, of_steps, of_tried
 from inertial.runs.stopping import Stopping
 
 if TYPE_CHECKING:
@@ -147,6 +147,8 @@ class Advice(Shown):
     def recommendation(self) -> str:
         """Which method at which setting, in how many steps, beside what else there is."""
         best, run = self.best, self.replaced
+        if run is None and self.measured is not None and not self.measured.kept:
+            run = self.measured  # what was forecast is no promise any more
         eta, beta, _ = self.setting.constant
         momentum = f", momentum {beta:.4g}" if beta else ""
         share = f"{self.target:.3g} of the initial loss"
@@ -154,7 +156,7 @@ class Advice(Shown):
             return (
                 f"Use {label(run.name)} with eta {eta:.4g}{momentum}: {of_steps(run.measured)} "
                 f"to {share}, measured on the network itself (width {run.width:,}, seed "
-                f"{run.seed}), the fastest of {len(self.checks)} settings."
+                f"{run.seed}){of_tried(len(self.checks))}."
             )
         if self.checks and self.measured is None:
             first, tried = self.checks[0], len(self.checks)

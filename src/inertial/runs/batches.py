@@ -33,7 +33,7 @@ from inertial.runs.check import (
     said,
 )
 from inertial.runs.ranking import place
-from inertial.runs.shown import Curve, Shown, columns, count, draw, of_steps
+from inertial.runs.shown import Curve, Shown, columns, count, draw, of_steps, of_tried
 from inertial.runs.tuning import TRIALS, ModelAdvice, TunedMethod, tune_problem
 from inertial.simulation.span import span
 
@@ -143,8 +143,13 @@ class BatchAdvice(Shown):
             others = self.searched.other_draws
             return (
                 f"{use}: {self._cost(found.measured_steps)} to {share}, measured on the network "
-                f"itself (width {run.width:,}, seed {run.seed}; on {others}), the fastest of "
-                f"{self._tried} settings."
+                f"itself (width {run.width:,}, seed {run.seed}; on {others})"
+                f"{of_tried(self._tried)}."
+            )
+        if run is not None and run.measured is not None and not run.kept:
+            return (
+                f"{use}: {self._cost(run.measured)} to {share}, measured on the network itself "
+                f"(width {run.width:,}, seed {run.seed}){of_tried(self._tried)}."
             )
         if self.searched is not None and run is not None and run.measured is None:
             return (

@@ -70,6 +70,11 @@ def of_steps(value: float | None) -> str:
     return f"{count(value)} step{'' if value == 1 else 's'}"
 
 
+def of_tried(settings: int) -> str:
+    """Say of the fastest run how many settings it was compared with, if there were others."""
+    return f", the fastest of {settings} settings" if settings > 1 else ""
+
+
 @dataclass(frozen=True, eq=False)
 class Curve:
     """Losses at steps 0, 1, ..., of a method by name; dashed if they are forecast.
