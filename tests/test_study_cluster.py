@@ -182,6 +182,16 @@ def test_an_interrupt_of_the_terminal_is_not_for_the_workers(client):
     assert not blocked()
 
 
+def test_no_profiler_looks_at_the_threads_of_a_worker(client):
+    """On Python 3.11 that look can wait for a thread which waits for it."""
+
+    def callbacks(dask_worker):
+        return set(dask_worker.periodic_callbacks)
+
+    assert len(found := client.run(callbacks)) > 0
+    assert all("heartbeat" in names and "profile" not in names for names in found.values())
+
+
 def test_only_who_has_the_certificate_can_talk_to_the_workers(client):
     address = client.scheduler.address
     assert address.startswith("tls://127.0.0.1:")

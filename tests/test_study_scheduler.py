@@ -58,8 +58,9 @@ def started(folder, count):
     def dask(*words):
         with (folder / "log").open("ab") as log:
             command = [sys.executable, "-m", "dask", *map(str, words)]
-            one_core = {**os.environ, **cluster._ONE_CORE}
-            return subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=one_core)
+            own = cluster._ONE_CORE | {"DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False"}
+            environment = {**os.environ, **own}
+            return subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=environment)
 
     alone = ("--scheduler-file", contact, "--no-dashboard")
     processes = [dask("scheduler", "--host", "127.0.0.1", "--port", "0", *alone)]

@@ -36,6 +36,12 @@ _ONE_CORE = {
 }
 """Environment that keeps a worker to its core."""
 
+_NO_PROFILER = {"distributed.worker.profile.enabled": False}
+"""Setting of dask: on Python 3.11 the profiler's look at all threads can stop a worker for good.
+
+It holds a lock that a thread which ends waits for (python/cpython issue 106883, repaired in 3.12).
+"""
+
 _PER_CORE = 4
 """How many processes are started for each core at most: each takes some 300 MB by itself."""
 
@@ -78,10 +84,12 @@ def local_cluster(workers: int | None) -> Iterator["Client"]:
         )
     needed("distributed", "cluster")
     needed("cryptography", "cluster")
+    import dask
     from distributed import Client, LocalCluster
     from distributed.security import Security
 
     with (
+        dask.config.set(_NO_PROFILER),
         LocalCluster(  # type: ignore[no-untyped-call]
             n_workers=0,
             threads_per_worker=1,
