@@ -34,13 +34,13 @@ def test_it_holds_a_run_against_the_forecast_of_its_own_start(digits):
 
 
 @pytest.mark.parametrize(
-    ("promised", "measured", "kept"),
-    [(20, 24, True), (20, 25, False), (20, 15, False), (2, 3, True), (20, None, False),
-     (None, 20, False)],
+    ("promised", "measured", "kept", "late"),
+    [(20, 24, True, False), (20, 25, False, True), (20, 15, False, False), (2, 3, True, False),
+     (20, None, False, True), (None, 20, False, True), (20, 16, True, False), (3, 5, False, True)],
 )  # fmt: skip
-def test_a_promise_is_kept_within_a_fifth_or_a_step(promised, measured, kept):
+def test_a_promise_is_kept_within_a_fifth_or_a_step(promised, measured, kept, late):
     found = Check("", heavy_ball(1, 0.5), 10, 0, 0.1, promised, measured, 50, 1.0, diverged=False)
-    assert found.kept == kept
+    assert (found.kept, found.late) == (kept, late)
 
 
 def test_where_it_does_not_hold_the_search_of_models_goes_on(digits):

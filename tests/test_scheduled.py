@@ -1,12 +1,24 @@
 """The rule `optimal`: what is printed is the schedule, and what is promised its forecast."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
 from helpers import run
-from inertial import InvalidInput, forecast_loss, load, measure_of, optimal_schedule, tune
+from inertial import (
+    InvalidInput,
+    TwoLayerReLU,
+    forecast_loss,
+    load,
+    measure_of,
+    optimal_schedule,
+    train,
+    tune,
+)
+from inertial.commands.documents import of_schedule
+from inertial.runs.trials import held
 
 
 @pytest.fixture(scope="module")
@@ -14,8 +26,12 @@ def data():
     return load("digits", n=40)
 
 
-def test_the_advice_is_the_forecast_of_the_schedule(data):
-    advice = tune(data, "optimal", width=1000)
+@pytest.fixture(scope="module")
+def advice(data):
+    return tune(data, "optimal", width=1000)
+
+
+def test_the_advice_is_the_forecast_of_the_schedule(data, advice):
     measure, steps = measure_of(data), advice.steps_to
     loss = forecast_loss(advice.method, measure, np.arange(steps + 1))
     assert loss[steps] <= 0.01 * loss[0] < loss[steps - 1]
@@ -44,3 +60,76 @@ def test_the_lines_to_copy_hold_the_schedule(capsys):
     assert (method["method"], method["rule"]) == ("schedule", "optimal")
     assert np.allclose(json.loads(rate.removeprefix("RATE = ")), method["eta"], rtol=1e-8)
     compile(out[out.index("class Schedule") : out.index("optimizer = keras")], "copied", "exec")
+
+
+@pytest.fixture(scope="module")
+def hard():
+    """So large targets, and so narrow a network, that no promise is kept."""
+    return load("diabetes", n=40, standardize=False)
+
+
+@pytest.fixture(scope="module")
+def missed(hard):
+    return tune(hard, "optimal", width=100, target=0.1, trials=8)
+
+
+def test_where_the_schedule_gets_there_late_constants_are_searched(hard, missed):
+    assert missed.check.late
+    assert 1 <= len(missed.searched) <= 7
+    found = missed.replaced
+    assert found.measured == min(r.measured for r in missed.searched if r.measured is not None)
+    assert missed.check.measured is None or found.measured < missed.check.measured
+    run = train(
+        TwoLayerReLU(100, hard.x.shape[1]), hard.x, hard.y, missed.setting,
+        seed=0, steps=found.measured + held(found.measured),
+    )  # fmt: skip
+    # It settles there, up to single precision.
+    assert (run.loss[found.measured :] <= 0.101 * run.loss[0]).all()
+    assert run.loss[found.measured - 1] > 0.099 * run.loss[0]
+
+
+def test_the_faster_constants_are_recommended_in_the_place_of_the_schedule(missed):
+    eta, beta, gamma = missed.setting.constant
+    begins = f"with eta {eta:.4g}, momentum {beta:.4g}, not the schedule: "
+    assert f"{begins}{missed.replaced.measured} steps to 0.1 of" in missed.recommendation
+    assert f"the fastest of {1 + len(missed.searched)} settings" in missed.recommendation
+    assert f"lr={eta:.6g}, momentum={beta:.6g}" in missed.lines
+    assert "RATE" not in missed.table
+    assert "eta_t" not in missed.table
+    document = of_schedule(missed)
+    assert document["setting"] == {"eta": eta, "beta": beta, "gamma": gamma}
+    assert document["checks"][0]["method"] == "schedule"
+    assert len(document["checks"]) == 1 + len(missed.searched)
+
+
+def test_a_late_schedule_that_is_the_fastest_is_kept_with_its_steps_as_measured(missed):
+    (first, *_), run = missed.searched, dataclasses.replace(missed.check, promised=4, measured=9)
+    slower = dataclasses.replace(first, measured=9)  # of equals the schedule
+    advice = dataclasses.replace(missed, check=run, searched=(slower,))
+    assert advice.replaced is None
+    assert advice.setting == advice.method
+    assert advice.recommendation == (
+        "Use the optimal schedule: 9 steps to 0.1 of the initial loss, measured on the network "
+        "itself (width 100, seed 0), the fastest of 2 settings."
+    )
+    assert "eta_t" in advice.table
+
+
+def test_what_no_run_reached_is_not_recommended(hard, missed):
+    run = dataclasses.replace(missed.check, measured=None)
+    none = tuple(dataclasses.replace(one, measured=None) for one in missed.searched)
+    said = dataclasses.replace(missed, check=run, searched=none).recommendation
+    assert said.startswith("No setting reached 0.1 of the initial loss on the network itself")
+    assert f"{1 + len(none)} tried" in said
+    once = tune(hard, "optimal", width=100, target=0.1, trials=1)
+    assert not once.searched
+    assert once.recommendation.startswith("The schedule never reached 0.1 of the initial loss")
+
+
+def test_a_promise_that_is_kept_needs_no_search(advice):
+    assert advice.check.kept
+    assert not advice.searched
+    assert f": {advice.steps_to} steps to 0.01 of the initial loss, forecast" in (
+        advice.recommendation
+    )
+    assert advice.setting == advice.method

@@ -85,7 +85,8 @@ def of_schedule(advice: "ScheduleAdvice") -> dict[str, Any]:
         "trust": _trust_document(advice.trust),
         "recommendation": advice.recommendation,
         "bound": advice.bound,
-        "checks": [] if advice.check is None else [advice.check.document],
+        "setting": {name: getattr(advice.setting, name) for name in ("eta", "beta", "gamma")},
+        "checks": [run.document for run in (advice.check, *advice.searched) if run is not None],
         "target": advice.target,
         "data": _facts(advice.data),
         "methods": [

@@ -281,16 +281,18 @@ def _tune_specially(
     from inertial.runs import advice
     from inertial.runs.tuning import TRIALS
 
+    most = TRIALS if trials is None else trials
     if batch is None:
-        once = 1 if trials is None else trials
-        found = advice.tune(data, "optimal", target=target, width=width, trials=once)
+        with progress() as show:
+            found = advice.tune(
+                data, "optimal", target=target, width=width, trials=most, progress=show
+            )
         _show(found, documents.of_schedule(found), as_json=as_json)
     else:
         with progress() as show:
             tuned = advice.tune(
-                data, batch=batch, target=target, width=width,
-                trials=TRIALS if trials is None else trials, progress=show,
-            )  # fmt: skip
+                data, batch=batch, target=target, width=width, trials=most, progress=show
+            )
         _show(tuned, documents.of_batch(tuned), as_json=as_json)
 
 

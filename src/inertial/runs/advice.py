@@ -71,7 +71,8 @@ def tune(  # type: ignore[overload-overlap]  # the rules of constants are any ot
     *,
     target: float = 0.01,
     width: int = 2000,
-    trials: int = 1,
+    trials: int = TRIALS,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> ScheduleAdvice: ...
 
 
@@ -98,7 +99,8 @@ def tune(  # type: ignore[overload-overlap]
     rule: Literal["optimal"],
     target: float = 0.01,
     width: int = 2000,
-    trials: int = 1,
+    trials: int = TRIALS,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> ScheduleAdvice: ...
 
 
@@ -192,7 +194,8 @@ def tune(
         Targets, if `data` holds inputs only; or the rule.
     rule
         For data, key of the rule: `forecast`, `paper`, `quadratic` or `wang2020`; or
-        `optimal`, the schedule of `inertial.runs.scheduled.tune_schedule`.
+        `optimal`, the schedule of `inertial.runs.scheduled.tune_schedule`, and constants where its
+        promise is not kept.
     batch
         Rows of the batches to tune for instead of all rows, and no rule is asked.  For data, the
         best settings come from `inertial.runs.batches.tune_batch`; for a problem all trials train

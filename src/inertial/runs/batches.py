@@ -327,8 +327,7 @@ def tune_batch(
         best.method, data, measure, spectrum,
         name=best.name, width=width, target=target, batch=batch,
     )  # fmt: skip
-    late = run.measured is None or run.promised is None or run.measured > run.promised
-    if run.kept or not late or trials == 1:
+    if not run.late or trials == 1:
         return dataclasses.replace(advice, check=run)
     network, within = TwoLayerReLU(width, data.x.shape[1]), span(data.x)
     problem = problem_within(network, within, data.y, seed=run.seed)

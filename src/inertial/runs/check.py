@@ -102,6 +102,12 @@ class Check:
         return abs(self.measured - self.promised) <= max(1.0, CLOSE * self.promised)
 
     @property
+    def late(self) -> bool:
+        """Whether it took longer than a promise that is kept may, or did not get there."""
+        slow = self.measured is None or self.promised is None or self.measured > self.promised
+        return slow and not self.kept
+
+    @property
     def document(self) -> dict[str, Any]:
         """Its numbers by name, as JSON has them."""
         words = ("width", "seed", "promised", "measured", "kept", "steps", "growth")

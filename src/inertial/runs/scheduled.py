@@ -1,6 +1,7 @@
 """The rule `optimal`: a step size and a momentum for each step, judged and checked."""
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,15 @@ from inertial.data import Data, Provenance
 from inertial.linear.expected import measure_of, need_of, spectrum_of
 from inertial.linear.measure import Measure
 from inertial.method.bound import fewest_steps
+from inertial.method.conventions import snippet
 from inertial.method.curve import forecast_loss, steps_to
-from inertial.method.recursion import Recursion
+from inertial.method.recursion import Recursion, label
 from inertial.method.schedule import keras_lines, optimal_schedule, to_optax_schedules
 from inertial.method.trust import Trust
-from inertial.runs.check import LONGEST, UNTRAINED, Check, check, judged, said
-from inertial.runs.shown import Curve, Shown, draw, of_steps
+from inertial.runs.check import LONGEST, UNTRAINED, Check, check, judged, said, search
+from inertial.runs.ranking import place
+from inertial.runs.shown import Curve, Shown, draw, of_steps, of_tried
+from inertial.runs.tuning import TRIALS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,6 +58,9 @@ class ScheduleAdvice(Shown):
         Steps that no gradient method can undercut; None beyond the search limit.
     check
         A real run; None if there was none.
+    searched
+        Runs of constants that a search tried; none unless that run took a fifth longer than
+        promised.
 
     """
 
@@ -65,14 +72,50 @@ class ScheduleAdvice(Shown):
     trust: Trust
     bound: int | None
     check: Check | None = None
+    searched: tuple[Check, ...] = ()
+
+    @property
+    def replaced(self) -> Check | None:
+        """The fastest run of constants, where it took fewer steps than the schedule's."""
+        if self.check is None:
+            return None
+        found = min(self.searched, key=lambda run: place(reached=run.measured), default=self.check)
+        faster = place(reached=found.measured) < place(reached=self.check.measured)
+        return found if faster else None
+
+    @property
+    def setting(self) -> Recursion:
+        """What to train with: the schedule, or the constants that real runs put in its place."""
+        return self.method if self.replaced is None else self.replaced.method
 
     @property
     def recommendation(self) -> str:
-        """In how many steps, beside what no method can undercut."""
+        """In how many steps, as measured where the forecast's promise is not kept."""
+        run, found, share = self.check, self.replaced, f"{self.target:.3g} of the initial loss"
+        if run is not None and not run.kept:
+            tried, network = 1 + len(self.searched), f"width {run.width:,}, seed {run.seed}"
+            if found is not None:
+                eta, beta, _ = found.method.constant
+                momentum = f", momentum {beta:.4g}" if beta else ""
+                return (
+                    f"Use {label(found.name)} with eta {eta:.4g}{momentum}, not the schedule: "
+                    f"{of_steps(found.measured)} to {share}, measured on the network itself "
+                    f"({network}){of_tried(tried)}."
+                )
+            if run.measured is None:
+                none = "No setting" if self.searched else "The schedule never"
+                return (
+                    f"{none} reached {share} on the network itself ({network}; {tried} tried): "
+                    f"the schedule promised {of_steps(self.steps_to)}."
+                )
+            return (
+                f"Use the optimal schedule: {of_steps(run.measured)} to {share}, measured on the "
+                f"network itself ({network}){of_tried(tried)}."
+            )
         bound = "" if self.bound is None else f" (no gradient method below {self.bound})"
         return (
-            f"Use the optimal schedule: {of_steps(self.steps_to)} to {self.target:.3g} of the "
-            f"initial loss, forecast at infinite width{bound}."
+            f"Use the optimal schedule: {of_steps(self.steps_to)} to {share}, forecast at infinite "
+            f"width{bound}."
         )
 
     @property
@@ -83,6 +126,12 @@ class ScheduleAdvice(Shown):
     @property
     def lines(self) -> str:
         """Lines to copy for optax, PyTorch and Keras, with the network and loss they are for."""
+        about = [
+            "# for the papers' two-layer ReLU network and the loss",
+            f"# 0.5 * ((f - y) ** 2).sum() over all {self.data.n:,} rows, in full batches",
+        ]
+        if self.replaced is not None:
+            return "\n".join([*about, snippet(self.setting)])
         rate, momentum = to_optax_schedules(self.method)
         arrays = [
             f"{name} = [{', '.join(f'{v:.9g}' for v in values)}]"
@@ -90,8 +139,7 @@ class ScheduleAdvice(Shown):
         ]
         return "\n".join(
             [
-                "# for the papers' two-layer ReLU network and the loss",
-                f"# 0.5 * ((f - y) ** 2).sum() over all {self.data.n:,} rows, in full batches",
+                *about,
                 *arrays,
                 "# optax, with rate, momentum = jnp.array(RATE), jnp.array(MOMENTUM):",
                 "optax.inject_hyperparams(optax.sgd)(",
@@ -106,19 +154,15 @@ class ScheduleAdvice(Shown):
 
     @property
     def table(self) -> str:
-        """Trust, the schedule's first entries, and lines to copy for three libraries."""
-        eta, beta, _ = self.method.coefficients(0, min(_SHOWN, self.method.steps or _SHOWN))
-        return "\n".join(
-            [
-                f"Trust: {self.trust.sentence}",
-                self.recommendation,
-                self.checked,
+        """Trust, recommendation, real run, the first entries of a schedule, and lines to copy."""
+        head = [f"Trust: {self.trust.sentence}", self.recommendation, self.checked]
+        if self.replaced is None:
+            eta, beta, _ = self.method.coefficients(0, min(_SHOWN, self.method.steps or _SHOWN))
+            head += [
                 f"eta_t   {', '.join(f'{v:.4g}' for v in eta)}, ...",
                 f"beta_t  {', '.join(f'{v:.4g}' for v in beta)}, ...",
-                "",
-                self.lines,
             ]
-        )
+        return "\n".join([*head, "", self.lines])
 
     def to_dataframe(self) -> "pd.DataFrame":
         """Return one row per step: step size, momentum, and the forecast loss before it."""
@@ -137,9 +181,17 @@ class ScheduleAdvice(Shown):
 
 
 def tune_schedule(
-    data: Data, *, target: float = 0.01, width: int = 2000, trials: int = 1
+    data: Data,
+    *,
+    target: float = 0.01,
+    width: int = 2000,
+    trials: int = TRIALS,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> ScheduleAdvice:
     """Make the smoothed optimal schedule for data, and train the papers' network with it once.
+
+    Where that run takes a fifth longer than promised, constants are searched by real runs from the
+    same start (`inertial.runs.check.search`), and the faster of both is recommended.
 
     Parameters
     ----------
@@ -150,7 +202,9 @@ def tune_schedule(
     width
         Neurons that trust and the run are for.
     trials
-        0 for the forecast alone.
+        Runs at most, that of the schedule included; 0 for the forecast alone.
+    progress
+        Told what is done, how much of it, and of how much.
 
     Raises
     ------
@@ -179,4 +233,9 @@ def tune_schedule(
     if not trials:
         return advice
     run = check(method, data, measure, spectrum, name="schedule", width=width, target=target)
-    return dataclasses.replace(advice, check=run)
+    _, *others = (
+        search(run, data, measure, spectrum, trials=trials, progress=progress)
+        if run.late
+        else (run,)
+    )
+    return dataclasses.replace(advice, check=run, searched=tuple(others))
