@@ -31,7 +31,7 @@ from inertial.runs.style import house_style
 
 
 class Growth(NamedTuple):
-    """Times at sizes; the exponent that theory has, what the others are in, and whose code it is."""
+    """Times at sizes of something; theory's exponent, and whether the code is ours."""
 
     what: str
     size: str
