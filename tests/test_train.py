@@ -95,6 +95,42 @@ def test_tiles_change_nothing(problem, monkeypatch, neurons):
     np.testing.assert_allclose(0.5 * np.sum(tiled.residual**2, axis=1), tiled.loss)
 
 
+@pytest.fixture
+def block_rows(monkeypatch):
+    """Set how many rows pass at once, for programs that are compiled from then on."""
+
+    def set_to(rows):
+        monkeypatch.setattr(device, "_BLOCK_ROWS", rows)
+        jax.clear_caches()
+
+    yield set_to
+    jax.clear_caches()
+
+
+@pytest.mark.parametrize("neurons", [4, 22])  # several tiles, and one whose signs are kept
+@pytest.mark.parametrize(("rows", "batch"), [(1, None), (7, None), (8, None), (29, None), (8, 11)])
+def test_blocks_of_rows_change_nothing(problem, monkeypatch, block_rows, rows, neurons, batch):
+    """Of 30 rows, all of them and batches: equal blocks, and such that leave some over."""
+    monkeypatch.setattr(device, "_TILE_NEURONS", (1, neurons))
+    given = (TwoLayerReLU(22, 5), *problem, nesterov(0.1, 0.8))
+    options = {"seed": 0, "steps": 30, "precision": "float64", "record_residual": True}
+    whole = train(*given, **options, batch=batch)
+    block_rows(rows)
+    blocks = train(*given, **options, batch=batch)
+    np.testing.assert_allclose(blocks.residual, whole.residual, rtol=1e-10, atol=1e-14)
+    np.testing.assert_array_equal(blocks.pattern_change, whole.pattern_change)
+    np.testing.assert_allclose(blocks.max_distance, whole.max_distance, rtol=1e-11, atol=1e-15)
+
+
+@pytest.mark.parametrize(("n", "count"), [(2000, 1), (2001, 2), (10_000, 5), (9_999, 5)])
+def test_blocks_are_of_two_thousand_rows_at_most(n, count):
+    (equal,), rest = device._blocks(jnp.arange(n))
+    assert len(equal) == count
+    over = np.arange(0) if rest is None else np.asarray(rest[0])
+    assert len(over) < count
+    np.testing.assert_array_equal(np.append(np.asarray(equal).reshape(-1), over), np.arange(n))
+
+
 @given(st.integers(1, 60_000), st.integers(1, 60_000))
 def test_tiles_hold_every_neuron_and_little_else(n, width):
     tiles, neurons = device.layout(n, width)

@@ -18,8 +18,9 @@ The recursion of `inertial.method.recursion` runs in its one-buffer form.  With
 is the same iteration, since :math:`\gamma_t = \rho \beta_t` wherever :math:`p_t` is not zero.
 """
 
+from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -32,11 +33,17 @@ from inertial._types import Inputs, Targets
 from inertial.method.recursion import Recursion
 from inertial.problem.devices import AXIS, EVERYWHERE, PARTS, placed
 
+Rows = TypeVar("Rows")
+"""Arrays with a row for each sample."""
+
 _TILE_NEURONS = (512, 4096)
 """Fewest neurons of a tile aimed at, and most; docs/benchmarks.md has the measurement behind it."""
 
 _TILE_ENTRIES = 2**23
 """Wanted number of entries, samples x neurons, of a tile."""
+
+_BLOCK_ROWS = 2000
+"""Most rows of a tile that pass at once on a CPU: what is between its products stays in cache."""
 
 CHUNK = 64
 """Most steps that one call of `advance` takes."""
@@ -231,12 +238,15 @@ def _step(
 
     def backwards(_: None, tile: tuple[Array, ...]) -> tuple[None, tuple[Array, Array]]:
         weights, pattern, start = tile
-        if signs is None:
-            bits = pattern if rows is None else pattern[rows]
-            active = jnp.unpackbits(bits, axis=1, count=len(weights)).astype(bool)
-        else:
-            active = signs if rows is None else signs[rows]
-        gradient = product(jnp.where(active, error[:, None], 0).T, x)
+        marks = pattern if signs is None else signs
+
+        def pulled(marks: Array, error: Array, x: Array) -> Array:
+            active = marks
+            if signs is None:
+                active = jnp.unpackbits(marks, axis=1, count=len(weights)).astype(bool)
+            return product(jnp.where(active, error[:, None], 0).T, x)
+
+        gradient = _summed(pulled, marks if rows is None else marks[rows], error, x)
         changed = jnp.sum(jnp.bitwise_count(pattern ^ start), dtype=jnp.int32)
         return None, (gradient * weights[:, None], changed)
 
@@ -298,12 +308,16 @@ def _forwards(
 
     def add(residual: Array, tile: tuple[Array, Array, Array]) -> tuple[Array, Tile]:
         weights, start, displacement = tile
-        preactivation = product(x, (start + displacement).T)
-        outputs = product(jnp.maximum(preactivation, 0), weights)
+        neurons = (start + displacement).T
+
+        def passed(x: Array) -> tuple[Array, Array, Array | None]:
+            preactivation = product(x, neurons)
+            outputs = product(jnp.maximum(preactivation, 0), weights)
+            active = preactivation >= 0
+            return outputs, jnp.packbits(active, axis=1), active if single else None
+
+        outputs, patterns, kept = _joined(passed, x)
         distance = jnp.linalg.norm(displacement, axis=1)
-        active = preactivation >= 0
-        patterns = jnp.packbits(active, axis=1)
-        kept = active if single else None
         return residual + outputs, (patterns, distance.max(), distance.sum(), kept)
 
     begin = jnp.where(jax.lax.axis_index(AXIS) == 0, -y, 0) if shared else -y
@@ -312,3 +326,41 @@ def _forwards(
     if shared:
         residual = jax.lax.psum(residual, AXIS)  # type: ignore[no-untyped-call]
     return residual, patterns, largest, total, None if kept is None else kept[0]
+
+
+def _blocks(*arrays: Array) -> tuple[tuple[Array, ...], tuple[Array, ...] | None]:
+    """Cut rows into equal blocks of at most `_BLOCK_ROWS`, and the few that are left over, if any.
+
+    A GPU gains nothing from it, and takes all rows as one block.
+    """
+    n = len(arrays[0])
+    count = -(-n // _BLOCK_ROWS) if jax.default_backend() == "cpu" else 1
+    size = n // max(1, count)
+    whole = count * size
+    equal = tuple(a[:whole].reshape(count, size, *a.shape[1:]) for a in arrays)
+    return equal, tuple(a[whole:] for a in arrays) if whole < n else None
+
+
+def _joined(function: Callable[[Array], Rows], x: Array) -> Rows:
+    """Return a function of the rows, which pass in blocks."""
+    (equal,), rest = _blocks(x)
+    if len(equal) == 1:
+        return function(equal[0])
+    found: Rows
+    found = jax.tree.map(lambda a: a.reshape(-1, *a.shape[2:]), jax.lax.map(function, equal))
+    if rest is not None:
+        found = jax.tree.map(lambda *parts: jnp.concatenate(parts), found, function(*rest))
+    return found
+
+
+def _summed(function: Callable[..., Array], *arrays: Array) -> Array:
+    """Return the sum of a function of the rows over the blocks that they pass in."""
+    equal, rest = _blocks(*arrays)
+    first = tuple(part[0] for part in equal)
+    if len(equal[0]) == 1:
+        return function(*first)
+    shape = jax.eval_shape(function, *first)
+    nothing = jnp.zeros(shape.shape, shape.dtype)
+    total: Array
+    total, _ = jax.lax.scan(lambda sum_, block: (sum_ + function(*block), None), nothing, equal)
+    return total if rest is None else total + function(*rest)
