@@ -15,6 +15,7 @@ from inertial import (
     infinite_gram,
     load,
     measure_of,
+    nesterov,
     plot_measure,
     tune,
 )
@@ -59,15 +60,34 @@ def test_one_step_is_one_step():
 def test_what_no_run_reached_is_no_recommendation(results):
     advice = results["Advice"]
     (run,) = advice.checks
-    missed = dataclasses.replace(run, measured=None)
+    missed = dataclasses.replace(run, measured=None, lowest=0.3)
     for checks, begins in {
         (missed,): "The forecast setting never reached 0.05 of the initial loss",
         (missed, missed): "No setting reached 0.05 of the initial loss",
     }.items():
         said = dataclasses.replace(advice, checks=checks).recommendation
         assert said.startswith(begins)
-        assert f"promised {advice.best.steps_to} steps" in said
+        assert "Give a larger target" in said
     assert dataclasses.replace(advice, checks=(missed, run)).recommendation.startswith("Use ")
+
+
+def test_where_no_run_reached_the_target_the_lowest_is_there_to_copy(results):
+    advice = results["Advice"]
+    (run,) = advice.checks
+    missed = dataclasses.replace(run, measured=None, lowest=0.3)
+    lower = dataclasses.replace(
+        missed, name="nesterov", method=nesterov(0.01, 0.5), lowest=0.2, steps=70
+    )
+    diverged = dataclasses.replace(missed, lowest=0.1, diverged=True)
+    found = dataclasses.replace(advice, checks=(missed, lower, diverged))
+    assert found.nearest is lower
+    assert found.setting == lower.method
+    low = "Nesterov with eta 0.01, momentum 0.5 got the lowest, to 0.2 of it in 70 steps."
+    assert low in found.recommendation
+    assert "lr=0.01, momentum=0.5" in found.lines
+    assert dataclasses.replace(advice, checks=(missed, run)).nearest is None
+    nowhere = dataclasses.replace(advice, checks=(diverged, diverged))
+    assert "all diverged. Give a larger target." in nowhere.recommendation
 
 
 @pytest.mark.parametrize("kind", ["Advice", "BatchAdvice", "ScheduleAdvice"])

@@ -117,10 +117,16 @@ def test_what_the_search_found_is_what_is_recommended(missed):
 
 def test_where_no_setting_gets_there_it_says_so(hard):
     advice = tune(hard, batch=20, width=20, trials=3, target=1e-4)
-    assert advice.replaced is None
-    assert advice.setting == advice.best.method
     assert advice.recommendation.startswith("No setting reached 0.0001 of the initial loss")
     assert "3 tried" in advice.recommendation
+    found = advice.searched.best.losses
+    low = min(advice.check.lowest, found.min() / found[0])
+    assert f"got the lowest, to {low:.3g} of it in" in advice.recommendation
+    assert advice.recommendation.endswith("Give a larger target or batch.")
+    assert (advice.replaced is None) == (low == advice.check.lowest)
+    one = tune(hard, batch=20, width=20, trials=1, target=1e-4)
+    assert one.recommendation.startswith("No setting reached")
+    assert one.setting == one.best.method
 
 
 def test_a_promise_that_does_not_hold_is_not_what_is_recommended():

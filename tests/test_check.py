@@ -39,14 +39,14 @@ def test_it_holds_a_run_against_the_forecast_of_its_own_start(digits):
      (20, None, False, True), (None, 20, False, True), (20, 16, True, False), (3, 5, False, True)],
 )  # fmt: skip
 def test_a_promise_is_kept_within_a_fifth_or_a_step(promised, measured, kept, late):
-    found = Check("", heavy_ball(1, 0.5), 10, 0, 0.1, promised, measured, 50, 1.0, diverged=False)
+    found = Check("", heavy_ball(1, 0.5), 10, 0, 0.1, promised, measured, 50, 1.0, False, 0.1)
     assert (found.kept, found.late) == (kept, late)
 
 
 def test_where_it_does_not_hold_the_search_of_models_goes_on(digits):
     data, spectrum, measure = digits
     method = heavy_ball(1.7 / measure.largest, 0.9)
-    first = Check("heavy_ball", method, 50, 0, 0.1, 5, 40, 60, 1.0, diverged=False)
+    first = Check("heavy_ball", method, 50, 0, 0.1, 5, 40, 60, 1.0, False, 0.05)
     assert not first.kept
     runs = search(first, data, measure, spectrum, trials=9)
     problem = problem_within(TwoLayerReLU(50, data.x.shape[1]), span(data.x), data.y)

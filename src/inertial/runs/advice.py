@@ -427,7 +427,7 @@ def _tune_data(
         advice = dataclasses.replace(advice, checks=runs)
     if data.test is None:
         return advice
-    run = advice.replaced
+    run = advice.replaced or advice.nearest
     name, steps = (best.name, best.steps_to) if run is None else (run.name, run.measured)
     stopping = stopping_of_data(
         advice.setting, data, basis, name=name, width=width, seed=seed, steps=horizon(steps),

@@ -17,7 +17,16 @@ from inertial.method.response import decayed_loss
 from inertial.method.trust import Trust
 from inertial.runs.check import Check, said
 from inertial.runs.ranking import place
-from inertial.runs.shown import Curve, Shown, columns, count, draw, of_steps, of_tried
+from inertial.runs.shown import (
+    Curve,
+    Shown,
+    came_lowest,
+    columns,
+    count,
+    draw,
+    of_steps,
+    of_tried,
+)
 from inertial.runs.stopping import Stopping
 
 if TYPE_CHECKING:
@@ -117,9 +126,18 @@ class Advice(Shown):
         return None if self.measured in self.checks[:1] else self.measured
 
     @property
+    def nearest(self) -> Check | None:
+        """The run that came lowest, where none reached the target; else None."""
+        if self.measured is not None:
+            return None
+        stayed = [run for run in self.checks if not run.diverged]
+        return min(stayed, key=lambda run: run.lowest, default=None)
+
+    @property
     def setting(self) -> Recursion:
         """What to train with: the forecast's best method, or what real runs put in its place."""
-        return self.best.method if self.replaced is None else self.replaced.method
+        run = self.replaced or self.nearest
+        return self.best.method if run is None else run.method
 
     @property
     def extremes(self) -> Extremes:
@@ -161,10 +179,13 @@ class Advice(Shown):
         if self.checks and self.measured is None:
             first, tried = self.checks[0], len(self.checks)
             none = "No setting" if tried > 1 else "The forecast setting never"
+            nearest = "it diverged" if tried == 1 else "all diverged"
+            if (low := self.nearest) is not None:
+                nearest = came_lowest(low.name, low.method, low.lowest, low.steps)
             return (
                 f"{none} reached {share} on the network itself (width {first.width:,}, seed "
-                f"{first.seed}; {tried} tried): the forecast's {label(best.name)} with eta "
-                f"{eta:.4g}{momentum} promised {of_steps(best.steps_to)}."
+                f"{first.seed}; {tried} tried): {nearest}. Give a larger target"
+                f"{' or more trials' if tried == 1 else ''}."
             )
         others = []
         if best.name != "gradient_descent":

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from inertial._checks import InvalidInput, fraction, measurable, significant, whole
 from inertial.data import Data, Provenance
 from inertial.linear.expected import need_of, spectrum_of
@@ -33,7 +35,16 @@ from inertial.runs.check import (
     said,
 )
 from inertial.runs.ranking import place
-from inertial.runs.shown import Curve, Shown, columns, count, draw, of_steps, of_tried
+from inertial.runs.shown import (
+    Curve,
+    Shown,
+    came_lowest,
+    columns,
+    count,
+    draw,
+    of_steps,
+    of_tried,
+)
 from inertial.runs.tuning import TRIALS, ModelAdvice, TunedMethod, tune_problem
 from inertial.simulation.span import span
 
@@ -111,11 +122,13 @@ class BatchAdvice(Shown):
 
     @property
     def replaced(self) -> TunedMethod | None:
-        """What the search found, where it is faster than the best method's run."""
+        """What the search found, where it is faster than the best method's run, or came lower."""
         if self.check is None or self.searched is None:
             return None
-        found = self.searched.best
-        before = place(reached=self.check.measured)
+        found, run = self.searched.best, self.check
+        if found.measured_steps is None and run.measured is None:
+            return found if run.diverged or _lowest(found) < run.lowest else None
+        before = place(reached=run.measured)
         return found if place(reached=found.measured_steps) < before else None
 
     @property
@@ -139,6 +152,19 @@ class BatchAdvice(Shown):
         momentum = f", momentum {beta:.4g}" if beta else ""
         use = f"On batches of {self.batch:,} use {label(name)} with eta {eta:.4g}{momentum}"
         share = f"{self.target:.3g} of the initial loss"
+        if run is not None and self._missed:
+            nearest = came_lowest(run.name, run.method, run.lowest, run.steps)
+            if found is not None:
+                steps = len(found.losses) - 1
+                nearest = came_lowest(name, self.setting, _lowest(found), steps)
+            elif run.diverged:
+                nearest = "it diverged"
+            more = ", or more trials" if self._tried == 1 else ""
+            return (
+                f"No setting reached {share} on batches of {self.batch:,} on the network itself "
+                f"(width {run.width:,}, seed {run.seed}; {self._tried} tried): {nearest}. Give a "
+                f"larger target or batch{more}."
+            )
         if found is not None and self.searched is not None and run is not None:
             others = self.searched.other_draws
             return (
@@ -151,12 +177,6 @@ class BatchAdvice(Shown):
                 f"{use}: {self._cost(run.measured)} to {share}, measured on the network itself "
                 f"(width {run.width:,}, seed {run.seed}){of_tried(self._tried)}."
             )
-        if self.searched is not None and run is not None and run.measured is None:
-            return (
-                f"No setting reached {share} on batches of {self.batch:,} on the network itself "
-                f"(width {run.width:,}, seed {run.seed}; {self._tried} tried): the forecast's "
-                f"{label(name)} with eta {eta:.4g}{momentum} promised {of_steps(best.steps_to)}."
-            )
         beside = f" ({label(plain.name)}: {_within(plain.steps_to)})"
         return (
             f"{use}: {self._cost(best.steps_to)} to {share}, forecast at infinite width"
@@ -167,6 +187,12 @@ class BatchAdvice(Shown):
         if steps is None:
             return _within(steps)
         return f"{of_steps(steps)}, {steps * self.batch:,} samples,"
+
+    @property
+    def _missed(self) -> bool:
+        """Whether there were real runs, and none reached the target."""
+        reached = self.searched is not None and self.searched.best.measured_steps is not None
+        return self.check is not None and self.check.measured is None and not reached
 
     @property
     def _tried(self) -> int:
@@ -244,6 +270,10 @@ class BatchAdvice(Shown):
 
 def _within(steps: int | None) -> str:
     return "more than 5,000 steps" if steps is None else of_steps(steps)
+
+
+def _lowest(found: TunedMethod) -> float:
+    return float(np.nanmin(found.losses) / found.losses[0])
 
 
 def _order(method: BatchMethod) -> tuple[float, ...]:

@@ -80,6 +80,8 @@ class Check:
         Largest loss up to there over the first, >= 1.
     diverged
         Whether the run diverged.
+    lowest
+        Smallest loss up to there over the first, in [0, 1].
 
     """
 
@@ -93,6 +95,7 @@ class Check:
     steps: int
     growth: float
     diverged: bool
+    lowest: float
 
     @property
     def kept(self) -> bool:
@@ -110,7 +113,7 @@ class Check:
     @property
     def document(self) -> dict[str, Any]:
         """Its numbers by name, as JSON has them."""
-        words = ("width", "seed", "promised", "measured", "kept", "steps", "growth")
+        words = ("width", "seed", "promised", "measured", "kept", "steps", "growth", "lowest")
         return {
             "method": self.name,
             **{word: getattr(self.method, word) for word in ("eta", "beta", "gamma")},
@@ -214,6 +217,7 @@ def check(
         int(run.steps[-1]),
         float(run.loss.max() / run.loss[0]),
         run.status == "diverged",
+        float(np.nanmin(run.loss) / run.loss[0]),
     )
 
 
@@ -335,6 +339,7 @@ def search(
             len(trial.losses) - 1,
             float(np.nanmax(trial.losses) / trial.losses[0]),
             trial.outcome == "diverged",
+            float(np.nanmin(trial.losses) / trial.losses[0]),
         )
 
     return (first, *map(entry, found.trials))

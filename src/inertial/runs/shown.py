@@ -11,6 +11,7 @@ from jaxtyping import Float
 
 from inertial._checks import plain
 from inertial.linear.measure import Measure
+from inertial.method.recursion import Recursion, label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,6 +74,16 @@ def of_steps(value: float | None) -> str:
 def of_tried(settings: int) -> str:
     """Say of the fastest run how many settings it was compared with, if there were others."""
     return f", the fastest of {settings} settings" if settings > 1 else ""
+
+
+def came_lowest(name: str, method: Recursion, lowest: float, steps: int) -> str:
+    """Say how far the best run came, where none reached the target."""
+    eta, beta, _ = method.constant
+    momentum = f", momentum {beta:.4g}" if beta else ""
+    return (
+        f"{label(name)} with eta {eta:.4g}{momentum} got the lowest, to {lowest:.3g} of it in "
+        f"{of_steps(steps)}"
+    )
 
 
 @dataclass(frozen=True, eq=False)
