@@ -266,21 +266,43 @@ def test_the_gain_of_heavy_ball_is_its_short_form():
     np.testing.assert_allclose(found, short, rtol=1e-12)
 
 
-def test_the_gain_is_the_stationary_variance_of_a_mode():
-    """Run one mode with noise of power 1 until its variance stands."""
-    eta, beta, l = 0.6, 0.7, 1.0
+@pytest.mark.parametrize("decay", [0.0, 0.4])
+def test_the_gain_is_the_stationary_variance_of_a_mode(decay):
+    """Run one mode with noise of power 1 until its variance stands; decay makes no noise."""
+    eta, beta, l = 0.6, 0.7, 1.0 - decay
     trace, determinant, b0, b1 = (
         1 + beta - (1 + beta) * eta,
         beta - beta * eta,
-        -1.7 * eta,
-        0.7 * eta,
+        -1.7 * eta * l,
+        0.7 * eta * l,
     )
     impulse, before, variance = b0, 0.0, 0.0
     for t in range(400):
         variance += impulse**2
         impulse, before = trace * impulse - determinant * before + (b1 if t == 0 else 0), impulse
-    gain = noise_gain(*(np.array([[v]]) for v in (eta, beta, beta)), np.array([l]), 1.0)[0, 0]
+    settings = (np.array([[v]]) for v in (eta, beta, beta))
+    gain = noise_gain(*settings, np.array([l]), 1.0, decay)[0, 0]
     assert gain == pytest.approx(variance)
+
+
+def test_a_mode_where_the_kernel_is_zero_is_the_limit_of_a_small_one():
+    """It moves no weight and sets no limit, and its residual adds to the noise of the others."""
+    nodes, weights, method = np.geomspace(1e-6, 1, 40), np.ones(40), nesterov(0.2, 0.7)
+    small, zero = nodes.copy(), nodes.copy()
+    small[0], zero[0] = 1e-14, 0.0
+    near, at = Measure(small, weights), Measure(zero, weights)
+    np.testing.assert_allclose(
+        distance_on_batches(method, at, 3, 20),
+        distance_on_batches(method, near, 3, 20),
+        rtol=1e-9,
+    )
+    np.testing.assert_allclose(
+        distance_on_batches(method, at, 40, 20), distance(method, at, 20), rtol=1e-9
+    )
+    for name in ("heavy_ball", "nesterov"):
+        limit = largest_step(name, 0.7, at, 3)
+        assert limit == pytest.approx(largest_step(name, 0.7, near, 3))
+        assert limit > 0
 
 
 @pytest.mark.parametrize("batch", [2, 20, 120])
