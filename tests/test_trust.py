@@ -21,11 +21,13 @@ from inertial import (
     measure_of,
     nesterov,
     nesterov_varying,
+    optimal_schedule,
     steps_to,
     train,
 )
 from inertial.linear.expected import spectrum_of
 from inertial.linear.measure import dense
+from inertial.method.batch import distance_on_batches, fastest_for_batch, forecast_batches
 from inertial.method.modes import amplification
 from inertial.method.trust import DEPARTS, HOLDS, agree, distance, movement, trust
 from inertial.runs.check import judged
@@ -136,6 +138,31 @@ def test_strain_is_movement_times_steps(measure):
         assert found.movement == pytest.approx(movement(method, measure, 500, steps).max())
         count = steps if power == 1 else 2 * steps**0.5
         assert found.strain == pytest.approx(found.movement * count)
+
+
+@pytest.mark.parametrize("kind", ["gradient_descent", "nesterov"])
+def test_on_batches_strain_is_of_the_movement_and_the_steps_there(measure, kind):
+    method, _ = fastest_for_batch(kind, measure, 5, target=0.1)
+    steps = forecast_batches(method, measure, 5, 500).steps_to(0.1)
+    found = trust(method, measure, 500, target=0.1, batch=5)
+    far = distance_on_batches(method, measure, 5, steps).max() / 500**0.5
+    assert found.movement == pytest.approx(far)
+    assert found.strain == pytest.approx(far * (steps if method.constant[1] else 2 * steps**0.5))
+    slow = gradient_descent(1e-6 / measure.largest)
+    far = distance_on_batches(slow, measure, 5, 1000).max() / 500**0.5
+    assert trust(slow, measure, 500, batch=5).movement == pytest.approx(far, rel=1e-12)
+
+
+def test_a_schedule_has_momentum_and_an_end(measure):
+    """Its first momentum is 0, and what it does not reach is followed as far as it goes."""
+    method = optimal_schedule(measure, 60)
+    found, steps = trust(method, measure, 500, target=0.1), steps_to(method, measure, 0.1)
+    assert method.beta[0] == 0
+    assert found.strain == pytest.approx(found.movement * steps)
+    short = optimal_schedule(measure, 3)
+    found = trust(short, measure, 500, target=1e-6)
+    assert found.movement == pytest.approx(movement(short, measure, 500, 3).max())
+    assert found.strain == pytest.approx(3 * found.movement)
 
 
 def test_large_targets_are_to_be_standardised_and_following_it_helps(data, measure):
