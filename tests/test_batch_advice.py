@@ -1,5 +1,6 @@
 """Advice for batches: its numbers are those of the forecast, and mistakes are one sentence."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -12,17 +13,22 @@ from inertial import (
     TwoLayerReLU,
     batch_sizes,
     forecast_batches,
+    initial_residual,
     load,
     measure_of,
     movement,
     stability_limit,
+    steps_to,
     train,
     trust,
     tune,
 )
 from inertial.commands.documents import of_batch
+from inertial.linear.expected import spectrum_of
 from inertial.method.batch import distance_on_batches, excess
 from inertial.method.recursion import Recursion
+from inertial.runs import batches
+from inertial.runs.check import judged, start_measure
 from inertial.runs.trials import held
 
 
@@ -58,6 +64,38 @@ def test_the_best_setting_is_trained_on_such_batches(advice):
     assert (made.method, made.width, made.seed) == (advice.best.method, 300, 0)
     assert made.measured is not None
     assert not made.diverged
+
+
+def test_the_promise_is_that_of_the_expected_loss_from_the_start(data, advice):
+    spectrum, measure = spectrum_of(data)
+    residual = initial_residual(TwoLayerReLU(300, data.x.shape[1]), data.x, data.y, seed=0)
+    own, method = start_measure(spectrum, residual), advice.best.method
+    promised = forecast_batches(method, own, 5, 3000).steps_to(0.01)
+    assert advice.check.promised == promised
+    others = steps_to(method, own, 0.01), forecast_batches(method, measure, 5, 3000).steps_to(0.01)
+    assert promised not in others
+
+
+def test_a_run_that_is_there_early_starts_no_search(data, advice, monkeypatch):
+    early = dataclasses.replace(advice.check, promised=20, measured=10)
+    monkeypatch.setattr(batches, "check", lambda *_, **__: early)
+    found = tune(data, batch=5, width=300)
+    assert found.check is early
+    assert found.searched is None
+    assert ": 10 steps, 50 samples, to 0.01" in found.recommendation
+
+
+def test_the_more_doubtful_of_mean_and_start_is_said(data, advice):
+    spectrum, measure = spectrum_of(data)
+    method, mean = advice.best.method, trust(advice.best.method, measure, 300, rows=40, batch=5)
+    starts = []
+    for seed in range(6):
+        residual = initial_residual(TwoLayerReLU(300, data.x.shape[1]), data.x, data.y, seed=seed)
+        own = start_measure(spectrum, residual)
+        starts.append(trust(method, own, 300, batch=5).strain)
+        found = judged(method, data, measure, spectrum, width=300, seed=seed, batch=5)
+        assert found.strain == pytest.approx(max(mean.strain, starts[-1]))
+    assert min(starts) < mean.strain < max(starts)
 
 
 def test_the_best_setting_is_judged_on_such_batches(data, advice):

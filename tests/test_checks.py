@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from inertial._checks import (
     InvalidInput,
     fraction,
+    measurable,
     number,
     numbers,
     one_of,
@@ -98,3 +99,11 @@ def test_vectors_of_any_library_are_vectors(value):
 def test_what_is_no_vector_of_numbers_is_said_to_be_none(value):
     with pytest.raises(InvalidInput, match=r"x (is a .*shape \(n,\)|holds NaN)"):
         numbers("x", value, "n")
+
+
+def test_a_target_is_a_share_that_the_precision_shows():
+    for precision, unit in (("float32", 2.0**-24), ("float64", 2.0**-53)):
+        assert measurable(unit**2, precision, "") == unit**2
+        for wrong in (0.99 * unit**2, 0.0, 1.0):
+            with pytest.raises(InvalidInput):
+                measurable(wrong, precision, "")
