@@ -9,6 +9,7 @@ import pytest
 from helpers import run
 from inertial import (
     InvalidInput,
+    Recursion,
     Settings,
     TwoLayerReLU,
     chebyshev,
@@ -19,11 +20,13 @@ from inertial import (
     nesterov,
     read_run,
     train,
+    trust,
 )
 from inertial.linear.spectrum import decompose
 from inertial.method.batch import fastest_for_batch, forecast_batches_on_rows
 from inertial.method.schedule import optimal_schedule
 from inertial.runs.comparison import StabilityWarning
+from inertial.runs.measures import summarize
 from inertial.simulation.train import initial_residual
 from inertial.view.auditing import audit_folders
 from inertial.view.reporting import report
@@ -53,6 +56,14 @@ def test_runs_are_those_of_training_on_the_same_batches(data, stored):
     np.testing.assert_array_equal(found, own.loss)
     assert (manifest["settings"]["batch"], manifest["settings"]["order"]) == (BATCH, "fresh")
     assert arrays.attrs["batch"] == BATCH
+
+
+def test_trust_on_batches_is_that_of_the_expected_loss(data, stored):
+    _, arrays, _ = stored
+    measure = measure_of(data)
+    for row in (summarize(arrays, str(name), 0.1) for name in arrays.optimizer.values):
+        method = Recursion(row.eta, row.beta, row.gamma)
+        assert row.trust == trust(method, measure, WIDTH, target=0.1, batch=BATCH)
 
 
 def test_the_methods_are_tuned_for_the_batch_and_forecast_from_each_start(data, stored):

@@ -11,12 +11,14 @@ from inertial import (
     MLP,
     InvalidInput,
     Problem,
+    Recursion,
     Settings,
     compare,
     load,
     measure_of,
     read_run,
     simulate,
+    trust,
 )
 from inertial.method.schedule import for_measure
 from inertial.problem.model import TwoLayerReLU
@@ -134,6 +136,14 @@ def run_report(folder, path):
     except SystemExit as stop:
         return stop.code or 0
     return 0
+
+
+def test_trust_with_decay_is_that_of_the_shifted_eigenvalues():
+    data = load("digits", n=40)
+    settings = Settings(methods=("nesterov",), width=50, steps=3, seeds=(0,), decay=0.5)
+    (row,) = compare(data, settings).methods
+    method = Recursion(row.eta, row.beta, row.gamma)
+    assert row.trust == trust(method, measure_of(data).shifted(0.5), 50, target=settings.target)
 
 
 def test_schedules_with_decay_are_those_of_the_shifted_eigenvalues(tmp_path):

@@ -242,7 +242,8 @@ def _rows(methods: Sequence[Summary], batch: int | None) -> Iterator[Sequence[st
             yield (title, *(_number(value, digits) for value in values))
     yield from _stopping_rows(methods)
     verdicts = [row.verdict or (row.trust and row.trust.verdict) or "–" for row in methods]
-    yield ("trust" if methods[0].verdict is None else "the forecast", *verdicts)
+    if set(verdicts) != {"–"}:
+        yield ("trust" if methods[0].verdict is None else "the forecast", *verdicts)
     yield ("forecast error", *(_number(row.forecast_error, ".2g") for row in methods))
     if any(row.status != "finished" for row in methods):
         yield ("status", *(row.status for row in methods))

@@ -88,7 +88,10 @@ def _grown(loss: xr.DataArray) -> xr.DataArray:
 
 
 def trust_of(run: xr.Dataset, target: float, width: int) -> Trust | None:
-    """Judge the forecast of one method by the stored spectrum; None without one, or on batches.
+    """Judge the forecast of one method by the stored spectrum, as `tune` does; None without one.
+
+    Weight decay moves every eigenvalue, and batches make the movement that of the expected loss;
+    None on batches with weight decay, whose noise is not that of the moved eigenvalues.
 
     Parameters
     ----------
@@ -101,10 +104,13 @@ def trust_of(run: xr.Dataset, target: float, width: int) -> Trust | None:
 
     """
     method = _recursion(run)
-    if not {"eigenvalue", "weight"} <= set(run) or method is None or "batch" in run.attrs:
+    if not {"eigenvalue", "weight"} <= set(run) or method is None:
         return None
     measure = Measure(run.eigenvalue.values, run.weight.values)
-    return trust(method, measure, width, target=target)
+    decay, batch = float(run.attrs.get("decay", 0.0)), run.attrs.get("batch")
+    if batch is None:
+        return trust(method, measure.shifted(decay), width, target=target)
+    return None if decay else trust(method, measure, width, target=target, batch=int(batch))
 
 
 def _recursion(run: xr.Dataset) -> Recursion | None:
