@@ -79,6 +79,18 @@ def test_every_theorem_has_one_entry(judged):
     assert judged.notes == ()
 
 
+def test_an_audit_prints_on_one_line_and_is_a_row_per_statement_as_a_frame(judged):
+    text = repr(judged)
+    assert text.startswith(f"<Audit: {len(CATALOG)} statements on {judged.runs[0]}")
+    of_run = [entry.verdict for entry in judged.entries if entry.kind == "run"]
+    assert f"{of_run.count('holds')} holds" in text
+    assert "\n" not in text
+    assert len(text) < 300
+    frame = judged.to_dataframe()
+    assert frame.theorem.tolist() == [theorem.key for theorem in CATALOG]
+    assert frame.verdict.tolist() == [entry.verdict for entry in judged.entries]
+
+
 def test_entries_are_plain_json(judged):
     text = json.dumps([asdict(entry) for entry in judged.entries], allow_nan=False)
     first = json.loads(text)[0]

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from scipy.stats import binomtest
 
@@ -21,6 +21,9 @@ from inertial.theory.catalog import CATALOG
 from inertial.theory.evidence import Evidence, Missing
 from inertial.theory.gather import StoredRun, along, at_seed, gather, seeds
 from inertial.theory.theorem import Entry, Form, Kind, Margin, Theorem, Verdict, evaluate
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _WEIGHT: tuple[Verdict, ...] = (
     "violated",
@@ -123,7 +126,7 @@ class AuditEntry:
     by_run: dict[str, Verdict]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Audit:
     """What `audit` returns.
 
@@ -145,6 +148,25 @@ class Audit:
     def of(self, theorem: str) -> AuditEntry:
         """Return the entry of a theorem by its key."""
         return next(entry for entry in self.entries if entry.theorem == theorem)
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """Return one row per statement: key, source, what it says, verdict, margin and reason."""
+        import pandas as pd
+
+        names = (
+            "theorem", "source", "statement", "form", "kind", "verdict", "finding", "margin",
+            "ratio", "first_violation", "reason",
+        )  # fmt: skip
+        rows = [{name: getattr(entry, name) for name in names} for entry in self.entries]
+        return pd.DataFrame(rows, columns=pd.Index(names))
+
+    def __repr__(self) -> str:
+        counts = Counter(entry.verdict for entry in self.entries if entry.kind == "run")
+        said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in _WEIGHT if counts[verdict])
+        return (
+            f"<Audit: {len(self.entries)} statements on {', '.join(self.runs)}; of those that "
+            f"depend on the run {said or 'none'}>"
+        )
 
 
 def audit(
