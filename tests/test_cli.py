@@ -211,6 +211,7 @@ def test_a_kernel_of_ones_own_is_tuned_unchecked_for_its_loss(capsys, words):
     [
         ("--kernel K.npy", "--kernel with --residual; give one of the two"),
         ("--kernel K.npy --residual r.csv --weights w.csv", "give one of the two"),
+        ("--kernel K.npy --residual r.csv --from-spectrum eigs.npy", "give one of the two"),
         ("--from-spectrum eigs.npy digits", "leave the rest out"),
         ("--from-spectrum eigs.npy --n 5", "leave the rest out"),
         ("--from-spectrum eigs.npy --trials 3", "nothing can be trained"),

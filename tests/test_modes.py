@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 from scipy.special import eval_gegenbauer
 
 from inertial import (
+    InvalidInput,
+    Measure,
     amplification,
+    forecast_loss,
     gradient_descent,
     heavy_ball,
     nesterov,
@@ -18,6 +21,7 @@ from inertial import (
     roots,
     spectral_radius,
     stability_limit,
+    steps_to,
 )
 
 EIGENVALUES = np.array([1e-7, 1e-4, 0.01, 0.3, 0.5, 0.77, 1.0])
@@ -197,3 +201,13 @@ def test_at_and_beside_a_double_root_it_is_the_recursion_in_exact_fractions(meth
     factor = amplification(method, np.array([eigenvalue]), np.arange(61))[:, 0]
     # Two roots sqrt(eps) apart look like one: up to t^2 eps of the root's powers.
     np.testing.assert_allclose(factor, [float(f) for f in exact], rtol=0, atol=60**2 * 2.3e-16)
+
+
+@pytest.mark.parametrize("method", [heavy_ball(0.3, 0.9), nesterov_varying(0.1)])
+def test_steps_before_the_start_and_shares_of_nothing_are_refused(method):
+    measure = Measure(np.array([1.0, 2.0]), np.array([1.0, 3.0]))
+    with pytest.raises(InvalidInput, match="steps holds -1; the start is step 0"):
+        forecast_loss(method, measure, np.array([3, -1]))
+    for share in (0.0, -0.1):
+        with pytest.raises(InvalidInput, match=f"fraction is {share}; give a finite number"):
+            steps_to(method, measure, share)

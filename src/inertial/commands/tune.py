@@ -54,12 +54,17 @@ class OwnOptions:
         if self == OWN:
             return None
         if self.from_spectrum is not None and self.kernel is None and self.residual is None:
+            nodes = read_array(self.from_spectrum, vector=True)
             if self.weights is None:
                 say("note", "no --weights: every eigenvalue counts the same.")
-                return Measure.from_spectrum(read_array(self.from_spectrum, vector=True))
-            weights = read_array(self.weights, vector=True)
-            return Measure.from_spectrum(read_array(self.from_spectrum, vector=True), weights)
-        if self.kernel is None or self.residual is None or self.weights is not None:
+                return Measure.from_spectrum(nodes)
+            return Measure.from_spectrum(nodes, read_array(self.weights, vector=True))
+        if (
+            self.kernel is None
+            or self.residual is None
+            or self.weights is not None
+            or self.from_spectrum is not None
+        ):
             raise InvalidInput(
                 "a measure of your own is --from-spectrum, with --weights if you know them, or "
                 "--kernel with --residual; give one of the two."

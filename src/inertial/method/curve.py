@@ -8,6 +8,7 @@ eigenvectors are not needed.
 import numpy as np
 from jaxtyping import Float, Int
 
+from inertial._checks import positive
 from inertial._types import Eigenvalues
 from inertial.linear.measure import Measure
 from inertial.method.modes import amplification, companion, only_falls, recursion
@@ -110,8 +111,13 @@ def steps_to(
     int | None
         The step, or None if it lies beyond `limit` or the schedule's end.
 
+    Raises
+    ------
+    InvalidInput
+        If the share is not above 0: no loss gets to 0 but by rounding.
+
     """
-    target = fraction * 0.5 * measure.total
+    target = positive("fraction", fraction) * 0.5 * measure.total
     eigenvalues, weights = _filled(measure)
     if fraction >= 1 or not len(eigenvalues):  # sums may round apart
         return 0

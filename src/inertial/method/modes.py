@@ -17,6 +17,7 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Bool, Complex, Float, Int
 
+from inertial._checks import InvalidInput
 from inertial._types import Eigenvalues
 from inertial.method.recursion import Recursion
 
@@ -115,7 +116,16 @@ def amplification(
     Float[np.ndarray, "T n"]
         One row per step; infinite where an unstable mode overflows.
 
+    Raises
+    ------
+    InvalidInput
+        If a step lies before the start.
+
     """
+    if len(steps) and np.min(steps) < 0:
+        raise InvalidInput(
+            f"steps holds {np.min(steps)}; the start is step 0, give steps from 0 on."
+        )
     if method.steps is not None:
         return _by_recursion(method, eigenvalues, steps)
     eta, beta, gamma = method.constant
