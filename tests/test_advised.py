@@ -192,6 +192,18 @@ def test_a_singular_kernel_keeps_what_lies_where_it_is_zero():
         tune(measure, "paper", target=0.2)
 
 
+def test_a_target_beyond_the_search_is_said_in_words_and_not_by_a_dash():
+    """A mode of eigenvalue 1e-9 that holds two thirds of the loss takes over 1,000,000 steps."""
+    nodes, weights = np.logspace(-9, 1, 40), np.r_[1.0, np.full(39, 0.01)]
+    said = tune(Measure(nodes, weights)).recommendation
+    assert said.startswith("No constant setting reaches 0.01 of the initial loss: the forecast for")
+    assert "not there after 1,000,000 steps; take a larger target. In the long run" in said
+    # Heavy ball needs some sqrt(kappa) = 14,000 steps, gradient descent some kappa = 2e8.
+    nodes = np.geomspace(5e-8, 10, 40)
+    said = tune(Measure(nodes, weights)).recommendation
+    assert "(gradient descent: more than 1,000,000; no gradient method below" in said
+
+
 def test_a_spectrum_is_taken_in_any_order_and_its_weights_go_with_it():
     nodes, weights = np.array([3.0, 0.5, 1.0]), np.array([1.0, 2.0, 4.0])
     with pytest.raises(InvalidInput, match=r"Measure.from_spectrum\(nodes, weights\) sorts both"):

@@ -28,7 +28,7 @@ from inertial.method.recursion import Recursion
 from inertial.method.rules import DEFAULT_RULE, RULES, choose
 from inertial.method.trust import Trust
 from inertial.problem.problem import Trainable
-from inertial.runs.advised import Advice, MethodAdvice, expected_decayed
+from inertial.runs.advised import FAR, Advice, MethodAdvice, expected_decayed
 from inertial.runs.batches import BatchAdvice, tune_batch
 from inertial.runs.check import (
     LONGEST,
@@ -43,9 +43,6 @@ from inertial.runs.check import (
 from inertial.runs.scheduled import OPTIMAL, ScheduleAdvice, tune_schedule
 from inertial.runs.stopping import horizon, stopping_of_data
 from inertial.runs.tuning import TRIALS, ModelAdvice, tune_problem
-
-_FAR = 5_000
-"""Steps that are looked at with weight decay."""
 
 
 @overload
@@ -393,7 +390,7 @@ def _tune_data(
             dataclasses.replace(
                 entry,
                 steps_to=first_step(
-                    expected_decayed(entry.method, kernel, targets, _FAR, decay), target
+                    expected_decayed(entry.method, kernel, targets, FAR, decay), target
                 ),
             )
             for entry in entries

@@ -11,7 +11,7 @@ from inertial.data import Provenance
 from inertial.linear.measure import Measure
 from inertial.linear.spectrum import Extremes, known
 from inertial.method.conventions import snippet
-from inertial.method.curve import forecast_loss
+from inertial.method.curve import STEPS_LIMIT, forecast_loss
 from inertial.method.recursion import Recursion, label
 from inertial.method.response import decayed_loss
 from inertial.method.trust import Trust
@@ -38,6 +38,9 @@ _DRAWN = 1.3
 
 _LONGEST = 5_000
 """And for this many steps at most."""
+
+FAR = 5_000
+"""Steps after which a forecast with weight decay is given up."""
 
 
 @dataclass(frozen=True)
@@ -187,13 +190,28 @@ class Advice(Shown):
                 f"{first.seed}; {tried} tried): {nearest}. Give a larger target"
                 f"{' or more trials' if tried == 1 else ''}."
             )
+        where = "at infinite width" if self.data is not None else "for this kernel"
+        limit = FAR if self.decay else STEPS_LIMIT
+        if best.steps_to is None:
+            why = (
+                f"{100 * self.floor:.2g} % stay under weight decay {self.decay:g}; take a larger "
+                "target"
+                if self.floor >= self.target
+                else f"the forecast {where} is not there after {limit:,} steps; take a larger "
+                "target"
+            )
+            return (
+                f"No constant setting reaches {share}: {why}. In the long run the fastest is "
+                f"{label(best.name)} with eta {eta:.4g}{momentum}."
+            )
         others = []
         if best.name != "gradient_descent":
-            others.append(f"gradient descent: {count(self.of('gradient_descent').steps_to)}")
+            descent = self.of("gradient_descent").steps_to
+            over = f"more than {limit:,}"
+            others.append(f"gradient descent: {over if descent is None else count(descent)}")
         if self.bound is not None:
             others.append(f"no gradient method below {self.bound}")
         beside = f" ({'; '.join(others)})" if others else ""
-        where = "at infinite width" if self.data is not None else "for this kernel"
         return (
             f"Use {label(best.name)} with eta {eta:.4g}{momentum}: {of_steps(best.steps_to)} to "
             f"{share}, forecast {where}{beside}."
@@ -245,7 +263,7 @@ class Advice(Shown):
         ends, trusted = self.extremes, self.best.trust
         head = [self.recommendation, self.checked]
         if self.decay:
-            beyond = ", above the target: take a larger one" if self.floor >= self.target else ""
+            beyond = ", above the target" if self.floor >= self.target else ""
             head.append(
                 f"With weight decay {self.decay:g} the loss, without the penalty, ends at "
                 f"{100 * self.floor:.2g} % of its start{beyond}."
