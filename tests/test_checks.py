@@ -53,6 +53,8 @@ def test_whole_numbers_have_a_least_one():
 
 
 def test_the_nearest_choice_is_named():
+    with pytest.raises(InvalidInput, match=r"did you mean 'Preis \(Tsd. EUR\)'"):
+        one_of("label", "preis", ("Zimmer", "Preis (Tsd. EUR)"))
     assert one_of("rule", "paper", ("paper", "quadratic")) == "paper"
     with pytest.raises(InvalidInput, match="did you mean 'paper'"):
         one_of("rule", "papers", ("paper", "quadratic"))

@@ -349,8 +349,11 @@ def test_more_classes_are_kept_as_labels_and_y_tells_the_largest_from_the_others
     assert (found.classes, found.provenance.task) == (("a", "b", "c"), "classification")
     np.testing.assert_array_equal(found.labels, [0, 1, 1, 2] * 6)
     np.testing.assert_array_equal(found.y, [-1, 1, 1, -1] * 6)
-    note = "the target 't' has 3 classes, a (6), b (12), c (6); the network has one output, so the "
-    assert any(word.startswith(note + "target is +1 for b") for word in found.provenance.notes)
+    note = (
+        "the target 't' has 3 classes, a (6), b (12), c (6); the papers' network has one output, "
+    )
+    said = [word for word in found.provenance.notes if word.startswith(note)]
+    assert "so its target is +1 for b and -1 for the others; a model under cross_entropy" in said[0]
 
 
 def test_few_whole_values_are_classes_unless_told_otherwise(tmp_path):

@@ -165,7 +165,9 @@ def one_of(name: str, value: str, choices: Iterable[_Choice]) -> _Choice:
     if not isinstance(value, str):
         raise InvalidInput(f"{name} is {printable(repr(value))}; choose one of {listed(known)}.")
     if value not in known:
-        near = difflib.get_close_matches(value[:100], _comparable(known), n=1)
+        close = difflib.get_close_matches(value[:100], _comparable(known), n=1)
+        within = [one for one in known if value and value.lower() in one.lower()]
+        near = [str(one) for one in (*close, *within)]
         hint = f"did you mean {printable(near[0])!r}? " if near else ""
         raise InvalidInput(f"{name} is {printable(value)!r}; {hint}choose one of {listed(known)}.")
     return known[known.index(value)]

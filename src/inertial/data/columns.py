@@ -617,8 +617,8 @@ def _signs(
             f"the target {shown!r} is +1 for {listed(named[1:])}, -1 for {listed(named[:1])}."
         ]
     note = (
-        f"the target {shown!r} has {len(classes)} classes, {listed(named, 5)}; the network has "
-        f"one output, so the target is +1 for {printable(classes[chosen], 30)} and -1 for the "
-        f"others."
+        f"the target {shown!r} has {len(classes)} classes, {listed(named, 5)}; the papers' network "
+        f"has one output, so its target is +1 for {printable(classes[chosen], 30)} and -1 for the "
+        f"others; a model under cross_entropy has one for each class, in this order."
     )
     return y, [note]
