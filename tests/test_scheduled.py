@@ -121,6 +121,15 @@ def test_what_no_run_reached_is_not_recommended(hard, missed):
     said = dataclasses.replace(missed, check=run, searched=none).recommendation
     assert said.startswith("No setting reached 0.1 of the initial loss on the network itself")
     assert f"{1 + len(none)} tried" in said
+    assert said.endswith("Give a larger target.")
+    low = dataclasses.replace(none[0], lowest=0.2, steps=30, diverged=False)
+    found = dataclasses.replace(missed, check=run, searched=(low,))
+    over = dataclasses.replace(found, check=dataclasses.replace(run, lowest=0.3, diverged=False))
+    assert over.setting == low.method
+    assert "got the lowest, to 0.2 of it in 30 steps. Give a larger" in over.recommendation
+    under = dataclasses.replace(found, check=dataclasses.replace(run, lowest=0.1, diverged=False))
+    assert under.setting == missed.method
+    assert "the schedule got the lowest, to 0.1 of it. Give a larger" in under.recommendation
     once = tune(hard, "optimal", width=100, target=0.1, trials=1)
     assert not once.searched
     assert once.recommendation.startswith("The schedule never reached 0.1 of the initial loss")

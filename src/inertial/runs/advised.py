@@ -15,7 +15,7 @@ from inertial.method.curve import STEPS_LIMIT, forecast_loss
 from inertial.method.recursion import Recursion, label
 from inertial.method.response import decayed_loss
 from inertial.method.trust import Trust
-from inertial.runs.check import Check, said
+from inertial.runs.check import Check, nearest, said
 from inertial.runs.ranking import place
 from inertial.runs.shown import (
     Curve,
@@ -131,10 +131,7 @@ class Advice(Shown):
     @property
     def nearest(self) -> Check | None:
         """The run that came lowest, where none reached the target; else None."""
-        if self.measured is not None:
-            return None
-        stayed = [run for run in self.checks if not run.diverged]
-        return min(stayed, key=lambda run: run.lowest, default=None)
+        return nearest(self.checks)
 
     @property
     def setting(self) -> Recursion:
@@ -182,12 +179,12 @@ class Advice(Shown):
         if self.checks and self.measured is None:
             first, tried = self.checks[0], len(self.checks)
             none = "No setting" if tried > 1 else "The forecast setting never"
-            nearest = "it diverged" if tried == 1 else "all diverged"
+            came = "it diverged" if tried == 1 else "all diverged"
             if (low := self.nearest) is not None:
-                nearest = came_lowest(low.name, low.method, low.lowest, low.steps)
+                came = came_lowest(low.name, low.method, low.lowest, low.steps)
             return (
                 f"{none} reached {share} on the network itself (width {first.width:,}, seed "
-                f"{first.seed}; {tried} tried): {nearest}. Give a larger target"
+                f"{first.seed}; {tried} tried): {came}. Give a larger target"
                 f"{' or more trials' if tried == 1 else ''}."
             )
         where = "at infinite width" if self.data is not None else "for this kernel"

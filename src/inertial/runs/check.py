@@ -6,7 +6,7 @@ than a run differs from its forecast.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -133,6 +133,14 @@ def said(run: Check | None, *, batches: bool = False) -> str:
         f"{run.seed}): {label(run.name)} promised {of_steps(run.promised)} for this start, "
         f"measured {measured}.{kept}"
     )
+
+
+def nearest(runs: Sequence[Check]) -> Check | None:
+    """Return the run that came lowest of those that did not diverge, where none got there."""
+    if any(run.measured is not None for run in runs):
+        return None
+    stayed = [run for run in runs if not run.diverged]
+    return min(stayed, key=lambda run: run.lowest, default=None)
 
 
 def start_measure(spectrum: Spectrum, residual: Targets) -> Measure:

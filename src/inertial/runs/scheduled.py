@@ -17,9 +17,9 @@ from inertial.method.curve import forecast_loss, steps_to
 from inertial.method.recursion import Recursion, label
 from inertial.method.schedule import keras_lines, optimal_schedule, to_optax_schedules
 from inertial.method.trust import Trust
-from inertial.runs.check import LONGEST, UNTRAINED, Check, check, judged, said, search
+from inertial.runs.check import LONGEST, UNTRAINED, Check, check, judged, nearest, said, search
 from inertial.runs.ranking import place
-from inertial.runs.shown import Curve, Shown, draw, of_steps, of_tried
+from inertial.runs.shown import Curve, Shown, came_lowest, draw, of_steps, of_tried
 from inertial.runs.tuning import TRIALS
 
 if TYPE_CHECKING:
@@ -76,10 +76,15 @@ class ScheduleAdvice(Shown):
 
     @property
     def replaced(self) -> Check | None:
-        """The fastest run of constants, where it took fewer steps than the schedule's."""
+        """The fastest run of constants, where it took fewer steps than the schedule's.
+
+        Where neither got there, the one that came lowest, if it came lower than the schedule.
+        """
         if self.check is None:
             return None
         found = min(self.searched, key=lambda run: place(reached=run.measured), default=self.check)
+        if (low := nearest((self.check, *self.searched))) is not None:
+            return None if low is self.check else low
         faster = place(reached=found.measured) < place(reached=self.check.measured)
         return found if faster else None
 
@@ -94,6 +99,17 @@ class ScheduleAdvice(Shown):
         run, found, share = self.check, self.replaced, f"{self.target:.3g} of the initial loss"
         if run is not None and not run.kept:
             tried, network = 1 + len(self.searched), f"width {run.width:,}, seed {run.seed}"
+            if run.measured is None and (found is None or found.measured is None):
+                none = "No setting" if self.searched else "The schedule never"
+                came = "it diverged" if run.diverged else f"it came to {run.lowest:.3g} of it"
+                if found is not None:
+                    came = came_lowest(found.name, found.method, found.lowest, found.steps)
+                elif self.searched and not run.diverged:
+                    came = f"the schedule got the lowest, to {run.lowest:.3g} of it"
+                return (
+                    f"{none} reached {share} on the network itself ({network}; {tried} tried): "
+                    f"{came}. Give a larger target."
+                )
             if found is not None:
                 eta, beta, _ = found.method.constant
                 momentum = f", momentum {beta:.4g}" if beta else ""
@@ -101,12 +117,6 @@ class ScheduleAdvice(Shown):
                     f"Use {label(found.name)} with eta {eta:.4g}{momentum}, not the schedule: "
                     f"{of_steps(found.measured)} to {share}, measured on the network itself "
                     f"({network}){of_tried(tried)}."
-                )
-            if run.measured is None:
-                none = "No setting" if self.searched else "The schedule never"
-                return (
-                    f"{none} reached {share} on the network itself ({network}; {tried} tried): "
-                    f"the schedule promised {of_steps(self.steps_to)}."
                 )
             return (
                 f"Use the optimal schedule: {of_steps(run.measured)} to {share}, measured on the "
