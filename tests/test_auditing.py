@@ -230,7 +230,12 @@ def test_a_relative_file_is_found_from_another_folder(tmp_path, monkeypatch, cap
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [([], "run"), (["nowhere"], "nowhere is not a run"), (["."], "is not a run")],
+    [
+        ([], "run"),
+        (["nowhere"], "nowhere is not a run"),
+        (["."], "is not a run"),
+        (["nowhere", "--json", "--tex"], "two forms of one table; give one of them"),
+    ],
 )
 def test_folders_that_are_no_runs_are_named(capsys, tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)

@@ -97,3 +97,10 @@ def shown(tmp_path_factory):
         "Tangent": inertial.tangent(problem),
         "Trajectory": inertial.forecast(method, spectrum, y, np.arange(9)),
     }
+
+
+def test_a_recursion_among_the_names_of_compare_is_told_what_takes_one():
+    code = "import inertial; inertial.Settings(methods=(inertial.Recursion(0.1, 0.9, 0.45),))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "InvalidInput: methods holds a Recursion" in done.stderr
+    assert "forecast and train run any Recursion" in done.stderr

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from inertial import _json
+from inertial._checks import InvalidInput
 from inertial.commands.terminal import console, progress, say, write
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ def audit(
     tex
         Print a LaTeX table instead.
     """
+    if json and tex:
+        raise InvalidInput("--json and --tex are two forms of one table; give one of them.")
     from inertial.view.auditing import audit_folders
     from inertial.view.verdicts import audit_table
 

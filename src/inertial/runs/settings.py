@@ -24,7 +24,7 @@ from inertial.method.flow import (
     nesterov_flow,
     newton_flow,
 )
-from inertial.method.recursion import FAMILIES, METHODS
+from inertial.method.recursion import FAMILIES, METHODS, Recursion
 from inertial.method.rules import DEFAULT_RULE, defined
 from inertial.method.schedule import SCHEDULES
 from inertial.simulation.train import Order, Precision
@@ -336,4 +336,10 @@ def _listed(what: str, values: object) -> list[Any]:
 
 
 def _words(what: str, values: object) -> tuple[str, ...]:
-    return tuple(str(word) for word in _listed(what, values))
+    words = _listed(what, values)
+    if any(isinstance(word, Recursion) for word in words):
+        raise InvalidInput(
+            f"{what} holds a Recursion where names are taken; forecast and train run any "
+            "Recursion, and a name of your own is one more line in FAMILIES (docs/extend.md)."
+        )
+    return tuple(str(word) for word in words)
