@@ -629,11 +629,13 @@ def test_arrays_keep_their_numbers():
 
 
 def test_whole_values_of_arrays_are_numbers_with_labels_and_a_note():
-    rng = np.random.default_rng(0)
-    found = load(rng.normal(size=(60, 4)), np.arange(60) % 3)
+    x, y = np.random.default_rng(0).normal(size=(60, 4)), np.arange(60) % 3
+    found = load(x, y)
     assert (found.provenance.task, found.classes) == ("regression", ("0", "1", "2"))
     np.testing.assert_array_equal(found.labels, found.y)
-    assert any("take 3 whole values and are read as numbers" in n for n in found.provenance.notes)
+    (said,) = (n for n in found.provenance.notes if "take 3 whole values and are read as num" in n)
+    assert "load(pandas.DataFrame(x), y)" in said
+    assert load(pd.DataFrame(x), y).provenance.task == "classification"
 
 
 X = RNG.normal(size=(6, 2))

@@ -563,7 +563,8 @@ def _first(
         if len(classes) > 2:
             notes.append(
                 f"the targets take {len(classes)} whole values and are read as numbers; if they "
-                f"are classes, the distance between two of them means nothing."
+                f"are classes, the distance between two of them means nothing: give a table or a "
+                f"frame, load(pandas.DataFrame(x), y), or a model with loss cross_entropy."
             )
     found = _apart(Numbers(taken, task, len(raw.y), tuple(notes)), held, others)
     return _Given(found, name, source, title, table=False, seeded=False)

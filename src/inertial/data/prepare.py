@@ -132,7 +132,8 @@ def infer_task(y: Targets, task: Task | None, title: str) -> Task:
     if task == "classification" and values != 2:
         raise InvalidInput(
             f"task is 'classification', but the targets of {title} have {values} distinct values; "
-            f"give a target with exactly 2, or task 'regression'."
+            f"give a target with exactly 2, a table or frame, whose target may have more, or task "
+            f"'regression'."
         )
     return task or ("classification" if values == 2 else "regression")
 
