@@ -104,6 +104,25 @@ def test_of_settings_as_fast_one_with_room_below_the_target_is_tried(digits):
     assert left(run.method) < 0.95
 
 
+def test_a_setting_for_one_start_has_to_settle_a_fifth_sooner(digits):
+    """By the rule they settle in 10 steps to 1 %, and in 4 to 2 %, or 5 with room below."""
+    data, spectrum, measure = digits
+    residual = initial_residual(TwoLayerReLU(4000, data.x.shape[1]), data.x, data.y, seed=0)
+    own = start_measure(spectrum, residual)
+
+    def followed(method, target):
+        first = Check("", method, 4000, 0, target, 9, 9, 9, 1.0, diverged=False, lowest=0.01)
+        return from_start(first, data, measure, spectrum, trials=2)
+
+    near = fastest("nesterov", own, 0.95 * 0.01)  # settles in 11
+    assert len(followed(near, 0.01)) == 1
+    ringing = heavy_ball(2 / measure.largest, 0.7)  # there in 9, settles in 15
+    assert steps_to(ringing, own, 0.01) == 9
+    assert len(followed(ringing, 0.01)) == 2
+    slow = heavy_ball(0.05 / measure.largest, 0.3)
+    assert followed(slow, 0.02)[1].method == fastest("heavy_ball", own, 0.02)
+
+
 def test_the_fastest_run_is_what_is_recommended():
     data = load("diabetes", n=60, standardize=True)
     advice = tune(data, target=0.2, width=100, trials=20)

@@ -18,6 +18,7 @@ from inertial import (
     tune,
 )
 from inertial.commands.documents import of_schedule
+from inertial.runs import scheduled
 from inertial.runs.trials import held
 
 
@@ -142,3 +143,11 @@ def test_a_promise_that_is_kept_needs_no_search(advice):
         advice.recommendation
     )
     assert advice.setting == advice.method
+
+
+def test_a_schedule_that_is_there_early_starts_no_search(data, advice, monkeypatch):
+    early = dataclasses.replace(advice.check, promised=20, measured=10)
+    monkeypatch.setattr(scheduled, "check", lambda *_, **__: early)
+    found = tune(data, "optimal", width=1000)
+    assert not found.searched
+    assert found.recommendation.startswith("Use the optimal schedule: 10 steps to 0.01 of")
