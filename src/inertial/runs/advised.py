@@ -20,6 +20,7 @@ from inertial.runs.ranking import place
 from inertial.runs.shown import (
     Curve,
     Shown,
+    at,
     came_lowest,
     columns,
     count,
@@ -167,14 +168,12 @@ class Advice(Shown):
         best, run = self.best, self.replaced
         if run is None and self.measured is not None and not self.measured.kept:
             run = self.measured  # what was forecast is no promise any more
-        eta, beta, _ = self.setting.constant
-        momentum = f", momentum {beta:.4g}" if beta else ""
         share = f"{self.target:.3g} of the initial loss"
         if run is not None:
             return (
-                f"Use {label(run.name)} with eta {eta:.4g}{momentum}: {of_steps(run.measured)} "
-                f"to {share}, measured on the network itself (width {run.width:,}, seed "
-                f"{run.seed}){of_tried(len(self.checks))}."
+                f"Use {at(run.name, self.setting)}: {of_steps(run.measured)} to {share}, measured "
+                f"on the network itself (width {run.width:,}, seed {run.seed})"
+                f"{of_tried(len(self.checks))}."
             )
         if self.checks and self.measured is None:
             first, tried = self.checks[0], len(self.checks)
@@ -199,7 +198,7 @@ class Advice(Shown):
             )
             return (
                 f"No constant setting reaches {share}: {why}. In the long run the fastest is "
-                f"{label(best.name)} with eta {eta:.4g}{momentum}."
+                f"{at(best.name, self.setting)}."
             )
         others = []
         if best.name != "gradient_descent":
@@ -210,7 +209,7 @@ class Advice(Shown):
             others.append(f"no gradient method below {self.bound}")
         beside = f" ({'; '.join(others)})" if others else ""
         return (
-            f"Use {label(best.name)} with eta {eta:.4g}{momentum}: {of_steps(best.steps_to)} to "
+            f"Use {at(best.name, self.setting)}: {of_steps(best.steps_to)} to "
             f"{share}, forecast {where}{beside}."
         )
 

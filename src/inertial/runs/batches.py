@@ -38,6 +38,7 @@ from inertial.runs.ranking import place
 from inertial.runs.shown import (
     Curve,
     Shown,
+    at,
     came_lowest,
     columns,
     count,
@@ -148,9 +149,7 @@ class BatchAdvice(Shown):
         """Which method at which setting, in how many steps and samples."""
         best, plain, found, run = self.best, self.methods[0], self.replaced, self.check
         name = best.name if found is None else found.name
-        eta, beta, _ = self.setting.constant
-        momentum = f", momentum {beta:.4g}" if beta else ""
-        use = f"On batches of {self.batch:,} use {label(name)} with eta {eta:.4g}{momentum}"
+        use = f"On batches of {self.batch:,} use {at(name, self.setting)}"
         share = f"{self.target:.3g} of the initial loss"
         if run is not None and self._missed:
             nearest = came_lowest(run.name, run.method, run.lowest, run.steps)

@@ -14,12 +14,12 @@ from inertial.linear.measure import Measure
 from inertial.method.bound import fewest_steps
 from inertial.method.conventions import snippet
 from inertial.method.curve import forecast_loss, steps_to
-from inertial.method.recursion import Recursion, label
+from inertial.method.recursion import Recursion
 from inertial.method.schedule import keras_lines, optimal_schedule, to_optax_schedules
 from inertial.method.trust import Trust
 from inertial.runs.check import LONGEST, UNTRAINED, Check, check, judged, nearest, said, search
 from inertial.runs.ranking import place
-from inertial.runs.shown import Curve, Shown, came_lowest, draw, of_steps, of_tried
+from inertial.runs.shown import Curve, Shown, at, came_lowest, draw, of_steps, of_tried
 from inertial.runs.tuning import TRIALS
 
 if TYPE_CHECKING:
@@ -111,10 +111,8 @@ class ScheduleAdvice(Shown):
                     f"{came}. Give a larger target."
                 )
             if found is not None:
-                eta, beta, _ = found.method.constant
-                momentum = f", momentum {beta:.4g}" if beta else ""
                 return (
-                    f"Use {label(found.name)} with eta {eta:.4g}{momentum}, not the schedule: "
+                    f"Use {at(found.name, found.method)}, not the schedule: "
                     f"{of_steps(found.measured)} to {share}, measured on the network itself "
                     f"({network}){of_tried(tried)}."
                 )

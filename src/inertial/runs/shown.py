@@ -76,14 +76,15 @@ def of_tried(settings: int) -> str:
     return f", the fastest of {settings} settings" if settings > 1 else ""
 
 
+def at(name: str, method: Recursion) -> str:
+    """Return a method by name with its constants: heavy ball with eta 0.03, momentum 0.75."""
+    eta, beta, _ = method.constant
+    return f"{label(name)} with eta {eta:.4g}" + (f", momentum {beta:.4g}" if beta else "")
+
+
 def came_lowest(name: str, method: Recursion, lowest: float, steps: int) -> str:
     """Say how far the best run came, where none reached the target."""
-    eta, beta, _ = method.constant
-    momentum = f", momentum {beta:.4g}" if beta else ""
-    return (
-        f"{label(name)} with eta {eta:.4g}{momentum} got the lowest, to {lowest:.3g} of it in "
-        f"{of_steps(steps)}"
-    )
+    return f"{at(name, method)} got the lowest, to {lowest:.3g} of it in {of_steps(steps)}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -331,7 +331,7 @@ def _forwards(
 def _blocks(*arrays: Array) -> tuple[tuple[Array, ...], tuple[Array, ...] | None]:
     """Cut rows into equal blocks of at most `_BLOCK_ROWS`, and the few that are left over, if any.
 
-    A GPU gains nothing from it, and takes all rows as one block.
+    On any other device all rows are one block: it was measured on CPUs alone.
     """
     n = len(arrays[0])
     count = -(-n // _BLOCK_ROWS) if jax.default_backend() == "cpu" else 1
