@@ -827,6 +827,13 @@ def drawn(pdf):
     return max(len(one) for one in texts if one.isascii())
 
 
+@pytest.mark.parametrize("format_", ["A4", "Letter"])
+def test_no_sheet_of_the_explorer_is_half_empty(chromium, file, format_):
+    """What a batch allows, the flows and the footer are on one sheet, the sixth."""
+    with opened(chromium, file) as view:
+        assert len(re.findall(rb"/Type\s*/Page\b(?!s)", view.pdf(format=format_))) == 6
+
+
 def test_paper_begins_with_picture_and_lesson(chromium, file):
     """And not with a page that is empty below its head, as a grid of one row would leave it."""
 
@@ -1262,6 +1269,10 @@ def test_another_loss_is_forecast_as_its_quadratic_model(chromium, tmp_path):
     with opened(chromium, path) as view:
         assert "quadratic model" in view.locator("header").inner_text()
         assert "exact up to" not in view.locator("header").inner_text()
+        # The head's counts are the linearised network's, those of the lesson are not.
+        lesson = view.locator(".thread").inner_text()
+        assert "by the quadratic model" in lesson
+        assert "the forecast" not in lesson
         _, rows = saved_rows(view, "loss.csv")
         drawn = rows[[row[0].startswith("quadratic model at your setting") for row in rows]]
         # The model has the loss and the gradient of the real one at the start: a first small step

@@ -497,6 +497,20 @@ def test_the_command_writes_the_page(result, tmp_path, monkeypatch, capsys):
     assert "is not a run" in capsys.readouterr().err
 
 
+def test_a_page_names_no_folder_of_a_readers(tmp_path):
+    """The table is known by its name and its hash, and found by the run."""
+    (tmp_path / "own.csv").write_text(
+        "a,b,y\n" + "".join(f"{k},{k * k % 7},{k % 3}\n" for k in range(30))
+    )
+    data = load(tmp_path / "own.csv", label="y")
+    text = page(*read_run(compare(data, Settings(width=20, seeds=(0,), steps=3)).run))
+    assert "own.csv" in text
+    assert str(tmp_path) not in text
+    digits = load("digits", n=20)
+    text = page(*read_run(compare(digits, Settings(width=20, seeds=(0,), steps=3)).run))
+    assert digits.provenance.source in text
+
+
 def test_settings_that_failed_are_not_offered(tmp_path):
     """Where none is quick enough, or all diverged, no line to copy stands under the advice."""
     settings = Settings(width=40, seeds=(0,), steps=3, eta=1e-6, beta=0.5)

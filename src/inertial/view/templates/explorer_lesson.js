@@ -99,9 +99,11 @@
     const at = Math.min(10, length);
     const promised = said(count(made("heavy_ball", ball.eta, ball.beta))), setting = `heavy ball with η = ${short(ball.eta)} and β = ${short(ball.beta)}`;
     const run = page.runs.find((one) => one.method === "heavy_ball");
+    // Counts of the head are those of the linearised network.
+    const model = page.offset ? "the quadratic model" : "the forecast";
     const real = run.diverged ? "diverged" : run.measured == null ? "did not get there" : `took ${plural(+run.measured.toFixed(1), "step")}`;
     const best = ball.rule === "trials"
-      ? `Real runs of this network chose ${setting}; the forecast gives it ${promised} to ${percent(page.target)}.`
+      ? `Real runs of this network chose ${setting}; ${model} gives it ${promised} to ${percent(page.target)}.`
       : `Weighing all ${K} of them, ${setting} takes ${promised} to ${percent(page.target)}.`;
     // Flatter modes than the one that rings may gain more by memory than it loses.
     const [rung, damped] = [ringing, critical].map((beta) => count(made("heavy_ball", eta, beta)));
@@ -117,7 +119,7 @@
         `Gradient descent with the safe step η = 1/λₘₐₓ. The steepest direction is done after one step. Along the flat one, ${short(LARGEST / flat)} times flatter, ${percent(slow)} of the way is left after ten. The loss waits for the flat ones.`,
         { method: "gradient_descent", eta, beta: 0 }),
       one("The steep direction sets the limit",
-        `A larger step helps the flat directions, but at η = 2/λₘₐₓ = ${short(2 / LARGEST)} the steepest one jumps from side to side for ever, and beyond it grows. Here is 99 % of that limit. Tuned, gradient descent takes η = ${short(plain.eta)}, ${percent(plain.eta * LARGEST / 2)} of that limit: by the forecast ${said(count(made("gradient_descent", plain.eta, 0)))} to ${percent(page.target)} of the loss.`,
+        `A larger step helps the flat directions, but at η = 2/λₘₐₓ = ${short(2 / LARGEST)} the steepest one jumps from side to side for ever, and beyond it grows. Here is 99 % of that limit. Tuned, gradient descent takes η = ${short(plain.eta)}, ${percent(plain.eta * LARGEST / 2)} of that limit: by ${model} ${said(count(made("gradient_descent", plain.eta, 0)))} to ${percent(page.target)} of the loss.`,
         { method: "gradient_descent", eta: 1.98 / LARGEST, beta: 0, mode: STEEP }),
       one("Memory carries along the flat direction",
         `Keep a share β of the last move: steps along the flat direction add up, jumps along the steep one cancel. With β = ${short(critical)} the flat mode is critically damped: as fast as it can be without passing its goal.`,

@@ -73,9 +73,11 @@
       ...(useful >= 1 && useful <= ROWS ? [at(useful, `momentum pays above ${short(+useful.toPrecision(2))}`, "8 4")] : []),
       { name: "your setting", colour: "ink", x: [state.batch], y: [state.eta * LARGEST], dots: 5 },
     ];
+    // Printed, it stands on one sheet with the flows.
     draw($("batches"), {
       label: "Largest stable step size against the batch size", series, x: { title: "rows in a batch", log: true, domain: [0.85, 1.15 * ROWS] },
-      y: { title: "largest stable ηλₘₐₓ", log: true, domain }, file: "batches", table: () => ({ columns: ["batch", "step size", "step size × largest eigenvalue"], rows: SIZES.map((size, i) => [size, limits[i] / LARGEST, limits[i]]) }),
+      y: { title: "largest stable ηλₘₐₓ", log: true, domain }, file: "batches",
+      ...(document.documentElement.classList.contains("printing") ? { height: 200 } : {}), table: () => ({ columns: ["batch", "step size", "step size × largest eigenvalue"], rows: SIZES.map((size, i) => [size, limits[i] / LARGEST, limits[i]]) }),
     });
     const gone = now.spread ? `On batches of ${plural(state.batch, "row")} it is ${short(now.limit * LARGEST)}, ${explorer.percent(now.limit * LARGEST / numerics.stabilityLimit(m))} of that for all rows.` : `The batch is all ${plural(ROWS, "row")}; move its slider.`;
     $("batches-words").textContent = gone;
