@@ -8,9 +8,12 @@ import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
+from unittest.mock import Mock
 
 import pytest
 import xarray as xr
+from distributed import Client, Future
+from distributed.comm import CommClosedError
 
 from inertial import InvalidInput
 from inertial.commands.main import main
@@ -18,7 +21,8 @@ from inertial.runs import cluster, execution
 from inertial.runs.cluster import connected, engine
 from inertial.runs.config import DataSet, Study
 from inertial.runs.cost import Prediction
-from inertial.runs.study import Folder, run_study
+from inertial.runs.spec import runs
+from inertial.runs.study import Folder, Ledger, run_study
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of distributed's own shutdown
 
@@ -179,3 +183,20 @@ def test_without_its_scheduler_the_study_stops_and_what_is_stored_stays(tmp_path
                 )
     assert 1 <= len(list(tmp_path.glob("runs/*.nc"))) < 6
     assert not list((tmp_path / "locks").iterdir())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [CommClosedError("in gather: Stream is closed"), OSError("Timed out trying to connect")],
+)
+def test_a_scheduler_that_goes_while_it_answers_is_one_sentence(error):
+    (run,) = runs(long_study((0,)))
+    future = Mock(Future, **{"exception.return_value": None, "result.side_effect": error})
+    workers = {"workers": {"tcp://one": {}}}
+    client = Mock(Client, **{"scheduler_info.return_value": workers, "gather.side_effect": error})
+    pool = cluster._Pool(client, Mock(Ledger), 1.0)
+    pool.futures[future] = cluster._Sent(run)
+    with pytest.raises(InvalidInput, match="does not answer any more; what is stored"):
+        pool._settle(future)
+    with pytest.raises(InvalidInput, match="does not answer any more; what is stored"):
+        cluster.predictor(client)([run])

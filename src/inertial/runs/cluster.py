@@ -159,7 +159,8 @@ def predictor(client: "Client") -> Callable[..., Prediction]:
         seen = spectra.resolve() if spectra else None
         task = partial(predict, tuple(runs), workers=workers, spectra=seen)
         futures = [client.submit(task, pure=False) for _ in range(workers)]
-        timed: list[Prediction] = client.gather(futures, errors="skip")  # type: ignore[no-untyped-call]
+        with _asked():
+            timed: list[Prediction] = client.gather(futures, errors="skip")  # type: ignore[no-untyped-call]
         timed.sort(key=lambda prediction: prediction.seconds)
         return timed[len(timed) // 2] if timed else task()
 
@@ -187,8 +188,9 @@ def engine(client: "Client", save_seconds: float = SAVE_SECONDS) -> Callable[...
                 for run in pool.collect():
                     bar.done(run)
         finally:
-            client.unsubscribe_topic(_TOPIC)  # type: ignore[no-untyped-call]
-            client.cancel(list(pool.futures), force=True)  # type: ignore[no-untyped-call]
+            if client.status == "running":
+                client.unsubscribe_topic(_TOPIC)  # type: ignore[no-untyped-call]
+                client.cancel(list(pool.futures), force=True)  # type: ignore[no-untyped-call]
 
     return compute_all
 
@@ -247,8 +249,11 @@ class _Pool:
 
         sent = self.futures.pop(future)
         try:
-            error = future.exception(timeout=_GATHER_SECONDS)  # type: ignore[no-untyped-call]
-            answer: _Answer | None = future.result(timeout=_GATHER_SECONDS) if not error else None
+            with _asked():
+                error = future.exception(timeout=_GATHER_SECONDS)  # type: ignore[no-untyped-call]
+                answer: _Answer | None = (
+                    future.result(timeout=_GATHER_SECONDS) if not error else None
+                )
         except TimeoutError:  # its worker died with the result: the scheduler has it done again
             self.futures[future] = sent
             return None
@@ -298,11 +303,27 @@ def _workers(client: "Client") -> list[str]:
     """Return the addresses of the workers, or say that the scheduler has gone."""
     known = client.scheduler_info(n_workers=-1)
     if "workers" not in known:  # connecting again was given up
-        raise InvalidInput(
-            "the scheduler does not answer any more; what is stored stays: start it and its "
-            "workers, and repeat the command."
-        )
+        raise _silent()
     return list(known["workers"])
+
+
+@contextmanager
+def _asked() -> Iterator[None]:
+    """Say that the scheduler has gone where it does while it is asked for results."""
+    try:
+        yield
+    except TimeoutError:  # a worker died with the result: the scheduler is there
+        raise
+    except OSError:
+        raise _silent() from None
+
+
+def _silent() -> InvalidInput:
+    """Return what is raised where the scheduler has gone."""
+    return InvalidInput(
+        "the scheduler does not answer any more; what is stored stays: start it and its workers, "
+        "and repeat the command."
+    )
 
 
 def _compute(run: Run, folder: Folder, save_seconds: float) -> _Answer:
