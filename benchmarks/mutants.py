@@ -41,6 +41,7 @@ MODULES = (
     "best_possible",
     "power_laws",
     "batches",
+    "worst_cases",
 )
 """In an order in which each imports only earlier ones."""
 

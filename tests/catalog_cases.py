@@ -464,4 +464,13 @@ CASES = {
         lambda: on_batch(1),
         lambda: on_batch(None, largest=np.full(5, 20.0)),
     ),
+    "heavy-ball-worst-case": tight(),
+    "nesterov-worst-case": tight(0.5),
+    "silver-worst-case": tight(1.01),
+    "heavy-ball-cycle": Case(healthy, lambda: kernel(1.0, 17.0), 1.01),
+    "nesterov-deep-rate": Case(
+        lambda: run(NAG, norm=2.0 * 0.2 ** np.arange(STEPS)),
+        lambda: run(HB),
+        lambda: run(NAG, norm=FLAT),
+    ),
 }

@@ -438,6 +438,62 @@ def power_law(left, right):
     return at(kernel, (4, 0.5, 1.5, 0.6, 1.0), left, right, tolerance=5e-3, relative=5e-3)
 
 
+def slowest(trace, determinant, share=lambda _: 1):
+    """Largest ``share(l) x_t^2`` over the eigenvalues, from ``x_0 = x_{-1} = 1``, by the matrix."""
+
+    def value(t):
+        found = []
+        for l in map(mpf, EIGENVALUES):
+            state = matrix_power(trace(l), determinant(l), int(t)) * mp.matrix([1, 1])
+            found.append(share(l) * state[0] ** 2)
+        return max(found)
+
+    return value
+
+
+def following(rate):
+    """Steps from 1 on until `rate` has decayed."""
+    count, _, last = decay_steps(rate)
+    return count - 1, 1, last
+
+
+SLOW_RATE = 1 - L0 / (2 * LM)
+SLOW_BETA = mp.sqrt(SLOW_RATE * mpf("0.5"))
+FAST_RATE = 1 - mp.sqrt(L0 / LM)
+FAST_BETA = (mp.sqrt(LM) - mp.sqrt(L0)) / (mp.sqrt(LM) + mp.sqrt(L0))
+
+
+def silver(count):
+    """Step sizes times L, and the rate (Altschuler and Parrilo 2023, by their recursion)."""
+    k, z = LM / L0, L0 / LM
+
+    def psi(t):
+        return (1 + k * t) / (1 + t)
+
+    steps = [psi(z)]
+    while len(steps) < count:
+        root = 1 - z + mp.sqrt(1 + (1 - z) ** 2)
+        steps = [*steps[:-1], psi(z / root), *steps[:-1], psi(z * root)]
+        z *= root
+    return steps, ((1 - z) / (1 + z)) ** 2
+
+
+def silver_mode(count):
+    steps, _ = silver(count)
+    return max(mp.fprod(1 - h * mpf(l) / LM for h in steps) ** 2 for l in EIGENVALUES)
+
+
+def triangle_clearance(low, high):
+    """Least angle condition of heavy ball's cycle of three points, with real vectors."""
+    root = mp.sqrt(mpf(high) / low)
+    eta, beta = 4 / (mp.sqrt(low) + mp.sqrt(high)) ** 2, ((root - 1) / (root + 1)) ** 2
+    z = [mp.matrix([mp.cos(2 * mp.pi * k / 3), mp.sin(2 * mp.pi * k / 3)]) for k in range(3)]
+    slopes = [((1 + beta) * z[k] - z[(k + 1) % 3] - beta * z[k - 1]) / eta for k in range(3)]
+    corners = [(g - low * x) / (high - low) for g, x in zip(slopes, z, strict=True)]
+    angles = [-mp.fdot(z[0] - corners[0], other - corners[0]) for other in corners[1:]]
+    return min(angles) / mp.fdot(corners[0], corners[0])
+
+
 # --- along a run ----------------------------------------------------------------------------------
 
 PAIR = np.hypot(NORM, np.concatenate([NORM[:1], NORM[:-1]]))
@@ -1361,6 +1417,45 @@ VALUES: dict[str, Values | Chains] = {
         lambda t: ETA_H * {0: 4.6, 3: 4.7, 6: 4.8}[t],
         lambda _: 2 * (1 + BETA_H),
         1 - C_MANY,
+    ),
+    "heavy-ball-worst-case": at(
+        kernel,
+        following(SLOW_RATE),
+        slowest(lambda l: 1 + SLOW_BETA - l / (2 * LM), lambda _: SLOW_BETA),
+        lambda t: SLOW_RATE ** int(t),
+        PD,
+        relative=1e-7,
+    ),
+    "nesterov-worst-case": at(
+        kernel,
+        following(FAST_RATE),
+        slowest(
+            lambda l: (1 + FAST_BETA) * (1 - l / LM),
+            lambda l: FAST_BETA * (1 - l / LM),
+            lambda l: l / (l + L0),
+        ),
+        lambda t: FAST_RATE ** int(t),
+        PD,
+        relative=1e-7,
+    ),
+    "silver-worst-case": at(
+        kernel, (4, 1, 8, 2, 4), silver_mode, lambda count: silver(count)[1], PD
+    ),
+    "heavy-ball-cycle": at(
+        lambda: Evidence(Kernel(np.array([1.0, 25.0]))),
+        (400, 0, 399),
+        lambda _: 1,
+        lambda _: 1,
+        1 - 2 * mpf(2) ** -52 * 25,
+        triangle_clearance(1, 25),
+    ),
+    "nesterov-deep-rate": by_step(
+        fast,
+        lambda t: NORM[int(t)] ** 2 / 2,
+        lambda t: NORM[0] ** 2 * FAST_RATE ** int(t),
+        PD,
+        None,
+        noise=lambda t: NORM[t] * ROUND + ROUND**2 / 2,
     ),
 }
 

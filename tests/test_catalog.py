@@ -10,7 +10,7 @@ from sklearn.datasets import load_breast_cancer
 from catalog_cases import CASES, NOTHING, healthy, kernel, of_inputs, probed, run, spread
 from inertial.method.recursion import gradient_descent
 from inertial.simulation.integrate import solve
-from inertial.theory.catalog import CATALOG
+from inertial.theory.catalog import CATALOG, worst_cases
 from inertial.theory.catalog.quantities import friction_flow
 from inertial.theory.sources import SLIPS, SOURCES, STATEMENTS
 from inertial.theory.theorem import evaluate
@@ -213,6 +213,65 @@ def test_distances_along_flows_are_looked_at_densely():
     dense = max(np.linalg.norm(start.backward(c), axis=1).max() for c in moves)
     theorem = BY_KEY["friction-distance-printed"]
     assert theorem.left(evidence).max() == pytest.approx(dense, rel=1e-3)
+
+
+def test_worst_cases_are_those_of_semidefinite_programs():
+    """PEPit's values: n = 2, mu = 0.1, L = 1, and eight silver steps at condition number 32.
+
+    The first and the last are reached by a quadratic function, the second by none.
+    """
+    evidence = kernel(*np.linspace(0.1, 1, 91))
+    left, right = (
+        {
+            key: getattr(BY_KEY[f"{key}-worst-case"], side)(one)
+            for key, one in (
+                ("heavy-ball", evidence),
+                ("nesterov", evidence),
+                ("silver", kernel(0.1, 3.2)),
+            )
+        }
+        for side in ("left", "right")
+    )
+    # The values are printed with five and six digits.
+    assert left["heavy-ball"][1] == pytest.approx(0.753493, abs=5e-7)
+    assert 0.8 * 0.347602 < left["nesterov"][1] < 0.347602
+    assert left["silver"][3] == pytest.approx(0.22145, abs=5e-6)
+    assert right["heavy-ball"][1] == pytest.approx(0.9025)
+    assert right["nesterov"][1] == pytest.approx(0.467544, abs=5e-7)
+
+
+@pytest.mark.parametrize("condition", [18.0, 25.0, 1e3, 1e6])
+def test_the_function_that_heavy_ball_cycles_on_is_smooth_and_strongly_convex(condition):
+    """Its gradient is mu x + (L - mu) P(x): P is a nearest point, monotone, and 0 at 0."""
+    evidence = kernel(1.0, condition)
+    polygon = worst_cases.corners(evidence, worst_cases.best_cycle(evidence))
+    x = 2 * np.random.default_rng(4).standard_normal((2, 300, 2)) @ [1, 1j]
+    images = np.array([[worst_cases.nearest(z, polygon) for z in row] for row in x])
+    between, along = images[0] - images[1], x[0] - x[1]
+    # Rounding of points of size 1.
+    assert (np.real(between * np.conj(along)) >= np.abs(between) ** 2 - 1e-12).all()
+    assert worst_cases.nearest(0j, polygon) == 0
+
+
+@pytest.mark.parametrize("condition", [25.0, 1e3, 1e6])
+def test_heavy_ball_comes_back_to_its_cycle_from_beside_it(condition):
+    """The curvature there is mu, on which the method contracts by sqrt(beta) a step."""
+    radii = worst_cases.radii(kernel(1.0, condition), shift=1e-3)
+    assert np.abs(radii[:3] - 1).max() > 1e-4
+    rate = (np.sqrt(condition) - 1) / (np.sqrt(condition) + 1)
+    last = len(radii)
+    # A double root: t times the rate's power.
+    assert abs(radii[-1] - 1) < 1e-3 * 2 * last * rate**last + 1e-12
+
+
+def test_heavy_ball_cycles_at_every_condition_number_from_18_on():
+    """The numbers of points leave no gap; the first cycle is at (2 + sqrt 5)^2 = 17.94."""
+    theorem = BY_KEY["heavy-ball-cycle"]
+    for condition in np.geomspace(18, 1e11, 40):
+        assert evaluate(theorem, kernel(1.0, condition)).verdict == "holds"
+    for factor, verdict in ((0.999, "not applicable"), (1.001, "holds")):
+        ends = (1.0, factor * (2 + np.sqrt(5)) ** 2)
+        assert evaluate(theorem, kernel(*ends)).verdict == verdict
 
 
 def test_a_run_may_outgrow_the_bound_on_its_largest_eigenvalue():

@@ -1,4 +1,4 @@
-"""The five papers and a sixth source, their statements, and the slips found, read from data.
+"""The five papers and further sources, their statements, and the slips found, read from data.
 
 The catalogue is held against these lists: `inertial.theory.catalog` covers every label, and no
 other.

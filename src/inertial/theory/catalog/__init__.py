@@ -19,6 +19,7 @@ from inertial.theory.catalog import (
     power_laws,
     residual,
     vanishing,
+    worst_cases,
 )
 from inertial.theory.theorem import Theorem
 
@@ -36,5 +37,6 @@ CATALOG: tuple[Theorem, ...] = (
     *best_possible.THEOREMS,
     *power_laws.THEOREMS,
     *batches.THEOREMS,
+    *worst_cases.THEOREMS,
 )
 """All theorems, kernels first."""
