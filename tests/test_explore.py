@@ -625,12 +625,13 @@ def test_five_steps_of_the_thread_are_states_of_the_address(chromium, file, expl
     with opened(chromium, file) as view:
         links = view.locator("#thread a")
         assert links.count() == 5
-        addresses, states = [], []
+        addresses, states, regimes = [], [], []
         for i in range(5):
             links.nth(i).click()
             settle(view)
             states.append(assert_page_is_right(view, exploration))
             addresses.append(view.evaluate("location.hash"))
+            regimes.append(view.locator("#phase-words").inner_text())
             assert links.nth(i).get_attribute("aria-current") == "step"
             assert links.nth(i).get_attribute("href") == addresses[-1]
         # Another setting is no step of the thread any more.
@@ -644,7 +645,9 @@ def test_five_steps_of_the_thread_are_states_of_the_address(chromium, file, expl
     )
     mode = exploration.measure.nodes[[states[2]["mode"]]]
     both = roots(heavy_ball(states[2]["eta"], states[2]["beta"]), mode)
-    assert abs(both[0, 0] - both[1, 0]) < 1e-7  # critically damped
+    assert abs(both[0, 0] - both[1, 0]) < 1e-7  # critically damped, which the portrait says too
+    assert ["critically damped" in words for words in regimes] == [False, False, True, False, False]
+    assert "underdamped" in regimes[3]
     assert np.abs(roots(heavy_ball(states[3]["eta"], states[3]["beta"]), mode).imag).min() > 0.01
     tuned = next(
         p.method
@@ -725,6 +728,22 @@ def test_the_plane_shows_the_curve_of_the_setting_under_the_pointer(chromium, fi
         assert abs(told - steps) <= max(1, 0.1 * steps)
 
 
+def test_a_root_read_out_is_the_one_farther_out(chromium, file, exploration):
+    nodes = exploration.measure.nodes
+    ball = heavy_ball(5 / nodes[-1], 0.5)
+    far = roots(ball, nodes[-1:]).real.min()
+    address = f"#method=heavy_ball&eta={ball.eta}&beta={ball.beta}&mode={len(nodes) - 1}"
+    with opened(chromium, file, address) as view:
+        view.locator("#disc").focus()
+        view.keyboard.press("ArrowUp")
+        settle(view)
+        told = view.locator("#disc .tip").inner_text()
+        label = view.locator("#disc text.halo").text_content()
+    said = f"\N{MINUS SIGN}{-far:.4g}"
+    assert said in told
+    assert said in label  # it lies outside of the picture
+
+
 def test_roots_and_heat_map_are_moved_by_keys(chromium, file, exploration):
     last = len(exploration.measure.nodes) - 1
     with opened(chromium, file, f"#mode={last}&at=5") as view:
@@ -742,6 +761,21 @@ def test_roots_and_heat_map_are_moved_by_keys(chromium, file, exploration):
         assert "step 6, λ" in view.locator("#heat .tip").inner_text()
         state, _ = numbers_of(view)
         assert (state["mode"], state["at"]) == (last - 1, 6)
+        view.locator("#opening").focus()
+        view.keyboard.press("ArrowRight")
+        settle(view)
+        assert "step 7" in view.locator("#opening .tip").inner_text()
+        for figure, key, kept, end in (
+            ("#heat", "End", "at", state["steps"]),
+            ("#heat", "Home", "at", 0),
+            ("#disc", "Home", "mode", 0),
+            ("#disc", "End", "mode", last),
+            ("#opening", "End", "at", state["steps"]),
+        ):
+            view.locator(figure).focus()
+            view.keyboard.press(key)
+            settle(view)
+            assert numbers_of(view)[0][kept] == end
         view.locator("#bars").focus()
         view.keyboard.press("ArrowRight")
         assert "λ" in view.locator("#bars .tip").inner_text()

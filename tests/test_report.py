@@ -348,7 +348,7 @@ def test_the_audit_table_opens_by_key_and_keeps_slips_apart(shared):
     text = first.inner_text()
     assert NAUGHTY in text
     assert "wide <enough>" in text
-    assert "-3.5" in text
+    assert "−3.5" in text
     assert "unknown" in text
     lines.nth(1).locator("summary").click()
     assert "first violated at step 7" in lines.nth(1).inner_text()

@@ -218,8 +218,8 @@ def _remedy(residual: float, needed: float) -> str:
             f"{significant(residual)}, and about {_EXPECTED:g} with standardised targets."
         )
     if needed < 1e6:
-        return "take at least that width, or check by a real run."
-    return "check by a real run, and lower the step size until it settles."
+        return "take at least that width, or go by a real run."
+    return "go by a real run, and lower the step size until it settles."
 
 
 def _rounded(value: float) -> int:

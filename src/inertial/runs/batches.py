@@ -288,7 +288,7 @@ def _sizes(sizes: BatchSizes, rows: int) -> str:
         else "momentum does not pay in full on batches of these rows"
     )
     low = significant(sizes.noise_limits_below)
-    return f"Noise limits the step on batches below {low} rows; {full}."
+    return f"Noise limits the step on batches below {low} rows, with momentum also above; {full}."
 
 
 def tune_batch(

@@ -123,7 +123,7 @@ def _batch_words(sizes: BatchSizes | None, rows: int) -> str:
         return ""
     low, high = sizes.noise_limits_below, sizes.momentum_pays_above
     noisy = (
-        f"Noise limits the step below about {significant(low, 2)} rows"
+        f"Noise limits the step below about {significant(low, 2)} rows, with momentum also above"
         if low > 1
         else ("Noise limits the step at no batch")
     )

@@ -102,8 +102,9 @@ def _number(value: float | None, digits: int = 4) -> str:
     if value is None or not math.isfinite(value):
         return _DASH
     if float(value).is_integer() and abs(value) < _MOST_DIGITS:
-        return f"{value:,.0f}"
+        return f"{value:,.0f}".replace("-", "−")
     rounded = float(f"{value:.{digits}g}")
     if rounded.is_integer() and 1000 <= abs(rounded) < _MOST_DIGITS:
-        return f"{rounded:,.0f}"
-    return significant(value, digits) if abs(rounded) < _MOST_DIGITS else f"{value:.{digits}g}"
+        return f"{rounded:,.0f}".replace("-", "−")
+    text = significant(value, digits) if abs(rounded) < _MOST_DIGITS else f"{value:.{digits}g}"
+    return text.replace("-", "−", 1) if value < 0 else text

@@ -60,9 +60,9 @@ const charts = (() => {
     if (power && size !== 0) {
       const exponent = Math.floor(Math.log10(size) + 1e-12), front = +(value / 10 ** exponent).toPrecision(3);
       const ten = "10" + [...String(exponent)].map((c) => SUPERSCRIPTS[c]).join("");
-      return front === 1 ? ten : `${front}·${ten}`;
+      return front === 1 ? ten : `${front}·${ten}`.replace("-", "−");
     }
-    return size >= 1000 ? Math.round(value).toLocaleString("en") : String(+value.toPrecision(4));
+    return (size >= 1000 ? Math.round(value).toLocaleString("en") : String(+value.toPrecision(4))).replace("-", "−");
   }
 
   /* A line is drawn as far as there are numbers; on a logarithmic axis one that falls to 0 leaves it. */

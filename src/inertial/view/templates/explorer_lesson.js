@@ -56,6 +56,7 @@
     svg.setAttribute("aria-label", `Path in the plane of two modes over ${state.steps} steps of ${LABELS[state.method]}; after ${now.at} steps ${short(left[0])} of the flat one and ${short(left[1])} of the steep one are left`);
     $("opening-words").textContent = `After ${plural(now.at, "step")}, ${percent(Math.abs(left[0]))} of the way is left along the flat direction and ${percent(Math.abs(left[1]))} along the steep one.`;
     opening = { ...made, places, factors };
+    if (host.matches(":focus-visible")) readOpening(Math.min(now.at, places.length - 1));
     $("opening-save").replaceChildren(charts.buttons(svg, {
       label: "Path in the plane of two modes", file: "path",
       table: () => ({ columns: ["step", "along the flat mode", "along the steep mode"], rows: places.map(([x, y], t) => [t, x, y]) }),
@@ -76,7 +77,7 @@
   });
   for (const what of ["pointerleave", "blur"]) $("opening").addEventListener(what, () => tip($("opening"), 0, 0, null));
   $("opening").addEventListener("keydown", (event) => {
-    const change = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const change = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity }[event.key];
     if (!change) return;
     event.preventDefault();
     const at = Math.max(0, Math.min(opening.places.length - 1, Math.min(state.at, state.steps) + change));

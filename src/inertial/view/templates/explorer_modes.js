@@ -8,14 +8,26 @@
     const mode = Math.max(0, Math.min(K - 1, state.mode + change));
     update({ mode }, null);
     const l = nodes[mode], m = explorer.current();
-    say(`eigenvalue ${short(l)}, ${percent(weights[mode] / MASS)} of the loss, ${numerics.regime(m, l)}, factor ${numerics.radius(m, l).toFixed(4)} a step`);
+    say(`eigenvalue ${short(l)}, ${percent(weights[mode] / MASS)} of the loss, ${kindOf(m, l)}, factor ${numerics.radius(m, l).toFixed(4)} a step`);
   }
 
   function leap(event) { return event.shiftKey ? Math.max(1, Math.round(K / 10)) : 1; }
 
+  /* The regime, and between gliding and swinging the critical one, as near as four digits of a setting get. */
+  function kindOf(m, l) {
+    const [a, b, c, d] = numerics.roots(m, l), kind = numerics.regime(m, l);
+    const apart = b ? 2 * Math.abs(b) : Math.abs(a - c);
+    return m.beta > 0 && a + c > 0 && kind !== "grows" && apart < 0.01 * (a + c) ? "critical" : kind;
+  }
+
   /* Places of the roots that matter: gradient descent's second one is 0 and says nothing. */
   function moving(z) {
     return [0, 2].filter((i) => state.method !== "gradient_descent" || z[i] !== 0 || i === 0 && z[2] === 0);
+  }
+
+  /* Of these the one farther out, which decides the long run. */
+  function leading(z) {
+    return moving(z).reduce((best, i) => (Math.hypot(z[i], z[i + 1]) > Math.hypot(z[best], z[best + 1]) + 1e-12 ? i : best));
   }
 
   function drawDisc(now) {
@@ -26,10 +38,11 @@
     svg.append(node("path", { class: "grid", d: `M${centre - unit - 14} ${middle}h${2 * unit + 28}M${centre} ${middle - unit - 14}v${2 * unit + 28}` }));
     svg.append(node("circle", { class: "edge", cx: centre, cy: middle, r: unit }));
     if (now.radius < 1.06) svg.append(node("circle", { class: "dashed", cx: centre, cy: middle, r: unit * now.radius }));
-    svg.append(node("text", { x: centre + unit + 4, y: middle - 6 }, "1"), node("text", { x: centre - unit - 16, y: middle - 6 }, "−1"));
+    svg.append(node("text", { x: centre + unit + 4, y: middle + 24 }, "1"), node("text", { x: centre - unit - 18, y: middle + 24 }, "−1"));
     host.replaceChildren(svg);
     const canvas = canvasIn(host, 0, 0, width, size), context = canvas.getContext("2d");
     context.scale(canvas.width / width, canvas.height / size);
+    const dots = [];
     for (let k = 0; k < K; k++) {
       const z = numerics.roots(now.method, nodes[k]);
       context.fillStyle = modeColour(nodes[k]);
@@ -40,6 +53,7 @@
         context.beginPath();
         context.arc(px, py, r, 0, 2 * Math.PI);
         context.fill();
+        dots.push([px, py, r]);
       }
     }
     const z = numerics.roots(now.method, nodes[state.mode]);
@@ -48,9 +62,17 @@
       const [cx, cy] = at(Math.max(-1.1, Math.min(1.1, z[i])), z[i + 1]);
       svg.append(node("circle", { class: "follow", cx, cy, r: ring }));
     }
-    const first = moving(z)[0];
-    const [lx, ly] = at(Math.max(-1.05, Math.min(1.05, z[first])), z[1]), inwards = z[first] > 0 ? -1 : 1;
-    svg.append(node("text", { class: "halo", x: lx + inwards * (ring + 6), y: ly + (z[1] ? 4 : -ring - 4), "text-anchor": inwards < 0 ? "end" : "start" }, `λ = ${short(nodes[state.mode])}`));
+    const first = leading(z), [lx, ly] = at(Math.max(-1.1, Math.min(1.1, z[first])), z[first + 1]);
+    const words = `λ = ${short(nodes[state.mode])}${Math.abs(z[first]) > 1.1 ? `, z = ${short(z[first])}` : ""}`, wide = 7 * words.length;
+    // The place beside the root where the words cover the fewest dots.
+    const places = [-1, 1].flatMap((side) => [4, -ring - 6, ring + 14].map((down) => ({ x: lx + (down === 4 ? side * (ring + 6) : 0), y: ly + down, side })));
+    const covered = ({ x, y, side }) => {
+      const [left, right] = side < 0 ? [x - wide, x] : [x, x + wide];
+      if (left < 2 || right > width - 2) return Infinity;
+      return dots.filter(([px, py, r]) => px + r > left && px - r < right && py + r > y - 12 && py - r < y + 4).length;
+    };
+    const free = places.reduce((best, place) => (covered(place) < covered(best) ? place : best));
+    svg.append(node("text", { class: "halo", x: free.x, y: free.y, "text-anchor": free.side < 0 ? "end" : "start" }, words));
     const swinging = nodes.filter((l) => numerics.roots(now.method, l)[1] > 0).length;
     disc = { svg, at, canvas };
     $("disc-save").replaceChildren(charts.buttons(svg, {
@@ -143,12 +165,12 @@
     readRoot(found.k, found.px, found.py, found.z);
   });
   function readRoot(k, px, py, [re, im]) {
-    tip($("disc"), px, py, [[`λ = ${short(nodes[k])}`], ["ink", "root", `${+re.toFixed(4)}${im ? `${im < 0 ? " − " : " + "}${Math.abs(+im.toFixed(4))} i` : ""}`], ["ink", "modulus", Math.hypot(re, im).toFixed(4)], ["ink", "share of the loss", percent(weights[k] / MASS)]]);
+    tip($("disc"), px, py, [[`λ = ${short(nodes[k])}`], ["ink", "root", `${short(+re.toFixed(4))}${im ? `${im < 0 ? " − " : " + "}${Math.abs(+im.toFixed(4))} i` : ""}`], ["ink", "modulus", Math.hypot(re, im).toFixed(4)], ["ink", "share of the loss", percent(weights[k] / MASS)]]);
   }
   for (const what of ["pointerleave", "blur"]) $("disc").addEventListener(what, () => tip($("disc"), 0, 0, null));
   $("disc").addEventListener("click", (event) => { const found = pointsOfDisc(event); if (found) update({ mode: found.k }, null); });
   $("disc").addEventListener("keydown", (event) => {
-    const change = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1 }[event.key];
+    const change = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1, Home: -K, End: K }[event.key];
     if (!change) return;
     event.preventDefault();
     moveMode(change * leap(event));
@@ -180,7 +202,7 @@
     update(inHeat(event) ? { mode, at: cellAt(event).step } : { mode }, null);
   });
   $("heat").addEventListener("keydown", (event) => {
-    const up = { ArrowUp: 1, ArrowDown: -1 }[event.key], on = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const up = { ArrowUp: 1, ArrowDown: -1 }[event.key], on = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity }[event.key];
     if (!up && !on) return;
     event.preventDefault();
     if (up) { moveMode(up * leap(event)); return; }
@@ -257,7 +279,7 @@
   $("bars").addEventListener("pointerleave", () => tip($("bars"), 0, 0, null));
   $("bars").addEventListener("blur", () => tip($("bars"), 0, 0, null));
   $("bars").addEventListener("keydown", (event) => {
-    const change = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const change = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity }[event.key];
     if (!change) return;
     event.preventDefault();
     reading = Math.max(0, Math.min(BINS - 1, reading + change));
@@ -268,6 +290,7 @@
 
   const WORDS = {
     glides: "overdamped: it glides to rest without passing it", swings: "underdamped: it swings past rest, again and again",
+    critical: "critically damped: as fast as it can be without passing rest",
     flips: "it jumps from side to side every step", grows: "it grows without end",
   };
   let phase = null;
@@ -291,7 +314,7 @@
 
   function drawPhase(now) {
     const host = $("phase"), width = Math.max(260, host.clientWidth), height = Math.round(Math.min(360, Math.max(280, width * 0.72)));
-    const m = now.method, l = nodes[state.mode], kind = numerics.regime(m, l), run = orbit(m, l, state.steps);
+    const m = now.method, l = nodes[state.mode], kind = kindOf(m, l), run = orbit(m, l, state.steps);
     const margin = { top: 26, right: 14, bottom: 42, left: 48 };
     const shape = (height - margin.top - margin.bottom) / (width - margin.left - margin.right);
     // Room for the whole run, within reason; one scale for both directions.
@@ -307,7 +330,8 @@
     inside.append(node("path", { class: "axis", d: `M${sx(0)} ${margin.top - 6}V${height - margin.bottom}M${margin.left} ${sy(0)}H${width - margin.right}` }));
     const path = (points) => points.map(([x, v], i) => `${i ? "L" : "M"}${sx(x).toFixed(1)} ${sy(v).toFixed(1)}`).join("");
     // The portrait: from places around, the same method's motion, faint.
-    if (kind === "glides" || kind === "swings") {
+    const portrait = kind === "glides" || kind === "swings" || kind === "critical";
+    if (portrait) {
       for (let i = 0; i < 8; i++) {
         const angle = 2 * Math.PI * (i + 0.5) / 8;
         inside.append(node("path", { class: "faint", d: path(orbit(m, l, 40, 1.25 * Math.cos(angle), 1.25 * Math.sin(angle))) }));
@@ -330,7 +354,8 @@
     phase = { ...made, run };
     const critical = (1 - Math.sqrt(m.eta * l)) ** 2;
     $("phase-words").textContent = `λ = ${short(l)}, ηλ = ${short(m.eta * l)}: ${m.friction === null ? WORDS[kind] : "momentum t/(t+d) takes the damping away as it goes"}.`
-      + (m.name === "heavy_ball" && m.eta * l < 1 ? ` Critical damping would be at β = (1 − √(ηλ))² = ${short(critical)}.` : "");
+      + (m.name === "heavy_ball" && m.eta * l < 1 ? ` Critical damping ${kind === "critical" ? "is" : "would be"} at β = (1 − √(ηλ))² = ${short(critical)}.` : "")
+      + (portrait ? " Faint: the same method from other starts." : "");
     $("phase-save").replaceChildren(charts.buttons(svg, {
       label: "Phase portrait", file: "phase", table: () => ({ columns: ["step", "position", "velocity"], rows: run.map(([x, v], t) => [t, x, v]) }),
     }, null));
@@ -384,7 +409,7 @@
   });
   for (const what of ["pointerleave", "blur"]) $("regimes").addEventListener(what, () => tip($("regimes"), 0, 0, null));
   $("regimes").addEventListener("keydown", (event) => {
-    const change = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const change = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity }[event.key];
     if (!change) return;
     event.preventDefault();
     regimeRead = Math.max(0, Math.min(regimes.parts.length - 1, regimeRead + change));
@@ -406,7 +431,7 @@
   });
   for (const what of ["pointerleave", "blur"]) $("phase").addEventListener(what, () => tip($("phase"), 0, 0, null));
   $("phase").addEventListener("keydown", (event) => {
-    const change = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    const change = { ArrowRight: 1, ArrowLeft: -1, Home: -Infinity, End: Infinity }[event.key];
     if (!change) return;
     event.preventDefault();
     stepRead = Math.max(0, Math.min(phase.run.length - 1, stepRead + change));
