@@ -48,6 +48,16 @@ def test_advice_prints_as_its_table_and_is_one_sentence_on_a_prompt(results, kin
     assert repr(advice) == f"<{kind}: {advice.recommendation}>"
 
 
+def test_without_momentum_the_winner_is_called_gradient_descent():
+    equal = tune(Measure(np.ones(2), np.ones(2)))
+    assert equal.best.name == "heavy_ball"
+    assert equal.setting.beta == 0
+    assert equal.recommendation.startswith("Use gradient descent with eta 1: 1 step to 0.01")
+    assert "gradient descent: 1" not in equal.recommendation  # nothing beside itself
+    uneven = tune(Measure(np.array([1.0, 100.0]), np.ones(2)))
+    assert uneven.recommendation.startswith(f"Use heavy ball with eta {uneven.setting.eta:.4g}, m")
+
+
 def test_one_step_is_one_step():
     said = tune(spectrum=[1.0, 1.0], target=0.5).recommendation
     assert ": 1 step to 0.5 of" in said
@@ -250,7 +260,12 @@ def test_what_is_no_measure_is_refused_in_a_sentence(words, message):
         (lambda data: tune(data, y=[1.0]), "y is given beside data that have targets"),
         (lambda data: tune(data, spectrum=[1.0]), "are both given"),
         (lambda _: tune(3.0), "nothing to tune in a 'float'"),
-        (lambda _: tune(), "nothing to tune in a 'NoneType'"),
+        (lambda _: tune(), "nothing to tune; give first, without a name, a Problem"),
+        (lambda _: tune(measure=Measure(np.ones(1), np.ones(1))), r"or a Measure: tune\(measure\)"),
+        (
+            lambda _: tune(Measure(np.ones(1), np.ones(1)), batch=2),
+            "no rows to draw from; give the data",
+        ),
         (lambda _: tune([[1.0], [2.0]]), "pass them as well: load"),
         (lambda data: tune(data, batch=2, rule="paper"), "leave out the batch or the rule"),
         (lambda data: tune(measure_of(data), "optimal"), r"optimal_schedule\(measure, steps\)"),

@@ -204,9 +204,9 @@ def test_a_batch_that_makes_no_sense_is_refused_before_the_work(data, batch, rem
 
 
 def test_a_batch_is_for_data_and_has_its_own_rule(data):
-    with pytest.raises(InvalidInput, match="leave out the batch or the rule"):
+    with pytest.raises(InvalidInput, match="a batch has a rule of its own; leave out the rule"):
         tune(data, "paper", batch=5)
-    with pytest.raises(InvalidInput, match="a batch is for a problem or data"):
+    with pytest.raises(InvalidInput, match="a measure, which has no rows"):
         tune(measure_of(data), batch=5)
 
 

@@ -267,7 +267,12 @@ def _own_measure(
 
 def _loaded(data: object, y: object) -> Data:
     """Load what `load` takes; anything else is no subject of advice."""
-    others = data is None or callable(data) or hasattr(data, "init")  # a model has no rows
+    if data is None:
+        raise InvalidInput(
+            "there is nothing to tune; give first, without a name, a Problem, x and y, what load() "
+            "takes or returned, or a Measure: tune(measure)."
+        )
+    others = callable(data) or hasattr(data, "init")  # a model has no rows
     if others or isinstance(data, bool | int | float | complex | Recursion):
         raise InvalidInput(
             f"there is nothing to tune in a {type(data).__name__!r}; give a Problem, x and y, what "
@@ -281,11 +286,13 @@ def _way(
 ) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     """Return the function that tunes a subject, and what it is given besides."""
     if batch is not None:
-        if isinstance(subject, Measure) or rule is not None:
+        if isinstance(subject, Measure):
             raise InvalidInput(
-                "a batch is for a problem or data that load() returned, and has a rule of its own; "
-                "leave out the batch or the rule."
+                "batch is given with a measure, which has no rows to draw from; give the data or a "
+                "problem, or leave batch out."
             )
+        if rule is not None:
+            raise InvalidInput("a batch has a rule of its own; leave out the rule or the batch.")
         if isinstance(subject, Data):
             return tune_batch, (batch,)
         return partial(tune_problem, batch=batch), ()

@@ -201,7 +201,7 @@ class Advice(Shown):
                 f"{at(best.name, self.setting)}."
             )
         others = []
-        if best.name != "gradient_descent":
+        if any(self.setting.constant[1:]):
             descent = self.of("gradient_descent").steps_to
             over = f"more than {limit:,}"
             others.append(f"gradient descent: {over if descent is None else count(descent)}")
@@ -221,10 +221,7 @@ class Advice(Shown):
                 "Unchecked: without a network nothing can be trained; steps are those of a model "
                 "whose kernel stays what it is."
             )
-        line = said(self.checks[0] if self.checks else None)
-        if len(self.checks) > 1 and self.measured is None:
-            return f"{line} None of {len(self.checks)} settings reached {self.target:.3g}."
-        return line
+        return said(self.checks[0] if self.checks else None)
 
     @property
     def lines(self) -> str:

@@ -31,7 +31,7 @@ from inertial.problem.networks import WideNetwork
 from inertial.problem.problem import Problem, Trainable
 from inertial.runs.check import UNTRAINED
 from inertial.runs.ranking import place
-from inertial.runs.shown import Curve, Shown, columns, draw
+from inertial.runs.shown import Curve, Shown, called, columns, draw
 from inertial.runs.stopping import Stopping, horizon, stopping_of
 from inertial.runs.trials import (
     LONGEST,
@@ -258,7 +258,7 @@ class ModelAdvice(Shown):
         """The advice in one sentence."""
         best, share = self.best, f"{100 * self.target:g} %"
         eta, beta, _ = best.method.constant
-        words = f"{label(best.name)} with step size {eta:.4g}" + (
+        words = f"{called(best.name, best.method)} with step size {eta:.4g}" + (
             f" and momentum {beta:.4g}" if beta else ""
         )
         if not self.checked:
