@@ -261,13 +261,13 @@ def test_what_is_no_measure_is_refused_in_a_sentence(words, message):
         (lambda data: tune(data, spectrum=[1.0]), "are both given"),
         (lambda _: tune(3.0), "nothing to tune in a 'float'"),
         (lambda _: tune(), "nothing to tune; give first, without a name, a Problem"),
-        (lambda _: tune(measure=Measure(np.ones(1), np.ones(1))), r"or a Measure: tune\(measure\)"),
+        (lambda data: tune(measure=measure_of(data)), r"or a Measure: tune\(measure\)"),
         (
-            lambda _: tune(Measure(np.ones(1), np.ones(1)), batch=2),
+            lambda data: tune(measure_of(data), batch=2),
             "no rows to draw from; give the data",
         ),
         (lambda _: tune([[1.0], [2.0]]), "pass them as well: load"),
-        (lambda data: tune(data, batch=2, rule="paper"), "leave out the batch or the rule"),
+        (lambda data: tune(data, batch=2, rule="paper"), "leave out the rule or the batch"),
         (lambda data: tune(measure_of(data), "optimal"), r"optimal_schedule\(measure, steps\)"),
     ],
 )

@@ -21,6 +21,7 @@ from inertial.method.bound import (
     said_of_zero,
     unreachable_share,
 )
+from inertial.theory.catalog.best_possible import least_shares, scheduled_shares, steps_seen
 
 
 @pytest.fixture
@@ -194,3 +195,20 @@ def test_what_is_never_reached_is_said_in_percent():
 
 def test_a_resolution_of_nearly_all_leaves_nothing_certain(measure):
     assert (lower_bound(measure, 3, resolution=0.9).certain[1:] == 0).all()
+
+
+@pytest.mark.parametrize(("steepest", "whole"), [(4.0, True), (200.0, False)])
+def test_the_schedule_is_compared_as_far_as_rounding_lets_it_be_seen(steepest, whole):
+    # One mode that is far steeper than the others, and has most of the loss, magnifies rounding.
+    values, modes = np.append(np.geomspace(1e-3, 4, 39), 1.2 * steepest), np.ones(40)
+    modes[-1] = steepest
+    seen = steps_seen(values, modes)
+    assert seen >= 4
+    assert (seen == 8) == whole
+    reached, _ = scheduled_shares(values, modes, seen)
+    np.testing.assert_allclose(reached, least_shares(values, modes, seen), rtol=1e-6)
+    # The bound covers what rounding did, and beyond the comparison it did harm.
+    shares, rounding = scheduled_shares(values, modes, 8)
+    gap = np.abs(shares - least_shares(values, modes, 8))
+    assert np.all(gap <= rounding + 1e-15)
+    assert (gap[-1] < 1e-6 * shares[-1]) == whole
