@@ -76,15 +76,15 @@ def of_tried(settings: int) -> str:
     return f", the fastest of {settings} settings" if settings > 1 else ""
 
 
-def called(name: str, method: Recursion) -> str:
+def called(name: str, constants: tuple[float, float, float]) -> str:
     """Return what a method is called; without momentum each of them is gradient descent."""
-    return label(name if any(method.constant[1:]) else "gradient_descent")
+    return label(name if any(constants[1:]) else "gradient_descent")
 
 
 def at(name: str, method: Recursion) -> str:
     """Return a method by name with its constants: heavy ball with eta 0.03, momentum 0.75."""
     eta, beta, _ = method.constant
-    return f"{called(name, method)} with eta {eta:.4g}" + (f", momentum {beta:.4g}" if beta else "")
+    return f"{called(name, method.constant)} with eta {eta:.4g}" + (f", momentum {beta:.4g}" if beta else "")
 
 
 def came_lowest(name: str, method: Recursion, lowest: float, steps: int) -> str:

@@ -258,7 +258,7 @@ class ModelAdvice(Shown):
         """The advice in one sentence."""
         best, share = self.best, f"{100 * self.target:g} %"
         eta, beta, _ = best.method.constant
-        words = f"{called(best.name, best.method)} with step size {eta:.4g}" + (
+        words = f"{called(best.name, best.method.constant)} with step size {eta:.4g}" + (
             f" and momentum {beta:.4g}" if beta else ""
         )
         if not self.checked:
