@@ -20,7 +20,7 @@ from inertial import (
     tune,
 )
 from inertial.linear.spectrum import decompose
-from inertial.runs.shown import of_steps
+from inertial.runs.shown import called, of_steps
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,7 @@ def test_without_momentum_the_winner_is_called_gradient_descent():
     assert equal.setting.beta == 0
     assert equal.recommendation.startswith("Use gradient descent with eta 1: 1 step to 0.01")
     assert "gradient descent: 1" not in equal.recommendation  # nothing beside itself
+    assert called("adam", (0.1, 0.0, 0.0)) == "Adam"  # which is something else without momentum
     uneven = tune(Measure(np.array([1.0, 100.0]), np.ones(2)))
     assert uneven.recommendation.startswith(f"Use heavy ball with eta {uneven.setting.eta:.4g}, m")
 

@@ -509,6 +509,12 @@ def test_a_page_names_no_folder_of_a_readers(tmp_path):
     digits = load("digits", n=20)
     text = page(*read_run(compare(digits, Settings(width=20, seeds=(0,), steps=3)).run))
     assert digits.provenance.source in text
+    for place in ("/home/someone/sets/data.txt", r"C:\Users\someone\data.txt"):
+        named = dataclasses.replace(digits.provenance, source=place)
+        given = dataclasses.replace(digits, provenance=named)
+        text = page(*read_run(compare(given, Settings(width=20, seeds=(0,), steps=3)).run))
+        assert "data.txt" in text
+        assert "someone" not in text
 
 
 def test_settings_that_failed_are_not_offered(tmp_path):

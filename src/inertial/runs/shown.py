@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 from inertial._checks import plain
 from inertial.linear.measure import Measure
-from inertial.method.recursion import Recursion, label
+from inertial.method.recursion import FAMILIES, Recursion, label
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,13 +78,15 @@ def of_tried(settings: int) -> str:
 
 def called(name: str, constants: tuple[float, float, float]) -> str:
     """Return what a method is called; without momentum each of them is gradient descent."""
-    return label(name if any(constants[1:]) else "gradient_descent")
+    plain = name in FAMILIES and not any(constants[1:])
+    return label("gradient_descent" if plain else name)
 
 
 def at(name: str, method: Recursion) -> str:
     """Return a method by name with its constants: heavy ball with eta 0.03, momentum 0.75."""
     eta, beta, _ = method.constant
-    return f"{called(name, method.constant)} with eta {eta:.4g}" + (f", momentum {beta:.4g}" if beta else "")
+    words = f"{called(name, method.constant)} with eta {eta:.4g}"
+    return words + (f", momentum {beta:.4g}" if beta else "")
 
 
 def came_lowest(name: str, method: Recursion, lowest: float, steps: int) -> str:

@@ -10,6 +10,7 @@ import hashlib
 import math
 from collections.abc import Iterable
 from functools import cache
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,7 @@ def _environment() -> Environment:
     # Written as `tojson`, which escapes <, >, & and ' too: no text can leave its element.
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False}
     environment.filters["number"] = _number
+    environment.filters["place"] = _place
     return environment
 
 
@@ -95,6 +97,12 @@ def _source(name: str) -> str:
     if environment.loader is None:
         raise ValueError("the environment has no loader")
     return environment.loader.get_source(environment, name)[0].strip()
+
+
+def _place(source: str) -> str:
+    """Return where data are from as a page names it: of a file its name, and not its folders."""
+    paths = (PurePosixPath(source), PureWindowsPath(source))
+    return next((path.name for path in paths if path.is_absolute()), source)
 
 
 def _number(value: float | None, digits: int = 4) -> str:
