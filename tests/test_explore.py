@@ -638,6 +638,8 @@ def test_five_steps_of_the_thread_are_states_of_the_address(chromium, file, expl
         view.locator("#eta-top").press("ArrowLeft")
         settle(view)
         assert numbers_of(view)[0]["thread"] == 0
+        spoken = view.locator("#eta-top").get_attribute("aria-valuetext")
+        assert spoken == view.locator("#eta-top-hint").inner_text()
         assert view.locator("#thread [aria-current]").count() == 0
     assert [state["method"] for state in states] == ["gradient_descent"] * 2 + ["heavy_ball"] * 3
     np.testing.assert_allclose(

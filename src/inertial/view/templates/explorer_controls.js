@@ -40,13 +40,13 @@
     $("at").max = state.steps;
     setRange("at", now.at);
     $("at-hint").textContent = plural(now.at, "step");
-    for (const [copy, original] of [["eta-top", "eta"], ["beta-top", "beta"]]) {
-      setRange(copy, $(original).valueAsNumber);
-      $(copy).setAttribute("aria-valuetext", $(`${original}-number`).value);
-    }
     $("beta-top").disabled = fixed || varying;
     $("eta-top-hint").textContent = short(state.eta);
     $("beta-top-hint").textContent = fixed ? "none" : varying ? "t/(t+d)" : String(+state.beta.toPrecision(4));
+    for (const [copy, original] of [["eta-top", "eta"], ["beta-top", "beta"]]) {
+      setRange(copy, $(original).valueAsNumber);
+      $(copy).setAttribute("aria-valuetext", $(`${copy}-hint`).textContent);
+    }
     $("top-method").textContent = LABELS[state.method];
     setNumber("eta-number", state.eta);
     setNumber("beta-number", m.friction === null ? m.beta : state.beta);

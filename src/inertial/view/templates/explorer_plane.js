@@ -183,10 +183,13 @@ const plane = (() => {
     $("plane-setting").textContent = pointed ? words(pointed) : "Point at a place of the plane, and its curve appears here.";
   }
 
+  /* Momentum near 1 by what it lacks: four digits would say 1. */
+  const near = (beta) => (+beta.toPrecision(4) === 1 ? `1 − ${short(1 - beta)}` : short(beta));
+
   function words(m) {
-    if (m.eta >= limitOf(m)) return `η ${short(m.eta)}, β ${short(m.beta)}: diverges`;
+    if (m.eta >= limitOf(m)) return `η ${short(m.eta)}, β ${near(m.beta)}: diverges`;
     const reached = noise() ? numerics.moments(m, MODES, noise(), 0, page.target, 5000).stepsTo : numerics.stepsTo(m, COARSE[0], COARSE[1], page.target, 5000);
-    return `η ${short(m.eta)}, β ${short(m.beta)}: ${reached === null ? "more than 5,000 steps" : `${counted(reached)} step${reached === 1 ? "" : "s"}`} to ${percent(page.target)}`;
+    return `η ${short(m.eta)}, β ${near(m.beta)}: ${reached === null ? "more than 5,000 steps" : `${counted(reached)} step${reached === 1 ? "" : "s"}`} to ${percent(page.target)}`;
   }
 
   function settingAt(event) {
@@ -213,7 +216,7 @@ const plane = (() => {
     const buttons = page.points.filter((point) => point.method === key).map((point) => {
       const mark = html("span", { className: "glyph", textContent: GLYPHS[point.rule] });
       mark.setAttribute("aria-hidden", "true");
-      const numbers = html("small", { textContent: `η ${short(point.eta)}${point.beta ? `, β ${short(point.beta)}` : ""}` });
+      const numbers = html("small", { textContent: `η ${short(point.eta)}${point.beta ? `, β ${near(point.beta)}` : ""}` });
       const button = html("button", { type: "button", title: point.source }, mark, RULES[point.rule], " ", numbers);
       button.setAttribute("aria-pressed", String(point.eta === state.eta && (point.beta === state.beta || key === "gradient_descent") && key === state.method));
       button.dataset.rule = point.rule;
