@@ -225,7 +225,7 @@ THEOREMS = (
     ),
     Theorem(
         key="heavy-ball-cycle",
-        source="Goujaud, Taylor and Dieuleveut (2023)",
+        source="Goujaud, Taylor and Dieuleveut (2023), cycles of heavy ball",
         statement=(
             "Heavy ball at the setting that is fastest on quadratics with curvatures from mu to L "
             "goes round a cycle for ever on another smooth strongly convex function with the same "
@@ -240,7 +240,7 @@ THEOREMS = (
     ),
     Theorem(
         key="nesterov-deep-rate",
-        source="Liao and Kyrillidis (2024)",
+        source="Liao and Kyrillidis (2024), rate of Nesterov",
         statement=(
             "On wide deep ReLU networks Nesterov's loss falls like (1 - Theta(1/sqrt(kappa)))^t; "
             "compared as 2 (1 - 1/sqrt(kappa))^t, kappa = l_max/lambda_0."
