@@ -124,6 +124,13 @@ def test_two_nodes_take_two_steps():
 
 def test_where_the_search_ends_there_is_no_number(measure):
     assert fewest_steps(measure, 1e-6, limit=3) is None
+    # Beyond the first block of 64 steps: found at the limit, and not one step before it.
+    slow = Measure(np.geomspace(1e-5, 1, 400), np.ones(400))
+    steps = fewest_steps(slow, 1e-2)
+    assert steps is not None
+    assert steps > 64
+    assert fewest_steps(slow, 1e-2, limit=steps) == steps
+    assert fewest_steps(slow, 1e-2, limit=steps - 1) is None
 
 
 @pytest.mark.parametrize("resolution", [-1e-9, 1.0, float("nan")])
