@@ -448,11 +448,18 @@ def test_a_run_that_left_its_forecast_says_so_in_the_first_sentence(stored):
     assert first.startswith(
         '<strong id="strayed">The forecast does not describe this run: heavy ball diverged'
     )
+    text = page(grown, manifest)
+    assert text.index('id="strayed"') < text.index('class="advice"')
+    assert 'id="trust"' not in text[: text.index('id="strayed"')]
     assert 'id="strayed"' not in page(arrays, manifest)
 
 
-def test_the_verdict_stands_under_the_advice_and_in_the_table(stored):
+def test_the_verdict_stands_before_the_advice_and_in_the_table(stored):
     text = page(*stored)
+    title, verdict, advice = (
+        text.index(mark) for mark in ('id="advice-title"', 'id="trust"', 'class="advice"')
+    )
+    assert title < verdict < advice
     rows = panels.rows_of(stored[0], 0.01, 100)
     best = panels.ranked(rows, 0.01).best.name
     trust = next(row.trust for row in rows if row.key == best)
