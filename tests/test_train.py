@@ -131,6 +131,22 @@ def test_blocks_are_of_two_thousand_rows_at_most(n, count):
     np.testing.assert_array_equal(np.append(np.asarray(equal).reshape(-1), over), np.arange(n))
 
 
+def test_tiles_get_narrower_with_the_rows_until_those_pass_in_blocks(monkeypatch):
+    assert [device.layout(n, 20_000)[1] for n in (2000, 4000, 8000, 40_000)] == [
+        4000,
+        2000,
+        2000,
+        2000,
+    ]
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")  # all rows at once
+    assert [device.layout(n, 20_000)[1] for n in (2000, 4000, 8000, 40_000)] == [
+        4000,
+        2000,
+        1000,
+        500,
+    ]
+
+
 @given(st.integers(1, 60_000), st.integers(1, 60_000))
 def test_tiles_hold_every_neuron_and_little_else(n, width):
     tiles, neurons = device.layout(n, width)

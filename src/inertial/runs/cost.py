@@ -31,7 +31,7 @@ from inertial.runs.execution import SAVE_SECONDS, kept, spectrum_file
 from inertial.runs.spec import Run, load_data
 from inertial.runs.store import netcdf
 from inertial.simulation.span import Span, saves, span
-from inertial.simulation.step import layout
+from inertial.simulation.step import layout, rows_at_once
 from inertial.simulation.train import Precision, initial_residual, train
 
 _TIMED_SECONDS = 0.3
@@ -323,7 +323,8 @@ def memory_of(shape: Shape) -> int:
     _, neurons = layout(shape.n, shape.width)
     data = 8 * shape.n * (2 * shape.d + shape.inputs)
     kernel = 8 * shape.n**2 * _KERNEL_COPIES
-    state = shape.itemsize * (_STATE_COPIES * shape.width * shape.inputs + 3 * shape.n * neurons)
+    between = 3 * rows_at_once(shape.n) * neurons
+    state = shape.itemsize * (_STATE_COPIES * shape.width * shape.inputs + between)
     state += 2 * shape.n * shape.width // 8
     return _held_now() + data + max(kernel, 8 * shape.n**2 + state)
 

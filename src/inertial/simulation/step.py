@@ -39,6 +39,9 @@ Rows = TypeVar("Rows")
 _TILE_NEURONS = (512, 4096)
 """Fewest neurons of a tile aimed at, and most; docs/benchmarks.md has the measurement behind it."""
 
+_TILE_NEURONS_OF_BLOCKS = 2048
+"""Fewest neurons of a tile aimed at whose rows pass in blocks; measured there, too."""
+
 _TILE_ENTRIES = 2**23
 """Wanted number of entries, samples x neurons, of a tile."""
 
@@ -93,9 +96,19 @@ def layout(n: int, width: int, devices: int = 1) -> tuple[int, int]:
     The number is a multiple of that of the devices.
     """
     fewest, most = _TILE_NEURONS
+    if rows_at_once(n) < n:
+        fewest = min(most, _TILE_NEURONS_OF_BLOCKS)
     wanted = min(most, max(fewest, _TILE_ENTRIES // n))
     tiles = devices * -(-width // (wanted * devices))
     return tiles, -(-width // tiles)
+
+
+def rows_at_once(n: int) -> int:
+    """Return how many of n rows of a tile pass at once, at most.
+
+    They do in blocks on CPUs alone, where it was measured.
+    """
+    return min(n, _BLOCK_ROWS) if jax.default_backend() == "cpu" else n
 
 
 def tiled(values: Array, n: int, mesh: Mesh | None = None) -> Array:
@@ -329,12 +342,9 @@ def _forwards(
 
 
 def _blocks(*arrays: Array) -> tuple[tuple[Array, ...], tuple[Array, ...] | None]:
-    """Cut rows into equal blocks of at most `_BLOCK_ROWS`, and the few that are left over, if any.
-
-    On any other device all rows are one block: it was measured on CPUs alone.
-    """
+    """Cut rows into equal blocks of at most `rows_at_once`, and the few that are left, if any."""
     n = len(arrays[0])
-    count = -(-n // _BLOCK_ROWS) if jax.default_backend() == "cpu" else 1
+    count = -(-n // max(1, rows_at_once(n)))
     size = n // max(1, count)
     whole = count * size
     equal = tuple(a[:whole].reshape(count, size, *a.shape[1:]) for a in arrays)
