@@ -29,7 +29,7 @@ from inertial.linear.expected import spectrum_of
 from inertial.linear.measure import dense
 from inertial.method.batch import distance_on_batches, fastest_for_batch, forecast_batches
 from inertial.method.modes import amplification
-from inertial.method.trust import DEPARTS, HOLDS, agree, distance, movement, trust
+from inertial.method.trust import DEPARTS, HOLDS, WIDEST, agree, distance, movement, trust
 from inertial.runs.check import judged
 from inertial.simulation.span import span
 
@@ -171,6 +171,8 @@ def test_large_targets_are_to_be_standardised_and_following_it_helps(data, measu
     found = trust(method, measure_of(large), 2000)
     assert found.verdict == "does not hold here"
     assert "standardise the targets" in found.remedy
+    assert found.width_needed > WIDEST
+    assert f"); {found.remedy}" in found.sentence
     assert trust(method, measure, 2000).strain < found.strain / 50
 
 
@@ -252,6 +254,8 @@ def test_a_width_is_proposed_below_a_million(measure, needed, said):
     scaled = Measure(measure.nodes, measure.weights * factor)
     found = trust(method, scaled, 1, rows=10**9)
     assert ("take at least that width" in found.remedy) == said
+    assert ("would hold from a width of" in found.sentence) == said
+    assert found.sentence.endswith(f"; {found.remedy}")
     assert found.width_needed == pytest.approx(needed, rel=1e-5)
 
 

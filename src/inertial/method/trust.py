@@ -47,8 +47,11 @@ APART = 0.15
 STEPS = 1_000
 """Steps that the movement is looked at over, where the target is not forecast to be reached."""
 
-_WIDEST = 1e15
-"""Widths are not given beyond this."""
+WIDEST = 1_000_000
+"""Width up to which one is proposed: there the activations of 1,000 rows take 4 GB."""
+
+_FARTHEST = 1e15
+"""Widths needed are not told apart beyond this."""
 
 _EXPECTED = 1.5
 """Mean square of the residual at the start, for unit inputs and standardised targets."""
@@ -70,7 +73,7 @@ class Trust:
     width
         Neurons m of the network that was asked about.
     width_needed
-        Neurons from which the forecast holds.
+        Neurons from which the forecast holds; said only up to `WIDEST`.
     verdict
         `holds`, `departs` or `does not hold here`, by the strain.
     remedy
@@ -100,6 +103,8 @@ class Trust:
         )
         if self.verdict == "holds":
             return said
+        if self.width_needed > WIDEST:
+            return f"{said[:-1]}; {self.remedy}"
         return (
             f"{said} It would hold from a width of {_rounded(self.width_needed):,}; {self.remedy}"
         )
@@ -193,13 +198,13 @@ def trust(
     steps = max(1, steps)
     largest = float(far.max() / whole("width", width) ** 0.5)
     strain = largest * (steps if np.any(np.asarray(method.beta) > 0) else 2 * steps**0.5)
-    needed = min(width * (strain / HOLDS) ** 2, _WIDEST)
+    needed = int(np.ceil(min(width * (strain / HOLDS) ** 2, _FARTHEST)))
     verdict: Verdict = (
         "holds" if strain < HOLDS else "departs" if strain < DEPARTS else "does not hold here"
     )
     residual = measure.total / (rows or len(measure.nodes))
     remedy = "" if verdict == "holds" else _remedy(residual, needed)
-    return Trust(largest, strain, width, int(np.ceil(needed)), verdict, remedy)
+    return Trust(largest, strain, width, needed, verdict, remedy)
 
 
 def agree(forecast: float, measured: float) -> bool:
@@ -211,13 +216,13 @@ def _limit(method: Recursion) -> int:
     return STEPS if method.steps is None else min(STEPS, method.steps)
 
 
-def _remedy(residual: float, needed: float) -> str:
+def _remedy(residual: float, needed: int) -> str:
     if residual > _LARGE * _EXPECTED:
         return (
             f"standardise the targets: the mean square residual at the start is "
             f"{significant(residual)}, and about {_EXPECTED:g} with standardised targets."
         )
-    if needed < 1e6:
+    if needed <= WIDEST:
         return "take at least that width, or go by a real run."
     return "go by a real run, and lower the step size until it settles."
 
