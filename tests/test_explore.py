@@ -710,6 +710,34 @@ def test_a_figure_reads_out_what_is_under_pointer_and_focus(chromium, file):
         assert f"{now['loss'][3]:.4g}" in said
 
 
+@pytest.mark.parametrize("steps", [30, 500])  # of 30, 400 points are no multiple
+def test_a_flow_is_read_out_at_whole_steps(chromium, file, exploration, steps):
+    """As its method, and with its own value at the time of that step."""
+    with opened(chromium, file, f"#steps={steps}") as view:
+        chart = view.locator("#flow-loss > svg")
+        chart.scroll_into_view_if_needed()
+        box = chart.bounding_box()
+        heads = set()
+        for share in (0.31, 0.47, 0.83):
+            view.mouse.move(box["x"] + share * box["width"], box["y"] + 100)
+            heads.add(view.locator("#flow-loss .tip strong").inner_text())
+        assert len(heads) == 3
+        assert all(re.fullmatch(r"step \d+", head) for head in heads), heads
+        # Seen by keys, each step; its flows are those of Python at that time.
+        state, _ = numbers_of(view)
+        view.locator("#mode").focus()
+        chart.focus()
+        for key in ("Home", "ArrowRight", "ArrowRight", "ArrowRight"):
+            view.keyboard.press(key)
+        told = view.locator("#flow-loss .tip").inner_text()
+        step = int(re.match(r"step (\d+)", told)[1])
+        assert step == 3 * max(1, round((steps + 1) / 100))
+        method, measure = method_of(state), exploration.measure
+        for flow in flows_of(method, None):
+            at = flow.time(np.array([step]), method.eta)
+            assert f"{flow_loss(flow, measure.nodes, measure.weights, at)[0]:.4g}" in told
+
+
 def test_the_plane_shows_the_curve_of_the_setting_under_the_pointer(chromium, file, exploration):
     with opened(chromium, file) as view:
         view.locator("#plane").scroll_into_view_if_needed()

@@ -274,6 +274,27 @@ def test_settings_that_failed_are_not_advised(index, records):
         assert "inertial tune DATA" in text
 
 
+def test_where_no_forecast_holds_the_page_says_first_what_to_do(index, records):
+    """The least doubtful run of a data set speaks, with the remedy that `tune` has."""
+    assert 'class="doubted"' not in study_page(arrange(index, records), folder="it")
+    large = {
+        key: run._replace(arrays=run.arrays.assign(weight=1e6 * run.arrays.weight))
+        for key, run in records.items()
+    }
+    arranged = arrange(index, large)
+    text = html.unescape(study_page(arranged, folder="it"))
+    said = re.findall(r'<p class="doubted">(.*?)</p>', text)
+    assert [line.partition(", even for ")[0] for line in said] == ["On digits", "On diabetes"]
+    for line, group in zip(said, arranged.groups, strict=True):
+        strains = {
+            (panel.width, row.label): row.trust for panel in group.panels for row in panel.rows
+        }
+        (width, name), least = min(strains.items(), key=lambda one: one[1].strain)
+        assert f"even for {name} at m = {width}, {least.sentence}" in line
+        assert "standardise the targets" in line
+    assert text.index('class="doubted"') < text.index('<table id="advice"')
+
+
 def test_commands_to_copy_are_quoted_for_the_shell(index, records):
     folder = "a b; touch $(id)"
     text = html.unescape(study_page(arrange(index, records), folder=folder))

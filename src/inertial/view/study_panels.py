@@ -87,6 +87,17 @@ class Group:
         return panels.ends(self.arrays)
 
     @property
+    def doubted(self) -> tuple[Panel, panels.Row] | None:
+        """The run whose forecast is least in doubt, where that of none holds."""
+        known = [
+            (row.trust, panel, row) for panel in self.panels for row in panel.rows if row.trust
+        ]
+        if not known:
+            return None
+        trust, panel, row = min(known, key=lambda one: one[0].strain)
+        return None if trust.verdict == "holds" else (panel, row)
+
+    @property
     def widths(self) -> tuple[Widths, ...]:
         """The rules with at least two widths."""
         rules = dict.fromkeys(panel.rule for panel in self.panels)

@@ -292,7 +292,8 @@ const charts = (() => {
 
   function read(host, svg, { spec, x, sx, sy, margin, height }, before) {
     const drawn = spec.series.filter((one) => one.x.length && (one.name || one.title || spec.plain) && one.silent !== true);
-    const places = [...new Set(drawn.flatMap((one) => Array.from(one.x)))].sort((a, b) => a - b);
+    const stepwise = x.title === "step";
+    const places = [...new Set(drawn.flatMap((one) => Array.from(one.x)))].filter((at) => !stepwise || Number.isInteger(at)).sort((a, b) => a - b);
     if (!places.length) return;
     svg.setAttribute("tabindex", "0");
     svg.setAttribute("aria-label", `${spec.label}. Arrow keys read the values.`);
@@ -312,7 +313,7 @@ const charts = (() => {
         if (Number.isFinite(py) && py >= margin.top - 6 && py <= height - margin.bottom) layer.append(node("circle", { class: `dot c-${one.colour}`, cx: px, cy: py, r: 3.5 }));
         lines.push([one.colour, name, short(y) + (band && band[0] !== band[1] ? ` (${short(band[0])} to ${short(band[1])})` : "")]);
       }
-      const head = `${x.title || "x"} ${x.title === "step" ? Math.round(place * 100) / 100 : short(place)}`;
+      const head = `${x.title || "x"} ${stepwise ? place : short(place)}`;
       tip(host, svg.offsetLeft + px || px, (svg.getBoundingClientRect().top - host.getBoundingClientRect().top) + margin.top, [[head], ...lines]);
       if (aloud) say(`${head}: ${lines.map(([, name, value]) => `${name} ${value}`).join(", ")}`);
     };

@@ -89,7 +89,8 @@
     const { steps } = now;
     const across = { domain: [-0.01 * state.steps, 1.01 * state.steps], title: "step" }; // no dot is cut
     const lines = (perStep, values) => {
-      const count = Math.max(400, perStep * state.steps), x = Array.from({ length: count + 1 }, (_, i) => i * state.steps / count);
+      // Every whole step is a point, at which it is read out.
+      const count = Math.max(perStep, Math.ceil(400 / state.steps)) * state.steps, x = Array.from({ length: count + 1 }, (_, i) => i * state.steps / count);
       return flows.map((flow, i) => ({ name: flow.name, colour: colours[i], x, y: values(flow, x), width: 2.4, ...(i ? { dash: "7 4" } : {}) }));
     };
     const factor = numerics.history(m, l, steps);
