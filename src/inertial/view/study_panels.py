@@ -21,6 +21,7 @@ from inertial.runs.store import Record
 from inertial.runs.style import style_of
 from inertial.theory.gather import StoredRun
 from inertial.view import panels
+from inertial.view.panels import Row
 
 _RECORDS = ("loss", "forecast_loss", *panels.DISTANCES, "pattern_change", "eigenvalue", "weight")
 _FACTS = (
@@ -38,7 +39,7 @@ class Panel:
     rule: str
     width: int
     run: StoredRun
-    rows: list[panels.Row]
+    rows: list[Row]
 
     target: float
 
@@ -48,12 +49,12 @@ class Panel:
         return panels.ranked(self.rows, self.target)
 
     @property
-    def best(self) -> panels.Row:
+    def best(self) -> Row:
         """The method to use."""
         return next(row for row in self.rows if row.key == self.ranking.best.name)
 
     @property
-    def plain(self) -> panels.Row | None:
+    def plain(self) -> Row | None:
         """Gradient descent."""
         return panels.gradient_descent_of(self.rows)
 
@@ -87,7 +88,7 @@ class Group:
         return panels.ends(self.arrays)
 
     @property
-    def doubted(self) -> tuple[Panel, panels.Row] | None:
+    def doubted(self) -> tuple[Panel, Row] | None:
         """The run whose forecast is least in doubt, where that of none holds."""
         known = [
             (row.trust, panel, row) for panel in self.panels for row in panel.rows if row.trust
