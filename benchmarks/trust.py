@@ -65,9 +65,7 @@ def rows(name: str, seed: int) -> None:
             for target in TARGETS:
                 for kind in METHODS:
                     method = choose("forecast", kind, measure, target=target)
-                    found = judged(
-                        method, data, measure, spectrum, width=width, seed=seed, target=target
-                    )
+                    found = judged(method, measure, own, width, target=target, rows=len(data.x))
                     promised = steps_to(method, own, target, limit=MOST)
                     if promised is None or found.strain >= STRAIN:
                         continue
@@ -96,7 +94,7 @@ def on_batches(name: str) -> list[tuple[float, int, int | None]]:
         for target, kind in product(TARGETS, METHODS):
             method, _ = fastest_for_batch(kind, measure, batch, target=target)
             strain = judged(
-                method, data, measure, spectrum, width=width, target=target, batch=batch
+                method, measure, own, width, target=target, rows=len(data.x), batch=batch
             ).strain
             promised = forecast_batches(method, own, batch, MOST).steps_to(target)
             if promised is None or strain >= STRAIN:

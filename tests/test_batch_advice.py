@@ -93,7 +93,7 @@ def test_the_more_doubtful_of_mean_and_start_is_said(data, advice):
         residual = initial_residual(TwoLayerReLU(300, data.x.shape[1]), data.x, data.y, seed=seed)
         own = start_measure(spectrum, residual)
         starts.append(trust(method, own, 300, batch=5).strain)
-        found = judged(method, data, measure, spectrum, width=300, seed=seed, batch=5)
+        found = judged(method, measure, own, 300, rows=40, batch=5)
         assert found.strain == pytest.approx(max(mean.strain, starts[-1]))
     assert min(starts) < mean.strain < max(starts)
 
@@ -110,9 +110,7 @@ def test_with_weight_decay_the_start_is_judged_on_moved_eigenvalues_too(data):
         own = start_measure(spectrum, residual)
         starts.append(trust(method, own.shifted(decay), 300).strain)
         assert trust(method, own, 300).strain > 1.05 * max(mean, starts[-1])
-        found = judged(
-            method, data, measure.shifted(decay), spectrum, width=300, seed=seed, decay=decay
-        )
+        found = judged(method, measure.shifted(decay), own.shifted(decay), 300, rows=40)
         assert found.strain == pytest.approx(max(mean, starts[-1]))
     assert min(starts) < mean < max(starts)
 

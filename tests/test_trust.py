@@ -30,7 +30,7 @@ from inertial.linear.measure import dense
 from inertial.method.batch import distance_on_batches, fastest_for_batch, forecast_batches
 from inertial.method.modes import amplification
 from inertial.method.trust import DEPARTS, HOLDS, WIDEST, agree, distance, movement, trust
-from inertial.runs.check import judged
+from inertial.runs.check import judged, measure_at_start
 from inertial.simulation.span import span
 
 METHODS = [
@@ -272,11 +272,12 @@ def test_a_start_that_goes_farther_than_the_mean_is_judged_by_itself(data):
     spectrum, measure = spectrum_of(data)
     method = heavy_ball(1 / measure.largest, 0.7)
     mean = trust(method, measure, 2000, rows=100)
-    found = [judged(method, data, measure, spectrum, seed=seed) for seed in range(6)]
+    starts = [measure_at_start(data, spectrum, seed=seed) for seed in range(6)]
+    found = [judged(method, measure, own, 2000, rows=100) for own in starts]
     network = TwoLayerReLU(2000, data.x.shape[1])
     for seed, one in enumerate(found):
         residual = initial_residual(network, data.x, data.y, seed=seed)
         own = trust(method, dense(spectrum, spectrum.modes(residual) ** 2), 2000)
         assert one.strain == max(own.strain, mean.strain)
     assert len({one.strain for one in found}) > 1
-    assert judged(method, data, measure, None) == mean
+    assert judged(method, measure, None, 2000, rows=100) == mean

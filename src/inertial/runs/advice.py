@@ -38,6 +38,7 @@ from inertial.runs.check import (
     first_step,
     from_start,
     judged,
+    measure_at_start,
     search,
 )
 from inertial.runs.scheduled import OPTIMAL, ScheduleAdvice, tune_schedule
@@ -383,9 +384,11 @@ def _tune_data(
         )
     basis, kernel = spectrum_of(data) if dense else (None, measure_of(data, progress=progress))
     measure = kernel.shifted(decay) if decay else kernel
+    own = None
+    if basis is not None:
+        own = measure_at_start(data, basis, width=width, seed=seed).shifted(decay)
     judge = partial(
-        judged, data=data, measure=measure, spectrum=basis, width=width, seed=seed, target=target,
-        decay=decay,
+        judged, measure=measure, own=own, width=width, target=target, rows=len(data.x)
     )  # fmt: skip
     entries = [_forecast(rule, name, measure, target, judge) for name in names]
     floor, targets = 0.0, None

@@ -30,6 +30,7 @@ from inertial.runs.check import (
     Check,
     check,
     judged,
+    measure_at_start,
     passes_for,
     problem_within,
     said,
@@ -347,7 +348,10 @@ def tune_batch(
         samples = None if steps is None else steps * batch
         methods.append(BatchMethod(name, method, limit, steps, samples))
     best = min(methods, key=_order)
-    found = judged(best.method, data, measure, spectrum, width=width, target=target, batch=batch)
+    own = measure_at_start(data, spectrum, width=width)
+    found = judged(
+        best.method, measure, own, width, target=target, rows=len(data.x), batch=batch
+    )  # fmt: skip
     sizes = batch_sizes(measure)
     advice = BatchAdvice(data.provenance, measure, target, batch, sizes, tuple(methods), found)
     if not trials or best.steps_to is None or best.steps_to > LONGEST:

@@ -229,30 +229,46 @@ def check(
     )
 
 
+def measure_at_start(
+    data: Data, spectrum: Spectrum, *, width: int = 2000, seed: int = 0
+) -> Measure:
+    """Measure of the residual that a network starts from: `start_measure` without training it."""
+    network = TwoLayerReLU(width, data.x.shape[1])
+    return start_measure(spectrum, initial_residual(network, data.x, data.y, seed=seed))
+
+
 def judged(
     method: Recursion,
-    data: Data,
     measure: Measure,
-    spectrum: Spectrum | None,
+    own: Measure | None,
+    width: int,
     *,
-    width: int = 2000,
-    seed: int = 0,
     target: float = 0.01,
+    rows: int,
     batch: int | None = None,
-    decay: float = 0.0,
 ) -> Trust:
     """Judge a forecast in expectation and for the start to be trained: the more doubtful verdict.
 
     What the mean over starts does in a few steps can take one start many, and then its weights go
-    farther.  Parameters are those of `check`; `measure` is shifted by the decay already.
+    farther.
+
+    Parameters
+    ----------
+    method, width, target, rows, batch
+        As for `trust`.
+    measure
+        Expected measure, shifted by the decay where there is one.
+    own
+        Measure of the start, `measure_at_start`, shifted alike, or None where the kernel is not
+        decomposed.
+
     """
-    found = trust(method, measure, width, target=target, rows=len(data.x), batch=batch)
-    if spectrum is None:
-        return found
-    residual = initial_residual(TwoLayerReLU(width, data.x.shape[1]), data.x, data.y, seed=seed)
-    own = start_measure(spectrum, residual).shifted(decay)
-    there = trust(method, own, width, target=target, batch=batch)
-    return max(found, there, key=lambda t: t.strain)
+    found = [
+        trust(method, one, width, target=target, rows=rows, batch=batch)
+        for one in (measure, own)
+        if one is not None
+    ]
+    return max(found, key=lambda t: t.strain)
 
 
 def _promise(
@@ -386,8 +402,7 @@ def from_start(
     """
     if trials < 2:
         return (first,)
-    network = TwoLayerReLU(first.width, data.x.shape[1])
-    own = start_measure(spectrum, initial_residual(network, data.x, data.y, seed=first.seed))
+    own = measure_at_start(data, spectrum, width=first.width, seed=first.seed)
     found = [
         (name, fastest(name, own, share * first.target))
         for share in (_SLACK, 1.0)

@@ -17,7 +17,17 @@ from inertial.method.curve import forecast_loss, steps_to
 from inertial.method.recursion import Recursion
 from inertial.method.schedule import keras_lines, optimal_schedule, to_optax_schedules
 from inertial.method.trust import Trust
-from inertial.runs.check import LONGEST, UNTRAINED, Check, check, judged, nearest, said, search
+from inertial.runs.check import (
+    LONGEST,
+    UNTRAINED,
+    Check,
+    check,
+    judged,
+    measure_at_start,
+    nearest,
+    said,
+    search,
+)
 from inertial.runs.ranking import place
 from inertial.runs.shown import Curve, Shown, at, came_lowest, draw, of_steps, of_tried
 from inertial.runs.tuning import TRIALS
@@ -235,7 +245,8 @@ def tune_schedule(
         )
     # Its first entries do not depend on how many are made.
     method = optimal_schedule(measure, max(1, min(LONGEST, _BEYOND * steps)))
-    found = judged(method, data, measure, spectrum, width=width, target=target)
+    own = None if spectrum is None else measure_at_start(data, spectrum, width=width)
+    found = judged(method, measure, own, width, target=target, rows=len(data.x))
     bound = fewest_steps(measure, target)
     advice = ScheduleAdvice(data.provenance, measure, target, method, steps, found, bound)
     if not trials:

@@ -270,10 +270,10 @@ def initial_residual(
     network, x, y, seed
         As for `train`.
     within
-        The inputs' span, where it is known already.
+        The inputs' span, in which fewer numbers are multiplied, where it is known already.
 
     """
-    within = within or span(x)
+    within = within or Span(x, None)
     w, a = (np.asarray(part, np.float64) for part in network.init(start_key(seed)))
     if within.basis is not None:
         w = w @ within.basis
