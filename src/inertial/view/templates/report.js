@@ -6,6 +6,7 @@
   const { labels } = page;
   const STEP = { title: "step" };
   const LOSS = { log: true, title: page.loss ?? "loss ½ Σ (f − y)²" };
+  const low = () => (document.documentElement.classList.contains("printing") ? 165 : 230); // four panels on a sheet
   const FLOW_DASHES = ["1.5 3.5", "8 3 1.5 3"];
 
   function unpack({ float64 }) {
@@ -206,7 +207,7 @@
         specs.forEach((spec, i) => {
           if (!spec[name]) return;
           const y = { ...spec[name].y, domain: domainOf(shown, spec[name].y.log, 1e-12, Math.max(...specs.map((one) => one[name]?.ceiling ?? Infinity))) };
-          add(`${members[i].id}${name}`, { ...spec[name], y, plain: true, legend, height: 230, file: `${members[i].file}${name}` });
+          add(`${members[i].id}${name}`, { ...spec[name], y, plain: true, legend, height: low(), file: `${members[i].file}${name}` });
         });
       }
     }
@@ -224,7 +225,7 @@
         const line = { name: "", word: labels[method], colour: method, keys: [method], x: own.map((row) => row.width), y: own.map((row) => row[name] ?? NaN) };
         return [line, { ...line, dots: 3.2 }];
       });
-      add(`${id}${place}`, { label: `${title}, against the width`, x, y: { log: true, title }, series: [...series, ...extra], table, plain: true, height: 230, file: `${file}${place}` });
+      add(`${id}${place}`, { label: `${title}, against the width`, x, y: { log: true, title }, series: [...series, ...extra], table, plain: true, height: low(), file: `${file}${place}` });
     };
     const start = rows.find((row) => row.max_distance > 0);
     const slope = start ? [{ name: "", colour: "soft", keys: [], x: widths, y: widths.map((m) => start.max_distance * Math.sqrt(start.width / m)), dash: "5 4", width: 1.4 }] : [];
@@ -246,7 +247,7 @@
   function figures() {
     if (single) drawRun(panels[0]);
     else drawStudy();
-    for (const one of page.spectra) spectrum(one, { height: single ? 300 : 230 });
+    for (const one of page.spectra) spectrum(one, { height: single ? 300 : low() });
   }
 
   window.inertial = { page, panels };
