@@ -15,6 +15,7 @@ import numpy as np
 
 from benchmarks.tables import located
 from inertial import InvalidInput, load, steps_to, trust, tune
+from inertial._checks import significant
 from inertial.data import Data
 from inertial.linear.expected import spectrum_of
 from inertial.method.rules import choose
@@ -79,7 +80,8 @@ def rows(names: list[str]) -> None:
             found = "never" if advice.measured is None else advice.measured.measured
             print(
                 f"| {name} | {kind} | {steps_to(method, measure, TARGET)} | "
-                f"{verdict.movement:.2f} | {verdict.strain:.1f} | {verdict.verdict} | {counts} | "
+                f"{significant(verdict.movement, verdict.movement_digits)} | "
+                f"{verdict.strain:.1f} | {verdict.verdict} | {counts} | "
                 f"{'yes' if said or all(r.kept for r in runs) else 'NO'} | {found} | "
                 f"{len(advice.checks)} | {seconds:.0f} s |",
             )

@@ -86,7 +86,7 @@ def test_compare_json_is_one_document_with_the_promised_keys(capsys):
     assert all(keys <= set(row) for row in document["methods"])
     for row in document["methods"]:
         assert set(row["trust"]) == {
-            "movement", "strain", "width", "width_needed", "verdict", "remedy",
+            "movement", "movement_digits", "strain", "width", "width_needed", "verdict", "remedy",
         }  # fmt: skip
         assert row["trust"]["width"] == 60
     assert os.path.isdir(document["run"])  # noqa: PTH112

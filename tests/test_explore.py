@@ -1158,6 +1158,27 @@ def test_trust_at_a_setting_is_that_of_python(chromium, file, exploration):
             assert strain == pytest.approx(judged.strain, rel=1e-9)
             word = view.locator("#trust-here").inner_text()
             assert judged.verdict.startswith(word)
+            assert f": {movement_here(view)})" in judged.sentence
+
+
+@pytest.mark.parametrize(("strain", "about"), [(2.4, ""), (2.6, "about ")])
+def test_a_movement_has_the_digits_that_python_gives_it(
+    chromium, exploration, tmp_path, strain, about
+):
+    method = heavy_ball(0.5 / exploration.measure.largest, 0.8)
+    narrow = trust(method, exploration.measure, 100, target=exploration.target)
+    width = round(100 * (narrow.strain / strain) ** 2)
+    path = tmp_path / "explore.html"
+    page = explorer_page(dataclasses.replace(exploration, width=width), "inertial explore")
+    path.write_text(page, encoding="utf-8")
+    judged = trust(method, exploration.measure, width, target=exploration.target)
+    with opened(chromium, path, f"#method=heavy_ball&eta={method.eta}&beta=0.8") as view:
+        assert movement_here(view).startswith(f"movement {about}0")
+        assert f": {movement_here(view)})" in judged.sentence
+
+
+def movement_here(view):
+    return view.locator("#trust-here").get_attribute("title")
 
 
 def test_the_page_begins_with_the_verdict_and_the_real_steps(shared, exploration):

@@ -214,6 +214,35 @@ def test_the_verdict_turns_at_the_published_strains(measure, strain, verdict):
     assert trust(method, large, width_at(method, large, strain)).verdict == verdict
 
 
+@pytest.mark.parametrize(("strain", "digits"), [(2.45, 2), (2.55, 1), (8.1, 1)])
+def test_a_movement_is_said_with_the_digits_that_are_known(measure, strain, digits):
+    """Two where the forecast holds and one beyond; the number itself keeps all of them."""
+    method = heavy_ball(1 / measure.largest, 0.7)
+    large = Measure(measure.nodes, 100 * measure.weights)
+    found = trust(method, large, width_at(method, large, strain))
+    assert found.movement_digits == digits
+    about = "about " if digits == 1 else ""
+    assert f": movement {about}{found.movement:.{digits}g}, strain" in found.sentence
+    assert float(f"{found.movement:.2g}") != found.movement
+
+
+def test_a_large_movement_is_said_in_full(measure):
+    """One digit of a number above 10 has no exponent."""
+    method = heavy_ball(1 / measure.largest, 0.7)
+    unit = trust(method, measure, 1).movement
+    large = Measure(measure.nodes, measure.weights * (73 / unit) ** 2)
+    assert ": movement about 70, strain" in trust(method, large, 1).sentence
+
+
+def test_on_batches_one_digit_of_a_movement_is_known(measure):
+    """One draw of batches goes farther than the mean, or less far."""
+    method, _ = fastest_for_batch("nesterov", measure, 5, target=0.1)
+    found = trust(method, measure, 10**6, target=0.1, batch=5)
+    assert found.verdict == "holds"
+    assert found.movement_digits == 1
+    assert trust(method, measure, 10**6, target=0.1).movement_digits == 2
+
+
 @pytest.mark.parametrize(
     ("forecast", "measured", "same"),
     [(86, 100, True), (84, 100, False), (114, 100, True), (116, 100, False), (3, 2, True),

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from inertial.data import Provenance
-    from inertial.method.trust import Trust
     from inertial.runs.advised import Advice
     from inertial.runs.batches import BatchAdvice
     from inertial.runs.scheduled import ScheduleAdvice
@@ -16,7 +15,7 @@ def of_advice(advice: "Advice") -> dict[str, Any]:
     """Return the advice for data or a measure as a JSON document."""
     data, ends = advice.data, advice.extremes
     return {
-        "trust": advice.best.trust and _trust_document(advice.best.trust),
+        "trust": advice.best.trust and asdict(advice.best.trust),
         "recommendation": advice.recommendation,
         "setting": dict(zip(("eta", "beta", "gamma"), advice.setting.constant, strict=True)),
         "bound": advice.bound,
@@ -40,7 +39,7 @@ def of_advice(advice: "Advice") -> dict[str, Any]:
                 "spectral_radius": entry.spectral_radius,
                 "stability_limit": entry.eta_limit,
                 "steps_to": entry.steps_to,
-                "trust": entry.trust and _trust_document(entry.trust),
+                "trust": entry.trust and asdict(entry.trust),
             }
             for entry in advice.methods
         ],
@@ -50,7 +49,7 @@ def of_advice(advice: "Advice") -> dict[str, Any]:
 def of_batch(advice: "BatchAdvice") -> dict[str, Any]:
     """Return the advice for a batch as a JSON document."""
     return {
-        "trust": _trust_document(advice.trust),
+        "trust": asdict(advice.trust),
         "recommendation": advice.recommendation,
         "batch": advice.batch,
         "target": advice.target,
@@ -82,7 +81,7 @@ def of_schedule(advice: "ScheduleAdvice") -> dict[str, Any]:
     """Return the advice of the rule `optimal` as a JSON document."""
     method = advice.method
     return {
-        "trust": _trust_document(advice.trust),
+        "trust": asdict(advice.trust),
         "recommendation": advice.recommendation,
         "bound": advice.bound,
         "setting": {name: getattr(advice.setting, name) for name in ("eta", "beta", "gamma")},
@@ -141,10 +140,3 @@ def of_model(advice: "ModelAdvice", data: "Provenance") -> dict[str, Any]:
 def _facts(data: "Provenance") -> dict[str, Any]:
     """Return what tells data apart."""
     return {key: getattr(data, key) for key in ("name", "n", "d", "task", "sha256")}
-
-
-def _trust_document(found: "Trust") -> dict[str, Any]:
-    return {
-        key: getattr(found, key)
-        for key in ("movement", "strain", "width", "width_needed", "verdict", "remedy")
-    }

@@ -15,7 +15,7 @@ from inertial._checks import significant
 from inertial.linear.measure import Measure
 from inertial.method.batch import BatchSizes, Modes
 from inertial.method.recursion import Recursion, label
-from inertial.method.trust import DEPARTS, HOLDS, STEPS
+from inertial.method.trust import DEPARTS, DIGITS, HOLDS, STEPS
 from inertial.runs.exploration import Curve, Exploration
 from inertial.runs.meanings import Meaning
 from inertial.view.page import render
@@ -61,7 +61,13 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
         "outputs": exploration.outputs,
         "trust": None
         if exploration.width is None
-        else {"width": exploration.width, "steps": STEPS, "holds": HOLDS, "departs": DEPARTS},
+        else {
+            "width": exploration.width,
+            "steps": STEPS,
+            "holds": HOLDS,
+            "departs": DEPARTS,
+            "digits": DIGITS,
+        },
         "target": exploration.target,
         "points": [
             {"rule": point.rule, "source": point.source, **_coefficients(point.method)}
