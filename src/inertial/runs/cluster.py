@@ -158,8 +158,8 @@ def predictor(client: "Client") -> Callable[..., Prediction]:
         workers = len(_workers(client))
         seen = spectra.resolve() if spectra else None
         task = partial(predict, tuple(runs), workers=workers, spectra=seen)
-        futures = [client.submit(task, pure=False) for _ in range(workers)]
         with _asked():
+            futures = [client.submit(task, pure=False) for _ in range(workers)]
             timed: list[Prediction] = client.gather(futures, errors="skip")  # type: ignore[no-untyped-call]
         timed.sort(key=lambda prediction: prediction.seconds)
         return timed[len(timed) // 2] if timed else task()
@@ -275,14 +275,16 @@ class _Pool:
 
     def _send(self, sent: _Sent) -> None:
         folder = self._ledger.folder
-        future = self._client.submit(
-            _compute,
-            sent.run,
-            Folder(folder.path.resolve()),
-            self._save_seconds,
-            workers=sorted(set(_workers(self._client)) - sent.refused) if sent.refused else None,
-            pure=False,
-        )
+        others = sorted(set(_workers(self._client)) - sent.refused) if sent.refused else None
+        with _asked():
+            future = self._client.submit(
+                _compute,
+                sent.run,
+                Folder(folder.path.resolve()),
+                self._save_seconds,
+                workers=others,
+                pure=False,
+            )
         self.futures[future] = sent
 
     def _check_workers(self) -> None:
@@ -309,12 +311,14 @@ def _workers(client: "Client") -> list[str]:
 
 @contextmanager
 def _asked() -> Iterator[None]:
-    """Say that the scheduler has gone where it does while it is asked for results."""
+    """Say that the scheduler has gone where it does while it is given work or asked for results."""
+    from distributed.client import ClosedClientError
+
     try:
         yield
     except TimeoutError:  # a worker died with the result: the scheduler is there
         raise
-    except OSError:
+    except (OSError, ClosedClientError):
         raise _silent() from None
 
 
