@@ -354,6 +354,16 @@ def test_the_audit_table_opens_by_key_and_keeps_slips_apart(shared):
     assert "first violated at step 7" in lines.nth(1).inner_text()
 
 
+@pytest.mark.parametrize(
+    ("margin", "said"),
+    [(1e-9, "10⁻⁹"), (-8.3e-13, "−8.3·10⁻¹³"), (-1e-12, "−10⁻¹²"), (-3.1e45, "−3.1·10⁴⁵"),
+     (0.00012, "0.00012"), (-104_000.0, "−104,000")],
+)  # fmt: skip
+def test_powers_of_ten_are_written_as_in_the_figures(stored, margin, said):
+    text = page(*stored, [judged("one", "holds", margin=margin)])
+    assert f'<span class="num">{said}</span>' in text
+
+
 def test_a_verdict_pressed_leaves_only_its_lines(shared):
     def shown():
         return shared.locator("#judged > details:visible").evaluate_all(

@@ -22,6 +22,7 @@ from inertial._json import finite
 
 _DASH = "–"
 
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _MOST_DIGITS = 1e6
 """Numbers below this are written out where their digits are whole."""
 
@@ -115,4 +116,8 @@ def _number(value: float | None, digits: int = 4) -> str:
     if rounded.is_integer() and 1000 <= abs(rounded) < _MOST_DIGITS:
         return f"{rounded:,.0f}".replace("-", "−")
     text = significant(value, digits) if abs(rounded) < _MOST_DIGITS else f"{value:.{digits}g}"
-    return text.replace("-", "−", 1) if value < 0 else text
+    front, _, exponent = text.replace("-", "−", 1 if value < 0 else 0).partition("e")
+    if not exponent:
+        return front
+    power = f"10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
+    return f"{front[:-1]}{power}" if front in {"1", "−1"} else f"{front}·{power}"
