@@ -1043,6 +1043,15 @@ def test_the_command_writes_the_page(tmp_path, monkeypatch, capsys):
 # ---- batches ----
 
 
+@pytest.mark.parametrize(
+    ("low", "said"), [(1.04, "no batch"), (1.06, "1.1 rows"), (4.2, "4.2 rows")]
+)
+def test_noise_limits_no_step_where_only_one_row_is_below(exploration, low, said):
+    sizes = dataclasses.replace(exploration.sizes, noise_limits_below=low)
+    text = explorer_page(dataclasses.replace(exploration, sizes=sizes))
+    assert re.search(r"Noise limits the step (?:at|below about) ([\w. ]+)", text)[1] == said
+
+
 def test_moments_of_batches_are_those_of_python(shared, exploration):
     # Merged, so that some of them count for several.
     modes, rng = modes_of(exploration.measure, most=25), np.random.default_rng(3)

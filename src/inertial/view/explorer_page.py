@@ -130,7 +130,7 @@ def _batch_words(sizes: BatchSizes | None, rows: int) -> str:
     low, high = sizes.noise_limits_below, sizes.momentum_pays_above
     noisy = (
         f"Noise limits the step below about {significant(low, 2)} rows, with momentum also above"
-        if low > 1
+        if float(significant(low, 2).replace(",", "")) > 1  # about 1 row is no batch
         else ("Noise limits the step at no batch")
     )
     useful = (

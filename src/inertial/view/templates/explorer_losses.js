@@ -69,7 +69,7 @@
     const [noisy, useful] = page.sizes, at = (size, name, dash) => ({ name, dash, colour: "soft", x: [size, size], y: domain, width: 1.4, silent: true });
     const series = [
       { name: `stability limit, ${LABELS[state.method]}`, colour: state.method, x: SIZES, y: limits, width: 2.4 },
-      ...(noisy >= 1 && noisy <= ROWS ? [at(noisy, `noise limits the step below ${short(+noisy.toPrecision(2))}`, "2 4")] : []),
+      ...(+noisy.toPrecision(2) > 1 && noisy <= ROWS ? [at(noisy, `noise limits the step below ${short(+noisy.toPrecision(2))}`, "2 4")] : []),
       ...(useful >= 1 && useful <= ROWS ? [at(useful, `momentum pays above ${short(+useful.toPrecision(2))}`, "8 4")] : []),
       { name: "your setting", colour: "ink", x: [state.batch], y: [state.eta * LARGEST], dots: 5 },
     ];
