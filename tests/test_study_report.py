@@ -273,6 +273,7 @@ def test_settings_that_failed_are_not_advised(index, records):
         assert advice.count(words) == 4
         assert "swatch" not in advice
         assert "inertial tune DATA" in text
+        assert ("Where every method diverged" in text) == (stored is diverged)
 
 
 def test_where_no_forecast_holds_the_page_says_first_what_to_do(index, records):

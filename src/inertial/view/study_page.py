@@ -65,6 +65,7 @@ def study_page(
         codes=arranged.codes,
         manifest=arranged.panels[0].run.manifest,
         failed=any(not panel.ranking.reached for panel in arranged.panels),
+        diverged=any(panel.best.diverged for panel in arranged.panels),
         every=every,
         kernel=any(panel.run.probes for panel in arranged.panels),
         measuring=measuring,
