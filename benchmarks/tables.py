@@ -27,6 +27,7 @@ import numpy as np
 import pandas as pd
 
 from inertial import InvalidInput, load, tune
+from inertial.runs.shown import of_steps
 
 LIST = Path(__file__).with_suffix(".txt")
 ROWS = 300
@@ -96,8 +97,8 @@ def tried(table: str, label: str, path: Path) -> Outcome:
             arguments |= more
             continue
         record = data.provenance
-        steps = "over a million" if best.steps_to is None else f"{best.steps_to:,}"
-        answer = f"{best.name.replace('_', ' ')}, {steps} steps"
+        steps = "over a million steps" if best.steps_to is None else of_steps(best.steps_to)
+        answer = f"{best.name.replace('_', ' ')}, {steps}"
         return Outcome(
             table,
             label,
