@@ -158,7 +158,7 @@ def predictor(client: "Client") -> Callable[..., Prediction]:
         workers = len(_workers(client))
         seen = spectra.resolve() if spectra else None
         task = partial(predict, tuple(runs), workers=workers, spectra=seen)
-        with _asked():
+        with _asked(client):
             futures = [client.submit(task, pure=False) for _ in range(workers)]
             timed: list[Prediction] = client.gather(futures, errors="skip")  # type: ignore[no-untyped-call]
         timed.sort(key=lambda prediction: prediction.seconds)
@@ -249,7 +249,7 @@ class _Pool:
 
         sent = self.futures.pop(future)
         try:
-            with _asked():
+            with _asked(self._client):
                 error = future.exception(timeout=_GATHER_SECONDS)  # type: ignore[no-untyped-call]
                 answer: _Answer | None = (
                     future.result(timeout=_GATHER_SECONDS) if not error else None
@@ -276,7 +276,7 @@ class _Pool:
     def _send(self, sent: _Sent) -> None:
         folder = self._ledger.folder
         others = sorted(set(_workers(self._client)) - sent.refused) if sent.refused else None
-        with _asked():
+        with _asked(self._client):
             future = self._client.submit(
                 _compute,
                 sent.run,
@@ -310,16 +310,18 @@ def _workers(client: "Client") -> list[str]:
 
 
 @contextmanager
-def _asked() -> Iterator[None]:
+def _asked(client: "Client") -> Iterator[None]:
     """Say that the scheduler has gone where it does while it is given work or asked for results."""
-    from distributed.client import ClosedClientError
-
     try:
         yield
     except TimeoutError:  # a worker died with the result: the scheduler is there
         raise
-    except (OSError, ClosedClientError):
+    except OSError:
         raise _silent() from None
+    except Exception:
+        if client.status == "closed":
+            raise _silent() from None
+        raise
 
 
 def _silent() -> InvalidInput:
