@@ -375,7 +375,7 @@ def test_only_runs_that_counted_give_margins():
     assert alone.assumptions[0].margin < 0
 
 
-# --- over seeds -----------------------------------------------------------------------------------
+# --- over starts ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("held", "seeds"), [(0, 5), (4, 5), (5, 5), (93, 100)])
@@ -408,7 +408,17 @@ def test_failures_refute_a_probability_only_if_they_are_too_many(promised, high,
     assert auditing._weigh("violated", "r", frequency)[0] == (verdict or "violated")
 
 
-def test_a_statement_with_a_probability_is_counted_over_seeds(judged):
+def test_runs_from_one_start_are_counted_once(stored, judged):
+    """Rules of a study share their starts: more rules do not narrow the interval."""
+    twice = audit([stored, replace(stored, name="again")])
+    for key in ("start-near", "decay-on-run"):
+        assert twice.of(key).frequency == judged.of(key).frequency
+    wider = {**stored.manifest, "settings": {**stored.manifest["settings"], "width": 2 * WIDTH}}
+    other = audit([stored, replace(stored, name="wider", manifest=wider)])
+    assert other.of("decay-on-run").frequency.seeds == 4
+
+
+def test_a_statement_with_a_probability_is_counted_over_starts(judged):
     counted = judged.of("start-near").frequency
     assert counted.seeds == 2
     assert counted.promised is None

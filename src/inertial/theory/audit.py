@@ -4,7 +4,7 @@ A theorem on the infinite kernel is judged once per run, one on the start once p
 iterates once per seed and method.  The judgements of a theorem become one entry; none is dropped:
 the counts say how many of each kind there were, and a violation outweighs everything else.
 
-A statement "with probability at least p" is counted over the seeds, with Clopper and Pearson's
+A statement "with probability at least p" is counted over the starts, with Clopper and Pearson's
 (1934) interval at 95 %; it is violated only if the whole interval lies below p.
 """
 
@@ -41,12 +41,13 @@ _DECIDED = ("violated", "unresolved", *_HELD)
 
 @dataclass(frozen=True)
 class Frequency:
-    """How many seeds a statement held on.
+    """How many random starts a statement held on.
 
     Parameters
     ----------
     held, seeds
-        Number of seeds on which it held, of how many.
+        Number of starts on which it held in every run, of how many; data, width and seed make a
+        start.
     low, high
         Clopper and Pearson's interval for the probability, in [0, 1].
     promised
@@ -99,7 +100,7 @@ class AuditEntry:
     counts
         Number of judgements by verdict.
     frequency
-        How many seeds it held on; None for statements without a probability.
+        How many starts it held on; None for statements without a probability.
     by_run
         Verdict on each run by itself; empty for a single run.
 
@@ -216,12 +217,12 @@ def audit(
 
 
 class _Unit(NamedTuple):
-    """One piece of evidence, and the seed it belongs to."""
+    """One piece of evidence, and the random start it belongs to: data, width and seed."""
 
     scope: str
     run: str
     label: str
-    seed: str
+    start: str
     evidence: Evidence
 
 
@@ -231,7 +232,7 @@ class _Judgement(NamedTuple):
     entry: Entry
     run: str
     label: str
-    seed: str
+    start: str
     promised: float | None
 
 
@@ -244,18 +245,20 @@ def _units(
     """Yield a run's evidence, one seed after the other, so that one start is held at a time."""
     gathered = gather(run, data_dir=data_dir)
     notes.extend(gathered.notes)
+    data = run.manifest["data"].get("sha256", run.name)
     yield _Unit("kernel", run.name, run.name, "", gathered.evidence)
     for seed in seeds(run):
         label = f"{run.name}, seed {seed}"
+        start = f"{data}, m = {run.manifest['settings']['width']}, seed {seed}"
         advance(label)
         evidence = at_seed(gathered, seed)
         if "start" in evidence.lacking and "start" not in gathered.evidence.lacking:
             notes.append(f"{run.name}: {evidence.lacking['start']}")
-        yield _Unit("start", run.name, label, label, evidence)
+        yield _Unit("start", run.name, label, start, evidence)
         for method, whole, problem in along(gathered, evidence, seed):
             if problem is not None:
                 notes.append(f"{label}, {method}: {problem}")
-            yield _Unit("run", run.name, f"{label}, {method}", label, whole)
+            yield _Unit("run", run.name, f"{label}, {method}", start, whole)
 
 
 def _concerns(theorem: Theorem, evidence: Evidence) -> bool:
@@ -271,7 +274,7 @@ def _judge(theorem: Theorem, unit: _Unit) -> _Judgement:
             promised = theorem.chance(unit.evidence)
         except Missing:
             promised = None
-    return _Judgement(evaluate(theorem, unit.evidence), unit.run, unit.label, unit.seed, promised)
+    return _Judgement(evaluate(theorem, unit.evidence), unit.run, unit.label, unit.start, promised)
 
 
 def _combine(theorem: Theorem, judgements: Sequence[_Judgement]) -> AuditEntry:
@@ -362,19 +365,19 @@ def _worst_margins(entries: Sequence[Entry]) -> tuple[Margin, ...]:
 
 
 def _frequency(judgements: Sequence[_Judgement]) -> Frequency | None:
-    """Count the seeds on which the claim held for every method; None if none could be compared."""
-    seeds: dict[str, bool] = {}
+    """Count the starts on which the claim held in every run; None if none could be compared."""
+    starts: dict[str, bool] = {}
     for judgement in judgements:
         if judgement.entry.finding in (*_HELD, "violated"):
             held = judgement.entry.finding != "violated"
-            seeds[judgement.seed] = seeds.get(judgement.seed, True) and held
-    if not seeds:
+            starts[judgement.start] = starts.get(judgement.start, True) and held
+    if not starts:
         return None
-    interval = binomtest(sum(seeds.values()), len(seeds)).proportion_ci(0.95, method="exact")
+    interval = binomtest(sum(starts.values()), len(starts)).proportion_ci(0.95, method="exact")
     promised = [j.promised for j in judgements if j.promised is not None]
     return Frequency(
-        held=sum(seeds.values()),
-        seeds=len(seeds),
+        held=sum(starts.values()),
+        seeds=len(starts),
         low=float(interval.low),
         high=float(interval.high),
         promised=min(promised, default=None),
@@ -389,7 +392,7 @@ def _weigh(verdict: Verdict, reason: str, frequency: Frequency | None) -> tuple[
         return "vacuous", "the promised probability is not above 0"
     if verdict != "violated":
         return verdict, reason
-    counted = f"held on {frequency.held} of {frequency.seeds} seeds"
+    counted = f"held on {frequency.held} of {frequency.seeds} starts"
     if frequency.high < frequency.promised:
         return "violated", f"{counted}, promised with probability {frequency.promised:.3g}"
     return "unresolved", f"{counted}, which the promised {frequency.promised:.3g} allows"

@@ -87,7 +87,7 @@ def finding(entry: AuditEntry) -> str:
     if entry.frequency is not None:
         seen = entry.frequency
         parts.append(
-            f"on {seen.held} of {seen.seeds} seeds (95 %: {seen.low:.2f} to {seen.high:.2f})"
+            f"on {seen.held} of {seen.seeds} starts (95 %: {seen.low:.2f} to {seen.high:.2f})"
         )
     if entry.reason and entry.first_violation is None and not missed:
         parts.append(entry.reason)
