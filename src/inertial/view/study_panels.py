@@ -89,10 +89,9 @@ class Group:
 
     @property
     def doubted(self) -> tuple[Panel, Row] | None:
-        """The run whose forecast is least in doubt, where that of none holds."""
-        known = [
-            (row.trust, panel, row) for panel in self.panels for row in panel.rows if row.trust
-        ]
+        """Of the methods to use the one least in doubt, where the forecast of none holds."""
+        best = [(panel, panel.best) for panel in self.panels]
+        known = [(row.trust, panel, row) for panel, row in best if row.trust]
         if not known:
             return None
         trust, panel, row = min(known, key=lambda one: one[0].strain)
