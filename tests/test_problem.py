@@ -322,6 +322,12 @@ def branching(params, x):
         (lambda p, x: x @ p, "mse", np.ones((6, 2)), "give one target per output"),
         (lambda p, x: (x @ p)[:, :, None], "mse", np.ones((6, 3)), r"of shape \(n,\) or \(n, k\)"),
         (lambda p, x: x @ p, "cross_entropy", np.full(6, 3), "whole numbers from 0 to 2"),
+        (
+            lambda p, x: x @ p[:, :1],
+            "cross_entropy",
+            np.arange(6) - 1.5,
+            "one output; .* mse for num",
+        ),
         (lambda p, x: x @ p, "cross_entropy", np.ones((6, 3)), "one class number per row"),
         (lambda p, x: x @ p, "binary_cross_entropy", np.full((6, 3), 2.0), "needs 0 and 1"),
         (lambda p, x: x @ p * jnp.inf, "mse", np.ones((6, 3)), "outputs at the start are not all"),

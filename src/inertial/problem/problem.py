@@ -841,9 +841,13 @@ def _classes(targets: Shaped[np.ndarray, "..."], n: int, k: int) -> Shaped[np.nd
         )
     numbers = targets.reshape(n)
     if not np.array_equal(numbers, np.round(numbers)) or numbers.min() < 0 or numbers.max() >= k:
+        many = f"the model has {k} outputs; give whole numbers from 0 to {k - 1}, one per class"
+        one = (
+            "the model has one output; give it one per class, or take the loss "
+            "binary_cross_entropy for targets of 0 and 1, mse for numbers"
+        )
         raise InvalidInput(
-            f"the targets range from {numbers.min():g} to {numbers.max():g} and the model has {k} "
-            f"outputs; give whole numbers from 0 to {k - 1}, or 'binary_cross_entropy' for one "
-            "output."
+            f"the targets range from {numbers.min():g} to {numbers.max():g} and "
+            f"{many if k > 1 else one}."
         )
     return numbers.astype(np.int64)
