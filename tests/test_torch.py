@@ -223,6 +223,7 @@ def test_half_precision_is_measured_in_single(kind):
     [
         (torch.nn.NLLLoss(), None, "without its last LogSoftmax, and torch.nn.CrossEntropyLoss"),
         (torch.nn.BCELoss(), None, "without its last Sigmoid, and torch.nn.BCEWithLogitsLoss"),
+        (torch.nn.CrossEntropyLoss, None, r"is the class .*; call it: CrossEntropyLoss\(\)"),
         (torch.nn.GaussianNLLLoss(), None, "GaussianNLLLoss cannot take outputs"),
         ("cross_entropy", np.array(["a", "b"] * 10), "numpy.unique"),
     ],
@@ -232,6 +233,13 @@ def test_a_loss_that_does_not_fit_is_one_sentence(loss, targets, words):
     given = np.eye(10)[y] if targets is None else targets
     with pytest.raises(InvalidInput, match=words):
         inertial_torch.problem(module(), x, given, loss=loss)
+
+
+def test_inputs_that_are_not_finite_are_named():
+    x, y = digits(20)
+    x[3, 2] = np.nan
+    with pytest.raises(InvalidInput, match="inputs have entries that are not finite"):
+        inertial_torch.problem(module(), x, y, loss="cross_entropy")
 
 
 @pytest.mark.parametrize(

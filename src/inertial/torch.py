@@ -547,6 +547,8 @@ def _loss(loss: Any, y: torch.Tensor) -> tuple[Loss, Callable[..., torch.Tensor]
         return LOSSES[name], _FUNCTIONS[name]
     if not callable(loss):
         raise InvalidInput(f"loss is a {type(loss).__name__!r}; give a name or a torch loss.")
+    if isinstance(loss, type):
+        raise InvalidInput(f"loss is the class {loss.__name__}; call it: {loss.__name__}().")
     classes = isinstance(loss, torch.nn.CrossEntropyLoss) and not shares
     named = getattr(loss, "__name__", None)  # that of a function; an object has none
     called = named if isinstance(named, str) else type(loss).__name__
@@ -585,6 +587,8 @@ def _refuse_changes(
 ) -> None:
     """Raise unless the module gives finite numbers, and one answer for the same input."""
     if not np.isfinite(outputs).all():
+        if not torch.isfinite(x).all():
+            raise InvalidInput("the inputs have entries that are not finite; remove or fill them.")
         raise InvalidInput(
             "the module's outputs at the start are not all finite; check its parameters, or scale "
             "the inputs."
