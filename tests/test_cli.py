@@ -348,12 +348,28 @@ def test_only_the_first_thousand_rows_are_taken_and_it_is_said(capsys, tmp_path)
         (("compare", "digits", "--momentum=0.9"), " Did you mean --beta?"),
         (("tune", "digits", "--batch-size", "8"), " Did you mean --batch?"),
         (("tune", "digits", "--lr", "0.1"), ""),  # it is what `tune` finds
+        (("explore", "digits", "--test=0.2"), "; it is one of inertial tune, inertial compare."),
     ],
 )
 def test_names_of_other_tools_lead_to_our_options(capsys, words, hint):
     code, _, err = run(capsys, *words)
     assert code == 2
-    assert err.strip() == f"inertial: error: Unknown option: {words[2].split('=')[0]}.{hint}"
+    told = hint if hint.startswith(";") else f".{hint}"
+    assert err.strip() == f"inertial: error: Unknown option: {words[2].split('=')[0]}{told}"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("tune", "own.csv", "price"), "leave it out, or write --label price for a target column."),
+        (("report", "run", "price"), "'price' is a word too many for report; leave it out."),
+        (("data", "info", "digits", "price"), "a word too many for data info; leave it out"),
+    ],
+)
+def test_a_word_too_many_is_named(capsys, words, told):
+    code, _, err = run(capsys, *words)
+    assert code == 2
+    assert told in err
 
 
 def test_help_needs_no_heavy_import():

@@ -9,11 +9,19 @@ import os
 import sys
 import warnings
 from contextlib import suppress
+from functools import reduce
+from operator import getitem
 
-from cyclopts import App, CycloptsError, MissingArgumentError, UnknownOptionError
+from cyclopts import (
+    App,
+    CycloptsError,
+    MissingArgumentError,
+    UnknownOptionError,
+    UnusedCliTokensError,
+)
 
 from inertial import __version__
-from inertial._checks import InvalidInput, LostProcessError, Notice, printable
+from inertial._checks import InvalidInput, LostProcessError, Notice, listed, printable
 from inertial.commands import data
 from inertial.commands.audit import audit
 from inertial.commands.compare import compare
@@ -37,7 +45,8 @@ app = App(
     result_action="return_value",
     suppress_keyboard_interrupt=False,
 )
-for command in (tune, compare, explore, report, audit, study, plan, reproduce, figures, doctor):
+COMMANDS = (tune, compare, explore, report, audit, study, plan, reproduce, figures, doctor)
+for command in COMMANDS:
     app.command(command)
 app.command(data.app)
 
@@ -105,10 +114,35 @@ _ELSEWHERE = {
 def _sentence(error: Exception, arguments: list[str]) -> str:
     """Say what was wrong, with a hint where the parser has none or a wrong one."""
     if isinstance(error, UnknownOptionError):
-        return _renamed(error) or str(error)
+        return _renamed(error) or _elsewhere(error) or str(error)
+    if isinstance(error, UnusedCliTokensError):
+        return _one_too_many(error)
     if isinstance(error, MissingArgumentError) and "--methods" in arguments:
         return f"{error} --methods takes every word up to the next option: put DATA before it."
     return str(error)
+
+
+def _elsewhere(error: UnknownOptionError) -> str | None:
+    """Name the commands that have an option which is unknown here, if there are any."""
+    word = (error.token.keyword or error.token.value).split("=", 1)[0]
+    names = [command.__name__ for command in COMMANDS]
+    having = [f"inertial {name}" for name in names if word in _options(name)]
+    return f"Unknown option: {word}; it is one of {listed(having)}." if having else None
+
+
+def _options(*command: str) -> set[str]:
+    """Return the names of a command's options."""
+    options = reduce(getitem, command, app).assemble_argument_collection()
+    return {name for option in options if option.parse for name in option.names}
+
+
+def _one_too_many(error: UnusedCliTokensError) -> str:
+    """Name the first word that no option takes, and `--label` where it may be meant."""
+    word = printable((error.unused_tokens or [""])[0])
+    command = error.command_chain or ()
+    labelled = "--label" in _options(*command)
+    label = f", or write --label {word} for a target column" if labelled else ""
+    return f"{word!r} is a word too many for {' '.join(command)}; leave it out{label}."
 
 
 def _renamed(error: UnknownOptionError) -> str | None:
