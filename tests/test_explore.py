@@ -576,6 +576,12 @@ def test_path_phase_and_bars_are_those_of_python(chromium, file, exploration):
             inside = (nodes >= low[i] * (1 - 1e-12)) & (nodes <= high[i] * (1 + 1e-12))
             if inside.sum() == count[i]:
                 np.testing.assert_allclose(left[i], (share * factor**2)[inside].sum(), rtol=1e-9)
+        said = view.inner_text("#bars-words")
+        assert "the largest part" in said
+        assert "most" not in said
+        assert float(re.search(r"\(([\d.]+)\s%\)", said)[1]) == pytest.approx(
+            100 * left.max() / left.sum(), rel=2e-2
+        )
 
 
 FIGURES = (

@@ -255,7 +255,7 @@
     const bad = found.reduce((a, b) => (b.left > a.left ? b : a)), left = found.reduce((sum, bin) => sum + bin.left, 0);
     host.replaceChildren(svg);
     svg.setAttribute("aria-label", `Error by eigenvalue after ${plural(now.at, "step")}: ${percent(left)} of the loss is left`);
-    $("bars-words").textContent = `After ${plural(now.at, "step")}: ${percent(left)} of the loss left, most of it (${percent(bad.left / left)}) at eigenvalues near ${short(Math.sqrt(bad.low * bad.high))}.${now.spread ? " So far the mean run; the noise of the batches comes on top." : ""}`;
+    $("bars-words").textContent = `After ${plural(now.at, "step")}: ${percent(left)} of the loss left, the largest part of it (${percent(bad.left / left)}) at eigenvalues near ${short(Math.sqrt(bad.low * bad.high))}.${now.spread ? " So far the mean run; the noise of the batches comes on top." : ""}`;
     bars = { ...made, found };
     $("bars-save").replaceChildren(charts.buttons(svg, {
       label: "Error by eigenvalue", file: "errors",
