@@ -211,6 +211,21 @@ def test_targets_as_they_come_are_reached_by_steps_far_below_the_limit():
     assert "the model leaves" not in str(remedied)
 
 
+@pytest.mark.parametrize(("target", "trials"), [(0.3, 8), (0.01, 60)])
+def test_where_the_scale_is_in_the_way_the_remedy_is_to_standardise(target, trials):
+    data = load("diabetes")
+    targets = 1000 * (data.y + 100)
+    model = MLP(10, (32, 32), 1, "gelu")
+    raw = tune(Problem(model, "mse", data.x, targets), target=target, trials=trials)
+    assert raw.best.measured_steps is None
+    assert raw.recommendation.endswith("Give inputs and targets of mean 0 and variance 1.")
+    assert "larger target" not in str(raw)
+    assert "smaller target" not in str(raw)
+    x, y = ((values - values.mean(axis=0)) / values.std(axis=0) for values in (data.x, targets))
+    remedied = tune(Problem(model, "mse", x, y), target=0.3, trials=8)
+    assert remedied.best.measured_steps is not None
+
+
 def test_no_more_trials_and_passes_are_made_than_allowed():
     problem = cancer()
     largest = tangent(problem).lanczos(12).largest[0]

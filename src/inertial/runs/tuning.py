@@ -79,6 +79,8 @@ FORECAST_MARGIN = 0.6
 _FAR = 0.02
 """A step below this share of the limit at the start means that a model leaves its start at once."""
 
+_STANDARDISE = "inputs and targets of mean 0 and variance 1"
+
 _DECOMPOSED, _INTEGRATED = 1000, 200
 """Rows up to which the expected kernel is decomposed, in closed form and from quadrature."""
 
@@ -269,9 +271,10 @@ class ModelAdvice(Shown):
             )
         if best.measured_steps is None:
             more = f" or more {self.lacks}" if self.lacks else ""
+            remedy = _STANDARDISE if self._scaled_badly else f"a larger target{more}"
             return (
                 f"No setting reached {share} of the loss at the start in {self.passes:,.0f} "
-                f"passes; {words} got the lowest. Give a larger target{more}."
+                f"passes; {words} got the lowest. Give {remedy}."
             )
         return (
             f"Use {words}: {_steps(best.measured_steps)} to {share} of the loss at the start, "
@@ -283,6 +286,20 @@ class ModelAdvice(Shown):
                 else f"; stop there, for at step {best.leaves:,} the loss is above it again."
             )
         )
+
+    @property
+    def _leaves_at_once(self) -> bool:
+        """Whether the step is far below the limit under squares, for targets are too large."""
+        return self.best.share < _FAR and self.loss in ("mse", "half_sum")
+
+    @property
+    def _asks_for_little(self) -> bool:
+        """Whether outputs that are the same for every row reach the target."""
+        return self.constant is not None and self.target * self.start >= self.constant
+
+    @property
+    def _scaled_badly(self) -> bool:
+        return self._leaves_at_once or self._asks_for_little
 
     @property
     def _on_batches(self) -> str:
@@ -330,12 +347,12 @@ class ModelAdvice(Shown):
             f"{self.model}; loss {self.loss} over {self.rows:,} rows, {self.start:.4g} at the start"
         ]
         notes += self._notes_on_batches
-        level = self.target * self.start
-        if self.constant is not None and level >= self.constant:
+        if self._asks_for_little:
             notes.append(
-                f"the target, a loss of {level:.4g}, asks for little: outputs that are the same "
-                f"for every row have {self.constant:.4g}; give a smaller target, or inputs and "
-                "targets of mean 0 and variance 1"
+                f"the target, a loss of {self.target * self.start:.4g}, asks for little: "
+                f"outputs that are the same for every row have {self.constant:.4g}; give "
+                + ("" if self.best.measured_steps is None else "a smaller target, or ")
+                + _STANDARDISE
             )
         if self.bound is not None:
             notes.append(f"no gradient method takes fewer steps than {self.bound:,} (linearised)")
@@ -343,7 +360,7 @@ class ModelAdvice(Shown):
             notes.append(never)
         if self.infinite_width is not None:
             notes.append(f"at infinite width, expected: {self.infinite_width:,} steps (forecast)")
-        if self.best.share < _FAR and self.loss in ("mse", "half_sum"):
+        if self._leaves_at_once:
             notes.append(
                 f"the step is {self.best.share:.2g} of the limit at the start: the model leaves "
                 "its start at once; targets of mean 0 and variance 1 allow larger steps"
