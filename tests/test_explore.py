@@ -1314,7 +1314,9 @@ def test_a_models_measure_forecasts_it_exactly_as_far_as_it_says(of_model):
         np.testing.assert_allclose(curve.forecast, exact, rtol=1e-3, atol=1e-6 * exact[0])
         run = simulate(problem, curve.method, steps=30)
         np.testing.assert_array_equal(curve.loss[0][: len(run.loss)], run.loss)
-    assert (of_model.bound <= of_model.curves[0].forecast[: len(of_model.bound)]).all()
+    # At the start both are the same sum, rounded in two orders.
+    forecast = of_model.curves[0].forecast[: len(of_model.bound)]
+    assert (of_model.bound <= (1 + 1e-12) * forecast).all()
 
 
 def test_a_models_verdict_is_what_forecast_and_run_say():
