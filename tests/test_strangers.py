@@ -280,8 +280,8 @@ def test_opening_a_stranger_s_folder_touches_that_folder_and_the_output(
     codes, seen = touched(mine, *commands, script=script)
     assert codes == [0] * len(commands)
     others = [one for one in seen if one[0] not in {"read", "write"}]
-    # Matplotlib lists the fonts once, libraries ask for the processor and for shared libraries, a run
-    # for the commit of a checkout; else no process, nor a connection.
+    # Matplotlib lists the fonts once, libraries ask for the processor and for shared libraries, a
+    # run for the commit of a checkout; else no process, nor a connection.
     fixed = {
         ("fc-list", "--help"),
         ("fc-list", r"--format=%{file}\n"),
