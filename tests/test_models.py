@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from helpers import run
+from inertial import load
 
 
 def test_a_perceptron_needs_no_file(capsys):
@@ -111,3 +112,44 @@ def test_without_a_model_the_lines_say_for_which_network_they_are(capsys):
     code, out, _ = run(capsys, "tune", "digits", "--n", 40)
     assert code == 0
     assert "papers' two-layer ReLU network (--module torch prints it); for a model" in out
+
+
+def test_a_model_is_trained_on_repeated_rows_and_the_note_that_drops_them_leads_there(
+    capsys, tmp_path
+):
+    counts = {"1st,man,no": 30, "1st,man,yes": 12, "1st,woman,yes": 25}
+    counts |= {"2nd,man,no": 40, "2nd,woman,no": 5, "2nd,woman,yes": 20}
+    rows = [row for row, count in counts.items() for _ in range(count)]
+    table = tmp_path / "ship.csv"
+    table.write_text("class,sex,survived\n" + "\n".join(rows) + "\n")
+    words = ("tune", table, "--label", "survived", "--trials", 0)
+    # The papers' kernel is singular with repeated rows: they go, and nothing offers to keep them.
+    code, _, dropped = run(capsys, *words)
+    assert code == 0
+    assert "128 of 132 rows repeat the inputs" in dropped
+    assert "4 are left" in dropped
+    assert "--no-dedupe" not in dropped
+    refused = run(capsys, *words, "--no-dedupe")
+    assert refused[0] == 2
+    assert "rows are positive multiples of earlier ones" in refused[2]
+    assert "--dedupe" in refused[2]
+    # What the note offers in their place keeps every row, as do all three commands.
+    assert "--model" in dropped
+    code, out, kept = run(capsys, *words, "--model", "mlp:4")
+    assert code == 0
+    assert "over 132 rows" in out
+    assert "and are kept" in kept
+    _, out, _ = run(capsys, *words, "--model", "mlp:4", "--dedupe")
+    assert "over 4 rows" in out
+    for command in ("compare", "explore"):
+        more = ("--steps", 3, "--seeds", 1) if command == "compare" else ("--steps", 3)
+        code, _, kept = run(
+            capsys, command, *words[1:4], "--model", "mlp:4", *more, "-o", tmp_path / command
+        )
+        assert code == 0, kept
+        assert "128 of 132 rows repeat the inputs" in kept
+        assert "and are kept" in kept
+    # In Python the note's word does the same.
+    assert "dedupe=False" in dropped
+    assert load(table, label="survived").provenance.n == 4
+    assert load(table, label="survived", dedupe=False).provenance.n == 132

@@ -156,7 +156,7 @@ def compare(
     }
     nonnegative("decay", decay)
     settings = _settings(model, loss, common, own, decay)
-    loaded: Any = options.load(data, test)
+    loaded: Any = options.load(data, test, model=model)
     if model is not None:
         from inertial.commands.models import starts_of
 

@@ -71,7 +71,7 @@ def explore(
             "has its own width and one start."
         )
     files.check_writable(out)
-    loaded = options.load(data)
+    loaded = options.load(data, model=model)
     if model is None:
         found = _network(
             loaded,

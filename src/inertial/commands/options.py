@@ -74,16 +74,17 @@ class DataOptions:
     constant: bool | None = None
     "Add a constant input column (default: to a table)."
     dedupe: bool | None = None
-    "Drop every row that is a positive multiple of an earlier one (default: of a table)."
+    "Drop rows that are positive multiples of earlier ones (default: of a table, without --model)."
     dim: Whole = 20
     "Dimension of `sphere`."
     data_seed: Whole = 0
     "Seed of a table's sample, and of `sphere`."
 
-    def load(self, name: str, test: str | None = None) -> "Data":
+    def load(self, name: str, test: str | None = None, *, model: str | None = None) -> "Data":
         """Load and prepare the data set called `name`; say what was guessed or left out.
 
-        `test` is a share of the rows to hold out, or the path of others.
+        `test` is a share of the rows to hold out, or the path of others.  A `model` is trained on
+        every row, repeated or not; the papers' kernel is singular with repeated ones.
         """
         from inertial.data import load
 
@@ -101,7 +102,7 @@ class DataOptions:
             normalize=self.normalize,
             standardize=self.standardize,
             constant=self.constant,
-            dedupe=self.dedupe,
+            dedupe=False if self.dedupe is None and model is not None else self.dedupe,
             seed=self.data_seed,
             dim=self.dim,
             test=test,

@@ -187,7 +187,7 @@ def tune(
     if model is not None:
         from inertial.commands.models import problem_of
 
-        loaded = options.load(data, test)
+        loaded = options.load(data, test, model=model)
         problem = problem_of(model, loaded, loss, decay=decay, devices=spread.devices)
         most = (trials, passes)
         _tune_model(problem, loaded, target, most, methods, batch, as_json=json)

@@ -220,18 +220,19 @@ def _repeats(y: Targets, first: Int[np.ndarray, "n"], steps: Preparation, task: 
     rows = len(first)
     count = int((first < np.arange(rows)).sum())
     what = "inputs" if steps.constant else "direction"
-    if not steps.dedupe:
-        return (
-            f"{count:,} of {rows:,} rows repeat the {what} of an earlier one, so the kernel is "
-            f"singular; --dedupe drops them."
-        )
     other = int((y != y[first]).sum())
     known = f" ({other:,} with another target)" if other else ""
+    if not steps.dedupe:
+        return (
+            f"{count:,} of {rows:,} rows repeat the {what} of an earlier one{known} and are kept; "
+            f"--dedupe drops them, which forecasts of the papers' network need."
+        )
     merged = "averaging their targets" if task == "regression" else "counting their classes"
     how = f" after {merged}" if steps.constant else ""
     return (
         f"{count:,} of {rows:,} rows repeat the {what} of an earlier one{known} and are "
-        f"dropped{how}, {rows - count:,} are left; --no-dedupe keeps them."
+        f"dropped{how}, {rows - count:,} are left, which forecasts of the papers' network need; a "
+        f"network of your own (--model, in Python dedupe=False) can be trained on all."
     )
 
 
