@@ -518,6 +518,29 @@ def test_every_refusal_is_followed_by_a_remedy_that_works(
     assert tune(found, "forecast", trials=0).best.steps_to
 
 
+def test_a_target_that_is_no_number_is_named_with_its_row_and_can_be_corrected(tmp_path):
+    cells = [str(cell) for cell in FRAME["yield"]]
+    cells[6], cells[16] = "", "expen\x1bsive"
+    frame = FRAME.assign(**{"yield": cells})
+    notes = load(frame, label="yield").provenance.notes
+    assert any("1 of 24 rows have no target" in note for note in notes)
+    (said,) = (note for note in notes if "is no number" in note)
+    assert said.startswith("1 of 24 rows have a target that is no number and are left out: ")
+    cell, row = re.search(r"'(.*)' in row (\d+), not counting the header", said).groups()
+    assert "\x1b" not in said
+    assert cell.startswith("expen")
+    # Followed: in a file, that row below the header is corrected.
+    path = put(tmp_path, "t.csv", frame.to_csv(index=False))
+    assert said in load(path, label="yield").provenance.notes
+    written = path.read_text().split("\n")
+    assert "expen\x1bsive" in written[int(row)]
+    written[int(row)] = written[int(row)].replace("expen\x1bsive", "12.5")
+    path.write_text("\n".join(written))
+    after = load(path, label="yield").provenance
+    assert after.rows == 23
+    assert not any("no number" in note for note in after.notes)
+
+
 def test_a_table_of_free_text_alone_has_no_other_target_to_name(tmp_path):
     texts = pd.DataFrame({"t": NAMES, "id": [f"A-{k}" for k in FRAME.index]})
     path = put(tmp_path, "t.csv", texts.to_csv(index=False))

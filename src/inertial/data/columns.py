@@ -326,10 +326,18 @@ def _usable(
             f"{title} has fewer than {least} usable rows ({kept.sum()}), since "
             f"{(~kept).sum()} have no target; give more data or another label."
         )
+    out = np.flatnonzero(~kept)
+    cells = [(row + 1, _cell(target.iloc[row])) for row in out]
+    strange = [f"{printable(cell, 20)!r} in row {row:,}" for row, cell in cells if cell is not None]
     notes = []
-    if not kept.all():
+    if strange:
         notes.append(
-            f"{(~kept).sum():,} of {len(kept):,} rows have no target and are left out; fill it in "
+            f"{len(strange):,} of {len(kept):,} rows have a target that is no number and are left "
+            f"out: {listed(strange, 5)}, not counting the header; correct it to keep them."
+        )
+    if missing := len(out) - len(strange):
+        notes.append(
+            f"{missing:,} of {len(kept):,} rows have no target and are left out; fill it in "
             f"the file to keep them."
         )
     return found[kept].reset_index(drop=True), kept, notes
