@@ -1,6 +1,7 @@
 """Tuning that is checked by real runs."""
 
 import math
+import re
 from dataclasses import replace
 
 import jax
@@ -188,6 +189,10 @@ def test_what_nothing_reaches_ends_with_the_passes_and_says_so():
     assert advice.lacks == "passes"
     assert "No setting reached 10 % of the loss at the start in " in advice.recommendation
     assert advice.recommendation.endswith("Give a larger target or more passes.")
+    # Followed: a target that is larger than the lowest share it names is reached.
+    low = float(re.search(r"got the lowest, to (.*) %\.", advice.recommendation)[1]) / 100
+    assert low == pytest.approx(advice.best.losses.min() / advice.start, rel=0.005)
+    assert tune(problem, target=1.01 * low, passes=400).best.measured_steps
     longer = tune(problem, target=0.1, passes=400)
     assert sum(len(trial.losses) for trial in longer.trials) > trained
     rested = tune(problem, target=0.1, methods="adam")  # all its runs came to rest

@@ -272,9 +272,10 @@ class ModelAdvice(Shown):
         if best.measured_steps is None:
             more = f" or more {self.lacks}" if self.lacks else ""
             remedy = _STANDARDISE if self._scaled_badly else f"a larger target{more}"
+            low = f"{100 * float(np.nanmin(best.losses)) / self.start:.3g} %"
             return (
                 f"No setting reached {share} of the loss at the start in {self.passes:,.0f} "
-                f"passes; {words} got the lowest. Give {remedy}."
+                f"passes; {words} got the lowest, to {low}. Give {remedy}."
             )
         return (
             f"Use {words}: {_steps(best.measured_steps)} to {share} of the loss at the start, "
