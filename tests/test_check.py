@@ -138,6 +138,40 @@ def test_the_fastest_run_is_what_is_recommended():
     network = TwoLayerReLU(100, data.x.shape[1])
     run = train(network, data.x, data.y, advice.setting, seed=0, steps=2 * advice.measured.steps)
     assert run.steps_to(0.2) == advice.measured.measured
+    is_shown(advice)
+
+
+def is_shown(advice):
+    """Look for the setting of the advice, and its real run, in table, frame and figure."""
+    frame, run = advice.to_dataframe(), advice.measured
+    (row,) = frame[frame.recommended].itertuples()
+    assert (row.eta, row.beta, row.gamma) == advice.setting.constant
+    assert (row.measured_steps, row.kept) == (run.measured, run.kept)
+    assert row.steps == steps_to(advice.setting, advice.measure, advice.target)
+    first = frame[(frame.method == advice.best.name) & (frame.rule == "forecast")]
+    assert first.measured_steps.item() == advice.checks[0].measured
+    assert first.kept.item() == advice.checks[0].kept
+    lines = {line.split("  ")[0]: line.split() for line in advice.table.splitlines()}
+    assert lines["eta"][-1] == f"{row.eta:.5g}"
+    assert lines["measured"][-1] == str(run.measured)
+    assert lines["rule"][1:] == list(frame.rule)
+    (axes,) = advice.plot().axes
+    losses = advice.expected(advice.setting, len(axes.lines[0].get_xdata()) - 1)
+    assert any(np.array_equal(line.get_ydata(), losses / losses[0]) for line in axes.lines)
+    assert any(
+        list(line.get_xdata()) == [run.measured] and list(line.get_ydata()) == [advice.target]
+        for line in axes.lines
+    )
+
+
+def test_a_setting_that_decay_was_searched_with_is_shown_with_its_forecast():
+    data = load("diabetes", n=60, standardize=True)
+    advice = tune(data, target=0.2, width=100, trials=20, decay=0.01)
+    assert advice.replaced is not None
+    (row,) = [entry for entry in advice.entries if entry.rule == "trials"]
+    losses = advice.expected(advice.setting, 100)
+    assert losses[row.steps_to] <= 0.2 * losses[0] < losses[row.steps_to - 1]
+    assert len(advice.to_dataframe()) == len(advice.methods) + 1
 
 
 def test_a_promise_that_does_not_hold_is_not_what_is_recommended():

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, overload
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from inertial._checks import (
@@ -22,20 +21,16 @@ from inertial.data import Data, load
 from inertial.linear.expected import measure_of, need_of, spectrum_of
 from inertial.linear.measure import Measure
 from inertial.method.bound import fewest_steps, unreachable_share
-from inertial.method.curve import steps_to
-from inertial.method.modes import spectral_radius, stability_limit
 from inertial.method.recursion import Recursion
 from inertial.method.rules import DEFAULT_RULE, RULES, choose
-from inertial.method.trust import Trust
 from inertial.problem.problem import Trainable
-from inertial.runs.advised import FAR, Advice, MethodAdvice, expected_decayed
+from inertial.runs.advised import Advice, forecast_entry
 from inertial.runs.batches import BatchAdvice, tune_batch
 from inertial.runs.check import (
     LONGEST,
     UNTRAINED,
     Check,
     check,
-    first_step,
     from_start,
     judged,
     measure_at_start,
@@ -334,29 +329,11 @@ def _tune_measure(measure: Measure, rule: str, *, target: float = 0.01) -> Advic
             f"no gradient method gets below {100 * stays:.3g} % of the loss, which lie where the "
             "kernel is 0, and stay; give a target above that share."
         )
-    entries = [_forecast(rule, name, measure, target) for name in names]
+    entries = [
+        forecast_entry(name, choose(rule, name, measure, target=target), rule, measure, target)
+        for name in names
+    ]
     return Advice(None, measure, target, tuple(entries), fewest_steps(measure, target))
-
-
-def _forecast(
-    rule: str,
-    name: str,
-    measure: Measure,
-    target: float,
-    judge: Callable[[Recursion], Trust] | None = None,
-) -> MethodAdvice:
-    """Tune a method, and forecast its steps; judge that where there is a network."""
-    method = choose(rule, name, measure, target=target)
-    spectrum = np.array([measure.smallest, *measure.nodes, measure.largest])
-    return MethodAdvice(
-        name,
-        method,
-        rule,
-        spectral_radius(method, spectrum),
-        stability_limit(method) / measure.largest,
-        steps_to(method, measure, target),
-        None if judge is None else judge(method),
-    )
 
 
 def _tune_data(
@@ -390,21 +367,18 @@ def _tune_data(
     judge = partial(
         judged, measure=measure, own=own, width=width, target=target, rows=len(data.x)
     )  # fmt: skip
-    entries = [_forecast(rule, name, measure, target, judge) for name in names]
     floor, targets = 0.0, None
     if decay and basis is not None:
         targets = basis.modes(data.y)
         left = targets * decay / (basis.eigenvalues + decay)
         floor = float(left @ left) / kernel.total
-        entries = [
-            dataclasses.replace(
-                entry,
-                steps_to=first_step(
-                    expected_decayed(entry.method, kernel, targets, FAR, decay), target
-                ),
-            )
-            for entry in entries
-        ]
+    chosen = {name: choose(rule, name, measure, target=target) for name in names}
+    entries = [
+        forecast_entry(
+            name, method, rule, kernel, target, targets, decay=decay, trust=judge(method)
+        )
+        for name, method in chosen.items()
+    ]
     bound = None if decay else fewest_steps(measure, target)
     advice = Advice(
         data.provenance,

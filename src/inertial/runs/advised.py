@@ -11,20 +11,23 @@ from inertial.data import Provenance
 from inertial.linear.measure import Measure
 from inertial.linear.spectrum import Extremes, known
 from inertial.method.conventions import snippet
-from inertial.method.curve import STEPS_LIMIT, forecast_loss
-from inertial.method.recursion import Recursion, label
+from inertial.method.curve import STEPS_LIMIT, forecast_loss, steps_to
+from inertial.method.modes import spectral_radius, stability_limit
+from inertial.method.recursion import Recursion
 from inertial.method.response import decayed_loss
 from inertial.method.trust import Trust
-from inertial.runs.check import Check, nearest, said
+from inertial.runs.check import Check, first_step, nearest, said
 from inertial.runs.ranking import place
 from inertial.runs.shown import (
     Curve,
     Shown,
     at,
+    called,
     came_lowest,
     columns,
     count,
     draw,
+    mark,
     of_steps,
     of_tried,
 )
@@ -55,7 +58,8 @@ class MethodAdvice:
     method
         Its coefficients.
     rule
-        The rule that chose them.
+        The rule that chose them; `trials` where it was real runs, `this start` where the setting is
+        that of the start trained.
     spectral_radius
         Largest factor of a mode in a step, >= 0; below 1 every mode decays.
     eta_limit
@@ -63,7 +67,8 @@ class MethodAdvice:
     steps_to
         Forecast number of steps to the target; None if beyond the search limit.
     trust
-        Whether that holds at the width asked for; None without a network.
+        Whether that holds at the width asked for; None without a network, and for what real runs
+        put in place of the forecast.
 
     """
 
@@ -137,8 +142,29 @@ class Advice(Shown):
     @property
     def setting(self) -> Recursion:
         """What to train with: the forecast's best method, or what real runs put in its place."""
-        run = self.replaced or self.nearest
+        run = self._recommended
         return self.best.method if run is None else run.method
+
+    @property
+    def _recommended(self) -> Check | None:
+        """The run whose setting takes the place of the forecast's best method, or None."""
+        return self.replaced or self.nearest
+
+    @property
+    def entries(self) -> tuple[MethodAdvice, ...]:
+        """All that is tabulated: the methods, and the setting recommended if it is none of them."""
+        run = self._recommended
+        if run is None or run.method in [entry.method for entry in self.methods]:
+            return self.methods
+        rule = "this start" if self.checks[0].kept else "trials"
+        found = forecast_entry(
+            run.name, run.method, rule, self.measure, self.target, self.targets, decay=self.decay
+        )
+        return (*self.methods, found)
+
+    def run_of(self, entry: MethodAdvice) -> Check | None:
+        """Return the real run at the setting of an entry, or None."""
+        return next((run for run in self.checks if run.method == entry.method), None)
 
     @property
     def extremes(self) -> Extremes:
@@ -274,15 +300,21 @@ class Advice(Shown):
             f"{known(ends.largest, ends.largest_error)}, condition number "
             f"{known(ends.condition_number, ends.condition_error, 5)}"
         )
+        entries = self.entries
         rows = [
-            ["", *(label(entry.name) for entry in self.methods)],
-            ["rule", *(m.rule for m in self.methods)],
-            ["eta", *(f"{m.method.constant[0]:.5g}" for m in self.methods)],
-            ["beta", *(f"{m.method.constant[1]:.5g}" for m in self.methods)],
-            ["spectral radius", *(f"{m.spectral_radius:.6f}" for m in self.methods)],
-            ["stability limit of eta", *(f"{m.eta_limit:.5g}" for m in self.methods)],
-            [f"steps to {100 * self.target:g} %", *(count(m.steps_to) for m in self.methods)],
+            ["", *(called(m.name, m.method.constant) for m in entries)],
+            ["rule", *(m.rule for m in entries)],
+            ["eta", *(f"{m.method.constant[0]:.5g}" for m in entries)],
+            ["beta", *(f"{m.method.constant[1]:.5g}" for m in entries)],
+            ["spectral radius", *(f"{m.spectral_radius:.6f}" for m in entries)],
+            ["stability limit of eta", *(f"{m.eta_limit:.5g}" for m in entries)],
+            [f"steps to {100 * self.target:g} %", *(count(m.steps_to) for m in entries)],
         ]
+        if self.checks:
+            runs = [self.run_of(entry) for entry in entries]
+            rows.append(
+                ["measured", *(count(None if run is None else run.measured) for run in runs)]
+            )
         notes = []
         if self.data is not None:
             notes = [
@@ -300,10 +332,14 @@ class Advice(Shown):
         return "\n".join([*head, "", self.lines, "", facts, *columns(rows), *notes])
 
     def to_dataframe(self) -> "pd.DataFrame":
-        """Return one row per method: setting, limit, radius, steps, and whether it was checked."""
+        """Return one row per method, and one for the setting recommended if it is none of them.
+
+        Its setting, limit, radius, forecast `steps`, and `trust` in them; `measured_steps` of a
+        real run, and whether that `kept` the promise to its start; `recommended` marks the advice.
+        """
         import pandas as pd
 
-        runs = {run.method: run for run in self.checks}
+        runs = [self.run_of(entry) for entry in self.entries]
         return pd.DataFrame(
             [
                 {
@@ -313,19 +349,37 @@ class Advice(Shown):
                     "spectral_radius": entry.spectral_radius,
                     "eta_limit": entry.eta_limit,
                     "steps": entry.steps_to,
-                    "measured_steps": run.measured if (run := runs.get(entry.method)) else None,
+                    "measured_steps": None if run is None else run.measured,
                     "trust": None if entry.trust is None else entry.trust.verdict,
+                    "kept": None if run is None else run.kept,
+                    "recommended": entry.method == self.setting,
                 }
-                for entry in self.methods
+                for entry, run in zip(self.entries, runs, strict=True)
             ]
-        ).astype({"steps": "Int64", "measured_steps": "Int64"})
+        ).astype({"steps": "Int64", "measured_steps": "Int64", "kept": "boolean"})
 
     def plot(self) -> "Figure":
-        """Draw the forecast losses of all methods, and the target."""
+        """Draw the forecast losses of all that is tabulated, the target, and the real run there."""
         known_steps = [m.steps_to for m in self.methods if m.steps_to is not None]
-        last = max(20, min(_LONGEST, int(_DRAWN * max(known_steps, default=_LONGEST))))
-        curves = [Curve(m.name, self.expected(m.method, last), True) for m in self.methods]
-        return draw(curves, target=self.target)
+        reached = None if self.measured is None else self.measured.measured
+        seen = max(max(known_steps, default=_LONGEST), reached or 0)
+        last = max(20, min(_LONGEST, int(_DRAWN * seen)))
+        curves = [
+            Curve(m.name, self.expected(m.method, last), True)
+            if m in self.methods
+            else Curve(
+                m.name,
+                self.expected(m.method, last),
+                True,
+                colour="0.15",
+                label=f"{called(m.name, m.method.constant)}, recommended, forecast",
+            )
+            for m in self.entries
+        ]
+        figure = draw(curves, target=self.target)
+        if reached is not None:
+            mark(figure, reached, self.target, ", measured")
+        return figure
 
     def expected(self, method: Recursion, steps: int) -> Float[np.ndarray, "t"]:
         """Forecast the expected loss at steps 0 to `steps`, without the penalty of weight decay."""
@@ -349,3 +403,30 @@ def expected_decayed(
     drawn = decayed_loss(method, nodes, spread, spread, steps, decay=decay)
     still = decayed_loss(method, nodes, targets, np.zeros_like(targets), steps, decay=decay)
     return np.asarray(drawn + still)
+
+
+def forecast_entry(
+    name: str,
+    method: Recursion,
+    rule: str,
+    kernel: Measure,
+    target: float,
+    targets: Float[np.ndarray, "n"] | None = None,
+    *,
+    decay: float = 0.0,
+    trust: Trust | None = None,
+) -> MethodAdvice:
+    """Forecast a setting on the kernel's measure; with weight decay it needs the targets' modes."""
+    measure = kernel.shifted(decay) if decay else kernel
+    spectrum = np.array([measure.smallest, *measure.nodes, measure.largest])
+    return MethodAdvice(
+        name,
+        method,
+        rule,
+        spectral_radius(method, spectrum),
+        stability_limit(method) / measure.largest,
+        steps_to(method, measure, target)
+        if targets is None
+        else first_step(expected_decayed(method, kernel, targets, FAR, decay), target),
+        trust,
+    )

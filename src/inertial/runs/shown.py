@@ -177,6 +177,24 @@ def draw(
     return figure
 
 
+def mark(figure: "Figure", steps: int, target: float, words: str = "") -> None:
+    """Mark in a figure of `draw` the steps in which the target was reached."""
+    from inertial.runs.style import house_style
+
+    axes, at = figure.axes[0], (steps, target)
+    with house_style():
+        axes.plot(*at, "o", color="black", markersize=4, zorder=3)
+        axes.annotate(
+            f"{of_steps(steps)} to {100 * target:g} %{words}",
+            at,
+            xytext=(-4, -6),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+        )
+
+
 def plot_measure(measure: Measure) -> "Figure":
     r"""Draw where the loss lies on the kernel's spectrum: its density, and all of it up to a place.
 

@@ -31,7 +31,7 @@ from inertial.problem.networks import WideNetwork
 from inertial.problem.problem import Problem, Trainable
 from inertial.runs.check import UNTRAINED
 from inertial.runs.ranking import place
-from inertial.runs.shown import Curve, Shown, called, columns, draw
+from inertial.runs.shown import Curve, Shown, called, columns, draw, mark
 from inertial.runs.stopping import Stopping, horizon, stopping_of
 from inertial.runs.trials import (
     LONGEST,
@@ -462,16 +462,7 @@ class ModelAdvice(Shown):
             target=self.target,
         )
         if best.measured_steps is not None:
-            axes, at = figure.axes[0], (best.measured_steps, self.target)
-            axes.plot(*at, "o", color="black", markersize=4, zorder=3)
-            axes.annotate(
-                f"{_steps(at[0])} to {100 * self.target:g} %",
-                at,
-                xytext=(-2, -6),
-                textcoords="offset points",
-                ha="right",
-                va="top",
-            )
+            mark(figure, best.measured_steps, self.target)
         return figure
 
 
