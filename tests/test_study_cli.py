@@ -63,6 +63,20 @@ def done(finished, tmp_path):
     return shutil.copytree(finished, tmp_path / "done")
 
 
+def test_an_interrupt_says_that_runs_are_stored_only_where_some_are(capsys, monkeypatch, done):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("inertial.runs.study.predict", interrupted)
+    for folder, words in {
+        "new": "stopped before a run was finished; the same command goes on.",
+        str(done): f"stopped; finished runs are stored in {done}; the same command goes on.",
+    }.items():
+        code, _, err = run(capsys, "study", "small.toml", "--out", folder)
+        assert code == 130
+        assert " ".join(err.splitlines()[-1].split()) == f"inertial: note: {words}"
+
+
 def test_a_study_leaves_the_folder_for_temporary_files_alone(tmp_path):
     """So that a full one costs nothing: no entry comes or goes, which would change its time."""
     temporary = tmp_path / "temporary"

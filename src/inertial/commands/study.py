@@ -62,9 +62,10 @@ def study(
         with progress_or_lines() as show, computing(options) as means:
             report = run_study(asked, folder, progress=show, announce=announce, **means)
     except KeyboardInterrupt:
-        say(
-            "note", f"stopped; finished runs are stored in {folder.path}, the same command goes on."
-        )
+        words = " before a run was finished"
+        if folder.holds_runs:
+            words = f"; finished runs are stored in {folder.path}"
+        say("note", f"stopped{words}; the same command goes on.")
         sys.exit(130)
     if csv is not None:
         found = read_study(folder.path / "studies" / f"{asked.name}.json")

@@ -148,6 +148,11 @@ class Folder:
         """Whether there is a file of a run, readable or not."""
         return (self.path / "runs" / f"{key}.json").exists()
 
+    @property
+    def holds_runs(self) -> bool:
+        """Whether there is a file of any run."""
+        return any((self.path / "runs").glob("*.json"))
+
     def write(self, run: Run, record: Record) -> None:
         """Store a run, whole or not at all, and drop its checkpoint."""
         folder = files.folder_in(self.path, "runs")
