@@ -1159,6 +1159,20 @@ def test_the_limits_against_the_batch_are_those_of_python(chromium, file, explor
         assert f"{exploration.sizes.noise_limits_below:.2g} rows" in words
 
 
+@pytest.mark.parametrize(
+    ("method", "momentum"),
+    [
+        ("gradient_descent", ""),
+        ("heavy_ball", ", at your momentum"),
+        ("nesterov_varying", ", at momentum 1, to which yours climbs"),
+    ],
+)
+def test_a_limit_on_batches_names_the_momentum_that_there_is(chromium, file, method, momentum):
+    with opened(chromium, file, f"#method={method}") as view:
+        words = view.locator("section:has(#batches) .caption").inner_text()
+    assert f"loss on fresh batches grows{momentum}. " in words
+
+
 def test_trust_at_a_setting_is_that_of_python(chromium, file, exploration):
     largest = exploration.measure.largest
     for method in (

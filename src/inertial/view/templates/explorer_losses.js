@@ -81,6 +81,7 @@
     });
     const gone = now.spread ? `On batches of ${plural(state.batch, "row")} it is ${short(now.limit * LARGEST)}, ${explorer.percent(now.limit * LARGEST / numerics.stabilityLimit(m))} of that for all rows.` : `The batch is all ${plural(ROWS, "row")}; move its slider.`;
     $("batches-words").textContent = gone;
+    $("batches-momentum").textContent = { gradient_descent: "", nesterov_varying: ", at momentum 1, to which yours climbs" }[state.method] ?? ", at your momentum";
   }
 
   function drawFlows(now) {
