@@ -1,3 +1,4 @@
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -142,7 +143,7 @@ def test_a_row_at_the_mean_is_zero_and_not_rounding():
             r"column '2' is so much larger than the others .* --standardize and --constant",
         ),
         (
-            {"x": [[1], [1], [1 + 1e-16]], "y": [1, 2, 3], "constant": True, "normalize": True},
+            {"x": [[1], [1], [1 + 4e-16]], "y": [1, 2, 3], "constant": True, "normalize": True},
             r"all 3 rows .* pass --standardize",
         ),
     ],
@@ -251,3 +252,18 @@ def test_task_follows_the_number_of_target_values():
     assert infer_task(np.array([0.0, 1, 1]), "regression", "it") == "regression"
     with pytest.raises(InvalidInput, match=r"targets of it have 3 distinct values; give"):
         infer_task(np.array([0.0, 1, 2]), "classification", "it")
+
+
+def test_rows_that_are_all_the_same_are_sent_to_other_data_and_in_no_circle():
+    same = np.ones((5, 2))
+    for steps in ({"normalize": True}, {"standardize": True}, {"constant": True, "dedupe": True}):
+        with pytest.raises(InvalidInput) as refused:
+            run(same, **steps)
+        assert "standardize" not in str(refused.value)
+        assert re.search(
+            r"give (data with at least 2 different inputs|inputs that vary)\.$", str(refused.value)
+        )
+    # Followed: inputs that vary, in one column.
+    same[4, 0] = 2
+    for steps in ({"normalize": True}, {"standardize": True}, {"constant": True, "dedupe": True}):
+        run(same, **steps)

@@ -165,7 +165,7 @@ def _standardized(raw: Raw, task: Task, title: str, notes: list[str], fitted: in
     if not varies.any():
         raise InvalidInput(
             f"no input column of {title} varies over the {fitted} rows taken; take more rows, "
-            f"or leave standardize out."
+            f"or give inputs that vary."
         )
     flat = [name for name, moves in zip(raw.columns, varies, strict=True) if not moves]
     if flat:
@@ -207,7 +207,7 @@ def _one_direction(raw: Raw, steps: Preparation, title: str) -> InvalidInput:
             f"column {printable(raw.columns[largest])!r} is so much larger than the others that "
             f"{problem} to rounding"
         )
-    if steps.standardize and steps.constant:
+    if (steps.standardize and steps.constant) or (size == others).all():
         return InvalidInput(f"{problem}; give data with at least 2 different inputs.")
     return InvalidInput(
         f"{problem}; pass --standardize and --constant (standardize=True, constant=True), or give "
