@@ -249,11 +249,17 @@ def index_of(source: Path) -> Path | None:
     Raises
     ------
     InvalidInput
-        If the folder holds several studies.
+        If the folder holds several studies, or the path is a file that is no index.
 
     """
     if source.is_file():
-        return source
+        index = source.absolute()
+        if (index.parent.name, index.suffix) != ("studies", ".json"):
+            raise InvalidInput(
+                f"{source} is a file; give the folder of a run, which inertial compare prints "
+                "behind run, or of a study."
+            )
+        return index
     found = sorted((source / "studies").glob("*.json"))
     if len(found) > 1:
         raise InvalidInput(
