@@ -470,3 +470,57 @@ def test_a_folder_that_appears_meanwhile_does_not_cost_the_results(capsys, tmp_p
     assert "they lie in" in err
     kept = [path for path in tmp_path.iterdir() if path.name != "run"]
     assert (kept[0] / "run.nc").is_file()
+
+
+def test_a_file_in_the_place_of_a_run_is_told_where_the_runs_folder_stands(capsys, tmp_path):
+    table = tmp_path / "own.csv"
+    table.write_text("a,t\n" + "".join(f"{k},{k * k % 7}\n" for k in range(24)))
+    _, made, _ = run(capsys, "compare", table, "--label", "t", "--steps", 3, "--seeds", 1)
+    folder = re.search(r"^run +(.*)$", made, re.MULTILINE)[1]
+    for given in (table, f"{folder}/manifest.json"):
+        for words in (("report", given, "-o", tmp_path / "page.html"), ("audit", given)):
+            code, _, err = run(capsys, *words)
+            assert code == 2
+            assert "is a file; give the folder of a run, which inertial compare prints" in err
+            assert "make it again" not in err
+            followed = [folder if word == given else word for word in words]
+            assert run(capsys, *followed)[0] == 0
+
+
+def test_a_file_given_without_its_ending_is_named_as_it_is_written(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    table = tmp_path / "homes[1].csv"
+    table.write_text("a,t\n" + "".join(f"{k},{k * k % 7}\n" for k in range(24)))
+    (tmp_path / "homes[1].pdf").touch()
+    (tmp_path / "homes1.csv").touch()
+    words = ("--label", "t", "--trials", 0)
+    code, _, err = run(capsys, "tune", "homes[1]", *words)
+    assert code == 2
+    assert "choose one of digits, " in err
+    path = re.search(r"or give the path of a file, such as (.*)\.$", err.strip())[1]
+    assert path == "homes[1].csv"
+    assert run(capsys, "tune", path, *words)[0] == 0
+    assert "or give the path of a file, which has an ending: .csv" in run(capsys, "tune", "no")[2]
+
+
+@pytest.mark.parametrize(
+    ("words", "more", "option"),
+    [
+        (("own.csv", "--label", "t"), ("--task", "regression"), "--task"),
+        (("diabetes", "--n", 30), ("--task", "classification"), "--task"),
+        (("diabetes", "--n", 30), ("--label", "t"), "--label"),
+        (("own.npz",), ("--label", "t"), "--label"),
+    ],
+)
+def test_an_option_to_leave_out_is_named_as_it_is_written(
+    capsys, tmp_path, monkeypatch, words, more, option
+):
+    monkeypatch.chdir(tmp_path)
+    x = np.arange(24.0)
+    np.savez("own.npz", x=np.column_stack([x, 24 - x]), y=x**2)
+    (tmp_path / "own.csv").write_text("a,t\n" + "".join(f"{k},{'uv'[k % 2]}\n" for k in range(24)))
+    words = ("tune", *words, "--trials", 0)
+    code, _, err = run(capsys, *words, *more)
+    assert code == 2
+    assert f"leave {option} ({option[2:]}=) out." in err
+    assert run(capsys, *words)[0] == 0

@@ -495,7 +495,7 @@ REFUSED = [
     ("too many rows asked", PLAIN, {"label": "yield", "n": 99}, "give an n of at most 24", ["n 24"]),
     ("dropped target", PLAIN, {"label": "yield", "drop": ("yield",)}, "drop inputs only", ["drop ()"]),
     ("text as numbers", FRAME.assign(t=["a", "b"] * 12).to_csv(index=False),
-     {"label": "t", "task": "regression"}, "is text; leave task out", ["--task classification"]),
+     {"label": "t", "task": "regression"}, "is text; leave --task (task=) out", ["--task classification"]),
 ]  # fmt: skip
 
 

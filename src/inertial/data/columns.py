@@ -549,7 +549,8 @@ def _targets(
     values = None if target.dtype == object else target.to_numpy(np.float64)
     if values is None and choices.task == "regression":
         raise InvalidInput(
-            f"task is 'regression', but the target {shown!r} of {title} is text; leave task out."
+            f"task is 'regression', but the target {shown!r} of {title} is text; leave "
+            f"--task (task=) out."
         )
     source = target.to_numpy() if values is None else values
     classes, labels = class_labels(source)

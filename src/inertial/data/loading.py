@@ -9,6 +9,7 @@ classes 0 and 1 become the targets +1 and -1.  What becomes of a table's columns
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from glob import escape
 from os import PathLike
 from pathlib import Path
 from types import NoneType
@@ -17,16 +18,16 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from inertial._checks import InvalidInput, brief, printable, whole
+from inertial._checks import InvalidInput, brief, listed, printable, whole
 from inertial._types import Inputs, Targets
 from inertial.data.arrays import from_arrays, from_frame, is_frame
 from inertial.data.columns import Choices, Numbers, Rows, class_labels, few_valued, numbers
 from inertial.data.held_out import Held, check_classes, share_of, split
-from inertial.data.lookup import TEXTS, kind, locate, own_file
+from inertial.data.lookup import SUFFIXES, TEXTS, kind, locate, own_file
 from inertial.data.named import read_named
 from inertial.data.prepare import MOST_ROWS, Preparation, cut, infer_task, prepare
 from inertial.data.readers import Raw, Table, read_csv, read_npz, read_parquet
-from inertial.data.sources import Task, find
+from inertial.data.sources import Source, Task, find
 
 _MEMORY = "passed in as arrays"
 
@@ -474,7 +475,9 @@ def _table(path: Path, label: str | None, header: bool | None) -> Table:  # noqa
     if kind(path) in TEXTS:
         return read_csv(path, label, header)
     if header is not None:
-        raise InvalidInput(f"header is given, but {path} names its columns; leave header out.")
+        raise InvalidInput(
+            f"header is given, but {path} names its columns; leave --header (header=) out."
+        )
     return read_parquet(path)
 
 
@@ -576,17 +579,28 @@ def _cut_note(taken: Raw, raw: Raw, rows: Rows) -> tuple[str, ...]:
     return (f"the first {len(taken.y):,} of {len(raw.y):,} rows are taken; --n takes more.",)
 
 
+def _source(name: str) -> Source:
+    """Return a named set; a name that none has may be meant as the path of a file that is here."""
+    try:
+        return find(name)
+    except InvalidInput as error:
+        beside = sorted(Path().glob(f"{escape(name)}.*")) if name else []
+        here = listed([path for path in beside if kind(path) in SUFFIXES], 3)
+        hint = f", such as {here}" if here else f", which has an ending: {', '.join(SUFFIXES)}"
+        raise InvalidInput(f"{str(error)[:-1]}, or give the path of a file{hint}.") from None
+
+
 def _refuse_own_options(name: str, choices: Choices, header: bool | None) -> None:  # noqa: FBT001
     """Refuse options that only data of one's own have."""
-    source = find(name)
+    source = _source(name)
     if choices.label is not None:
         raise InvalidInput(
             f"label is {printable(choices.label)!r}, but the targets of {name} are fixed; leave "
-            f"label out."
+            f"--label (label=) out."
         )
     if choices.task not in (None, source.task):
         raise InvalidInput(
-            f"task is {choices.task!r}, but {name} is a {source.task}; leave task out."
+            f"task is {choices.task!r}, but {name} is a {source.task}; leave --task (task=) out."
         )
     _refuse_table_options(name, choices, header)
 
@@ -594,8 +608,8 @@ def _refuse_own_options(name: str, choices: Choices, header: bool | None) -> Non
 def _refuse_table_options(title: str, choices: Choices, header: bool | None) -> None:  # noqa: FBT001
     if choices.label is not None:
         raise InvalidInput(
-            f"label is {printable(choices.label)!r}, but {title} names its targets y; leave label "
-            f"out."
+            f"label is {printable(choices.label)!r}, but {title} names its targets y; leave "
+            f"--label (label=) out."
         )
     if choices.keep or choices.drop or header is not None:
         raise InvalidInput(
