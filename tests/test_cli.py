@@ -372,6 +372,26 @@ def test_a_word_too_many_is_named(capsys, words, told):
     assert told in err
 
 
+@pytest.mark.parametrize(
+    ("command", "option", "value"),
+    [
+        *[("compare", option, value) for option, value in {
+            "--width": "50", "--kernel": "finite", "--precision": "float64",
+            "--record": "residuals", "--flows": "gradient_flow", "--methods": "optimal",
+        }.items()],
+        *[("tune", option, value) for option, value in {
+            "--width": "50", "--rule": "paper", "--spectrum": "a.npy", "--module": "torch",
+        }.items()],
+    ],
+)  # fmt: skip
+def test_help_says_which_options_a_model_does_not_have(capsys, command, option, value):
+    code, _, err = run(capsys, command, "sphere", "--n", "9", "--model", "mlp:4x1", option, value)
+    assert code == 2, err
+    _, out, _ = run(capsys, command, "--help")
+    words = re.search(rf" {option} (.*?)│ +--\w", out.replace("\n", " "))
+    assert re.search("papers' (network|kernel)", re.sub(r"[│\s]+", " ", words[1]))
+
+
 def test_help_needs_no_heavy_import():
     code = (
         "import sys; from inertial.commands.main import main\n"

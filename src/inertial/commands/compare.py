@@ -78,8 +78,8 @@ def compare(
         targets).
     methods
         Among gradient_descent, heavy_ball, nesterov and quasi_hyperbolic (default: the first
-        three), the schedules optimal and chebyshev, and optimisers of optax as they are: adam,
-        rmsprop, lion and others.
+        three), optimisers of optax as they are (adam, rmsprop, lion and others), and for the
+        papers' network the schedules optimal and chebyshev.
     width
         Neurons of the hidden layer of the papers' network (default: 2000).
     seeds
@@ -100,16 +100,17 @@ def compare(
         Kernel of the papers' network's forecast: infinite, or finite for each seed's own (default:
         infinite).
     precision
-        Arithmetic of its training: float32 or float64 (default: float32).
+        Arithmetic of the papers' network's training: float32 or float64 (default: float32).
     flows
-        Flows to set beside the methods: gradient_flow, newton_flow, heavy_ball_flow,
+        Flows to set beside the papers' network: gradient_flow, newton_flow, heavy_ball_flow,
         high_resolution_heavy_ball, nesterov_flow, high_resolution_nesterov.
     batch
         Rows whose gradient a step takes (default: all); the forecast is that of the expected loss.
     order
         Of the batches: fresh rows at each step, or shuffled for epochs (default: fresh).
     record
-        What else to store: `residuals` for every run's residual vector at every step.
+        What else to store of the papers' network: `residuals` for every run's residual vector at
+        every step.
     test
         Hold out this share of the rows (0.2), or take the rows of this file, with the same columns:
         loss and accuracy there along forecast and run, and when to stop.

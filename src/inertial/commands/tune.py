@@ -113,13 +113,13 @@ def tune(
     model
         Another network than the papers': mlp:256x2 (or mlp:300,100, with :tanh or :gelu behind it),
         or module:function, where function(inputs, outputs) returns (params, apply) for JAX or a
-        torch.nn.Module.  It is trained to check the recommendation.
+        torch.nn.Module.  The recommendation is the fastest setting that it was trained at.
     loss
         Loss of that model: mse, half_sum, cross_entropy or binary_cross_entropy (default: by the
         targets).
     trials
-        Settings that are trained, at most (default: 60, or one if it keeps its promise on the
-        papers' network); 0 gives the forecast alone, unchecked.
+        Settings that are trained, at most (default: 60; on the papers' network one or two if the
+        first keeps its promise); 0 gives the forecast alone, unchecked.
     passes
         Losses with gradient of all rows after which the search for that model ends (default:
         50000).
@@ -138,7 +138,7 @@ def tune(
     module
         Print the papers' network as a module to copy, with its optimiser: torch, flax or keras.
     spectrum
-        Write all eigenvalues, ascending, to this .npy file.
+        Write all eigenvalues of the papers' kernel, ascending, to this .npy file.
     json
         Print one JSON document instead of the table.
     """
