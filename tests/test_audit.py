@@ -406,6 +406,10 @@ def gather_kernel():
 def test_failures_refute_a_probability_only_if_they_are_too_many(promised, high, verdict):
     frequency = auditing.Frequency(1, 5, 0.0, high, promised)
     assert auditing._weigh("violated", "r", frequency)[0] == (verdict or "violated")
+    reason = auditing._weigh("violated", "r", replace(frequency, problems=3))[1]
+    assert ("on 1 of 5 starts of 3 problems (data and width)" in reason) == (
+        promised is not None and promised > 0
+    )
 
 
 def test_runs_from_one_start_are_counted_once(stored, judged):
@@ -416,6 +420,11 @@ def test_runs_from_one_start_are_counted_once(stored, judged):
     wider = {**stored.manifest, "settings": {**stored.manifest["settings"], "width": 2 * WIDTH}}
     other = audit([stored, replace(stored, name="wider", manifest=wider)])
     assert other.of("decay-on-run").frequency.seeds == 4
+    for entries, words in (
+        (twice, "of 2 starts ("),
+        (other, "of 4 starts of 2 problems (data and"),
+    ):
+        assert words in finding(entries.of("decay-on-run"))
 
 
 def test_a_statement_with_a_probability_is_counted_over_starts(judged):

@@ -35,6 +35,9 @@ _WEIGHT: tuple[Verdict, ...] = (
 )
 """Verdicts from the one that outweighs the others down."""
 
+_SEED = ", seed "
+"""What stands between a problem and the seed of a start of it."""
+
 _HELD = ("holds", "vacuous")
 _DECIDED = ("violated", "unresolved", *_HELD)
 
@@ -52,6 +55,9 @@ class Frequency:
         Clopper and Pearson's interval for the probability, in [0, 1].
     promised
         Probability that the source gives; None where it leaves that free.
+    problems
+        Number of problems, data and width, that these starts are of, >= 1: the interval is for the
+        starts of all of them together.
 
     """
 
@@ -60,6 +66,13 @@ class Frequency:
     low: float
     high: float
     promised: float | None
+    problems: int = 1
+
+    @property
+    def counted(self) -> str:
+        """On how many starts it held, and of how many problems if there are several."""
+        several = f" of {self.problems} problems (data and width)" if self.problems > 1 else ""
+        return f"on {self.held} of {self.seeds} starts{several}"
 
 
 @dataclass(frozen=True)
@@ -249,7 +262,7 @@ def _units(
     yield _Unit("kernel", run.name, run.name, "", gathered.evidence)
     for seed in seeds(run):
         label = f"{run.name}, seed {seed}"
-        start = f"{data}, m = {run.manifest['settings']['width']}, seed {seed}"
+        start = f"{data}, m = {run.manifest['settings']['width']}{_SEED}{seed}"
         advance(label)
         evidence = at_seed(gathered, seed)
         if "start" in evidence.lacking and "start" not in gathered.evidence.lacking:
@@ -381,6 +394,7 @@ def _frequency(judgements: Sequence[_Judgement]) -> Frequency | None:
         low=float(interval.low),
         high=float(interval.high),
         promised=min(promised, default=None),
+        problems=len({start.rpartition(_SEED)[0] for start in starts}),
     )
 
 
@@ -392,7 +406,7 @@ def _weigh(verdict: Verdict, reason: str, frequency: Frequency | None) -> tuple[
         return "vacuous", "the promised probability is not above 0"
     if verdict != "violated":
         return verdict, reason
-    counted = f"held on {frequency.held} of {frequency.seeds} starts"
+    counted = f"held {frequency.counted}"
     if frequency.high < frequency.promised:
         return "violated", f"{counted}, promised with probability {frequency.promised:.3g}"
     return "unresolved", f"{counted}, which the promised {frequency.promised:.3g} allows"

@@ -86,9 +86,7 @@ def finding(entry: AuditEntry) -> str:
     parts += [f"misses {a.name!r} by {-a.margin:.3g}" for a in missed if a.margin is not None]
     if entry.frequency is not None:
         seen = entry.frequency
-        parts.append(
-            f"on {seen.held} of {seen.seeds} starts (95 %: {seen.low:.2f} to {seen.high:.2f})"
-        )
+        parts.append(f"{seen.counted} (95 %: {seen.low:.2f} to {seen.high:.2f})")
     if entry.reason and entry.first_violation is None and not missed:
         parts.append(entry.reason)
     if entry.looked_at:
