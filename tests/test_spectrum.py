@@ -217,16 +217,27 @@ def test_ends_that_are_not_proven_are_within_their_errors_of_eigenvalues(n, seed
     assert ends.largest == pytest.approx(full[-1], rel=1e-6)
 
 
-def test_the_factor_in_single_precision_is_an_inverse(rng, monkeypatch):
-    """Panels of any width, the last one narrower, times the matrix give the vector back."""
-    gram = with_spectrum(rng, np.geomspace(0.01, 7.0, 90))
-    vector = rng.standard_normal(90)
+@pytest.mark.parametrize("size", [1, 2, 3, 90, 91])
+def test_the_factor_in_single_precision_is_an_inverse(rng, monkeypatch, size):
+    """Of the matrix less its shift; packed in panels of any width as LAPACK itself packs it."""
+    gram = with_spectrum(rng, np.geomspace(0.01, 7.0, size))
+    shifted = gram - 0.005 * np.eye(size)
+    vector, scale = rng.standard_normal(size), np.diag(gram).max()
+    expected, _ = scipy.linalg.lapack.strttf((shifted / scale).astype(np.float32), uplo="L")
     for width in (1, 32, 90, 512):
         monkeypatch.setattr(module, "_PANEL", width)
-        found = module._Single.of(gram, 0.0).solve(vector)
-        # Condition 700, unit rounding 6e-8, some dozens of operations an entry.
-        np.testing.assert_allclose(gram @ found, vector, rtol=0, atol=1e-3)
+        packed = module._packed(gram, 0.005, scale).ravel()
+        np.testing.assert_allclose(packed, expected, rtol=0, atol=2 * np.finfo(np.float32).eps)
+        found = module._Single.of(gram, 0.005).solve(vector)
+        # Condition 1400, unit rounding 6e-8, some dozens of operations an entry.
+        np.testing.assert_allclose(shifted @ found, vector, rtol=0, atol=1e-3)
+
+
+def test_no_factor_in_single_precision_of_what_is_not_positive_or_too_large(rng, monkeypatch):
+    gram = with_spectrum(rng, np.geomspace(0.01, 7.0, 90))
     assert module._Single.of(gram, 0.02) is None
+    monkeypatch.setattr(module, "_LARGEST", 89)
+    assert module._Single.of(gram, 0.0) is None
 
 
 def test_a_dominant_eigenvalue_is_proven_without_a_factorisation(rng, monkeypatch):

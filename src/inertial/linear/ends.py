@@ -61,8 +61,11 @@ _RESTARTS = 20
 _MOST = 100
 """Vectors of a space from which an end is taken, at most."""
 
+_LARGEST = 46_340
+"""Rows up to which LAPACK's 32-bit numbers count the entries of a packed triangle."""
+
 _PANEL = 512
-"""Columns of a panel of the factor in single precision."""
+"""Columns of a triangle that are packed at once."""
 
 _NOTHING_LEFT = 1e-13
 """A new direction this much shorter than it was is rounding: the space is spent."""
@@ -234,47 +237,60 @@ def _bottom(
 
 
 class _Single:
-    """A Cholesky factor in single precision, in panels of columns; blocks on its diagonal inverted.
+    """A Cholesky factor in single precision, of a quarter of the memory of the matrix.
 
-    It takes a quarter of the memory of the matrix.
+    Its triangle is stored in LAPACK's rectangular full packed format (Gustavson, Wasniewski,
+    Dongarra and Langou 2010, "Rectangular full packed format for Cholesky's algorithm").
     """
 
-    def __init__(self, panels: list[Float[np.ndarray, "_ _"]], scale: float) -> None:
-        self.panels, self.scale = panels, scale
+    def __init__(self, packed: Float[np.ndarray, "_"], size: int, scale: float) -> None:
+        self.packed, self.size, self.scale = packed, size, scale
 
     @classmethod
     def of(cls, gram: Gram, shift: float) -> "_Single | None":
-        """Factorise ``H - shift I`` from left to right; none if that fails in single precision."""
+        """Factorise ``H - shift I``; none if that fails, or has more entries than LAPACK counts."""
+        size = len(gram)
+        if size > _LARGEST:
+            return None
         scale = float(np.diag(gram).max())
-        panels: list[Float[np.ndarray, "_ _"]] = []
-        for columns in tiles(len(gram), _PANEL):
-            first, count = columns.start, columns.stop - columns.start
-            panel = np.array(gram[columns, first:] / scale, np.float32)
-            panel.flat[:: panel.shape[1] + 1] -= np.float32(shift / scale)
-            for rows, left in zip(tiles(first, _PANEL), panels, strict=False):
-                part = left[:, first - rows.start :]
-                panel -= part[:, :count].T @ part
-            block, failed = scipy.linalg.lapack.spotrf(panel[:, :count], lower=1, clean=1)
-            if failed or not np.isfinite(block).all():
-                return None
-            inverse = np.tril(scipy.linalg.lapack.strtri(block, lower=1)[0])
-            panel[:, count:] = inverse @ panel[:, count:]
-            panel[:, :count] = inverse
-            panels.append(panel)
-        return cls(panels, scale)
+        packed = _packed(gram, shift, scale).ravel()
+        packed, failed = scipy.linalg.lapack.spftrf(size, packed, uplo="L", overwrite_a=1)
+        if failed or not np.isfinite(packed).all():
+            return None
+        return cls(packed, size, scale)
 
     def solve(self, vector: Vector) -> Vector:
         """Return the approximate inverse times a vector."""
-        found = np.array(vector, np.float32)
-        strips = list(zip(tiles(len(found), _PANEL), self.panels, strict=True))
-        for rows, panel in strips:
-            count = len(panel)
-            found[rows] = panel[:, :count] @ found[rows]
-            found[rows.stop :] -= panel[:, count:].T @ found[rows]
-        for rows, panel in reversed(strips):
-            count = len(panel)
-            found[rows] = panel[:, :count].T @ (found[rows] - panel[:, count:] @ found[rows.stop :])
-        return found.astype(np.float64) / self.scale
+        right = np.array(vector, np.float32)[:, None]
+        found, _ = scipy.linalg.lapack.spftrs(self.size, self.packed, right, uplo="L")
+        return np.asarray(found[:, 0], np.float64) / self.scale
+
+
+def _packed(gram: Gram, shift: float, scale: float) -> Float[np.ndarray, "_ _"]:
+    """Lower triangle of ``(H - shift I) / scale`` as LAPACK packs it: columns are rows here.
+
+    Column c < h = n - n // 2 of the triangle begins in its row c, or one below where n is even.
+    Above it lies the transpose of the triangle from row h on.
+    """
+    size = len(gram)
+    half, odd = size - size // 2, size % 2
+    even = 1 - odd
+    found = np.empty((half, size + even), np.float32)
+    for columns in tiles(half, _PANEL):
+        first, end = columns.start, columns.stop
+        found[columns, end + even :] = gram[columns, end:] / scale
+        found[columns, :first] = (
+            gram[half + first - odd : half + end - odd, half : half + first] / scale
+        )
+        column, row = np.arange(first, end)[:, None], np.arange(first, end + even)[None, :]
+        below = row - even >= column
+        left = np.where(below, column, half + column - odd)
+        right = np.where(below, row - even, np.minimum(half + row, size - 1))
+        found[columns, first : end + even] = gram[left, right] / scale
+    upper, lower = np.arange(half), np.arange(size - half)
+    found[upper, upper + even] -= np.float32(shift / scale)
+    found[lower + odd, lower] -= np.float32(shift / scale)
+    return found
 
 
 def _above(matrix: _Triangles, top: _Top, *, proven: bool) -> float:
