@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from helpers import run
@@ -25,7 +26,7 @@ from inertial import (
 )
 from inertial.commands.documents import of_batch
 from inertial.linear.expected import spectrum_of
-from inertial.method.batch import distance_on_batches, excess
+from inertial.method.batch import distance_on_batches, excess, largest_step
 from inertial.method.recursion import Recursion, gradient_descent
 from inertial.runs import batches
 from inertial.runs.check import judged, start_measure
@@ -168,6 +169,29 @@ def test_what_the_search_found_is_what_is_recommended(missed):
     document = of_batch(missed)
     assert document["setting"]["eta"] == eta
     assert document["search"]["measured"] == steps
+
+
+def test_what_the_search_found_is_in_table_frame_and_figure(missed):
+    frame, run = missed.to_dataframe(), missed.searched.best
+    (row,) = frame[frame.recommended].itertuples()
+    assert (row.eta, row.beta, row.gamma) == missed.setting.constant
+    assert (row.rule, row.measured_steps) == ("trials", run.measured_steps)
+    assert row.eta_limit == largest_step(run.name, row.beta, missed.measure, 20)
+    forecast = forecast_batches(missed.setting, missed.measure, 20, 2000)
+    steps = forecast.steps_to(0.01)
+    assert (row.steps, row.samples) == ((pd.NA, pd.NA) if steps is None else (steps, 20 * steps))
+    first = frame[(frame.method == missed.best.name) & (frame.rule == "forecast")]
+    assert first.measured_steps.isna().item() == (missed.check.measured is None)
+    lines = {line.split("  ")[0]: line.split() for line in missed.table.splitlines()}
+    assert lines["eta"][-1] == f"{row.eta:.5g}"
+    assert lines["rule"][1:] == list(frame.rule)
+    assert lines["steps, measured"][-1] == str(run.measured_steps)
+    (axes,) = missed.plot().axes
+    losses = forecast.loss / forecast.loss[0]
+    drawn = [line.get_ydata() for line in axes.lines]
+    assert any(len(one) > 2 and np.allclose(one, losses[: len(one)]) for one in drawn)
+    marked = ([20 * run.measured_steps], [0.01])
+    assert marked in [(list(line.get_xdata()), list(line.get_ydata())) for line in axes.lines]
 
 
 def test_where_no_setting_gets_there_it_says_so(hard):

@@ -103,6 +103,23 @@ def test_the_faster_constants_are_recommended_in_the_place_of_the_schedule(misse
     assert len(document["checks"]) == 1 + len(missed.searched)
 
 
+def test_the_faster_constants_are_in_frame_and_figure(missed):
+    frame, found = missed.to_dataframe(), missed.replaced
+    own = frame[frame.recommended]
+    assert set(own.method) == {found.name}
+    assert set(zip(own.eta, own.beta, own.gamma, strict=True)) == {missed.setting.constant}
+    assert list(own.step) == list(frame.step[frame.method == "schedule"])
+    losses = forecast_loss(missed.setting, missed.measure, np.arange(len(own)))
+    assert np.array_equal(own.loss, losses)
+    (axes,) = missed.plot().axes
+    drawn = [line.get_ydata() for line in axes.lines]
+    assert any(
+        len(one) >= len(own) and np.allclose(one[: len(own)], losses / losses[0]) for one in drawn
+    )
+    marked = ([found.measured], [0.1])
+    assert marked in [(list(line.get_xdata()), list(line.get_ydata())) for line in axes.lines]
+
+
 def test_a_late_schedule_that_is_the_fastest_is_kept_with_its_steps_as_measured(missed):
     (first, *_), run = missed.searched, dataclasses.replace(missed.check, promised=4, measured=9)
     slower = dataclasses.replace(first, measured=9)  # of equals the schedule

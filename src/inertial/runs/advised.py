@@ -21,6 +21,7 @@ from inertial.runs.ranking import place
 from inertial.runs.shown import (
     Curve,
     Shown,
+    advised,
     at,
     called,
     came_lowest,
@@ -367,13 +368,7 @@ class Advice(Shown):
         curves = [
             Curve(m.name, self.expected(m.method, last), True)
             if m in self.methods
-            else Curve(
-                m.name,
-                self.expected(m.method, last),
-                True,
-                colour="0.15",
-                label=f"{called(m.name, m.method.constant)}, recommended, forecast",
-            )
+            else advised(m.name, m.method, self.expected(m.method, last))
             for m in self.entries
         ]
         figure = draw(curves, target=self.target)

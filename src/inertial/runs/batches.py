@@ -39,11 +39,13 @@ from inertial.runs.ranking import place
 from inertial.runs.shown import (
     Curve,
     Shown,
+    advised,
     at,
     came_lowest,
     columns,
     count,
     draw,
+    mark,
     of_steps,
     of_tried,
 )
@@ -56,6 +58,9 @@ if TYPE_CHECKING:
 
 _MOST_DRAWN = 2_000
 """Steps that curves are drawn for at most."""
+
+_FAR = 5_000
+"""Steps after which a forecast is given up."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +151,24 @@ class BatchAdvice(Shown):
         return min(self.methods, key=_order)
 
     @property
+    def entries(self) -> tuple[BatchMethod, ...]:
+        """All that is tabulated: the methods, and the setting that real runs put in their place."""
+        found = self.replaced
+        if found is None:
+            return self.methods
+        _, beta, _ = found.method.constant
+        limit = largest_step(found.name, beta, self.measure, self.batch)
+        steps = forecast_batches(self.setting, self.measure, self.batch, _FAR).steps_to(self.target)
+        return (*self.methods, _entry(found.name, self.setting, limit, steps, self.batch))
+
+    def measured(self, entry: BatchMethod) -> int | None:
+        """Return the steps of the real run at the setting of an entry, or None."""
+        if self.replaced is not None and entry.method == self.replaced.method:
+            return self.replaced.measured_steps
+        run = self.check
+        return None if run is None or entry.method != run.method else run.measured
+
+    @property
     def recommendation(self) -> str:
         """Which method at which setting, in how many steps and samples."""
         best, plain, found, run = self.best, self.methods[0], self.replaced, self.check
@@ -216,15 +239,18 @@ class BatchAdvice(Shown):
     @property
     def table(self) -> str:
         """Trust, recommendation, real run, useful sizes, lines to copy, and a column per method."""
-        methods, share, n = self.methods, f"{100 * self.target:g} %", self.data.n
+        methods, share, n = self.entries, f"{100 * self.target:g} %", self.data.n
         rows = [
             ["", *(label(m.name) for m in methods)],
+            ["rule", *self._rules],
             ["eta", *(f"{m.method.constant[0]:.5g}" for m in methods)],
             ["beta", *(f"{m.method.constant[1]:.5g}" for m in methods)],
             ["stability limit of eta", *(f"{m.eta_limit:.5g}" for m in methods)],
             [f"steps to {share}", *(count(m.steps_to) for m in methods)],
             [f"samples to {share}", *(count(m.samples_to) for m in methods)],
         ]
+        if self.check is not None:
+            rows.append(["steps, measured", *(count(self.measured(m)) for m in methods)])
         return "\n".join(
             [
                 f"Trust: {self.trust.sentence}",
@@ -240,36 +266,60 @@ class BatchAdvice(Shown):
             ]
         )
 
+    @property
+    def _rules(self) -> list[str]:
+        """What chose each entry."""
+        return ["forecast"] * len(self.methods) + ["trials"] * (self.replaced is not None)
+
     def to_dataframe(self) -> "pd.DataFrame":
-        """Return one row per method: setting, limit, steps and samples."""
+        """Return one row per method, and one for the setting that real runs put in their place.
+
+        Its setting, limit, forecast `steps` and `samples`, and `measured_steps` of a real run;
+        `recommended` marks the advice.
+        """
         import pandas as pd
 
         return pd.DataFrame(
             [
                 {
                     "method": entry.name,
+                    "rule": rule,
                     **dict(zip(("eta", "beta", "gamma"), entry.method.constant, strict=True)),
                     "eta_limit": entry.eta_limit,
                     "steps": entry.steps_to,
                     "samples": entry.samples_to,
+                    "measured_steps": self.measured(entry),
+                    "recommended": entry.method == self.setting,
                 }
-                for entry in self.methods
+                for entry, rule in zip(self.entries, self._rules, strict=True)
             ]
-        ).astype({"steps": "Int64", "samples": "Int64"})
+        ).astype({"steps": "Int64", "samples": "Int64", "measured_steps": "Int64"})
 
     def plot(self) -> "Figure":
-        """Draw the expected losses of all methods against samples, and the target."""
+        """Draw the expected losses of all that is tabulated against samples, target and run."""
         known = [m.steps_to for m in self.methods if m.steps_to is not None]
-        last = max(20, min(_MOST_DRAWN, int(1.3 * max(known, default=_MOST_DRAWN))))
-        curves = [
-            Curve(m.name, forecast_batches(m.method, self.measure, self.batch, last).loss, True)
-            for m in self.methods
-        ]
-        return draw(curves, target=self.target, xlabel="samples", scale=self.batch)
+        runs = [steps for m in self.entries if (steps := self.measured(m)) is not None]
+        seen = max([*(known or [_MOST_DRAWN]), *runs])
+        last = max(20, min(_MOST_DRAWN, int(1.3 * seen)))
+        curves = []
+        for m in self.entries:
+            loss = forecast_batches(m.method, self.measure, self.batch, last).loss
+            own = m in self.methods
+            curves.append(Curve(m.name, loss, True) if own else advised(m.name, m.method, loss))
+        figure = draw(curves, target=self.target, xlabel="samples", scale=self.batch)
+        if runs:
+            mark(figure, min(runs), self.target, ", measured", scale=self.batch)
+        return figure
+
+
+def _entry(
+    name: str, method: Recursion, limit: float, steps: int | None, batch: int
+) -> BatchMethod:
+    return BatchMethod(name, method, limit, steps, None if steps is None else steps * batch)
 
 
 def _within(steps: int | None) -> str:
-    return "more than 5,000 steps" if steps is None else of_steps(steps)
+    return f"more than {_FAR:,} steps" if steps is None else of_steps(steps)
 
 
 def _lowest(found: TunedMethod) -> float:
@@ -345,8 +395,7 @@ def tune_batch(
         method, steps = fastest_for_batch(name, measure, batch, target=target)
         _, beta, _ = method.constant
         limit = largest_step(name, beta, measure, batch)
-        samples = None if steps is None else steps * batch
-        methods.append(BatchMethod(name, method, limit, steps, samples))
+        methods.append(_entry(name, method, limit, steps, batch))
     best = min(methods, key=_order)
     own = measure_at_start(data, spectrum, width=width)
     found = judged(

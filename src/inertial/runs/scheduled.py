@@ -29,7 +29,17 @@ from inertial.runs.check import (
     search,
 )
 from inertial.runs.ranking import place
-from inertial.runs.shown import Curve, Shown, at, came_lowest, draw, of_steps, of_tried
+from inertial.runs.shown import (
+    Curve,
+    Shown,
+    advised,
+    at,
+    came_lowest,
+    draw,
+    mark,
+    of_steps,
+    of_tried,
+)
 from inertial.runs.tuning import TRIALS
 
 if TYPE_CHECKING:
@@ -41,6 +51,9 @@ _SHOWN = 6
 
 OPTIMAL = "optimal"
 """Key of the rule."""
+
+_DRAWN = 5_000
+"""Steps that curves of constants are drawn for at most."""
 
 _BEYOND = 3
 """Entries that are made, as a multiple of the steps: a start may take longer than the mean."""
@@ -183,19 +196,40 @@ class ScheduleAdvice(Shown):
         return "\n".join([*head, "", self.lines])
 
     def to_dataframe(self) -> "pd.DataFrame":
-        """Return one row per step: step size, momentum, and the forecast loss before it."""
+        """Return one row per step of the schedule, and of constants that runs put in its place.
+
+        Step size, momentum, and the forecast loss before the step; `recommended` marks the advice.
+        """
         import pandas as pd
 
+        found = self.replaced
+        shown = {"schedule": self.method} | ({} if found is None else {found.name: found.method})
         steps = self.method.steps or 0
-        eta, beta, _ = self.method.coefficients(0, steps)
-        loss = forecast_loss(self.method, self.measure, np.arange(steps))
-        return pd.DataFrame({"step": np.arange(steps), "eta": eta, "beta": beta, "loss": loss})
+        frames = []
+        for name, method in shown.items():
+            eta, beta, gamma = method.coefficients(0, steps)
+            loss = forecast_loss(method, self.measure, np.arange(steps))
+            frame = pd.DataFrame({"eta": eta, "beta": beta, "gamma": gamma, "loss": loss})
+            frame.insert(0, "method", name)
+            frame.insert(1, "step", np.arange(steps))
+            frames.append(frame.assign(recommended=method == self.setting))
+        return pd.concat(frames, ignore_index=True)
 
     def plot(self) -> "Figure":
-        """Draw the forecast loss, and the target."""
-        steps = np.arange((self.method.steps or 0) + 1)
-        losses = forecast_loss(self.method, self.measure, steps)
-        return draw([Curve("optimal schedule", losses, forecast=True)], target=self.target)
+        """Draw the forecast losses of all that may be recommended, the target, and the run."""
+        found, run = self.replaced, self.replaced or self.check
+        reached = None if run is None else run.measured
+        last = self.method.steps or 0
+        losses = forecast_loss(self.method, self.measure, np.arange(last + 1))
+        curves = [Curve("optimal schedule", losses, forecast=True)]
+        if found is not None:
+            steps = np.arange(min(_DRAWN, max(last, int(1.3 * (reached or 0)))) + 1)
+            losses = forecast_loss(found.method, self.measure, steps)
+            curves.append(advised(found.name, found.method, losses))
+        figure = draw(curves, target=self.target)
+        if reached is not None:
+            mark(figure, reached, self.target, ", measured")
+        return figure
 
 
 def tune_schedule(

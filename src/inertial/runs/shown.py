@@ -113,6 +113,12 @@ class Curve:
     covers: bool = False
 
 
+def advised(name: str, method: Recursion, losses: Float[np.ndarray, "t"]) -> Curve:
+    """Return the forecast of a setting that real runs put in the place of the best forecast's."""
+    words = f"{called(name, method.constant)}, recommended, forecast"
+    return Curve(name, losses, True, colour="0.15", label=words)
+
+
 _MARKERS = 12
 """Markers along a curve that has some."""
 
@@ -177,11 +183,13 @@ def draw(
     return figure
 
 
-def mark(figure: "Figure", steps: int, target: float, words: str = "") -> None:
+def mark(
+    figure: "Figure", steps: int, target: float, words: str = "", *, scale: float = 1.0
+) -> None:
     """Mark in a figure of `draw` the steps in which the target was reached."""
     from inertial.runs.style import house_style
 
-    axes, at = figure.axes[0], (steps, target)
+    axes, at = figure.axes[0], (scale * steps, target)
     with house_style():
         axes.plot(*at, "o", color="black", markersize=4, zorder=3)
         axes.annotate(
