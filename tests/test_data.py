@@ -250,7 +250,10 @@ def test_importing_loads_none_of_the_heavy_packages():
         ),
         ({"data": "digits", "label": "a"}, "label is 'a', but the targets of digits are fixed"),
         ({"data": "digits", "task": "regression"}, "task is 'regression', but digits is a class"),
-        ({"data": "digits", "keep": ("1",)}, "keep, drop and header are for tables, and digits"),
+        (
+            {"data": "digits", "keep": ("1",)},
+            r"--keep, --drop and --header \(keep=, drop=, header=\) are for tables, and digits",
+        ),
         ({"data": "digits", "y": [1, 2]}, "y is given beside a name; leave y out"),
         ({"data": "sphere", "dim": 0}, "dim is 0; give"),
         ({"data": "sphere", "seed": -1}, "seed is -1; give"),

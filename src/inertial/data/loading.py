@@ -426,7 +426,7 @@ def _read(
         return _sampled(table, choices, rows, ("frame", _MEMORY, "the frame"), held)
     _refuse_table_options("the data", choices, header)
     others = None if test is None else _held_arrays(test)
-    words = ("arrays", _MEMORY, "the arrays")
+    words = ("arrays", _MEMORY, "the data")
     return _first(from_arrays(data, y), choices, rows, words, held, others)
 
 
@@ -613,7 +613,8 @@ def _refuse_table_options(title: str, choices: Choices, header: bool | None) -> 
         )
     if choices.keep or choices.drop or header is not None:
         raise InvalidInput(
-            f"keep, drop and header are for tables, and {title} holds arrays; leave them out."
+            f"--keep, --drop and --header (keep=, drop=, header=) are for tables, and {title} "
+            "holds arrays; leave them out."
         )
 
 
