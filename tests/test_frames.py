@@ -1,5 +1,6 @@
 """Runs and studies as frames: every number once, beside what tells it apart."""
 
+import re
 import shutil
 
 import numpy as np
@@ -106,6 +107,17 @@ def test_missing_runs_are_gaps_in_arrays_and_no_rows(folder, tmp_path):
 
 
 def test_what_is_no_study_is_refused(tmp_path, folder):
+    table = tmp_path / "own.csv"
+    table.write_text("a,t\n1,2\n")
+    for given, why in (
+        (table, "it is not its index, studies/NAME.json"),
+        (tmp_path / "nowhere", "there is no such folder"),
+    ):
+        words = f"{given} is not a study: {why}; give the folder that inertial study wrote."
+        with pytest.raises(InvalidInput, match=f"^{re.escape(words)}$"):
+            read_study(given)
+    with pytest.raises(InvalidInput, match=r"own.csv is a file; give the folder of a run, which"):
+        read_run(table)
     with pytest.raises(InvalidInput, match=r"is not a study: it holds no studies/NAME.json"):
         read_study(tmp_path)
     shutil.copytree(folder, tmp_path / "two")

@@ -81,6 +81,11 @@ def read_run(folder: str | Path) -> tuple[xr.Dataset, dict[str, Any]]:
 
     """
     folder = Path(folder)
+    if folder.is_file():
+        raise InvalidInput(
+            f"{folder} is a file; give the folder of a run, which inertial compare prints behind "
+            "run, or of a study, to report, audit or read_study, its folder or studies/NAME.json."
+        )
     if not folder.is_dir():
         raise InvalidInput(f"{folder} is not a run: there is no such folder; give a run's folder.")
     for name in (ARRAYS, MANIFEST):

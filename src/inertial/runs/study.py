@@ -249,17 +249,12 @@ def index_of(source: Path) -> Path | None:
     Raises
     ------
     InvalidInput
-        If the folder holds several studies, or the path is a file that is no index.
+        If the folder holds several studies.
 
     """
     if source.is_file():
         index = source.absolute()
-        if (index.parent.name, index.suffix) != ("studies", ".json"):
-            raise InvalidInput(
-                f"{source} is a file; give the folder of a run, which inertial compare prints "
-                "behind run, or of a study."
-            )
-        return index
+        return index if (index.parent.name, index.suffix) == ("studies", ".json") else None
     found = sorted((source / "studies").glob("*.json"))
     if len(found) > 1:
         raise InvalidInput(
@@ -291,9 +286,11 @@ def read_study(source: str | Path) -> xr.Dataset:
     """
     path = index_of(Path(source))
     if path is None:
+        here = Path(source)
+        why = "it holds no" if here.is_dir() else "it is not its index,"
+        why = f"{why} studies/NAME.json" if here.exists() else "there is no such folder"
         raise InvalidInput(
-            f"{source} is not a study: it holds no studies/NAME.json; give the folder of "
-            "inertial study."
+            f"{source} is not a study: {why}; give the folder that inertial study wrote."
         )
     index, folder = read_index(path), Folder(path.parents[1])
     records = [folder.read_key(entry["key"]) for entry in index["runs"]]
