@@ -101,6 +101,17 @@ def test_where_no_run_reached_the_target_the_lowest_is_there_to_copy(results):
     assert "all diverged. Give a larger target." in nowhere.recommendation
 
 
+def test_where_the_targets_scale_is_in_the_way_both_sentences_name_the_same_remedy():
+    hard = load("diabetes", n=40, standardize=False)
+    advice = tune(hard, target=1e-4, width=20, trials=3)
+    assert advice.measured is None
+    assert "standardise the targets" in advice.best.trust.sentence
+    assert advice.recommendation.endswith(
+        "Give inputs and targets of mean 0 and variance 1, with --standardize (standardize=True)."
+    )
+    assert "larger target" not in advice.table
+
+
 @pytest.mark.parametrize("kind", ["Advice", "BatchAdvice", "ScheduleAdvice"])
 def test_a_notebook_gets_the_table_with_names_escaped(results, kind):
     advice = results[kind]

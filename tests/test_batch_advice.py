@@ -201,7 +201,12 @@ def test_where_no_setting_gets_there_it_says_so(hard):
     found = advice.searched.best.losses
     low = min(advice.check.lowest, found.min() / found[0])
     assert f"got the lowest, to {low:.3g} of it in" in advice.recommendation
-    assert advice.recommendation.endswith("Give a larger target or batch.")
+    assert advice.trust.remedy.startswith("standardise the targets")
+    assert advice.recommendation.endswith(
+        "Give inputs and targets of mean 0 and variance 1, with --standardize (standardize=True)."
+    )
+    near = dataclasses.replace(advice, trust=dataclasses.replace(advice.trust, remedy=""))
+    assert near.recommendation.endswith("Give a larger target or batch.")
     assert (advice.replaced is None) == (low == advice.check.lowest)
     one = tune(hard, batch=20, width=20, trials=1, target=1e-4)
     assert one.recommendation.startswith("No setting reached")

@@ -139,12 +139,17 @@ def test_what_no_run_reached_is_not_recommended(hard, missed):
     said = dataclasses.replace(missed, check=run, searched=none).recommendation
     assert said.startswith("No setting reached 0.1 of the initial loss on the network itself")
     assert f"{1 + len(none)} tried" in said
+    assert missed.trust.remedy.startswith("standardise the targets")
+    scale = "Give inputs and targets of mean 0 and variance 1, with --standardize"
+    assert said.endswith(f"{scale} (standardize=True).")
+    near = dataclasses.replace(missed.trust, remedy="")
+    said = dataclasses.replace(missed, check=run, searched=none, trust=near).recommendation
     assert said.endswith("Give a larger target.")
     low = dataclasses.replace(none[0], lowest=0.2, steps=30, diverged=False)
     found = dataclasses.replace(missed, check=run, searched=(low,))
     over = dataclasses.replace(found, check=dataclasses.replace(run, lowest=0.3, diverged=False))
     assert over.setting == low.method
-    assert "got the lowest, to 0.2 of it in 30 steps. Give a larger" in over.recommendation
+    assert "got the lowest, to 0.2 of it in 30 steps. Give inputs" in over.recommendation
     under = dataclasses.replace(found, check=dataclasses.replace(run, lowest=0.1, diverged=False))
     assert under.setting == missed.method
     assert "the schedule got the lowest, to 0.1 of it. Give a larger" in under.recommendation

@@ -63,8 +63,13 @@ _FARTHEST = 1e15
 _EXPECTED = 1.5
 """Mean square of the residual at the start, for unit inputs and standardised targets."""
 
+STANDARDISED = "inputs and targets of mean 0 and variance 1"
+"""What to give where the targets' scale is in the way."""
+
 _LARGE = 2.0
 """Multiple of that from which the targets' scale is to blame."""
+
+_SCALE = "standardise the targets"
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,12 @@ class Trust:
         return (
             f"{said} It would hold from a width of {_rounded(self.width_needed):,}; {self.remedy}"
         )
+
+    def instead(self, more: str) -> str:
+        """Say what to give where no run got to the target: `more`, but first targets in scale."""
+        if self.remedy.startswith(_SCALE):
+            return f"{STANDARDISED}, with --standardize (standardize=True)"
+        return more
 
 
 def distance(method: Recursion, measure: Measure, steps: int) -> Float[np.ndarray, "T"]:
@@ -232,7 +243,7 @@ def _limit(method: Recursion) -> int:
 def _remedy(residual: float, needed: int) -> str:
     if residual > _LARGE * _EXPECTED:
         return (
-            f"standardise the targets: the mean square residual at the start is "
+            f"{_SCALE}: the mean square residual at the start is "
             f"{significant(residual)}, and about {_EXPECTED:g} with standardised targets."
         )
     if needed <= WIDEST:

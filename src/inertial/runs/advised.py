@@ -208,10 +208,12 @@ class Advice(Shown):
             came = "it diverged" if tried == 1 else "all diverged"
             if (low := self.nearest) is not None:
                 came = came_lowest(low.name, low.method, low.lowest, low.steps)
+            give = "a larger target" + (" or more trials" if tried == 1 else "")
+            if best.trust is not None:
+                give = best.trust.instead(give)
             return (
                 f"{none} reached {share} on the network itself (width {first.width:,}, seed "
-                f"{first.seed}; {tried} tried): {came}. Give a larger target"
-                f"{' or more trials' if tried == 1 else ''}."
+                f"{first.seed}; {tried} tried): {came}. Give {give}."
             )
         where = "at infinite width" if self.data is not None else "for this kernel"
         limit = FAR if self.decay else STEPS_LIMIT

@@ -183,10 +183,11 @@ class BatchAdvice(Shown):
             elif run.diverged:
                 nearest = "it diverged"
             more = ", or more trials" if self._tried == 1 else ""
+            give = self.trust.instead(f"a larger target or batch{more}")
             return (
                 f"No setting reached {share} on batches of {self.batch:,} on the network itself "
-                f"(width {run.width:,}, seed {run.seed}; {self._tried} tried): {nearest}. Give a "
-                f"larger target or batch{more}."
+                f"(width {run.width:,}, seed {run.seed}; {self._tried} tried): {nearest}. "
+                f"Give {give}."
             )
         if found is not None and self.searched is not None and run is not None:
             others = self.searched.other_draws

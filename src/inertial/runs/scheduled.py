@@ -131,7 +131,7 @@ class ScheduleAdvice(Shown):
                     came = f"the schedule got the lowest, to {run.lowest:.3g} of it"
                 return (
                     f"{none} reached {share} on the network itself ({network}; {tried} tried): "
-                    f"{came}. Give a larger target."
+                    f"{came}. Give {self.trust.instead('a larger target')}."
                 )
             if found is not None:
                 return (

@@ -25,8 +25,8 @@ from inertial.method.curve import forecast_loss, steps_to
 from inertial.method.modes import stability_limit
 from inertial.method.recursion import Recursion, label
 from inertial.method.rules import fastest
-from inertial.method.trust import agree
-from inertial.problem.loss import constant_loss
+from inertial.method.trust import STANDARDISED, agree
+from inertial.problem.loss import Outputs, constant_loss
 from inertial.problem.networks import WideNetwork
 from inertial.problem.problem import Problem, Trainable
 from inertial.runs.check import UNTRAINED
@@ -79,8 +79,6 @@ FORECAST_MARGIN = 0.6
 _FAR = 0.02
 """A step below this share of the limit at the start means that a model leaves its start at once."""
 
-_STANDARDISE = "inputs and targets of mean 0 and variance 1"
-
 _DECOMPOSED, _INTEGRATED = 1000, 200
 """Rows up to which the expected kernel is decomposed, in closed form and from quadrature."""
 
@@ -93,6 +91,9 @@ _UNSETTLED = 1_000
 _DRAWS, _PATIENCE = 4, 3
 """Other draws of the batches that a recommendation is trained on, and for how many times its steps.
 """
+
+_ROUNDING = 1e-5
+"""Share of the largest output by which rounding tells equal rows apart."""
 
 RESOLUTION = 1e-6
 """Share of the largest node up to which nodes from products in single precision are known."""
@@ -197,6 +198,8 @@ class ModelAdvice(Shown):
         What the gradient of a batch is multiplied by to stand for that of all rows, > 0.
     draws
         Steps of the recommendation on other draws of the batches; None where it did not get there.
+    alike
+        Whether no setting got there, and the model cannot tell one row from another.
     """
 
     model: str
@@ -223,6 +226,7 @@ class ModelAdvice(Shown):
     order: Order = "fresh"
     factor: float = 1.0
     draws: tuple[int | None, ...] = ()
+    alike: bool = False
 
     @property
     def checked(self) -> bool:
@@ -271,7 +275,12 @@ class ModelAdvice(Shown):
             )
         if best.measured_steps is None:
             more = f" or more {self.lacks}" if self.lacks else ""
-            remedy = _STANDARDISE if self._scaled_badly else f"a larger target{more}"
+            remedy = STANDARDISED if self._scaled_badly else f"a larger target{more}"
+            if self.alike and not self._asks_for_little:
+                remedy = (
+                    "inputs that differ from row to row, for the model answers all of these alike, "
+                    "or a larger target"
+                )
             low = f"{100 * float(np.nanmin(best.losses)) / self.start:.3g} %"
             return (
                 f"No setting reached {share} of the loss at the start in {self.passes:,.0f} "
@@ -353,7 +362,7 @@ class ModelAdvice(Shown):
                 f"the target, a loss of {self.target * self.start:.4g}, asks for little: "
                 f"outputs that are the same for every row have {self.constant:.4g}; give "
                 + ("" if self.best.measured_steps is None else "a smaller target, or ")
-                + _STANDARDISE
+                + STANDARDISED
             )
         if self.bound is not None:
             notes.append(f"no gradient method takes fewer steps than {self.bound:,} (linearised)")
@@ -632,7 +641,20 @@ def tune_problem(
         order=order,
         factor=1.0 if batch is None else problem.batch_factor(batch),
         draws=() if batch is None else _on_other_draws(problem, best, target, batch, order, seed),
+        alike=trials > 0 and best.measured_steps is None and _answers_alike(operator),
     )
+
+
+def _answers_alike(operator: Tangent) -> bool:
+    """Whether all rows have the same outputs, and a step for the first one changes all alike."""
+    outputs = operator.linearised.outputs
+    unit = np.zeros_like(outputs)
+    unit[0] = 1
+    return len(outputs) > 1 and _same_rows(outputs) and _same_rows(operator.plain(unit))
+
+
+def _same_rows(values: Outputs) -> bool:
+    return bool(np.ptp(values, axis=0).max() <= _ROUNDING * np.abs(values).max())
 
 
 def _alone(
