@@ -152,7 +152,7 @@ def test_what_no_run_reached_is_not_recommended(hard, missed):
     assert "got the lowest, to 0.2 of it in 30 steps. Give inputs" in over.recommendation
     under = dataclasses.replace(found, check=dataclasses.replace(run, lowest=0.1, diverged=False))
     assert under.setting == missed.method
-    assert "the schedule got the lowest, to 0.1 of it. Give a larger" in under.recommendation
+    assert "the schedule got the lowest, to 0.1 of it. Give inputs" in under.recommendation
     once = tune(hard, "optimal", width=100, target=0.1, trials=1)
     assert not once.searched
     assert once.recommendation.startswith("The schedule never reached 0.1 of the initial loss")
