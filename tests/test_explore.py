@@ -744,6 +744,22 @@ def test_a_flow_is_read_out_at_whole_steps(chromium, file, exploration, steps):
             assert f"{flow_loss(flow, measure.nodes, measure.weights, at)[0]:.4g}" in told
 
 
+def test_of_a_mode_that_swings_fast_its_flow_shows_the_first_steps_and_says_so(
+    chromium, file, exploration
+):
+    """Eight swings of the steepest mode, and all steps of a flat one."""
+    largest = exploration.measure.nodes[-1]
+    setting = f"method=heavy_ball&eta={2.9 / largest}&beta=0.5&steps=2000"
+    friction = (1 - 0.5) / (1 + 0.5)  # half of it, times the root of eta: a flat mode never swings
+    swings = round(8 * 2 * np.pi / (2.9 - friction**2) ** 0.5)
+    for mode, said in ((len(exploration.measure.nodes) - 1, True), (0, False)):
+        with opened(chromium, file, f"#{setting}&mode={mode}") as view:
+            words = view.locator("#flow-caption").inner_text()
+            ticks = view.locator("#flow-mode > svg").text_content()
+        assert (f"The first {swings} steps of 2,000, about 8 swings" in words) == said
+        assert ("2,000" not in ticks) == said
+
+
 def test_the_plane_shows_the_curve_of_the_setting_under_the_pointer(chromium, file, exploration):
     with opened(chromium, file) as view:
         view.locator("#plane").scroll_into_view_if_needed()

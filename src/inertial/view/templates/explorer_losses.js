@@ -84,32 +84,39 @@
     $("batches-momentum").textContent = { gradient_descent: "", nesterov_varying: ", at momentum 1, to which yours climbs" }[state.method] ?? ", at your momentum";
   }
 
+  /* Swings of a flow that are shown of one mode. */
+  const SWINGS = 8;
+
   function drawFlows(now) {
     const m = now.method, flows = numerics.flows(m), l = nodes[state.mode];
     const colours = ["flow", "fine-flow"];
     const { steps } = now;
-    const across = { domain: [-0.01 * state.steps, 1.01 * state.steps], title: "step" }; // no dot is cut
-    const lines = (perStep, values) => {
+    const across = (last) => ({ domain: [-0.01 * last, 1.01 * last], title: "step" }); // no dot is cut
+    const lines = (perStep, last, values) => {
       // Every whole step is a point, at which it is read out.
-      const count = Math.max(perStep, Math.ceil(400 / state.steps)) * state.steps, x = Array.from({ length: count + 1 }, (_, i) => i * state.steps / count);
+      const count = Math.max(perStep, Math.ceil(400 / last)) * last, x = Array.from({ length: count + 1 }, (_, i) => i * last / count);
       return flows.map((flow, i) => ({ name: flow.name, colour: colours[i], x, y: values(flow, x), width: 2.4, ...(i ? { dash: "7 4" } : {}) }));
     };
-    const factor = numerics.history(m, l, steps);
-    const dots = steps.length > 400 ? 1.2 : steps.length > 80 ? 1.8 : 2.6;
-    const modes = [...lines(4, (flow, x) => x.map((k) => numerics.flowValue(flow, l, numerics.flowTime(flow, m, k)))), { name: LABELS[state.method], colour: "ink", x: steps, y: factor, dots }];
+    // Of a mode as many steps as its flow takes for some swings: more would be drawn over each other.
+    const pace = flows[0].mass ? (l - ((flows[0].a ?? 0) / 2) ** 2) * m.eta : 0; // the square of an angle per step
+    const last = pace > 0 ? Math.min(state.steps, Math.max(20, Math.round(SWINGS * 2 * Math.PI / Math.sqrt(pace)))) : state.steps;
+    const first = steps.slice(0, last + 1), factor = numerics.history(m, l, first);
+    const dotted = (count) => (count > 400 ? 1.2 : count > 80 ? 1.8 : 2.6), dots = dotted(steps.length);
+    const modes = [...lines(4, last, (flow, x) => x.map((k) => numerics.flowValue(flow, l, numerics.flowTime(flow, m, k)))), { name: LABELS[state.method], colour: "ink", x: first, y: factor, dots: dotted(first.length) }];
     draw($("flow-mode"), {
-      label: `Mode of eigenvalue ${short(l)}: method and flow`, x: across, y: { title: `what is left, λ = ${short(l)}`, domain: [-1.08, 1.08] },
+      label: `Mode of eigenvalue ${short(l)}: method and flow`, x: across(last), y: { title: `what is left, λ = ${short(l)}`, domain: [-1.08, 1.08] },
       series: modes, file: "flow-mode", table: () => tableOf(modes),
     });
-    const losses = [...lines(1, (flow, x) => numerics.flowLoss(flow, m, nodes, weights, x)), { name: LABELS[state.method], colour: "ink", x: steps, y: now.all, dots }];
+    const losses = [...lines(1, state.steps, (flow, x) => numerics.flowLoss(flow, m, nodes, weights, x)), { name: LABELS[state.method], colour: "ink", x: steps, y: now.all, dots }];
     draw($("flow-loss"), {
-      label: "Loss: method and flow", x: across, y: { ...lossAxis(losses, 0.5 * MASS), title: page.offset ? "quadratic model’s loss, above its least" : page.loss },
+      label: "Loss: method and flow", x: across(state.steps), y: { ...lossAxis(losses, 0.5 * MASS), title: page.offset ? "quadratic model’s loss, above its least" : page.loss },
       series: losses, file: "flow-loss", table: () => tableOf(losses),
     });
-    $("flow-caption").textContent = {
+    const cut = last < state.steps ? ` The first ${plural(last, "step")} of ${state.steps.toLocaleString("en")}, about ${SWINGS} swings of the line.` : "";
+    $("flow-caption").textContent = ({
       gradient_descent: "For gradient descent that is w′ = −∇L (Bu, Xu and Chen 2021); one step takes time η.",
       nesterov_varying: "Momentum t/(t+d) becomes friction d/t (Bu, Xu and Chen 2021); one step takes time √η.",
-    }[state.method] || `One step takes time √η. ${state.method === "heavy_ball" ? "Heavy ball" : "Nesterov"} and its rival share the plain flow; the high-resolution flow (Liu, Tao, Wang and Pan 2022) tells them apart.`;
+    }[state.method] || `One step takes time √η. ${state.method === "heavy_ball" ? "Heavy ball" : "Nesterov"} and its rival share the plain flow; the high-resolution flow (Liu, Tao, Wang and Pan 2022) tells them apart.`) + cut;
   }
 
   explorer.view(drawLoss);
