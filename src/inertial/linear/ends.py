@@ -4,9 +4,10 @@ The largest eigenvalue comes from Lanczos.  For the smallest a Cholesky factor i
 is inverse enough: with it, each residual :math:`r = H u - \theta u` gives a direction
 :math:`(H - \sigma I)^{-1} r` to extend the space by, in which H itself, in double precision, has
 its Ritz values (Davidson 1975, "The iterative calculation of a few of the lowest eigenvalues").
-With the exact inverse this is Lanczos on it.  The shift :math:`\sigma` is 0, unless the steps that
-found the largest eigenvalue show where the spectrum begins: then a shift just below takes apart
-what is crowded there.
+With the exact inverse this is Lanczos on it.  The residuals of several Ritz values go together:
+a pass over the factor and one over H, which take the time, serve them all.  The shift
+:math:`\sigma` is 0, unless the steps that found the largest eigenvalue show where the spectrum
+begins: then a shift just below takes apart what is crowded there.
 
 What is found is proven by one factorisation in double precision just below it, and at the top by
 
@@ -47,7 +48,7 @@ _CLUSTER = 3
 """Residuals that the outermost eigenvalue may be away: in a cluster it need not be the nearest."""
 
 _STEPS = 40
-"""Vectors of a space before it is restarted or left: about as long as one factorisation."""
+"""Vectors of a space before it is restarted: about as long as one factorisation."""
 
 _LOOK = 10
 """Lanczos steps between two looks at both ends."""
@@ -58,8 +59,11 @@ _BEGINNING = 60
 _RESTARTS = 20
 """Restarts after which all eigenvalues are cheaper than going on."""
 
-_MOST = 100
-"""Vectors of a space from which an end is taken, at most."""
+_MOST = 160
+"""Vectors of a space from which an end is taken, at most: about as long as half a factorisation."""
+
+_BLOCK = 8
+"""Vectors that the space of the smallest eigenvalue grows by in one pass over the matrix."""
 
 _LARGEST = 46_340
 """Rows up to which LAPACK's 32-bit numbers count the entries of a packed triangle."""
@@ -71,6 +75,7 @@ _NOTHING_LEFT = 1e-13
 """A new direction this much shorter than it was is rounding: the space is spent."""
 
 Vector = Float[np.ndarray, "n"]
+Block = Float[np.ndarray, "n _"]
 
 
 class _NotPositiveError(Exception):
@@ -95,7 +100,7 @@ def extremes(gram: Gram, *, inside: bool = False, proven: bool = True) -> Extrem
         Work inside `gram`, which is as before afterwards, instead of in a copy.
     proven
         Whether to prove that nothing lies beyond the ends; if not, the errors are norms of
-        residuals, within which there is an eigenvalue, and the time is less than half.
+        residuals, within which there is an eigenvalue, and the time is about half.
 
     """
     size = finite(gram).shape[0]
@@ -173,8 +178,9 @@ class _Top(NamedTuple):
 def _top(array: Gram) -> _Top:
     """Take Lanczos steps until the largest Ritz value is accurate, and look at the smallest.
 
-    At an edge that is filled, its error falls as 1 over the squared steps; so from half of them it
-    is known, and the shift lies as far below the edge as the Ritz value above.
+    At an edge that is filled, its error falls as 1 over the squared steps.  The last two thirds of
+    them then take away eight times what is left: as far below it the shift lies, since the fall
+    may also be less steady.
     """
     size, found = len(array), None
     most = min(_MOST, size)
@@ -184,12 +190,12 @@ def _top(array: Gram) -> _Top:
         value, residual = float(values[-1]), float(residuals[-1])
         estimate = _estimated(residual, value - float(values[-2]) if len(values) > 1 else 0.0)
         lowest = float(values[0])
-        fell = float(found.nodes(found.steps // 2 or 1)[0][0]) - lowest
+        fell = float(found.nodes(found.steps // 3 or 1)[0][0]) - lowest
         shows = 2 * fell < lowest
         accurate = estimate <= _TOLERANCE * value
         if found.steps < steps or (accurate and not (shows and steps < _BEGINNING)):
             break
-    return _Top(value, residual, estimate, lowest - 2 * fell / 3 if shows else 0.0)
+    return _Top(value, residual, estimate, lowest - fell if shows else 0.0)
 
 
 def _estimated(residual: float, gap: float) -> float:
@@ -206,34 +212,44 @@ class _End(NamedTuple):
 
 
 def _bottom(
-    product: Callable[[Vector], Vector], most: int, inverse: Callable[[Vector], Vector], size: int
+    product: Callable[[Block], Block], inverse: Callable[[Block], Block], size: int
 ) -> _End:
-    """Smallest Ritz value of a space that grows by its residual times an approximate inverse."""
-    most = min(size, most)
+    """Smallest Ritz value of a space that grows by residuals times an approximate inverse."""
+    most = min(size, _MOST)
     basis, images, small = np.empty((size, most)), np.empty((size, most)), np.zeros((most, most))
-    following = inverse(_anywhere(size))
-    following /= np.linalg.norm(following)
-    for k in range(most):
-        basis[:, k], images[:, k] = following, product(following)
-        small[: k + 1, k] = basis[:, : k + 1].T @ images[:, k]
-        small[k, : k + 1] = small[: k + 1, k]
-        values, vectors = scipy.linalg.eigh(small[: k + 1, : k + 1], check_finite=False)
-        value, vector = float(values[0]), vectors[:, 0]
-        residual = images[:, : k + 1] @ vector - value * (basis[:, : k + 1] @ vector)
-        length = float(np.linalg.norm(residual))
-        estimate = _estimated(length, float(values[1]) - value if k else 0.0)
+    end, count = _End(np.nan, np.inf, np.inf), 0
+    residuals = _anywhere(size, min(size, _BLOCK))
+    while count < most:
+        following = _new(inverse(residuals), basis[:, :count])[:, : most - count]
+        if not following.size:
+            break
+        fresh = slice(count, count + following.shape[1])
+        count = fresh.stop
+        basis[:, fresh], images[:, fresh] = following, product(following)
+        small[:count, fresh] = basis[:, :count].T @ images[:, fresh]
+        small[fresh, :count] = small[:count, fresh].T
+        values, vectors = scipy.linalg.eigh(
+            small[:count, :count], subset_by_index=(0, min(count, _BLOCK) - 1), check_finite=False
+        )
+        residuals = images[:, :count] @ vectors - values * (basis[:, :count] @ vectors)
+        lengths = np.linalg.norm(residuals, axis=0)
+        gap = float(values[1] - values[0]) if len(values) > 1 else 0.0
+        end = _End(float(values[0]), float(lengths[0]), _estimated(float(lengths[0]), gap))
         # As many times below what is asked as the proof then leaves room for.
-        if 2 * _CLUSTER * estimate <= _TOLERANCE * abs(value) or k + 1 == most:
+        if 2 * _CLUSTER * end.estimate <= _TOLERANCE * abs(end.value):
             break
-        following = inverse(residual / length)
-        before = np.linalg.norm(following)
-        for _ in range(2):
-            following = following - basis[:, : k + 1] @ (basis[:, : k + 1].T @ following)
-        after = np.linalg.norm(following)
-        if after <= _NOTHING_LEFT * before:
-            break
-        following = following / after
-    return _End(value, length, estimate)
+        residuals = residuals[:, lengths > 0] / lengths[lengths > 0]
+    return end
+
+
+def _new(block: Block, basis: Block) -> Block:
+    """Orthonormal columns that span what a block adds to a basis."""
+    block = block / np.linalg.norm(block, axis=0)
+    for _ in range(2):
+        block = block - basis @ (basis.T @ block)
+        block, upper, _ = scipy.linalg.qr(block, mode="economic", pivoting=True, check_finite=False)
+        block = block[:, np.abs(np.diag(upper)) > _NOTHING_LEFT]
+    return block
 
 
 class _Single:
@@ -259,11 +275,11 @@ class _Single:
             return None
         return cls(packed, size, scale)
 
-    def solve(self, vector: Vector) -> Vector:
-        """Return the approximate inverse times a vector."""
-        right = np.array(vector, np.float32)[:, None]
+    def solve(self, block: Block) -> Block:
+        """Return the approximate inverse times a block of vectors."""
+        right = np.array(block, np.float32, order="F")
         found, _ = scipy.linalg.lapack.spftrs(self.size, self.packed, right, uplo="L")
-        return np.asarray(found[:, 0], np.float64) / self.scale
+        return np.asarray(found, np.float64) / self.scale
 
 
 def _packed(gram: Gram, shift: float, scale: float) -> Float[np.ndarray, "_ _"]:
@@ -333,8 +349,7 @@ def _smallest(matrix: _Triangles, beginning: float, *, proven: bool) -> tuple[fl
         shift = _BACK * shift if shift == beginning else 0.0
         single = _Single.of(matrix.array, shift)
     if single is not None:
-        most = _STEPS if proven and not shift else _MOST
-        end = _bottom(lambda v: matrix.array @ v, most, single.solve, size)
+        end = _bottom(lambda block: matrix.array @ block, single.solve, size)
         if not proven and end.residual < _COARSE * end.value:
             return end.value, end.residual + rounding, False
         value = end.value
@@ -370,8 +385,8 @@ def _below(
     return low, None
 
 
-def _anywhere(size: int) -> Vector:
-    return np.random.default_rng(0).standard_normal(size)
+def _anywhere(*shape: int) -> Float[np.ndarray, "..."]:
+    return np.random.default_rng(0).standard_normal(shape)
 
 
 def _rounding(trace: float, size: int) -> float:
