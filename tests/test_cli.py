@@ -544,3 +544,18 @@ def test_an_option_to_leave_out_is_named_as_it_is_written(
     assert code == 2
     assert f"leave {option} ({option[2:]}=) out." in err
     assert run(capsys, *words)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--target", "abc"), "--target is 'abc'; give a number."),
+        (("--decay", ""), "--decay is ''; give a number."),
+        (("--width", "1e3"), "--width is '1e3'; give a whole number."),
+        (("--rule", ""), "rule is ''; choose one of "),
+    ],
+)
+def test_a_value_that_is_none_is_named_with_its_option_and_the_remedy(capsys, words, said):
+    code, _, err = run(capsys, "tune", "digits", "--n", 20, "--trials", 0, *words)
+    assert code == 2
+    assert err.startswith(f"inertial: error: {said}")

@@ -14,6 +14,7 @@ from operator import getitem
 
 from cyclopts import (
     App,
+    CoercionError,
     CycloptsError,
     MissingArgumentError,
     UnknownOptionError,
@@ -115,6 +116,10 @@ def _sentence(error: Exception, arguments: list[str]) -> str:
     """Say what was wrong, with a hint where the parser has none or a wrong one."""
     if isinstance(error, UnknownOptionError):
         return _renamed(error) or _elsewhere(error) or str(error)
+    if isinstance(error, CoercionError) and error.token is not None:
+        wrong = f"{error.token.keyword or 'a number'} is {printable(error.token.value)!r}"
+        if error.target_type is float or error.msg is not None:
+            return f"{wrong}; give a {'' if error.msg is None else 'whole '}number."
     if isinstance(error, UnusedCliTokensError):
         return _one_too_many(error)
     if isinstance(error, MissingArgumentError) and "--methods" in arguments:

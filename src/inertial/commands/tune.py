@@ -178,7 +178,9 @@ def tune(
                 "a spectrum or kernel of your own goes with --rule, --target and --json alone, for "
                 "without data nothing can be trained; leave the rest out."
             )
-        _print(advice.tune(measure, rule or DEFAULT_RULE, target=goal), as_json=json)
+        _print(
+            advice.tune(measure, DEFAULT_RULE if rule is None else rule, target=goal), as_json=json
+        )
         return
     if data is None:
         raise InvalidInput(
@@ -205,7 +207,7 @@ def tune(
     with progress() as show:
         advised = advice.tune(
             loaded,
-            rule or DEFAULT_RULE,
+            DEFAULT_RULE if rule is None else rule,
             target=goal,
             width=neurons,
             trials=TRIALS if trials is None else trials,

@@ -293,9 +293,13 @@ def _way(
             return tune_batch, (batch,)
         return partial(tune_problem, batch=batch), ()
     if isinstance(subject, Data):
-        return (tune_schedule, ()) if rule == OPTIMAL else (_tune_data, (rule or DEFAULT_RULE,))
+        return (
+            (tune_schedule, ())
+            if rule == OPTIMAL
+            else (_tune_data, (DEFAULT_RULE if rule is None else rule,))
+        )
     if isinstance(subject, Measure):
-        return _tune_measure, (rule or DEFAULT_RULE,)
+        return _tune_measure, (DEFAULT_RULE if rule is None else rule,)
     if rule is not None:
         raise InvalidInput(
             f"rule is {printable(rule)!r}, but a problem is tuned by trials; leave it out."
