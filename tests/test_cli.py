@@ -553,6 +553,7 @@ def test_an_option_to_leave_out_is_named_as_it_is_written(
         (("--decay", ""), "--decay is ''; give a number."),
         (("--width", "1e3"), "--width is '1e3'; give a whole number."),
         (("--rule", ""), "rule is ''; choose one of "),
+        (("--model", "mlp:4", "--loss", ""), "loss is ''; choose one of "),
     ],
 )
 def test_a_value_that_is_none_is_named_with_its_option_and_the_remedy(capsys, words, said):

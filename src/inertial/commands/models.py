@@ -146,10 +146,11 @@ def starts_of(
 def _targets(data: "Data", loss: str | None) -> tuple[Any, int, str]:
     """Return targets, number of outputs and loss."""
     if data.provenance.task == "regression" or loss in ("mse", "half_sum"):
-        return data.y, 1, loss or "mse"
+        return data.y, 1, "mse" if loss is None else loss
     labels = (data.y > 0).astype(int) if data.labels is None else data.labels
     classes = int(labels.max()) + 1
-    loss = loss or ("binary_cross_entropy" if classes == 2 else "cross_entropy")
+    if loss is None:
+        loss = "binary_cross_entropy" if classes == 2 else "cross_entropy"
     return labels, 1 if loss == "binary_cross_entropy" else classes, loss
 
 
