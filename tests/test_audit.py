@@ -375,6 +375,20 @@ def test_only_runs_that_counted_give_margins():
     assert alone.assumptions[0].margin < 0
 
 
+def test_the_reason_is_of_the_run_that_misses_an_assumption_most():
+    """A sentence and the margins beside it tell the same number, whichever run comes first."""
+    theorem = next(t for t in CATALOG if t.key == "gradient-size")
+    units = []
+    for size in (40.0, 400.0):  # the claim's own margin ranks them the other way round
+        entry = replace(evaluate(theorem, of_inputs(size * np.eye(3))), margin=size)
+        units.append(auditing._Judgement(entry, *3 * (f"{size:g}",), None))
+    for order in (units, units[::-1]):
+        joined = auditing._combine(theorem, order)
+        (missed,) = (a for a in joined.assumptions if a.margin is not None and a.margin < 0)
+        assert joined.where == "400"
+        assert joined.reason == f"assumption missed by {-missed.margin:.3g}: {missed.name}"
+
+
 # --- over starts ----------------------------------------------------------------------------------
 
 
@@ -407,7 +421,7 @@ def test_failures_refute_a_probability_only_if_they_are_too_many(promised, high,
     frequency = auditing.Frequency(1, 5, 0.0, high, promised)
     assert auditing._weigh("violated", "r", frequency)[0] == (verdict or "violated")
     reason = auditing._weigh("violated", "r", replace(frequency, problems=3))[1]
-    assert ("on 1 of 5 starts of 3 problems (data and width)" in reason) == (
+    assert ("held on 1 of 5 starts of 3 problems (data and width)" in reason) == (
         promised is not None and promised > 0
     )
 

@@ -72,7 +72,7 @@ class Frequency:
     def counted(self) -> str:
         """On how many starts it held, and of how many problems if there are several."""
         several = f" of {self.problems} problems (data and width)" if self.problems > 1 else ""
-        return f"on {self.held} of {self.seeds} starts{several}"
+        return f"held on {self.held} of {self.seeds} starts{several}"
 
 
 @dataclass(frozen=True)
@@ -361,9 +361,13 @@ def _absent(theorem: Theorem) -> AuditEntry:
 
 
 def _rank(judgement: _Judgement) -> tuple[int, float]:
-    """Order judgements by the weight of their verdict, then by their margin."""
-    margin = judgement.entry.margin
-    return _WEIGHT.index(judgement.entry.verdict), math.inf if margin is None else margin
+    """Order judgements by the weight of their verdict, then by the margin that it rests on."""
+    entry = judgement.entry
+    margins = [entry.margin]
+    if entry.verdict == "not applicable":
+        margins = [assumption.margin for assumption in entry.assumptions]
+    worst = min((margin for margin in margins if margin is not None), default=math.inf)
+    return _WEIGHT.index(entry.verdict), worst
 
 
 def _worst_margins(entries: Sequence[Entry]) -> tuple[Margin, ...]:
@@ -406,7 +410,9 @@ def _weigh(verdict: Verdict, reason: str, frequency: Frequency | None) -> tuple[
         return "vacuous", "the promised probability is not above 0"
     if verdict != "violated":
         return verdict, reason
-    counted = f"held {frequency.counted}"
     if frequency.high < frequency.promised:
-        return "violated", f"{counted}, promised with probability {frequency.promised:.3g}"
-    return "unresolved", f"{counted}, which the promised {frequency.promised:.3g} allows"
+        return (
+            "violated",
+            f"{frequency.counted}, promised with probability {frequency.promised:.3g}",
+        )
+    return "unresolved", f"{frequency.counted}, which the promised {frequency.promised:.3g} allows"
