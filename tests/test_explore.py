@@ -321,6 +321,9 @@ def test_the_far_corner_is_survived(chromium, file, name):
         assert view.locator("#flow-loss svg").count()
 
 
+OUT_OF_RANGE = "{} is out of range; the nearest that is not was taken."
+
+
 def test_a_number_field_shows_what_is_taken(chromium, file, exploration):
     with opened(chromium, file) as view:
         for text, taken in (
@@ -336,6 +339,15 @@ def test_a_number_field_shows_what_is_taken(chromium, file, exploration):
             np.testing.assert_allclose(shown, state["eta"], rtol=1e-5)  # six digits
             if taken > 1e-12:
                 np.testing.assert_allclose(state["eta"], taken, rtol=1e-12)
+            said = view.locator("#lesson").inner_text()
+            assert said == ("" if text == "0.01" else OUT_OF_RANGE.format(text))
+
+
+def test_momentum_near_one_is_told_by_what_it_lacks(chromium, file):
+    """Four digits of 0.99999 would say 1."""
+    with opened(chromium, file, "#method=heavy_ball&beta=0.99999") as view:
+        assert view.locator("#beta-top-hint").inner_text() == "1 − 10⁻⁵"
+        assert "momentum 1 − 10⁻⁵" in view.locator("#plane").get_attribute("aria-label")
 
 
 def test_a_mode_that_jumps_is_drawn_jumping_however_many_steps(chromium, file):
@@ -592,6 +604,7 @@ FIGURES = (
 
 
 def test_every_figure_saves_its_picture_and_its_numbers(chromium, file):
+    halos = 0
     for some in (
         FIGURES[:5],
         FIGURES[5:10],
@@ -608,6 +621,12 @@ def test_every_figure_saves_its_picture_and_its_numbers(chromium, file):
                 assert ("image" in tags) == (name in {"plane", "roots", "modes", "meaning"})
                 assert root.find("{http://www.w3.org/2000/svg}title").text
                 assert not any(one.get("class") for one in root.iter())
+                # Behind a text lies its halo, which covers it if it is drawn last.
+                for one in root.iter("{http://www.w3.org/2000/svg}text"):
+                    halo = one.get("stroke", "none") != "none"
+                    assert one.get("paint-order", "normal").startswith("stroke") == halo
+                    halos += halo
+    assert halos
 
 
 def test_no_text_in_a_saved_table_is_a_formula(chromium, exploration, tmp_path):

@@ -36,8 +36,9 @@ def figures(folder: Path, *, json: bool = False) -> None:
     drawn = [(stored, draw(stored, folder)) for stored in read_studies(folder)]
     if not any(paths for _, paths in drawn):
         raise InvalidInput(
-            f"{folder} holds no finished runs; give a folder that inertial reproduce or inertial "
-            "study wrote."
+            f"{folder} holds no finished runs of a study; give a folder that inertial reproduce or "
+            "inertial study wrote (a run of inertial compare has its figure already: "
+            "convergence.png)."
         )
     for stored, _ in drawn:
         if stored.missing:

@@ -58,7 +58,7 @@ const charts = (() => {
     if (value === null || Number.isNaN(value)) return "–";
     const size = Math.abs(value);
     if (power && size !== 0) {
-      const exponent = Math.floor(Math.log10(size) + 1e-12), front = +(value / 10 ** exponent).toPrecision(3);
+      const [front, exponent] = value.toExponential(2).split("e").map(Number);
       const ten = "10" + [...String(exponent)].map((c) => SUPERSCRIPTS[c]).join("");
       return front === 1 ? ten : `${front}·${ten}`.replace("-", "−");
     }
@@ -351,7 +351,7 @@ const charts = (() => {
     return row;
   }
 
-  const DRAWN = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity"];
+  const DRAWN = ["fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-linejoin", "paint-order", "opacity"];
   const WRITTEN = ["fill", "font-family", "font-size", "font-style"];
 
   /* Styles become attributes, because a file of its own has no style sheet. */

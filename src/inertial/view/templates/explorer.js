@@ -131,6 +131,11 @@ const explorer = (() => {
     return `${short(+(100 * value).toPrecision(3))}\u00a0%`;
   }
 
+  /* Momentum near 1 by what it lacks: four digits would say 1. */
+  function momentum(beta) {
+    return +beta.toPrecision(4) === 1 ? `1 − ${short(1 - beta)}` : short(beta);
+  }
+
   function plural(count, word) {
     return `${short(count)} ${word}${count === 1 ? "" : "s"}`;
   }
@@ -208,7 +213,7 @@ const explorer = (() => {
 
   return {
     $, page, nodes, weights, K, LARGEST, SMALLEST, MASS, HEAVIEST, STEPS_LIMIT, METHODS, LABELS, RUN_STEPS, RAMPS,
-    MODES, ROWS, BATCH_STEPS, noise, limitOf, state, clamp, address, current, switched, update, percent, plural, counted, theme, ramp, modeColour, canvasIn, paintRamp,
+    MODES, ROWS, BATCH_STEPS, noise, limitOf, state, clamp, address, current, switched, update, percent, plural, counted, momentum, theme, ramp, modeColour, canvasIn, paintRamp,
     view, start,
   };
 })();

@@ -1,7 +1,7 @@
 /* Sliders, fields, buttons and readouts of the explorer, and why a setting diverges. */
 (() => {
   const { short, say } = charts;
-  const { $, page, nodes, weights, K, LARGEST, MASS, HEAVIEST, STEPS_LIMIT, BATCH_STEPS, LABELS, MODES, ROWS, noise, state, clamp, address, switched, update, percent, plural, counted } = explorer;
+  const { $, page, nodes, weights, K, LARGEST, MASS, HEAVIEST, STEPS_LIMIT, BATCH_STEPS, LABELS, MODES, ROWS, noise, state, clamp, address, switched, update, percent, plural, counted, momentum } = explorer;
   let heard = false;
 
   /* Which modes grow, past which limit, and how fast. */
@@ -42,7 +42,7 @@
     $("at-hint").textContent = plural(now.at, "step");
     $("beta-top").disabled = fixed || varying;
     $("eta-top-hint").textContent = short(state.eta);
-    $("beta-top-hint").textContent = fixed ? "none" : varying ? "t/(t+d)" : String(+state.beta.toPrecision(4));
+    $("beta-top-hint").textContent = fixed ? "none" : varying ? "t/(t+d)" : momentum(state.beta);
     for (const [copy, original] of [["eta-top", "eta"], ["beta-top", "beta"]]) {
       setRange(copy, $(original).valueAsNumber);
       $(copy).setAttribute("aria-valuetext", $(`${copy}-hint`).textContent);
@@ -133,8 +133,11 @@
     slide("beta-top", (v) => ({ beta: clamp("beta", 1 - 10 ** -v) }));
     for (const key of ["eta", "beta", "friction", ...(MODES ? ["batch"] : [])]) {
       $(`${key}-number`).addEventListener("change", () => {
-        const value = $(`${key}-number`).valueAsNumber;
-        if (Number.isFinite(value)) update({ [key]: clamp(key, key === "batch" ? Math.round(value) : value) });
+        const given = $(`${key}-number`).valueAsNumber, value = key === "batch" ? Math.round(given) : given;
+        if (Number.isFinite(value)) {
+          const taken = clamp(key, value);
+          update({ [key]: taken }, taken === value ? "" : `${given} is out of range; the nearest that is not was taken.`);
+        }
         setNumber(`${key}-number`, state[key], true);
       });
     }
