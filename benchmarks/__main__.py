@@ -205,10 +205,14 @@ def measure_rows() -> Iterator[Row]:
     for case in dict.fromkeys((name, "sphere")):
         gram = infinite_gram(load(case, n=n, dim=100).x)
         cholesky = seconds(lambda gram=gram: cho_factor(gram))
-        for proven, bar in ((True, "≤ 2.0"), (False, "no bar")):
+        # The proof of two crowded ends takes two factorisations by itself.
+        for how, proven, bar in (
+            ("with residual bounds", False, "≤ 2.0"),
+            ("proven", True, "no bar" if case == "sphere" else "≤ 2.0"),
+        ):
             ends = seconds(lambda gram=gram, proven=proven: extremes(gram, proven=proven).smallest)
-            what = "extreme eigenvalues" + ("" if proven else ", not proven,")
-            yield f"{what} / one Cholesky, {case}, n={n}", f"{ends / cholesky:.2f}", bar
+            what = f"extreme eigenvalues {how} / one Cholesky"
+            yield f"{what}, {case}, n={n}", f"{ends / cholesky:.2f}", bar
     data = load(name, n=n, dim=100)
     gram = infinite_gram(data.x)
     full = seconds(lambda: decompose(gram).eigenvalues)
