@@ -5,12 +5,16 @@ import functools
 
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from sklearn.datasets import load_digits
 
 from helpers import run
-from inertial import MLP, InvalidInput, Monitor, Problem, tangent, tune
+from inertial import MLP, InvalidInput, Monitor, Problem, compare, heavy_ball, tangent, tune
 from inertial._checks import Notice
+from inertial.runs.settings import ModelSettings
+from inertial.simulation.linearised import linearised_loss
+from inertial.simulation.simulate import simulate
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 torch = pytest.importorskip("torch")
@@ -324,3 +328,31 @@ def test_a_module_of_torch_is_not_spread_over_devices(tmp_path, monkeypatch):
     with pytest.raises(InvalidInput, match=r"net is a PyTorch module.*leave out --devices"):
         problem_of("own_net:net", data, None, devices=2)
     assert problem_of("own_net:net", data, None).rows == 20
+
+
+@pytest.mark.parametrize("name", ["adam", "rmsprop", "adamw"])
+def test_a_transformation_of_optax_trains_a_module_as_it_trains_jax(pair, name):
+    found = [
+        (
+            simulate(problem, getattr(optax, name)(0.01), steps=8).loss,
+            linearised_loss(problem, tangent(problem), getattr(optax, name)(0.01), 8),
+        )
+        for problem in pair
+    ]
+    np.testing.assert_allclose(*found, rtol=1e-4)
+    assert found[0][0][-1] < 0.9 * found[0][0][0]
+
+
+def test_on_batches_a_module_is_trained_by_a_recursion(pair):
+    with pytest.raises(InvalidInput, match="give one, or leave out the batch"):
+        simulate(pair[0], optax.adam(0.01), steps=3, batch=10)
+    assert len(simulate(pair[0], heavy_ball(0.1, 0.5), steps=3, batch=10).loss) == 4
+
+
+def test_methods_of_optax_are_compared_on_a_module(pair, tmp_path):
+    settings = ModelSettings(methods=("heavy_ball", "adam", "lion"), steps=10, target=0.1)
+    with pytest.warns(Notice, match="no rule chooses the step size of lion"):
+        found = compare(pair[0], settings, out=tmp_path / "c").arrays
+    losses = found.loss.sel(optimizer="adam").values.ravel()
+    assert losses[-1] < losses[0]
+    assert np.isfinite(found.forecast_loss.values).all()

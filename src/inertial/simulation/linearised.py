@@ -26,7 +26,7 @@ from inertial.linear.tangent import Tangent
 from inertial.method.adaptive import Adaptive, adam
 from inertial.method.recursion import Recursion
 from inertial.problem.loss import Outputs
-from inertial.problem.problem import Linearised, Trainable
+from inertial.problem.problem import Linearised, Problem, Trainable
 
 
 @runtime_checkable
@@ -38,6 +38,31 @@ class Transformation(Protocol):
 
     def update(self, gradient: Any, memory: Any, params: Any, /) -> tuple[Any, Any]:  # noqa: ANN401
         """Return the step and the new memory."""
+
+
+class _Hosted:
+    """A transformation of optax, for parameters that are tensors of PyTorch."""
+
+    def __init__(self, transformation: Transformation) -> None:
+        self.start = jax.jit(transformation.init)
+        self.step = jax.jit(transformation.update)
+
+    def init(self, params: Any, /) -> Any:  # noqa: ANN401
+        return self.start(_arrays(params))
+
+    def update(self, gradient: Any, memory: Any, params: Any, /) -> tuple[Any, Any]:  # noqa: ANN401
+        step, memory = self.step(_arrays(gradient), memory, _arrays(params))
+        return jax.tree.map(lambda p, d: p.new_tensor(np.array(d)), params, step), memory
+
+
+def _arrays(tensors: Any) -> Any:  # noqa: ANN401 - a tree of them
+    return jax.tree.map(lambda t: t.detach().cpu().numpy(), tensors)
+
+
+def for_problem(problem: Trainable, transformation: Transformation) -> Transformation:
+    """Return a transformation for the arrays of a problem's framework."""
+    of_any = isinstance(problem, Problem) or isinstance(transformation, Adaptive)
+    return transformation if of_any else _Hosted(transformation)
 
 
 def linearised_loss(
@@ -52,7 +77,7 @@ def linearised_loss(
     operator
         Its tangent at the start.
     method
-        A recursion, `Adaptive`, or for a `Problem` any transformation of optax.
+        A recursion, `Adaptive`, or any transformation of optax.
     steps
         Number of updates; each takes one product.
 
@@ -88,7 +113,8 @@ def linearised_outputs(
     if isinstance(method, Recursion):
         moving = _moving(problem, operator, sets, method, steps)
     else:
-        moving = _transformed(problem, operator, sets, method, steps)
+        given = for_problem(problem, method)
+        moving = _transformed(problem, operator, sets, given, steps)
     for outputs in moving:
         yield outputs[0], None if held is None else outputs[1]
 

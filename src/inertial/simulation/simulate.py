@@ -13,7 +13,6 @@ import numpy as np
 from jaxtyping import Float
 
 from inertial._checks import InvalidInput, one_of, whole
-from inertial.method.adaptive import Adaptive
 from inertial.method.batch import noise_share
 from inertial.method.recursion import Recursion
 from inertial.problem.loss import hits_of
@@ -27,7 +26,7 @@ from inertial.problem.problem import (
     loss_and_gradient,
 )
 from inertial.simulation import adapted
-from inertial.simulation.linearised import Transformation
+from inertial.simulation.linearised import Transformation, for_problem
 from inertial.simulation.train import DIVERGED, Order, batch_rows, train
 from inertial.simulation.trajectory import Status
 
@@ -140,8 +139,7 @@ def simulate(
     problem
         Model, loss, start and rows: `Problem`, or what `inertial.torch.problem` returns.
     method
-        A recursion, `Adaptive`, or for a `Problem` any optax transformation, such as
-        ``optax.lion(1e-3)``.
+        A recursion, `Adaptive`, or any optax transformation, such as ``optax.lion(1e-3)``.
     steps
         Number of updates; records are at steps 0, ..., `steps`.
     observables
@@ -164,8 +162,9 @@ def simulate(
     ------
     InvalidInput
         If `steps` is not a whole number of at least 1, a schedule is shorter, an observable is not
-        known here, the transformation is for another framework, the batch is not a whole number
-        from 1 to the number of rows, or the loss is no sum or mean over rows.
+        known here, a PyTorch module is to be trained on batches by another method than a
+        recursion, the batch is not a whole number from 1 to the number of rows, or the loss is no
+        sum or mean over rows.
 
     """
     whole("steps", steps)
@@ -192,12 +191,12 @@ def simulate(
     if isinstance(method, Recursion):
         return _by_recursion(problem, method, steps, recorder, draw, progress)
     if not isinstance(problem, Problem):
-        if isinstance(method, Adaptive) and batch is None:
-            return _adapted(problem, method, steps, recorder, progress)
-        raise InvalidInput(
-            "an optax transformation trains a JAX model; give a Problem, a Recursion, or on all "
-            "rows adam or rmsprop."
-        )
+        if batch is not None:
+            raise InvalidInput(
+                "on batches a PyTorch module is trained by a Recursion alone; give one, or leave "
+                "out the batch."
+            )
+        return _adapted(problem, for_problem(problem, method), steps, recorder, progress)
     return _by_optax(problem, method, steps, recorder, draw, progress)
 
 
@@ -376,22 +375,23 @@ def _by_recursion(
 
 def _adapted(
     problem: Trainable,
-    method: Adaptive,
+    method: Transformation,
     steps: int,
     recorder: _Recorder,
     progress: Callable[[int], None] | None,
 ) -> Run:
-    """Train a model of any framework by Adam or RMSprop."""
+    """Train a model of any framework by Adam, RMSprop or a transformation of optax."""
+    name = getattr(method, "name", "optax")
     at = adapted.begin(problem, method)
     for _ in range(steps):
         after, losses = adapted.advance(problem, method, at, 1)
         if not recorder.note(losses, at.state):
-            return recorder.run(method.name)
+            return recorder.run(name)
         at = after
         if progress is not None:
             progress(1)
     recorder.note(np.array([problem.loss_of(problem.linearise(at.state).outputs)]), at.state)
-    return recorder.run(method.name)
+    return recorder.run(name)
 
 
 def _by_optax(
