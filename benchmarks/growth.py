@@ -1,14 +1,14 @@
 r"""How cost grows with n, m and d: ``python -m benchmarks.growth [TOPIC...] [--figure FILE]``.
 
-About four minutes in all, on one core and in CPU seconds, which other work on the machine touches
+Some five minutes in all, on one core and in CPU seconds, which other work on the machine touches
 least.  Looks go round over the sizes, so that a slow minute touches all of them alike; the fastest
 at every size counts, and
 
 .. math:: t(s) = a + b s^p
 
 is fitted to them, :math:`a \ge 0`: what does not grow, as the work on each neuron's output does not
-with d, is no part of the exponent.  No range crosses the size at which what is read again and
-again leaves the processor's cache.
+with d, is no part of the exponent.  Ranges are chosen by time over work: where that jumps, as at a
+size that leaves the processor's cache, they end or begin.
 """
 
 import argparse
