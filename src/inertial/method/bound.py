@@ -127,13 +127,23 @@ def unreachable_share(measure: Measure, *, resolution: float = RESOLUTION) -> fl
     return float(measure.weights[still].sum() / measure.total)
 
 
-def said_of_zero(share: float, target: float) -> str | None:
-    """Say that no gradient method gets to a target, and why; None where one may."""
+def said_of_zero(share: float, target: float, *, resolution: float = RESOLUTION) -> str | None:
+    """Say that no gradient method gets to a target, and why; None where one does.
+
+    With a `resolution` above that of double precision it is said that this may be so: what counts
+    as zero then may be small.
+    """
     if share <= target:
         return None
+    lies = (
+        f"{100 * share:.3g} % of the loss at the start lies where the linearised model's kernel is"
+    )
+    if resolution <= RESOLUTION:
+        return f"no gradient method reaches {100 * target:.3g} %: {lies} zero, and stays"
     return (
-        f"no gradient method reaches {100 * target:.3g} %: {100 * share:.3g} % of the loss at the "
-        "start lies where the linearised model's kernel is zero, and stays"
+        f"{100 * target:.3g} % may be out of reach of every gradient method on the linearised "
+        f"model: {lies} below {resolution:g} of its largest eigenvalue, which single precision "
+        "does not tell from zero; where it is zero the loss stays"
     )
 
 
