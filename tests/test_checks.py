@@ -109,3 +109,10 @@ def test_a_target_is_a_share_that_the_precision_shows():
         for wrong in (0.99 * unit**2, 0.0, 1.0):
             with pytest.raises(InvalidInput):
                 measurable(wrong, precision, "")
+
+
+@pytest.mark.parametrize("array", [np.array([1j, 2]), np.array(["a", "b"]), np.array([True])])
+def test_an_array_of_another_kind_is_told_by_its_kind(array):
+    """Its shape is right, so that to name the shape alone would mislead."""
+    with pytest.raises(InvalidInput, match=f"s holds {array.dtype}; give real numbers of shape"):
+        numbers("s", array, "n")

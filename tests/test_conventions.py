@@ -22,7 +22,7 @@ from inertial import (
 )
 from inertial._checks import Notice
 from inertial.linear.measure import Measure
-from inertial.method.conventions import method_of
+from inertial.method.conventions import keywords, method_of
 
 STEPS = 12
 ROUNDING = 1e-12
@@ -125,6 +125,22 @@ def test_from_sgd_undoes_to_optax(rate, momentum, corrected, loss, rows):
     assert words.get("momentum", 0.0) == momentum
     assert words.get("nesterov", False) == (corrected and momentum > 0)
     assert to_torch(method, loss=loss, rows=rows)["lr"] == words["learning_rate"]
+
+
+@pytest.mark.parametrize(
+    ("momentum", "text"),
+    [
+        (0.9, "0.9"),
+        (0.753806, "0.753806"),
+        (0.99999844, "0.9999984"),
+        (1 - 2.5e-11, "0.999999999975"),
+    ],
+)
+def test_a_line_never_rounds_a_momentum_to_one(momentum, text):
+    """With momentum 1 nothing decays: what it lacks keeps two digits."""
+    assert f"momentum={text}" in keywords(to_torch(heavy_ball(0.1, momentum)))
+    kept = 1 - float(text)
+    assert kept == pytest.approx(1 - momentum, rel=0.05)
 
 
 def test_a_mean_loss_takes_n_times_the_step_size():

@@ -55,6 +55,16 @@ def significant(value: float, digits: int = 3) -> str:
     return f"{rounded:,.0f}" if "e+" in text and abs(rounded) < _IN_FULL else text
 
 
+def below_one(momentum: float, digits: int = 4) -> str:
+    """Return a momentum with that many digits, and more where two of ``1 - momentum`` need them.
+
+    Near 1 it is this difference that decides: 0.9999985, not 1.
+    """
+    if 0 < momentum < 1:
+        digits = max(digits, 1 - math.floor(math.log10(1 - momentum)))
+    return f"{momentum:.{digits}g}"
+
+
 def needed(module: str, extra: str) -> ModuleType:
     """Return a library that is installed with the extra of that name.
 
@@ -222,6 +232,9 @@ def numbers(
             array = array.astype(np.float64)
     except (TypeError, ValueError, RuntimeError):
         array = np.empty((), dtype=np.str_)
+    kind = getattr(getattr(value, "dtype", None), "kind", "O")
+    if kind not in "iufO":
+        raise InvalidInput(f"{name} holds {value.dtype}; give real numbers of shape {words}.")
     if array.dtype.kind not in "iuf" or array.ndim != len(shape):
         found = getattr(value, "shape", None)
         raise InvalidInput(

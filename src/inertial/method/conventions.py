@@ -26,6 +26,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 from inertial._checks import (
     InvalidInput,
     Notice,
+    below_one,
     instance,
     nonnegative,
     one_of,
@@ -150,9 +151,13 @@ def keywords(words: SGD | TorchSGD) -> str:
     """Write keywords as they stand in a call, without those that stand at their defaults."""
     given = {key: value for key, value in words.items() if value}
     return ", ".join(
-        f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={value}"
+        f"{key}={_written(key, value)}" if isinstance(value, float) else f"{key}={value}"
         for key, value in given.items()
     )
+
+
+def _written(key: str, value: float) -> str:
+    return below_one(value, 6) if key == "momentum" else f"{value:.6g}"
 
 
 def snippet(

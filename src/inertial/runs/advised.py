@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from inertial._checks import one_of
+from inertial._checks import below_one, one_of
 from inertial.data import Provenance
 from inertial.linear.measure import Measure
 from inertial.linear.spectrum import Extremes, known
@@ -308,7 +308,7 @@ class Advice(Shown):
             ["", *(called(m.name, m.method.constant) for m in entries)],
             ["rule", *(m.rule for m in entries)],
             ["eta", *(f"{m.method.constant[0]:.5g}" for m in entries)],
-            ["beta", *(f"{m.method.constant[1]:.5g}" for m in entries)],
+            ["beta", *(below_one(m.method.constant[1], 5) for m in entries)],
             ["spectral radius", *(f"{m.spectral_radius:.6f}" for m in entries)],
             ["stability limit of eta", *(f"{m.eta_limit:.5g}" for m in entries)],
             [f"steps to {100 * self.target:g} %", *(count(m.steps_to) for m in entries)],

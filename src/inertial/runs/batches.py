@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inertial._checks import InvalidInput, fraction, measurable, significant, whole
+from inertial._checks import InvalidInput, below_one, fraction, measurable, significant, whole
 from inertial.data import Data, Provenance
 from inertial.linear.expected import need_of, spectrum_of
 from inertial.linear.measure import Measure
@@ -245,7 +245,7 @@ class BatchAdvice(Shown):
             ["", *(label(m.name) for m in methods)],
             ["rule", *self._rules],
             ["eta", *(f"{m.method.constant[0]:.5g}" for m in methods)],
-            ["beta", *(f"{m.method.constant[1]:.5g}" for m in methods)],
+            ["beta", *(below_one(m.method.constant[1], 5) for m in methods)],
             ["stability limit of eta", *(f"{m.eta_limit:.5g}" for m in methods)],
             [f"steps to {share}", *(count(m.steps_to) for m in methods)],
             [f"samples to {share}", *(count(m.samples_to) for m in methods)],

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float
 
-from inertial._checks import plain
+from inertial._checks import below_one, plain
 from inertial.linear.measure import Measure
 from inertial.method.recursion import FAMILIES, Recursion, label
 
@@ -86,7 +86,7 @@ def at(name: str, method: Recursion) -> str:
     """Return a method by name with its constants: heavy ball with eta 0.03, momentum 0.75."""
     eta, beta, _ = method.constant
     words = f"{called(name, method.constant)} with eta {eta:.4g}"
-    return words + (f", momentum {beta:.4g}" if beta else "")
+    return words + (f", momentum {below_one(beta)}" if beta else "")
 
 
 def came_lowest(name: str, method: Recursion, lowest: float, steps: int) -> str:
