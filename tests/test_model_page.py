@@ -67,7 +67,7 @@ def test_every_figure_is_drawn_and_gives_its_numbers_back(chromium, file, run):
 def test_the_page_speaks_of_this_model_and_of_no_neurons(file):
     text = re.sub(r"<(script|style).*?</\1>", "", file.read_text(encoding="utf-8"), flags=re.DOTALL)
     assert "none is judged on this model" in text
-    assert "MLP, 73 parameters" in text
+    assert "MLP</span>, 73 parameters" in text
     assert "under the loss mse" in text
     assert "½ Σ" not in text
     assert "neuron" not in text

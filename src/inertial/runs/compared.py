@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
-from inertial._checks import one_of, significant
+from inertial._checks import below_one, one_of, significant
 from inertial.linear.measure import Measure
 from inertial.method.bound import said_of_zero, unreachable_share
 from inertial.method.recursion import label
@@ -108,7 +108,8 @@ class Comparison(Shown):
     @property
     def trust(self) -> tuple[str, ...]:
         """What no method can reach, and which runs left their forecast, or are likely to."""
-        never = said_of_zero(self.unreachable, self.target)
+        resolution = {"resolution": RESOLUTION} if "node" in self.arrays else {}
+        never = said_of_zero(self.unreachable, self.target, **resolution)
         said = [] if never is None else [f"{never[0].upper()}{never[1:]}."]
         return (*said, *_trust(self.methods))
 
@@ -116,7 +117,8 @@ class Comparison(Shown):
     def unreachable(self) -> float:
         """Share of the loss at the start, the least over the starts, that no gradient method ends.
 
-        0 for other losses than squares, with decay and on batches, where there is no bound.
+        Of a model it lies where the kernel is zero as far as single precision shows.  0 for
+        other losses than squares, with decay and on batches, where there is no bound.
         """
         if "bound_loss" not in self.arrays:
             return 0.0
@@ -216,7 +218,7 @@ def _rows(methods: Sequence[Summary], batch: int | None) -> Iterator[Sequence[st
     """Rows of the table: a title, then one cell per method; rows without a number are left out."""
     yield ("rule", *(row.rule for row in methods))
     yield ("eta", *(_number(row.eta, ".5g") for row in methods))
-    yield ("beta", *(_number(row.beta, ".5g") for row in methods))
+    yield ("beta", *("–" if isnan(row.beta) else below_one(row.beta, 5) for row in methods))
     for fraction in methods[0].steps_to:
         pairs = [row.steps_to[fraction] for row in methods]
         yield (

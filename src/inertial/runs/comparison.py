@@ -298,8 +298,8 @@ def _tuned(
     if linear and settings.eta is None:
         trials = TRIALS if settings.rule == TRIALS_RULE else 0
         advice = tune_problem(
-            start.problem, target=settings.target, trials=trials, batch=settings.batch,
-            order=settings.order, progress=report,
+            start.problem, target=settings.target, trials=trials, each=True,
+            batch=settings.batch, order=settings.order, progress=report,
         )  # fmt: skip
     tuned = () if advice is None else advice.methods
     tried = {one.name: one.method for one in tuned if isinstance(one.method, Recursion)}

@@ -286,8 +286,8 @@ def explore_model(
     start = start_of_model(starts, seed, settings.steps, batch=batch)
     problem, found = start.problem, start.measure
     advice = tune_problem(
-        problem, target=settings.target, trials=trials, batch=batch, order=settings.order,
-        progress=progress,
+        problem, target=settings.target, trials=trials, each=True, batch=batch,
+        order=settings.order, progress=progress,
     )  # fmt: skip
     modes = None
     if start.spectrum is not None:

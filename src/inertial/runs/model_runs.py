@@ -92,9 +92,10 @@ class Starts:
 def starts_of(problem: Trainable) -> Starts:
     """Return the starts of a problem: any seed if its model draws them, or its own one."""
     data = _rows_of(problem)
+    name = problem.model.rpartition(", ")[0]  # without the number of its parameters
     if isinstance(problem, Problem) and problem.draws:
-        return Starts(problem.at_seed, problem.model, many=True, data=data)
-    return Starts(lambda _seed: problem, problem.model, many=False, data=data)
+        return Starts(problem.at_seed, name, many=True, data=data)
+    return Starts(lambda _seed: problem, name, many=False, data=data)
 
 
 def _rows_of(problem: Trainable) -> Provenance:

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from inertial._checks import InvalidInput, fraction, measurable, one_of, significant, whole
+from inertial._checks import (
+    InvalidInput,
+    below_one,
+    fraction,
+    measurable,
+    one_of,
+    significant,
+    whole,
+)
 from inertial.linear.duals import CLOSED, expected_measure
 from inertial.linear.measure import Measure
 from inertial.linear.tangent import Tangent, tangent
@@ -171,8 +179,9 @@ class ModelAdvice(Shown):
     passes
         Cost of the search: losses and gradients of all rows, a product counted as 1.5.
     unreachable
-        Share of the loss at the start, from 0 to 1, that no gradient method takes away: the kernel
-        is zero there as far as single precision shows.  0 where there is no bound.
+        Share of the loss at the start, from 0 to 1, that lies where the kernel is zero as far as
+        single precision shows: where it is zero no gradient method takes it away.  0 where there is
+        no bound.
     decay
         Rate of weight decay, >= 0.
     stopping
@@ -265,7 +274,7 @@ class ModelAdvice(Shown):
         best, share = self.best, f"{100 * self.target:g} %"
         eta, beta, _ = best.method.constant
         words = f"{called(best.name, best.method.constant)} with step size {eta:.4g}" + (
-            f" and momentum {beta:.4g}" if beta else ""
+            f" and momentum {below_one(beta)}" if beta else ""
         )
         if not self.checked:
             forecast = "not found" if best.steps_to is None else f"{best.steps_to:,}"
@@ -366,8 +375,9 @@ class ModelAdvice(Shown):
             )
         if self.bound is not None:
             notes.append(f"no gradient method takes fewer steps than {self.bound:,} (linearised)")
-        if (never := said_of_zero(self.unreachable, self.target)) is not None:
-            notes.append(never)
+        doubt = said_of_zero(self.unreachable, self.target, resolution=RESOLUTION)
+        if doubt is not None:
+            notes.append(doubt)
         if self.infinite_width is not None:
             notes.append(f"at infinite width, expected: {self.infinite_width:,} steps (forecast)")
         if self._leaves_at_once:
@@ -380,8 +390,7 @@ class ModelAdvice(Shown):
                 "Adam's and RMSprop's share is that of the limit on the preconditioned kernel "
                 "where the run ended"
             )
-        if self.best.measured_steps is not None and self.lacks == "passes":
-            notes.append("the search ended with its passes: more may find a faster setting")
+        notes += self._notes_on_search
         settled_ = sum(trial.outcome == "settled" for trial in self.trials)
         notes.append(
             f"{len(self.trials)} trials, {settled_} reached the target, {self.passes:,.0f} passes"
@@ -389,6 +398,22 @@ class ModelAdvice(Shown):
             else f"forecast alone, not checked by a real run; {self.passes:,.0f} passes"
         )
         return "\n".join([self.recommendation, "", self.lines, "", *columns(rows), "", *notes])
+
+    @property
+    def _notes_on_search(self) -> list[str]:
+        """What the search left out, where it found a setting."""
+        if self.best.measured_steps is None:
+            return []
+        notes = []
+        left = [label(one.name) for one in self.methods if one.measured_steps is None]
+        if left:
+            notes.append(
+                f"no trial of {' or '.join(left)} reached the target before the search left it: "
+                "where it stood is no advice"
+            )
+        if self.lacks == "passes":
+            notes.append("the search ended with its passes: more may find a faster setting")
+        return notes
 
     @property
     def _shown(self) -> tuple[TunedMethod, ...]:
@@ -442,7 +467,7 @@ class ModelAdvice(Shown):
         curves = [Curve("other trials", trial.losses) for trial in self.trials if not own]
         if self.against is not None:
             eta, beta, _ = self.against.method.constant
-            words = f"compared with: step size {eta:.4g}, momentum {beta:.4g}"
+            words = f"compared with: step size {eta:.4g}, momentum {below_one(beta)}"
             curves.append(Curve("compared with", self.against.losses, label=words))
         if best.losses.size:
             words = f"{label(best.name)}, recommended"
@@ -498,7 +523,7 @@ def _or_dash(value: int | None) -> str:
 
 _CELLS: tuple[tuple[str, Callable[[TunedMethod], str]], ...] = (
     ("step size", lambda m: f"{m.method.constant[0]:.4g}"),
-    ("momentum", lambda m: f"{m.method.constant[1]:.4g}"),
+    ("momentum", lambda m: below_one(m.method.constant[1])),
     (
         "share of the limit at the start",
         lambda m: "-" if np.isnan(m.share) else significant(m.share, 2),
@@ -516,6 +541,7 @@ def tune_problem(
     trials: int = TRIALS,
     passes: int = PASSES,
     methods: Sequence[str] = MOMENTUM,
+    each: bool = False,
     against: Recursion | Mapping[str, Any] | None = None,
     batch: int | None = None,
     order: Order = "fresh",
@@ -538,6 +564,9 @@ def tune_problem(
     methods
         Families to search, of `METHODS`.  Heavy ball and Nesterov share a search, and each other
         one has its own, which is as long.
+    each
+        Search a family alone where the shared search left it before it reached the target, since
+        it could not win: for a comparison, in which every method is to be at its best.
     against
         A setting to compare with: a method, or ``dict(lr=0.01, momentum=0.9, nesterov=True)``.
     batch
@@ -582,7 +611,8 @@ def tune_problem(
     tried: list[Trial] = []
     spent, longest = PRODUCT * forecast.counted, LONGEST
     start = operator.loss
-    for group in families:
+    while families:
+        group = families.pop(0)
         unit: float | Limit = _unit(group[0], problem, operator, largest)
         if noisy is not None and noisy.modes is not None:
             unit = noisy.limit
@@ -596,10 +626,14 @@ def tune_problem(
         search.run()
         spent, start = search.passes + (spent if tried else 0.0), search.start
         winners = [_winner(search.trials, family) for family in group]
-        found += [(trial, search) for trial in winners if trial is not None]
         tried += search.trials
         if search.best is not None and search.best.steps is not None:
             longest = min(longest, _AGAINST * search.best.steps)
+            if each and len(group) > 1:
+                left = [one for one in winners if one is not None and one.steps is None]
+                families = [*((one.setting.family,) for one in left), *families]
+                winners = [one for one in winners if one not in left]
+        found += [(trial, search) for trial in winners if trial is not None]
     measured = [trial for trial, _ in found]
     first = min(measured, key=_order) if trials else None
     entries = [
@@ -940,8 +974,6 @@ def _unreachable(measure: Measure) -> float:
 
 
 def _bound(measure: Measure, target: float) -> int | None:
-    if _unreachable(measure) > target:
-        return None
     found = fewest_steps(measure, target, resolution=RESOLUTION)
     known = measure.proven is None or (found is not None and found <= measure.proven)
     return found if known else None
