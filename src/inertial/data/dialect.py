@@ -71,10 +71,12 @@ def detect(content: bytes, path: Path, label: str | None, header: bool | None) -
     """Find the dialect of a text file; `header` says whether there is one, None to find out."""
     _check_lines(content, path)
     text, notes = decode(content, path)
+    text, told = _told_separator(text)
     text, skipped, comment, found = _without_comments(text)
+    skipped += told is not None
     notes += found
     _refuse_other_kinds(text, path)
-    separator = _separator(text)
+    separator = told or _separator(text)
     text, titles = _without_titles(text, separator)
     if titles:
         notes.append(f"{_lines(titles)} above the table left out; remove such lines.")
@@ -168,6 +170,14 @@ def _unified(text: str) -> str:
 
 def _lines(count: int) -> str:
     return "1 line is" if count == 1 else f"{count} lines are"
+
+
+def _told_separator(text: str) -> tuple[str, str | None]:
+    """Leave out a first line that names the separator, as Excel reads it: sep=; and the like."""
+    found = re.match(r'"?sep=(\\t|[\t;,|:])["\t;, ]*(\n|$)', text, re.IGNORECASE)
+    if found is None:
+        return text, None
+    return text[found.end() :], found[1].replace("\\t", "\t")
 
 
 def _without_comments(text: str) -> tuple[str, int, str | None, list[str]]:
