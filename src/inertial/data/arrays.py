@@ -17,6 +17,7 @@ from inertial.data.readers import (
     finite_arrays,
     npy_array,
     npz_array,
+    numbered,
     read_csv,
     reshaped,
 )
@@ -61,6 +62,31 @@ def from_frame(x: Any, y: Any, choices: Choices) -> tuple[Table, Choices]:  # no
     return Table(whole), Choices(label, choices.task, choices.keep, choices.drop, choices.raw)
 
 
+def of_texts(y: object) -> bool:
+    """Say whether targets are texts, which are classes; texts of numbers in objects are not."""
+    try:
+        values = np.asarray(y)
+        values = values.astype(np.float64) if values.dtype == object else values
+    except (ValueError, TypeError, RuntimeError):
+        values = np.asarray(y, object)
+        return any(isinstance(value, str) for value in values.reshape(-1))
+    return values.dtype.kind == "U"
+
+
+def framed(x: object) -> Any:  # noqa: ANN401
+    """Return inputs as a frame, an array with its columns called 1, 2, 3 and so on."""
+    import pandas as pd
+
+    if is_frame(x):
+        return x
+    inputs = _array(x, "x")
+    if inputs.ndim != 2 or inputs.shape[1] == 0:
+        raise InvalidInput(
+            f"x has the shape {inputs.shape}; give x as (n, d) with d of at least 1."
+        )
+    return pd.DataFrame(inputs, columns=list(numbered(inputs.shape[1])))
+
+
 def from_arrays(x: object, y: object) -> Raw:
     """Return two arrays, or what turns into arrays, as float64.
 
@@ -70,9 +96,7 @@ def from_arrays(x: object, y: object) -> Raw:
         If x is sparse, is no n by d array of numbers, or y holds no n targets.
 
     """
-    if hasattr(x, "tocsr"):
-        raise InvalidInput("x is a sparse matrix; pass it as x.toarray().")
-    if y is None:
+    if y is None and not hasattr(x, "tocsr"):
         raise InvalidInput("x has no targets; pass them as well: load(x, y).")
     inputs, targets = _array(x, "x"), _array(y, "y")
     if targets.ndim == 2 and targets.shape[1] == 1:
@@ -86,6 +110,8 @@ def from_arrays(x: object, y: object) -> Raw:
 
 
 def _array(values: object, name: str) -> Shaped[np.ndarray, "..."]:
+    if hasattr(values, "tocsr"):
+        raise InvalidInput(f"{name} is a sparse matrix; pass it as {name}.toarray().")
     try:
         array = np.asarray(values)
     except (ValueError, TypeError, RuntimeError):
@@ -97,8 +123,7 @@ def _array(values: object, name: str) -> Shaped[np.ndarray, "..."]:
             array = array.astype(np.float64)
     if array.dtype.kind not in "biuf":
         raise InvalidInput(
-            f"{name} holds {array.dtype}, not real numbers; pass texts in a pandas DataFrame or "
-            f"Series."
+            f"{name} holds {array.dtype}, not real numbers; pass texts in a pandas DataFrame."
         )
     return array
 

@@ -20,7 +20,7 @@ from jaxtyping import Float, Int
 
 from inertial._checks import InvalidInput, brief, listed, printable, whole
 from inertial._types import Inputs, Targets
-from inertial.data.arrays import from_arrays, from_frame, is_frame
+from inertial.data.arrays import framed, from_arrays, from_frame, is_frame, of_texts
 from inertial.data.columns import Choices, Numbers, Rows, class_labels, few_valued, numbers
 from inertial.data.held_out import Held, check_classes, share_of, split
 from inertial.data.lookup import SUFFIXES, TEXTS, kind, locate, own_file
@@ -158,7 +158,8 @@ def load(
         A name of `catalog`, the path of a table (text, packed or not, or Parquet) or of an .npz
         file, a pandas frame or series, or an array of inputs, n by d.
     y
-        Targets, if `data` holds inputs only.
+        Targets, if `data` holds inputs only.  Texts are classes, and beside them an array is taken
+        as a table.
     n
         Rows to take, at least 2; by default all of them, but no more than `most`.  Of a table a
         sample is taken, of everything else the first n.
@@ -419,8 +420,8 @@ def _read(
                 )
             return _named(str(data), rows, data_dir, dim, held)
         return _file(path, choices, rows, header, held, test)
-    if is_frame(data):
-        table, choices = from_frame(data, y, choices)
+    if is_frame(data) or (y is not None and of_texts(y)):
+        table, choices = from_frame(framed(data), y, choices)
         if test is not None:
             held = _held_frame(test, choices)
         return _sampled(table, choices, rows, ("frame", _MEMORY, "the frame"), held)
@@ -432,11 +433,11 @@ def _read(
 
 def _held_frame(test: Any, choices: Choices) -> Held:  # noqa: ANN401
     """Return test rows that are a frame with its target, or a frame and its targets."""
-    pair = test if isinstance(test, tuple) else (test, None)
-    if not is_frame(pair[0]):
+    pair = test if isinstance(test, tuple) and len(test) == 2 else (test, None)
+    if pair[1] is None and not is_frame(pair[0]):
         raise InvalidInput("the data are a frame and test is not; give a share or a frame.")
     free = replace(choices, label=None) if pair[1] is not None else choices
-    table, named = from_frame(pair[0], pair[1], free)
+    table, named = from_frame(framed(pair[0]), pair[1], free)
     if named.label != choices.label and named.label is not None:
         table = replace(table, frame=table.frame.rename(columns={named.label: choices.label}))
     return Held(table=table, title="the test frame")
