@@ -83,6 +83,13 @@ SAME = [
     ("blanks after commas", "t.csv", PLAIN.replace(",", ", "), None),
     ("quotes", "t.csv", spelled(quoting=1), None),
     ("byte order mark", "t.csv", PLAIN.encode("utf-8-sig"), None),
+    ("Excel's line of the separator", "t.csv", "sep=;\n" + spelled(sep=";"), None),
+    ("the same for commas", "t.csv", "sep=,\r\n" + PLAIN.replace("\n", "\r\n"), None),
+    ("the same for tabs", "t.csv", "sep=\t\n" + spelled(sep="\t"), None),
+    ("the same with the tab spelled", "t.csv", "sep=\\t\n" + spelled(sep="\t"), None),
+    ("the same behind a byte order mark", "t.csv", ("sep=;\n" + spelled(sep=";")).encode("utf-8-sig"), None),
+    ("the same saved as a row", "t.csv", "sep=;;;;\n" + spelled(sep=";"), None),
+    ("the same in quotes", "t.csv", '"sep=,"\n' + PLAIN, None),
     ("UTF-16", "t.csv", PLAIN.encode("utf-16"), None),
     ("UTF-32", "t.csv", PLAIN.encode("utf-32"), None),
     ("Windows line ends", "t.csv", PLAIN.replace("\n", "\r\n"), None),
@@ -590,7 +597,7 @@ def test_numbers_of_thousands_of_digits_are_missing_cells(tmp_path, digits):
     text = lines(PLAIN, lambda k, s: re.sub("^[^,]*", "9" * digits, s) if k == 3 else s)
     found = load(put(tmp_path, "t.csv", text), label="yield", raw=True, normalize=False)
     assert found.x[2, 0] == FRAME.depth.drop(2).median()
-    assert any("missing cells filled" in note for note in found.provenance.notes)
+    assert any("beyond 1e308, filled" in note for note in found.provenance.notes)
 
 
 def test_whole_numbers_beyond_2_53_are_read_alike_from_csv_and_parquet(tmp_path):
@@ -651,6 +658,43 @@ def test_arrays_keep_their_numbers():
         reload(found.provenance.__dict__)
 
 
+@pytest.mark.parametrize("kind", [np.array, pd.Series, list, pd.Categorical])
+def test_texts_beside_an_array_are_classes(kind):
+    x, y = FRAME[["depth", "salt"]].to_numpy(), ["no", "yes", "yes"] * 8
+    found = load(x, kind(y), test=(x[:9], kind(y[:9])))
+    assert (found.provenance.task, found.classes) == ("classification", ("no", "yes"))
+    np.testing.assert_array_equal(found.labels, [0, 1, 1] * 8)
+    np.testing.assert_array_equal(found.test.labels, [0, 1, 1] * 3)
+    np.testing.assert_array_equal(found.x, load(pd.DataFrame(x), y).x)
+
+
+def test_numbers_in_objects_beside_an_array_stay_numbers():
+    x, y = FRAME[["depth", "salt"]].to_numpy(), FRAME["yield"].to_numpy()
+    np.testing.assert_array_equal(load(x, y.astype(object)).x, load(x, y).x)
+
+
+def test_a_line_of_the_separator_counts_and_is_believed(tmp_path):
+    """Every line here has as many commas as semicolons, and one cell too many is in line 4."""
+    text = "sep=;\na;b;y\n1,5;2,5;3\n1,5;2,5;3;4\n"
+    with pytest.raises(InvalidInput, match="line 4 of"):
+        load(put(tmp_path, "t.csv", text), label="y")
+    believed = "sep=|\na,b|c,d|y\n" + "".join(f"{k},1|{k * k % 7},2|{k}\n" for k in range(9))
+    assert load(put(tmp_path, "b.csv", believed), label="y", task="regression").columns[:1] == (
+        "a,b",
+    )
+
+
+def test_an_infinite_cell_is_told_from_a_missing_one(tmp_path):
+    frame = FRAME.copy()
+    frame.loc[2, "depth"], frame.loc[3, "depth"], frame.loc[4, "salt"] = np.inf, np.nan, -np.inf
+    notes = load(put(tmp_path, "t.parquet", parquet(frame)), label="yield").provenance.notes
+    assert any(
+        "infinite cells, or beyond 1e308, filled with the median: depth (1), salt (1)" in n
+        for n in notes
+    )
+    assert "missing cells filled with the median: depth (1); --drop NAME leaves one out." in notes
+
+
 def test_whole_values_of_arrays_are_numbers_with_labels_and_a_note():
     x, y = np.random.default_rng(0).normal(size=(60, 4)), np.arange(60) % 3
     found = load(x, y)
@@ -674,7 +718,15 @@ X = RNG.normal(size=(6, 2))
         (X, X, r"x has the shape \(6, 2\) and y \(6, 2\); give x as \(n, d\)"),
         (X[:4], X[:, 0], r"x has the shape \(4, 2\) and y \(6,\)"),
         ([[1, 2], [3]], [1, 2], r"x is not an array of numbers; give rows of the same length"),
-        (X, list("abcdef"), r"y holds <U1, not real numbers; pass texts in a pandas DataFrame"),
+        (X, list("abcdef"), r"has 6 different texts in 6 rows, too many for classes"),
+        (X, X[:, 0] * 1j, r"y holds complex128, not real numbers"),
+        (
+            X.astype(str),
+            X[:, 0],
+            r"x holds <U.*, not real numbers; pass texts in a pandas DataFrame",
+        ),
+        (X[:, 0], list("ababab"), r"x has the shape \(6,\); give x as \(n, d\)"),
+        (scipy.sparse.csr_matrix(X), list("ababab"), r"x is a sparse matrix"),
         (X * np.nan, X[:, 0], r"row 1, column '1' of the arrays is nan; write a finite number"),
         (None, X[:, 0], r"x has the shape \(\) and y \(6,\)"),
         (FRAME, X[:, 0], r"x has 24 rows and y the shape \(6,\); give y as one target per row"),

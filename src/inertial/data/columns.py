@@ -106,9 +106,17 @@ class _Columns:
     texts: list[str] = field(default_factory=list)
     dated: list[str] = field(default_factory=list)
     filled: list[str] = field(default_factory=list)
+    infinite: list[str] = field(default_factory=list)
     strange: list[str] = field(default_factory=list)
     constant: list[str] = field(default_factory=list)
     rounded: list[str] = field(default_factory=list)
+
+    def fill(self, name: str, holes: Float[np.ndarray, "k"]) -> None:
+        """Note the cells of a column that are infinite or missing."""
+        infinite = int(np.isinf(holes).sum())
+        for count, told in ((infinite, self.infinite), (len(holes) - infinite, self.filled)):
+            if count:
+                told.append(f"{printable(name, 30)} ({count:,})")
 
     def notes(self) -> list[str]:
         """Return one note for each kind that is not empty."""
@@ -120,6 +128,9 @@ class _Columns:
             "dates read as days since the first: {}; --drop NAME leaves one out.": self.dated,
             "cells that are not numbers count as missing: {}; correct them.": self.strange,
             "missing cells filled with the median: {}; --drop NAME leaves one out.": self.filled,
+            "infinite cells, or beyond 1e308, filled with the median: {}; correct them.": (
+                self.infinite
+            ),
             "left out as they do not vary: {}; --raw keeps them.": self.constant,
             "whole numbers beyond 2^53 are rounded: {}; subtract what they share.": self.rounded,
         }
@@ -396,12 +407,12 @@ def _inputs(frame: "pd.DataFrame", decimal: str, choices: Choices, fitted: int) 
             done.constant.append(name)
             continue
         if not there.all():
-            done.filled.append(f"{printable(name, 30)} ({(~there).sum():,})")
+            holes = values[~there]
             values = np.where(there, values, np.median(known))
             if np.ptp(values[:fitted]) == 0 and not choices.raw:
-                done.filled.pop()
                 done.constant.append(name)
                 continue
+            done.fill(name, holes)
         if column.dtype.kind in "iu" and np.abs(values).max() > _EXACT:
             done.rounded.append(name)
         done.blocks.append(values[:, None])
@@ -434,8 +445,7 @@ def _as_numbers(
     if pd.api.types.is_bool_dtype(column.dtype) or pd.api.types.is_numeric_dtype(column.dtype):
         if pd.api.types.is_complex_dtype(column.dtype):
             return None, ""
-        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        return np.where(np.isfinite(values), values, np.nan), ""
+        return column.to_numpy(dtype=np.float64, na_value=np.nan), ""
     if column.dtype.kind in "mM" or isinstance(column.dtype, pd.PeriodDtype):
         return None, ""
     cells = [_cell(value) for value in column]
@@ -446,8 +456,7 @@ def _as_numbers(
     if len(good) < share * len(written):
         return None, ""
     strange = next((cell for cell in written if not is_number(cell.strip(), decimal)), "")
-    values = np.array([_value(cell, decimal) for cell in cells])
-    return np.where(np.isfinite(values), values, np.nan), printable(strange, 20)
+    return np.array([_value(cell, decimal) for cell in cells]), printable(strange, 20)
 
 
 def _cell(value: object) -> str | None:
