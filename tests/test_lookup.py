@@ -9,7 +9,7 @@ import pytest
 
 from image_files import cifar_archive, write_cifar, write_idx
 from inertial._checks import InvalidInput
-from inertial.data import lookup, sources
+from inertial.data import load, lookup, sources
 from inertial.data.lookup import fetch, kind, locate, obtain, own_file
 from inertial.data.sources import Download
 
@@ -79,9 +79,22 @@ def test_own_files_are_told_from_names(monkeypatch, tmp_path):
     assert own_file("energy") is None
     assert own_file("own.CSV") == Path("own.CSV")
     assert own_file("~/own.npz") == tmp_path / "own.npz"
-    for name in ("folder/energy", "own.xlsx", Path("energy"), "own.npz.gz", "own.gz"):
+    for name in ("folder/energy", "own.pdf", Path("energy"), "own.npz.gz", "own.gz"):
         with pytest.raises(InvalidInput, match=r"cannot be read; give .*.csv, .* .npz, .parquet"):
             own_file(name)
+
+
+def test_a_spreadsheet_is_to_be_exported():
+    for name in ("own.xlsx", "own.ods"):
+        with pytest.raises(InvalidInput, match=r"cannot be read; export it as CSV, or give a file"):
+            own_file(name)
+
+
+@pytest.mark.parametrize("name", ["digits", "diabetes", "sphere"])
+def test_a_data_folder_that_is_none_is_refused_for_sets_that_need_none(tmp_path, name):
+    assert load(name, n=20, data_dir=tmp_path).provenance.n == 20
+    with pytest.raises(InvalidInput, match=r"the data folder .*nowhere does not exist; create it"):
+        load(name, n=20, data_dir=tmp_path / "nowhere")
 
 
 def test_a_home_is_named_at_the_start_only_and_must_exist(monkeypatch, tmp_path):

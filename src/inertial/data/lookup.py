@@ -33,6 +33,8 @@ PACKED = (".gz", ".bz2", ".xz", ".zip")
 SUFFIXES = (*TEXTS, ".npz", ".parquet", ".pq")
 """Endings of the files of one's own that can be read."""
 
+_SHEETS = (".xlsx", ".xls", ".xlsm", ".ods")
+
 
 @dataclass(frozen=True)
 class Location:
@@ -58,9 +60,10 @@ def own_file(name: str | Path) -> Path | None:
                 f"{path} names a home folder that does not exist; write the path out."
             ) from None
     if kind(path) not in SUFFIXES:
+        sheet = "export it as CSV, or " if kind(path) in _SHEETS else ""
         raise InvalidInput(
-            f"{path} cannot be read; give a file that ends in {', '.join(SUFFIXES)}; tables of "
-            f"text may be packed ({', '.join(PACKED)})."
+            f"{path} cannot be read; {sheet}give a file that ends in "
+            f"{', '.join(SUFFIXES)}; tables of text may be packed ({', '.join(PACKED)})."
         )
     return path
 
@@ -80,6 +83,8 @@ def locate(name: str | Path, data_dir: str | Path | None = None) -> Location | N
     if path := own_file(name):
         return Location(str(path), (path,)) if path.is_file() else None
     source = find(str(name))
+    if data_dir is not None:
+        _data_folder(data_dir)  # refused where it is none, used or not
     if source.origin == "embedded":
         return Location("embedded in scikit-learn", ())
     if source.origin == "generated":
