@@ -278,6 +278,8 @@ def test_what_is_no_measure_is_refused_in_a_sentence(words, message):
             lambda data: tune(measure_of(data), batch=2),
             "no rows to draw from; give the data",
         ),
+        (lambda data: tune(data, label="y"), "the option is 'label'"),
+        (lambda data: tune(print, data.x, data.y), r"Problem\(model, x, y, loss=...\), or where"),
         (lambda _: tune([[1.0], [2.0]]), "pass them as well: load"),
         (lambda data: tune(data, batch=2, rule="paper"), "leave out the rule or the batch"),
         (lambda data: tune(measure_of(data), "optimal"), r"optimal_schedule\(measure, steps\)"),
@@ -323,3 +325,15 @@ def test_an_entry_is_asked_for_by_name_and_another_name_is_a_sentence(results):
         assert advice.of(entry.name) is entry
     with pytest.raises(InvalidInput, match=r"method is 'adam'; choose one of .*heavy_ball"):
         advice.of("adam")
+
+
+def test_tables_are_tuned_with_the_options_of_load(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(30, 3)), columns=["a", "b", "y"])
+    frame.to_parquet(tmp_path / "m.parquet")
+    expected = tune(load(frame, label="y", drop=("b",)), target=0.1, trials=0)
+    for data in (frame, tmp_path / "m.parquet", str(tmp_path / "m.parquet")):
+        found = tune(data, label="y", drop=("b",), target=0.1, trials=0)
+        assert found.setting == expected.setting
+    with pytest.raises(InvalidInput, match=r"pass --label \(label=\) with one of a, b, y"):
+        tune(frame)

@@ -166,7 +166,7 @@ def tune(
 def tune(
     data: Any = None,
     y: Any = None,
-    *,
+    *more: Any,
     rule: str | None = None,
     batch: int | None = None,
     spectrum: Any = None,
@@ -200,6 +200,7 @@ def tune(
     options
         `target`, the share of the loss at the start to reach, in (0, 1): 0.1 unless given, and 0.01
         for data; `trials`, the settings that are trained at most (0 for the forecast alone).  For
+        data not loaded yet also the options of `load`, such as `label`, but for its seed; for
         data also `width`, the neurons that trust and runs are for, and `seed`, that of the start
         that is trained: the best method is trained once, if it promises at most 1,000 steps; if the
         run is more than 20 % off, settings are searched as for a problem
@@ -220,6 +221,12 @@ def tune(
         If the rule or target makes no sense, or the kernel is singular.
 
     """
+    if more:
+        raise InvalidInput(
+            "tune takes inputs and targets, or a problem, and all else by name; a model goes with "
+            "its data into Problem(model, x, y, loss=...), or where it is PyTorch's into "
+            "inertial.torch.problem(module, x, y, loss=...)."
+        )
     if isinstance(y, str) and rule is None:
         rule, y = y, None
     own = _own_measure(spectrum, weights, kernel, residual)
@@ -227,7 +234,8 @@ def tune(
         raise InvalidInput("data and a spectrum or kernel are both given; give one of them.")
     subject = data if own is None else own
     if not isinstance(subject, Data | Measure) and not hasattr(subject, "linearise"):
-        subject, y = _loaded(subject, y), None
+        of_load = {name: options.pop(name) for name in _OF_LOAD & set(options)}
+        subject, y = _loaded(subject, y, of_load), None
     if y is not None:
         raise InvalidInput("y is given beside data that have targets; leave y out.")
     function, given = _way(subject, rule, batch)
@@ -261,12 +269,25 @@ def _own_measure(
     return None
 
 
-def _loaded(data: object, y: object) -> Data:
+_OF_LOAD = {
+    name
+    for name, parameter in inspect.signature(load).parameters.items()
+    if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+} - {"seed"}
+"""Options of `load`; a seed is that of the start."""
+
+
+def _loaded(data: object, y: object, options: Mapping[str, Any]) -> Data:
     """Load what `load` takes; anything else is no subject of advice."""
     if data is None:
         raise InvalidInput(
             "there is nothing to tune; give first, without a name, a Problem, x and y, what load() "
             "takes or returned, or a Measure: tune(measure)."
+        )
+    if any(kind.__module__.startswith("torch.nn.") for kind in type(data).__mro__):
+        raise InvalidInput(
+            "there is nothing to tune in a PyTorch module alone; give it with its data and loss: "
+            "tune(inertial.torch.problem(module, x, y, loss=...))."
         )
     others = callable(data) or hasattr(data, "init")  # a model has no rows
     if others or isinstance(data, bool | int | float | complex | Recursion):
@@ -274,7 +295,7 @@ def _loaded(data: object, y: object) -> Data:
             f"there is nothing to tune in a {type(data).__name__!r}; give a Problem, x and y, what "
             "load() takes or returned, or a Measure."
         )
-    return load(data, y)
+    return load(data, y, **options)
 
 
 def _way(
