@@ -96,6 +96,24 @@ def test_a_loader_gives_all_rows_and_says_that_it_shuffles():
     )
 
 
+def test_a_loader_that_drops_rows_says_how_many():
+    rows = torch.utils.data.TensorDataset(*map(torch.tensor, digits(20)))
+    loader = torch.utils.data.DataLoader(rows, batch_size=8, drop_last=True)
+    with pytest.warns(UserWarning, match="4 rows are left out, since the loader has drop_last"):
+        problem = inertial_torch.problem(module(), loader, loss="cross_entropy")
+    assert problem.rows == 16
+    whole = torch.utils.data.DataLoader(rows, batch_size=5, drop_last=True)
+    inertial_torch.problem(module(), whole, loss="cross_entropy")  # no word: it would be an error
+
+
+def test_a_module_without_its_data_is_told_where_both_go():
+    x, y = digits(20)
+    for given in ((module(),), (module(), x), (module(), x, y)):
+        with pytest.raises(InvalidInput, match=r"inertial.torch.problem\(module, x, y, loss=...\)"):
+            tune(*given)
+    assert tune(inertial_torch.problem(module(), x, y, loss="cross_entropy"), trials=0)
+
+
 def test_targets_that_torch_would_broadcast_are_named():
     x, y = torch.randn(8, 3), torch.randn(8)
     with pytest.warns(Notice, match=r"outputs have shape \(8, 1\) and the targets \(8,\)"):
@@ -228,6 +246,7 @@ def test_half_precision_is_measured_in_single(kind):
         (torch.nn.NLLLoss(), None, "without its last LogSoftmax, and torch.nn.CrossEntropyLoss"),
         (torch.nn.BCELoss(), None, "without its last Sigmoid, and torch.nn.BCEWithLogitsLoss"),
         (torch.nn.CrossEntropyLoss, None, r"is the class .*; call it: CrossEntropyLoss\(\)"),
+        (torch.nn.MSELoss(reduction="none"), None, "give it reduction='mean' or 'sum'"),
         (torch.nn.GaussianNLLLoss(), None, "GaussianNLLLoss cannot take outputs"),
         ("cross_entropy", np.array(["a", "b"] * 10), "numpy.unique"),
     ],

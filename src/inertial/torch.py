@@ -501,6 +501,15 @@ def _gathered(loader: Any) -> tuple[torch.Tensor, torch.Tensor]:  # noqa: ANN401
             stacklevel=3,
         )
     pairs = list(loader)
+    given = [len(pair[0]) for pair in pairs if _is_pair(pair)]
+    left = len(loader.sampler) - sum(given) if loader.drop_last else 0
+    if given and left > 0:
+        warnings.warn(
+            f"{left} rows are left out, since the loader has drop_last=True; take a loader without "
+            "it for all rows.",
+            Notice,
+            stacklevel=3,
+        )
     if not pairs or not all(map(_is_pair, pairs)):
         raise InvalidInput("the loader gives no pairs; give one of inputs and targets.")
     try:
@@ -531,6 +540,11 @@ def _loss(loss: Any, y: torch.Tensor) -> tuple[Loss, Callable[..., torch.Tensor]
         raise InvalidInput(
             f"{type(loss).__name__} is a loss of what {layer} gives; give the module without its "
             f"last {layer}, and torch.nn.{better}(), which is the same loss."
+        )
+    if getattr(loss, "reduction", None) == "none":
+        raise InvalidInput(
+            f"{type(loss).__name__} has reduction='none', a loss for each row; give it "
+            "reduction='mean' or 'sum'."
         )
     name = loss if isinstance(loss, str) else _NAMED.get(type(loss))
     shares = isinstance(loss, torch.nn.CrossEntropyLoss) and y.ndim > 1 and y.is_floating_point()
