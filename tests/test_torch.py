@@ -106,6 +106,17 @@ def test_a_loader_that_drops_rows_says_how_many():
     inertial_torch.problem(module(), whole, loss="cross_entropy")  # no word: it would be an error
 
 
+def test_a_loader_over_a_stream_gives_what_it_has():
+    """A stream has no length, so that nobody knows how many rows its loader drops."""
+
+    class Stream(torch.utils.data.IterableDataset):
+        def __iter__(self):
+            return iter(zip(*map(torch.tensor, digits(20)), strict=True))
+
+    loader = torch.utils.data.DataLoader(Stream(), batch_size=8, drop_last=True)
+    assert inertial_torch.problem(module(), loader, loss="cross_entropy").rows == 16
+
+
 def test_a_module_without_its_data_is_told_where_both_go():
     x, y = digits(20)
     for given in ((module(),), (module(), x), (module(), x, y)):

@@ -7,7 +7,7 @@ Jacobian are ``torch.func``'s; the module and its parameters are left as they we
 import contextlib
 import copy
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -502,7 +502,8 @@ def _gathered(loader: Any) -> tuple[torch.Tensor, torch.Tensor]:  # noqa: ANN401
         )
     pairs = list(loader)
     given = [len(pair[0]) for pair in pairs if _is_pair(pair)]
-    left = len(loader.sampler) - sum(given) if loader.drop_last else 0
+    counted = loader.drop_last and isinstance(loader.sampler, Sized)  # a stream has no length
+    left = len(loader.sampler) - sum(given) if counted else 0
     if given and left > 0:
         warnings.warn(
             f"{left} rows are left out, since the loader has drop_last=True; take a loader without "
