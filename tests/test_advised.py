@@ -337,3 +337,25 @@ def test_tables_are_tuned_with_the_options_of_load(tmp_path):
         assert found.setting == expected.setting
     with pytest.raises(InvalidInput, match=r"pass --label \(label=\) with one of a, b, y"):
         tune(frame)
+
+
+def test_a_rule_that_gets_nowhere_is_named_and_not_all_settings():
+    """Its own limit is no limit of constant settings: the rule forecast gets there."""
+    powers = 1 / np.arange(1, 201) ** 1.5
+    said = tune(spectrum=powers, rule="wang2020").recommendation
+    assert "No setting of wang2020 reaches" in said
+    assert "take the rule forecast" in said
+    assert tune(spectrum=powers, rule="forecast").best.steps_to is not None
+
+
+def test_a_rule_for_inputs_of_norm_one_is_refused_where_it_diverges():
+    for value in (2.0, 3.0):
+        with pytest.raises(InvalidInput, match="wang2020 is for kernels of inputs of norm 1"):
+            tune(spectrum=[value], rule="wang2020")
+    assert tune(spectrum=[1.4], rule="wang2020").best.steps_to is not None  # 1.4^2 is below 2
+
+
+def test_an_unknown_option_is_answered_with_all_that_there_are():
+    x = np.random.default_rng(0).standard_normal((20, 3))
+    with pytest.raises(InvalidInput, match=r"batch.*label.*test.*target"):
+        tune(x, x[:, 0], foo=1)

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -351,3 +352,23 @@ def test_digits_are_the_zeros_and_ones_of_scikit_learn():
     loaded = load("digits", normalize=False)
     np.testing.assert_array_equal(loaded.x, pixels / 16)
     np.testing.assert_array_equal(loaded.y, np.where(digit == 0, 1, -1))
+
+
+def test_rows_of_two_indexes_are_not_paired_by_guess():
+    frame = pd.DataFrame(np.random.default_rng(0).standard_normal((30, 3)), columns=list("abc"))
+    targets = frame.a + frame.b
+    mixed = targets.sample(frac=1, random_state=0)
+    with pytest.raises(InvalidInput, match=r"different indexes; give y.loc\[x.index\]"):
+        load(frame, mixed)
+    np.testing.assert_array_equal(load(frame, mixed.loc[frame.index]).y, load(frame, targets).y)
+    assert len(load(frame, mixed.to_numpy()).y) == 30
+    assert len(load(frame.to_numpy(), mixed).y) == 30  # an array has no labels
+
+
+@pytest.mark.parametrize(
+    ("kind", "remedy"), [("complex128", "x.real or abs"), ("datetime64[s]", "days since the first")]
+)
+def test_an_array_of_no_real_numbers_is_told_what_to_give(kind, remedy):
+    x = np.arange(60).reshape(20, 3).astype(kind)
+    with pytest.raises(InvalidInput, match=remedy):
+        load(x, np.arange(20.0))

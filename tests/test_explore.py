@@ -1460,3 +1460,21 @@ def test_the_command_takes_a_model(tmp_path, monkeypatch, capsys):
         assert end.value.code == 2
         assert told in capsys.readouterr().err
         assert not (tmp_path / "none.html").exists()
+
+
+def test_its_curve_is_exact_and_not_of_merged_modes(chromium, file, exploration):
+    with opened(chromium, file) as view:
+        state, _ = numbers_of(view)
+        _, rows = saved_rows(view, "curve.csv")
+    method = heavy_ball(state["eta"], state["beta"])
+    assert state["method"] == "heavy_ball"
+    measure = exploration.measure
+    losses = forecast_loss(method, measure, rows[:, 1].astype(int)) / (0.5 * measure.total)
+    np.testing.assert_allclose(rows[:, 2].astype(float), losses, rtol=1e-9)
+
+
+def test_two_is_not_said_to_be_two(chromium, file, exploration):
+    eta = 2.5 / exploration.measure.largest
+    with opened(chromium, file, f"#method=gradient_descent&eta={eta}") as view:
+        said = view.locator("#why").inner_text()
+    assert "is not below 2. " in said

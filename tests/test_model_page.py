@@ -135,3 +135,15 @@ def test_the_report_of_the_papers_network_has_the_optimisers_line(papers):
     faster = papers.arrays.copy(deep=True)
     faster.loss[1, :, 1:] = 1e-9 * float(faster.loss[1, 0, 0])
     assert "optax.adam(learning_rate=" in report_page(StoredRun("run", faster, papers.manifest))
+
+
+def test_adam_is_not_called_gradient_descent(tmp_path):
+    """Its momentum is its own, so that it has no beta; and no trial chose its step size."""
+    random = np.random.default_rng(5)
+    problem = Problem(MLP(4, (12,)), "mse", random.standard_normal((20, 4)), random.random(20))
+    settings = ModelSettings(methods=("adam",), seeds=(0,), steps=60, target=0.6)
+    run = StoredRun("run", *read_run(compare(problem, settings, out=tmp_path / "run").run))
+    page = model_page(run)
+    assert "Use <strong>Adam</strong> with step size" in page
+    assert "no momentum, which is gradient descent" not in page
+    assert "The table says what chose each step size and momentum." in page

@@ -386,3 +386,10 @@ def test_methods_of_optax_are_compared_on_a_module(pair, tmp_path):
     losses = found.loss.sel(optimizer="adam").values.ravel()
     assert losses[-1] < losses[0]
     assert np.isfinite(found.forecast_loss.values).all()
+
+
+def test_a_loss_without_curvature_is_refused_as_for_jax():
+    x = torch.randn(60, 4)
+    problem = inertial_torch.problem(torch.nn.Linear(4, 1), x, x[:, :1], loss=torch.nn.L1Loss())
+    with pytest.raises(InvalidInput, match="no curvature in the outputs"):
+        tune(problem, target=0.5)

@@ -301,7 +301,7 @@ class TorchProblem:
         """Gradient of the loss in the outputs, in float64."""
         y = self._doubles()
         found = torch.func.grad(lambda f: self._double(f, y))(torch.as_tensor(outputs))
-        return np.asarray(found.numpy())
+        return np.asarray(found.numpy(force=True))
 
     def hessian_of(self, outputs: Outputs) -> Callable[[Outputs], Outputs]:
         """Products with the Hessian of the loss in the outputs, in float64."""
@@ -311,7 +311,7 @@ class TorchProblem:
         backward = torch.func.vjp(gradient, torch.as_tensor(outputs))[1]
 
         def times(v: Outputs) -> Outputs:
-            return np.asarray(backward(torch.as_tensor(v))[0].numpy())
+            return np.asarray(backward(torch.as_tensor(v))[0].numpy(force=True))
 
         return times
 

@@ -36,7 +36,7 @@ def from_frame(x: Any, y: Any, choices: Choices) -> tuple[Table, Choices]:  # no
     """Return a frame with its target as a column, and the choices with that column's name."""
     import pandas as pd
 
-    frame = x if hasattr(x, "columns") else x.to_frame()
+    frame = x if hasattr(x, "columns") else x.to_frame() if is_frame(x) else _framed(x)
     if not isinstance(frame, pd.DataFrame):
         frame = frame.to_pandas()
     if y is None:
@@ -52,6 +52,12 @@ def from_frame(x: Any, y: Any, choices: Choices) -> tuple[Table, Choices]:  # no
         raise InvalidInput(
             f"x has {len(frame)} rows and y the shape {np.shape(target)}; give y as one target "
             "per row."
+        )
+    paired = is_frame(x) and isinstance(y, pd.DataFrame | pd.Series)
+    if paired and not y.index.equals(frame.index):
+        raise InvalidInput(
+            "x and y have different indexes; give y.loc[x.index] to pair rows by label, or "
+            "y.to_numpy() to pair them by place."
         )
     name = getattr(y, "name", None)
     label = "y" if name is None else str(name)
@@ -73,12 +79,10 @@ def of_texts(y: object) -> bool:
     return values.dtype.kind == "U"
 
 
-def framed(x: object) -> Any:  # noqa: ANN401
-    """Return inputs as a frame, an array with its columns called 1, 2, 3 and so on."""
+def _framed(x: object) -> Any:  # noqa: ANN401
+    """Return an array of inputs as a frame, its columns called 1, 2, 3 and so on."""
     import pandas as pd
 
-    if is_frame(x):
-        return x
     inputs = _array(x, "x")
     if inputs.ndim != 2 or inputs.shape[1] == 0:
         raise InvalidInput(
@@ -122,9 +126,9 @@ def _array(values: object, name: str) -> Shaped[np.ndarray, "..."]:
         with suppress(ValueError, TypeError):
             array = array.astype(np.float64)
     if array.dtype.kind not in "biuf":
-        raise InvalidInput(
-            f"{name} holds {array.dtype}, not real numbers; pass texts in a pandas DataFrame."
-        )
+        remedies = {"c": f"give {name}.real or abs({name})", "M": "give days since the first"}
+        remedy = remedies.get(array.dtype.kind, "pass texts in a pandas DataFrame")
+        raise InvalidInput(f"{name} holds {array.dtype}, not real numbers; {remedy}.")
     return array
 
 

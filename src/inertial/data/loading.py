@@ -20,7 +20,7 @@ from jaxtyping import Float, Int
 
 from inertial._checks import InvalidInput, brief, listed, printable, whole
 from inertial._types import Inputs, Targets
-from inertial.data.arrays import framed, from_arrays, from_frame, is_frame, of_texts
+from inertial.data.arrays import from_arrays, from_frame, is_frame, of_texts
 from inertial.data.columns import Choices, Numbers, Rows, class_labels, few_valued, numbers
 from inertial.data.held_out import Held, check_classes, share_of, split
 from inertial.data.lookup import SUFFIXES, TEXTS, kind, locate, own_file
@@ -421,10 +421,11 @@ def _read(
             return _named(str(data), rows, data_dir, dim, held)
         return _file(path, choices, rows, header, held, test)
     if is_frame(data) or (y is not None and of_texts(y)):
-        table, choices = from_frame(framed(data), y, choices)
+        table, choices = from_frame(data, y, choices)
         if test is not None:
             held = _held_frame(test, choices)
-        return _sampled(table, choices, rows, ("frame", _MEMORY, "the frame"), held)
+        title = "the frame" if is_frame(data) else "the data"
+        return _sampled(table, choices, rows, ("frame", _MEMORY, title), held)
     _refuse_table_options("the data", choices, header)
     others = None if test is None else _held_arrays(test)
     words = ("arrays", _MEMORY, "the data")
@@ -437,7 +438,7 @@ def _held_frame(test: Any, choices: Choices) -> Held:  # noqa: ANN401
     if pair[1] is None and not is_frame(pair[0]):
         raise InvalidInput("the data are a frame and test is not; give a share or a frame.")
     free = replace(choices, label=None) if pair[1] is not None else choices
-    table, named = from_frame(framed(pair[0]), pair[1], free)
+    table, named = from_frame(pair[0], pair[1], free)
     if named.label != choices.label and named.label is not None:
         table = replace(table, frame=table.frame.rename(columns={named.label: choices.label}))
     return Held(table=table, title="the test frame")

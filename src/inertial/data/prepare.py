@@ -275,11 +275,9 @@ def _check_targets(y: Targets, task: Task, title: str) -> None:
 def _check_varies(y: Targets, task: Task, title: str) -> None:
     if y.min() < y.max():
         return
-    what = "belong to one class" if task == "classification" else "have one target"
+    what = "belong to one class" if task == "classification" else f"have one target, {y[0]:g}"
     remedy = "another seed" if title == "sphere" else "another target column"
-    raise InvalidInput(
-        f"all {len(y)} rows of {title} {what}, {y[0]:g}; take more rows or {remedy}."
-    )
+    raise InvalidInput(f"all {len(y)} rows of {title} {what}; take more rows or {remedy}.")
 
 
 def _check_norms(x: Inputs, title: str) -> None:

@@ -149,7 +149,7 @@ def quadratic_nesterov(ends: Extremes) -> Recursion:
 
 def wang_gradient_descent(ends: Extremes) -> Recursion:
     r"""Theorem 1 of Wang and Abernethy (2020): :math:`\eta = O(\lambda_{min}/n^2)`, constant 1."""
-    return gradient_descent(ends.smallest / ends.size**2)
+    return gradient_descent(_wang_step(ends))
 
 
 def wang_heavy_ball(ends: Extremes) -> Recursion:
@@ -158,8 +158,18 @@ def wang_heavy_ball(ends: Extremes) -> Recursion:
     :math:`\eta = O(\lambda_{min}/n^2)`, whose open constant is set to 1 here, and
     :math:`\beta = (1 - \sqrt{\eta\lambda_{min}/2})^2`.
     """
-    eta = ends.smallest / ends.size**2
+    eta = _wang_step(ends)
     return heavy_ball(eta, float((1 - np.sqrt(eta * ends.smallest / 2)) ** 2))
+
+
+def _wang_step(ends: Extremes) -> float:
+    eta = ends.smallest / ends.size**2
+    if eta * ends.largest >= 2:  # never of inputs of norm 1: no eigenvalue is above n / 2 there
+        raise InvalidInput(
+            "the rule wang2020 is for kernels of inputs of norm 1, and with these eigenvalues its "
+            f"step size, {eta:.3g}, is beyond the stability limit; take the rule forecast."
+        )
+    return eta
 
 
 def fastest(name: str, measure: Measure, target: float, *, margin: float = MARGIN) -> Recursion:

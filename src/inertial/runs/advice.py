@@ -2,7 +2,7 @@
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, overload
 
@@ -232,7 +232,7 @@ def tune(
     own = _own_measure(spectrum, weights, kernel, residual)
     if own is not None and (data is not None or y is not None):
         raise InvalidInput("data and a spectrum or kernel are both given; give one of them.")
-    subject = data if own is None else own
+    subject, of_load = (data if own is None else own), None
     if not isinstance(subject, Data | Measure) and not hasattr(subject, "linearise"):
         of_load = {name: options.pop(name) for name in _OF_LOAD & set(options)}
         subject, y = _loaded(subject, y, of_load), None
@@ -244,7 +244,7 @@ def tune(
             "weight decay goes with rules of constants on all rows; leave decay out, or take "
             "compare with Settings(decay=), which has batches and methods=['optimal'] too."
         )
-    _check_options(function, options)
+    _check_options(function, options, _OF_LOAD if of_load is not None else ())
     advice: Advice | ModelAdvice | BatchAdvice | ScheduleAdvice
     advice = function(subject, *given, **options)
     return advice
@@ -328,9 +328,11 @@ def _way(
     return tune_problem, ()
 
 
-def _check_options(function: Callable[..., Any], options: Mapping[str, Any]) -> None:
-    """Name an option that the function does not have."""
-    known = [
+def _check_options(
+    function: Callable[..., Any], options: Mapping[str, Any], more: Iterable[str]
+) -> None:
+    """Name an option that the function does not have; `more` were taken already."""
+    known = ["rule", "batch", *sorted(more)] + [
         name
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY

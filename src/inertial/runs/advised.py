@@ -15,6 +15,7 @@ from inertial.method.curve import STEPS_LIMIT, forecast_loss, steps_to
 from inertial.method.modes import spectral_radius, stability_limit
 from inertial.method.recursion import Recursion
 from inertial.method.response import decayed_loss
+from inertial.method.rules import DEFAULT_RULE
 from inertial.method.trust import Trust
 from inertial.runs.check import Check, first_step, nearest, said
 from inertial.runs.ranking import place
@@ -222,11 +223,12 @@ class Advice(Shown):
                 f"{100 * self.floor:.2g} % stay under weight decay {self.decay:g}; take a larger "
                 "target"
                 if self.floor >= self.target
-                else f"the forecast {where} is not there after {limit:,} steps; take a larger "
-                "target"
+                else f"the forecast {where} is not there after {limit:,} steps; take "
+                + ("a larger target" if best.rule == DEFAULT_RULE else f"the rule {DEFAULT_RULE}")
             )
+            of_rule = "constant setting" if best.rule == DEFAULT_RULE else f"setting of {best.rule}"
             return (
-                f"No constant setting reaches {share}: {why}. In the long run the fastest is "
+                f"No {of_rule} reaches {share}: {why}. In the long run the fastest is "
                 f"{at(best.name, self.setting)}."
             )
         others = []

@@ -12,7 +12,9 @@
     const growing = nodes.filter((l) => numerics.radius(m, l) >= 1);
     const carried = weights.reduce((sum, w, k) => sum + (numerics.radius(m, nodes[k]) >= 1 ? w : 0), 0) / MASS;
     const formula = m.name === "gradient_descent" ? "2" : m.name === "heavy_ball" ? "2(1+β)" : m.name === "nesterov" ? "2(1+β)/(1+2β)" : "4/3, the limit of 2(1+β)/(1+2β)";
-    return `Diverges: ηλₘₐₓ = ${short(m.eta * LARGEST)} is not below ${formula} = ${short(numerics.stabilityLimit(m))}. `.replace("(1+2β) = 1.333", "(1+2β)")
+    const bound = m.name === "gradient_descent" || m.friction !== null ? formula : `${formula} = ${short(numerics.stabilityLimit(m))}`;
+    const noisy = noise() && limit > 0 ? `, and on batches of ${plural(state.batch, "row")} it has to be below ${short(limit * LARGEST)}` : "";
+    return `Diverges: ηλₘₐₓ = ${short(m.eta * LARGEST)} is not below ${bound}${noisy}. `
       + `${growing.length === 1 ? "The steepest mode grows" : `The ${growing.length} steepest modes grow`}, by a factor of up to ${short(radius)} a step; ${growing.length === 1 ? "it carries" : "they carry"} ${percent(carried)} of the loss.`;
   }
 

@@ -29,13 +29,13 @@ const plane = (() => {
   }
 
   /* Value of a setting: steps a tenfold decrease takes, or the loss left, each as a logarithm. */
-  function planeValue(m) {
+  function planeValue(m, all = COARSE) {
     if (state.colour === "rate") {
       const radius = Math.max(numerics.radius(m, SMALLEST), numerics.radius(m, LARGEST));
       return Math.log10(Math.LN10 / -Math.log(Math.min(radius, 1 - 1e-15)));
     }
     let loss = 0;
-    for (let k = 0; k < COARSE[0].length; k++) loss += COARSE[1][k] * numerics.amplification(m, COARSE[0][k], state.steps) ** 2;
+    for (let k = 0; k < all[0].length; k++) loss += all[1][k] * numerics.amplification(m, all[0][k], state.steps) ** 2;
     return Math.log10(loss / MASS);
   }
 
@@ -150,7 +150,7 @@ const plane = (() => {
   /* The plane as a grid of settings with what their colours say, then the marked ones. */
   function table() {
     const name = state.colour === "rate" ? "steps a factor of ten" : `share of the loss left after ${state.steps} steps`;
-    const row = (m, rule, limit) => [m.name, rule, m.eta, m.beta, m.friction === null && m.eta < limit ? 10 ** planeValue(m) : null];
+    const row = (m, rule, limit) => [m.name, rule, m.eta, m.beta, m.friction === null && m.eta < limit ? 10 ** planeValue(m, [nodes, weights]) : null];
     const [from, to] = PLANE.x.map(Math.log10), rows = [];
     for (let up = 0; up < UP; up++) {
       const level = PLANE.top * up / (UP - 1), limit = planeCache.limit(level) / LARGEST;
@@ -171,7 +171,7 @@ const plane = (() => {
     for (let t = 0; t <= state.steps; t += every) steps.push(t);
     const line = (m, more) => {
       const added = noise() ? numerics.moments(m, MODES, noise(), state.steps, 0, state.steps).added : null;
-      const y = numerics.forecast(m, COARSE[0], COARSE[1], steps).map((v, i) => (v + (added ? added[steps[i]] : 0)) / (0.5 * MASS));
+      const y = numerics.forecast(m, nodes, weights, steps).map((v, i) => (v + (added ? added[steps[i]] : 0)) / (0.5 * MASS));
       return { x: steps, y, ...more };
     };
     const series = [line(explorer.current(), { name: "at the ring", colour: "ink", width: 2.2 })];
@@ -185,7 +185,7 @@ const plane = (() => {
 
   function words(m) {
     if (m.eta >= limitOf(m)) return `η ${short(m.eta)}, β ${momentum(m.beta)}: diverges`;
-    const reached = noise() ? numerics.moments(m, MODES, noise(), 0, page.target, 5000).stepsTo : numerics.stepsTo(m, COARSE[0], COARSE[1], page.target, 5000);
+    const reached = noise() ? numerics.moments(m, MODES, noise(), 0, page.target, 5000).stepsTo : numerics.stepsTo(m, nodes, weights, page.target, 5000);
     return `η ${short(m.eta)}, β ${momentum(m.beta)}: ${reached === null ? "more than 5,000 steps" : `${counted(reached)} step${reached === 1 ? "" : "s"}`} to ${percent(page.target)}`;
   }
 
