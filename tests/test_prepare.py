@@ -114,7 +114,7 @@ def test_a_row_at_the_mean_is_zero_and_not_rounding():
         ({"x": [[1], [2]], "y": [5, 5]}, r"all 2 rows of it have one target, 5; take more"),
         (
             {"x": [[1], [2]], "y": [1, 1], "task": "classification"},
-            r"all 2 rows of it belong to one class, 1; take more",
+            r"all 2 rows of it belong to one class; take more",
         ),
         (
             {"x": [[1], [2]], "y": [1, 1], "standardize": True},

@@ -453,7 +453,7 @@ def _joined(plan: _Plan, runs: list[xr.Dataset]) -> xr.Dataset:
     seeds = list(dict.fromkeys(spec.seed for spec in plan.wanted))
     joined = join(runs, axes={"optimizer": list(plan.methods), "seed": seeds})
     joined = joined[[name for name in _STORED if name in joined]]
-    if len(set(plan.rules.values())) > 1:
+    if {*plan.rules.values()} != {plan.attrs["rule"]}:
         rules = [plan.rules[str(name)] for name in joined.optimizer.values]
         joined["chosen_by"] = ("optimizer", rules)
     if "model" in plan.attrs:
