@@ -359,3 +359,5 @@ def test_an_unknown_option_is_answered_with_all_that_there_are():
     x = np.random.default_rng(0).standard_normal((20, 3))
     with pytest.raises(InvalidInput, match=r"batch.*label.*test.*target"):
         tune(x, x[:, 0], foo=1)
+    with pytest.raises(InvalidInput, match=r"choose one of rule, target\."):
+        tune(spectrum=[3.0, 2.0, 1.0], decay=0.1)  # there are no rows to draw batches from

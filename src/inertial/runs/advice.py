@@ -244,7 +244,10 @@ def tune(
             "weight decay goes with rules of constants on all rows; leave decay out, or take "
             "compare with Settings(decay=), which has batches and methods=['optimal'] too."
         )
-    _check_options(function, options, _OF_LOAD if of_load is not None else ())
+    taken = [] if isinstance(subject, Measure) else ["batch"]
+    if of_load is not None:
+        taken.extend(sorted(_OF_LOAD))
+    _check_options(function, options, taken)
     advice: Advice | ModelAdvice | BatchAdvice | ScheduleAdvice
     advice = function(subject, *given, **options)
     return advice
@@ -329,10 +332,10 @@ def _way(
 
 
 def _check_options(
-    function: Callable[..., Any], options: Mapping[str, Any], more: Iterable[str]
+    function: Callable[..., Any], options: Mapping[str, Any], taken: Iterable[str]
 ) -> None:
-    """Name an option that the function does not have; `more` were taken already."""
-    known = ["rule", "batch", *sorted(more)] + [
+    """Name an option that the function does not have; `taken` are those that it does not see."""
+    known = ["rule", *taken] + [
         name
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY
