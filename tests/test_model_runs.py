@@ -1,5 +1,6 @@
 """Comparisons on any model: what is recorded of a run, beside what forecast, and by what name."""
 
+import dataclasses
 import hashlib
 import json
 import warnings
@@ -430,3 +431,18 @@ def test_a_comparison_shows_each_method_at_its_best(tmp_path):
     alone = tune(problem, methods=(left,)).best
     assert row.steps_to["0.1"]["measured"] == alone.measured_steps
     assert (row.eta, row.beta) == pytest.approx(alone.method.constant[:2])
+
+
+def test_a_method_that_was_sooner_and_diverged_is_told(linear, tmp_path):
+    """Twice beyond the limit the loss dips once and grows: the other was not first."""
+    settings = ModelSettings(eta=0.05, beta=0.8, steps=20, target=0.9)
+    result = compare(linear, settings, out=tmp_path / "run")
+    best = result.ranking.best
+    faster = dataclasses.replace(best, name="nesterov", reached=best.reached / 2, diverged=True)
+    both = dataclasses.replace(result.ranking, order=(best, faster))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(type(result), "ranking", property(lambda _: both))
+        said = result.recommendation
+    assert " first" not in said
+    assert f"Nesterov did in {faster.reached:g}" in said
+    assert "and diverged" in said

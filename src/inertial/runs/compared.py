@@ -75,9 +75,15 @@ class Comparison(Shown):
         """Which method reached the target first, or came nearest to it."""
         best, asked = self.ranking.best, f"{100 * self.target:g} %"
         if self.ranking.reached:
+            sooner = [
+                f"{label(one.name)} did in {count(one.reached)}, and diverged"
+                for one in self.ranking.order
+                if one.diverged and one.reached is not None and one.reached < (best.reached or 0)
+            ]
             return (
-                f"{label(best.name)} reached {asked} of the loss at the start first, in "
-                f"{of_steps(best.reached)} (forecast: {count(best.forecast)})."
+                f"{label(best.name)} reached {asked} of the loss at the start"
+                f"{'' if sooner else ' first'}, in {of_steps(best.reached)} (forecast: "
+                f"{count(best.forecast)}{''.join(f'; {one}' for one in sooner)})."
             )
         steps = self.arrays.sizes["step"] - 1
         starts = " from every start" if self.ranking.in_part else ""
