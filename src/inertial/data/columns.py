@@ -333,9 +333,11 @@ def _usable(
         kept = np.isfinite(values)
         found = pd.Series(values)
     if kept.sum() < least:
+        lacking = (~kept).sum()
+        why = f", since {lacking} {'has' if lacking == 1 else 'have'} no target" if lacking else ""
         raise InvalidInput(
-            f"{title} has fewer than {least} usable rows ({kept.sum()}), since "
-            f"{(~kept).sum()} have no target; give more data or another label."
+            f"{title} has fewer than {least} usable rows ({kept.sum()}){why}; give more data"
+            f"{' or another label' if lacking else ''}."
         )
     out = np.flatnonzero(~kept)
     cells = [(row + 1, _cell(target.iloc[row])) for row in out]
