@@ -67,7 +67,9 @@ def test_compare_names_the_methods_that_left_their_forecast(capsys, monkeypatch)
 
     monkeypatch.setattr(comparison, "summarize", grown)
     _, out, _ = run(capsys, *COMPARE)
-    assert out.startswith("The forecast does not describe this run: heavy ball diverged")
+    assert out.startswith(
+        "The forecast does not describe this run: heavy ball diverged, and its forecast does not."
+    )
 
 
 def test_compare_json_is_one_document_with_the_promised_keys(capsys):

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import io
+import re
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -20,6 +21,7 @@ from browser import (
 )
 from inertial import InvalidInput, Settings, compare, load, read_run
 from inertial.commands.main import main
+from inertial.runs.measures import summarize
 from inertial.theory.audit import AuditEntry
 from inertial.theory.gather import StoredRun
 from inertial.theory.theorem import Margin
@@ -456,12 +458,15 @@ def test_a_run_that_left_its_forecast_says_so_in_the_first_sentence(stored):
     grown.loss[1, 0, 3] = 2000 * grown.loss[1, 0, 0]
     first = page(grown, manifest).split('<p class="lede">')[1]
     assert first.startswith(
-        '<strong id="strayed">The forecast does not describe this run: heavy ball diverged'
+        '<strong id="strayed">The forecast does not describe this run: heavy ball diverged, '
+        "and its forecast does not."
     )
     text = page(grown, manifest)
     assert text.index('id="strayed"') < text.index('class="advice"')
     assert 'id="trust"' not in text[: text.index('id="strayed"')]
     assert 'id="strayed"' not in page(arrays, manifest)
+    grown.loss[2, 0, 3] = 2000 * grown.loss[2, 0, 0]
+    assert "heavy ball and Nesterov diverged, and their forecasts do not." in page(grown, manifest)
 
 
 def test_the_verdict_stands_before_the_advice_and_in_the_table(stored):
@@ -560,6 +565,27 @@ def test_what_was_asked_comes_first_and_no_other_target_is_put_in_its_place(tmp_
     assert "from every start" not in text
     assert forecast > 5
     assert "<code>--steps</code> trains longer." in text
+
+
+def test_a_target_that_some_starts_reached_reads_so(tmp_path):
+    """What is left on average is below the target, and one start never got there."""
+    settings = Settings(width=200, seeds=(0, 1), steps=5, rule="forecast")
+    run = compare(load("digits", n=40), settings, out=tmp_path / "run")
+    arrays, manifest = read_run(run.run)
+    shares = xr.DataArray([1e-4, 0.011], dims="seed") ** (arrays.step / 5)
+    loss = (arrays.loss.isel(step=0) * shares).transpose(*arrays.loss.dims)
+    arrays = arrays.assign(loss=loss)
+    text = " ".join(page(arrays, manifest).split())
+    assert "No method reached 1 % of the initial loss from every start in 5 steps" in text
+    assert (
+        len(re.findall(r"reached it from some starts only: 0\.\d+ % of the loss left on", text))
+        == 3
+    )
+    assert re.search(r", from some starts only, with 0\.\d+ % of its loss left on average", text)
+    assert "did not reach it" not in text
+    methods = tuple(summarize(arrays, row.method, settings.target) for row in run.methods)
+    said = dataclasses.replace(run, arrays=arrays, methods=methods).recommendation
+    assert re.search(r"from every start in 5 steps; .* did from some, with 0\.\d+ % left on ", said)
 
 
 def test_a_target_of_ones_own_is_the_one_that_is_advised_on(tmp_path):

@@ -86,11 +86,15 @@ class Comparison(Shown):
                 f"{count(best.forecast)}{''.join(f'; {one}' for one in sooner)})."
             )
         steps = self.arrays.sizes["step"] - 1
-        starts = " from every start" if self.ranking.in_part else ""
-        mean = " in the mean" if self.ranking.in_part else ""
+        left = f"with {significant(100 * best.left)} % left"
+        if self.ranking.in_part:
+            return (
+                f"No method reached {asked} of the loss at the start from every start in "
+                f"{steps:,} steps; {label(best.name)} did from some, {left} on average."
+            )
         return (
-            f"No method reached {asked} of the loss at the start{starts} in {steps:,} steps; "
-            f"{label(best.name)} came nearest, with {significant(100 * best.left)} % left{mean}."
+            f"No method reached {asked} of the loss at the start in {steps:,} steps; "
+            f"{label(best.name)} came nearest, {left}."
         )
 
     @property
@@ -204,8 +208,8 @@ def _trust(methods: Sequence[Summary]) -> Iterator[str]:
     strayed = [label(row.method) for row in methods if row.unforeseen]
     if strayed:
         yield (
-            f"The forecast does not describe this run: {_enumerated(strayed)} diverged, and their "
-            "forecasts do not."
+            f"The forecast does not describe this run: {_enumerated(strayed)} diverged, and "
+            f"{'its forecast does' if len(strayed) == 1 else 'their forecasts do'} not."
         )
     departed = [label(row.method) for row in methods if row.verdict == "departs"]
     if departed and not strayed:
