@@ -1,6 +1,7 @@
 """Advice as people read it: a table, a frame, a figure; for data, arrays and measures alike."""
 
 import dataclasses
+import re
 
 import matplotlib as mpl
 import numpy as np
@@ -57,6 +58,22 @@ def test_without_momentum_the_winner_is_called_gradient_descent():
     assert called("adam", (0.1, 0.0, 0.0)) == "Adam"  # which is something else without momentum
     uneven = tune(Measure(np.array([1.0, 100.0]), np.ones(2)))
     assert uneven.recommendation.startswith(f"Use heavy ball with eta {uneven.setting.eta:.4g}, m")
+
+
+def test_columns_keep_their_methods_names_where_none_has_momentum():
+    for spectrum, said in (
+        ([3.0], "the given kernel: 1 eigenvalue, 3, condition number 1"),
+        ([2.0, 2.0], "the given kernel: 2 eigenvalues, all 2, condition number 1"),
+    ):
+        lines = tune(spectrum=spectrum).table.splitlines()
+        at = lines.index(said)
+        assert re.split(" {2,}", lines[at + 1].strip()) == [
+            *("gradient descent", "heavy ball", "Nesterov")
+        ]
+        assert "without momentum (beta 0) every method is gradient descent" in lines
+    uneven = tune(Measure(np.array([1.0, 100.0]), np.ones(2))).table
+    assert "2 eigenvalues, 1 to 100, condition" in uneven
+    assert "without momentum" not in uneven
 
 
 def test_one_step_is_one_step():

@@ -13,7 +13,7 @@ from inertial.linear.spectrum import Extremes, known
 from inertial.method.conventions import snippet
 from inertial.method.curve import STEPS_LIMIT, forecast_loss, steps_to
 from inertial.method.modes import spectral_radius, stability_limit
-from inertial.method.recursion import Recursion
+from inertial.method.recursion import Recursion, label
 from inertial.method.response import decayed_loss
 from inertial.method.rules import DEFAULT_RULE
 from inertial.method.trust import Trust
@@ -24,7 +24,6 @@ from inertial.runs.shown import (
     Shown,
     advised,
     at,
-    called,
     came_lowest,
     columns,
     count,
@@ -296,18 +295,24 @@ class Advice(Shown):
         if trusted is not None:
             head.insert(0, f"Trust: {trusted.sentence}")
         size = (
-            f"the given kernel: {ends.size:,} eigenvalues, "
+            f"the given kernel: {ends.size:,} eigenvalue{'s' if ends.size > 1 else ''}, "
             if self.data is None
             else f"{self.data.name}: n = {self.data.n:,}, d = {self.data.d:,}; eigenvalues "
         )
+        alike = "all " if ends.size > 1 else ""
+        span = (
+            f"{alike}{known(ends.largest, ends.largest_error)}"
+            if ends.smallest == ends.largest
+            else f"{known(ends.smallest, ends.smallest_error)} to "
+            f"{known(ends.largest, ends.largest_error)}"
+        )
         facts = (
-            f"{size}{known(ends.smallest, ends.smallest_error)} to "
-            f"{known(ends.largest, ends.largest_error)}, condition number "
+            f"{size}{span}, condition number "
             f"{known(ends.condition_number, ends.condition_error, 5)}"
         )
         entries = self.entries
         rows = [
-            ["", *(called(m.name, m.method.constant) for m in entries)],
+            ["", *(label(m.name) for m in entries)],
             ["rule", *(m.rule for m in entries)],
             ["eta", *(f"{m.method.constant[0]:.5g}" for m in entries)],
             ["beta", *(below_one(m.method.constant[1], 5) for m in entries)],
@@ -321,8 +326,11 @@ class Advice(Shown):
                 ["measured", *(count(None if run is None else run.measured) for run in runs)]
             )
         notes = []
+        plain = [m.name for m in entries if not m.method.constant[1]]
+        if any(name != "gradient_descent" for name in plain):
+            notes.append("without momentum (beta 0) every method is gradient descent")
         if self.data is not None:
-            notes = [
+            notes += [
                 "steps are forecast for the linearised network, from the expected loss at the start"
             ]
         if self.measure.proven is not None:
