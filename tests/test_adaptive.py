@@ -12,6 +12,7 @@ from inertial.method.adaptive import Adaptive, adam, lines, rmsprop
 from inertial.runs.trials import settled
 from inertial.simulation import adapted
 from inertial.simulation.linearised import choose_adam, linearised_loss, sign_step
+from inertial.simulation.transformations import Optax
 
 TWINS = [
     (adam(0.01), optax.adam(0.01)),
@@ -185,6 +186,28 @@ def test_training_step_by_step_is_that_of_the_copied_lines(method, decay):
     theirs = eval(line, {"optax": optax})  # noqa: S307 - our own line
     run = simulate(Problem(net, "cross_entropy", x, y), theirs, steps=12)
     np.testing.assert_allclose(ours, run.loss[:12], rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["adam", "rmsprop"])
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+def test_pytorchs_line_on_a_page_is_the_run_of_optax(name, decay):
+    torch = pytest.importorskip("torch")
+    first, second, third = Optax(name, 0.01).lines(decay).splitlines()
+    assert third.startswith("keras.optimizers.")
+    assert f"L2({decay / 2:.6g})" in third or not decay
+    ours = jnp.array([3.0, -0.2, 1e-2])
+    weight = torch.nn.Parameter(torch.tensor(np.array(ours)))
+    model = torch.nn.ParameterList([weight])
+    optimiser = eval(second, {"torch": torch, "model": model})  # noqa: S307 - our own line
+    transformation = eval(first, {"optax": optax})  # noqa: S307 - our own line
+    memory = transformation.init(ours)
+    for _ in range(20):
+        step, memory = transformation.update(2 * ours, memory, ours)
+        ours = ours + step
+        optimiser.zero_grad()
+        (weight**2).sum().backward()
+        optimiser.step()
+    np.testing.assert_allclose(weight.detach().numpy(), ours, atol=1e-3 if name != "adam" else 1e-6)
 
 
 def test_adam_is_tuned_by_runs_and_keeps_its_promise():

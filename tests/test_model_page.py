@@ -146,4 +146,6 @@ def test_adam_is_not_called_gradient_descent(tmp_path):
     page = model_page(run)
     assert "Use <strong>Adam</strong> with step size" in page
     assert "no momentum, which is gradient descent" not in page
+    assert "\ntorch.optim.Adam(model.parameters(), lr=" in page
+    assert "\nkeras.optimizers.Adam(" in page
     assert "The table says what chose each step size and momentum." in page

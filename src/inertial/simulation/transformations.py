@@ -4,10 +4,12 @@ They are no linear recursions: each divides by a running size of the gradient, o
 So no measure forecasts them; their forecast is the linearised model, trained by them.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from inertial._checks import one_of, positive
+from inertial.method.adaptive import Adaptive, adam, lines, rmsprop
 
 if TYPE_CHECKING:
     import optax
@@ -20,6 +22,15 @@ TRANSFORMATIONS = (
 
 USUAL = 1e-3
 """Step size where no rule chooses one: the one that their papers and libraries begin with."""
+
+_ELSEWHERE: dict[str, Callable[[float], Adaptive]] = {
+    "adam": adam,
+    "rmsprop": lambda eta: rmsprop(eta, 0.9, eps=1e-4),
+}
+"""What PyTorch and Keras run with optax's defaults.
+
+optax's RMSprop adds 1e-8 below the root, as Keras does; PyTorch, beside it, comes nearest by 1e-4.
+"""
 
 
 @dataclass(frozen=True)
@@ -49,5 +60,18 @@ class Optax:
 
     @property
     def line(self) -> str:
-        """Line to copy."""
+        """What was run, in optax's words."""
         return f"optax.{self.name}(learning_rate={self.eta:.6g})"
+
+    def lines(self, decay: float = 0.0) -> str:
+        """Lines to copy: optax's, and PyTorch's and Keras' where they have the same.
+
+        `decay` is a rate of weight decay, as for `inertial.method.adaptive.lines`.
+        """
+        line = self.line
+        if decay:
+            line = f"optax.chain(optax.add_decayed_weights({decay:.6g}), {line})"
+        if self.name not in _ELSEWHERE:
+            return line
+        same = lines(_ELSEWHERE[self.name](self.eta), decay=decay).splitlines()
+        return "\n".join([line, *same[1:]])

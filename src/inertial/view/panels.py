@@ -124,8 +124,7 @@ def momentum_of(row: Row) -> float | None:
 def lines_of(row: Row, decay: float = 0.0) -> str:
     """Return the lines to copy for a row, with weight decay at a rate."""
     if row.key in TRANSFORMATIONS:
-        line = Optax(row.key, row.eta).line
-        return f"optax.chain(optax.add_decayed_weights({decay:.6g}), {line})" if decay else line
+        return Optax(row.key, row.eta).lines(decay)
     if row.key in SCHEDULES:
         return (
             "# from inertial.method.schedule import TorchSchedule, for_measure\n"
