@@ -38,7 +38,7 @@ from inertial import (
 )
 from inertial.data import catalog, locate
 from inertial.linear.expected import measure_of, spectrum_of
-from inertial.linear.lanczos import lanczos
+from inertial.linear.lanczos import lanczos, product_with
 from inertial.linear.measure import Measure
 from inertial.method.rules import METHODS, choose, fastest
 from inertial.problem.model import TwoLayerReLU
@@ -216,7 +216,7 @@ def measure_rows() -> Iterator[Row]:
     data = load(name, n=n, dim=100)
     gram = infinite_gram(data.x)
     full = seconds(lambda: decompose(gram).eigenvalues)
-    nodes = seconds(lambda: lanczos(lambda v: gram @ v, data.y, 80).diagonal)
+    nodes = seconds(lambda: lanczos(product_with(gram), data.y, 80).diagonal)
     yield (
         f"measure with 80 nodes / full decomposition, {name}, n={n}",
         f"{nodes / full:.3f}",
@@ -254,9 +254,9 @@ def residual_rows() -> Iterator[Row]:
         spectrum = decompose(gram)
         exact = Measure(spectrum.eigenvalues, spectrum.modes(data.y) ** 2)
         methods = [choose("forecast", kind, exact) for kind in METHODS]
-        steps, found = np.arange(1001), None
+        steps, found, product = np.arange(1001), None, product_with(gram)
         for count in (50, 100, 200, 400):
-            found = lanczos(lambda v, gram=gram: gram @ v, data.y, count, resume=found)
+            found = lanczos(product, data.y, count, resume=found)
             gauss, worst = found.measure(), 0.0
             for method in methods:
                 ours, full = (forecast_loss(method, m, steps) for m in (gauss, exact))

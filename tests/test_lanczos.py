@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from inertial import InvalidInput, Measure, forecast_loss, gradient_descent, heavy_ball, nesterov
-from inertial.linear.lanczos import lanczos
+from inertial.linear.lanczos import lanczos, product_with
 
 METHODS = (gradient_descent(0.9), heavy_ball(0.7, 0.9), nesterov(0.4, 0.95))
 
@@ -15,6 +15,19 @@ def kernel():
     basis = np.linalg.qr(rng.standard_normal((80, 80)))[0]
     values = np.sort(10 ** rng.uniform(-4, 0, 80))
     return values, basis, (basis * values) @ basis.T, rng.standard_normal(80)
+
+
+@pytest.mark.parametrize(
+    "held", [np.ascontiguousarray, np.asfortranarray, lambda gram: np.kron(gram, [1, 0])[:, ::2]]
+)
+def test_a_product_with_a_symmetric_matrix_reads_one_triangle(kernel, held):
+    *_, gram, start = kernel
+    half = held(np.where(np.tri(len(gram)), gram, np.nan))
+    other = held(np.where(np.tri(len(gram)), gram, np.nan).T)
+    found = [product_with(one)(start) for one in (half, other)]
+    right = [one for one in found if np.isfinite(one).all()]
+    assert len(right) == 1
+    np.testing.assert_allclose(right[0], gram @ start, rtol=1e-12)
 
 
 @pytest.mark.parametrize("steps", [1, 5, 20])

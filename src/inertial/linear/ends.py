@@ -26,7 +26,7 @@ from scipy.linalg.blas import dtrsv
 
 from inertial._types import Gram
 from inertial.linear.kernel import tiles
-from inertial.linear.lanczos import lanczos
+from inertial.linear.lanczos import lanczos, product_with
 from inertial.linear.spectrum import Extremes, ends_of, finite
 
 if TYPE_CHECKING:
@@ -182,10 +182,10 @@ def _top(array: Gram) -> _Top:
     them then take away eight times what is left: as far below it the shift lies, since the fall
     may also be less steady.
     """
-    size, found = len(array), None
+    size, found, product = len(array), None, product_with(array)
     most = min(_MOST, size)
     for steps in range(min(_LOOK, most), most + 1, _LOOK):
-        found = lanczos(lambda v: array @ v, _anywhere(size), steps, resume=found)
+        found = lanczos(product, _anywhere(size), steps, resume=found)
         values, _, residuals = found.nodes()
         value, residual = float(values[-1]), float(residuals[-1])
         estimate = _estimated(residual, value - float(values[-2]) if len(values) > 1 else 0.0)

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 from jaxtyping import Float
+from scipy.linalg.blas import dsymv
 
 from inertial._checks import InvalidInput, whole
+from inertial._types import Gram
 from inertial.linear.measure import Measure
 
 Vector = Float[np.ndarray, "n"]
@@ -77,6 +79,21 @@ class Lanczos:
         """The largest node, and a bound on its distance from an eigenvalue of H."""
         values, _, residuals = self.nodes()
         return float(values[-1]), float(residuals[-1])
+
+
+def product_with(gram: Gram) -> Product:
+    """Return v -> H v of a symmetric matrix held in memory, from one of its triangles.
+
+    Reading is what takes the time, so this is nearly twice as fast as ``gram @ v``.
+
+    Parameters
+    ----------
+    gram
+        Shape (n, n), float64; in rows or columns one after the other, or else it is copied.
+
+    """
+    columns = np.asfortranarray(gram if gram.flags.f_contiguous else gram.T)
+    return lambda v: np.asarray(dsymv(1.0, columns, v))
 
 
 def lanczos(
