@@ -97,6 +97,17 @@ def test_a_data_folder_that_is_none_is_refused_for_sets_that_need_none(tmp_path,
         load(name, n=20, data_dir=tmp_path / "nowhere")
 
 
+def test_a_data_folder_is_refused_beside_data_of_ones_own(tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text("a,y\n" + "".join(f"{k},{k * k}\n" for k in range(9)))
+    said = r"of your own, and --data-dir \(data_dir=\) is the folder of named sets; leave it out"
+    for given in ((path,), ([[1.0], [2.0]], [1.0, 3.0])):
+        with pytest.raises(
+            InvalidInput, match=rf"{'own.csv is a file' * (given[0] is path)}.*{said}"
+        ):
+            load(*given, data_dir=tmp_path)
+
+
 def test_a_home_is_named_at_the_start_only_and_must_exist(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert own_file("./~x.csv") == Path("~x.csv") == own_file(Path("./~x.csv"))

@@ -54,7 +54,7 @@ class DataOptions:
     n: Whole | None = None
     "Rows to take (default: up to 1,000): a sample of a table, else the first in file order."
     data_dir: Path | None = None
-    "Folder to look in first (default: the one INERTIAL_DATA names)."
+    "Folder to look in first for a named set (default: the one INERTIAL_DATA names)."
     label: str | None = None
     "Target column of a table."
     task: Literal["classification", "regression"] | None = None

@@ -319,7 +319,7 @@ def reload(record: Mapping[str, Any], data_dir: str | Path | None = None) -> Dat
             n=kept["n"]
             + kept["dropped"]
             + (kept["test_rows"] if isinstance(kept["test"], float) else 0),
-            data_dir=data_dir,
+            data_dir=None if is_own else data_dir,
             task=kept["task"] if is_own else None,
             keep=tuple(kept["keep"]),
             drop=tuple(kept["drop"]),
@@ -419,7 +419,9 @@ def _read(
                     "rows, such as 0.2."
                 )
             return _named(str(data), rows, data_dir, dim, held)
+        _refuse_folder(data_dir, f"{path} is a file")
         return _file(path, choices, rows, header, held, test)
+    _refuse_folder(data_dir, "the data are")
     if is_frame(data) or (y is not None and of_texts(y)):
         table, choices = from_frame(data, y, choices)
         if test is not None:
@@ -590,6 +592,15 @@ def _source(name: str) -> Source:
         here = listed([path for path in beside if kind(path) in SUFFIXES], 3)
         hint = f", such as {here}" if here else f", which has an ending: {', '.join(SUFFIXES)}"
         raise InvalidInput(f"{str(error)[:-1]}, or give the path of a file{hint}.") from None
+
+
+def _refuse_folder(data_dir: str | Path | None, what: str) -> None:
+    """Refuse a folder to look in for what is not looked for."""
+    if data_dir is not None:
+        raise InvalidInput(
+            f"{what} of your own, and --data-dir (data_dir=) is the folder of named sets; leave it "
+            "out, and give a file by its path."
+        )
 
 
 def _refuse_own_options(name: str, choices: Choices, header: bool | None) -> None:  # noqa: FBT001
