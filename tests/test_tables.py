@@ -478,11 +478,11 @@ REFUSED = [
     ("no label", PLAIN, {}, "pass --label (label=) with one of depth, salt, flow, yield", ["--label salt"]),
     ("wrong label", PLAIN, {"label": "yeild"}, "did you mean 'yield'?", ["--label yield"]),
     ("text target", FRAME.assign(t=NAMES).to_csv(index=False), {"label": "t"},
-     "24 different texts in 24 rows, too many for classes; name another column with --label, one of depth, salt, flow, yield.", ["--label depth"]),
+     "24 different texts in 24 rows, too many for classes; name another column with --label (label=), one of depth, salt, flow, yield.", ["--label depth"]),
     ("text target, first columns no better", pd.DataFrame(
         {"id": [f"A-{k}" for k in FRAME.index], "t": NAMES, "empty": None, "kind": ["a", "b"] * 12,
          "cost": [f"$ {k}" for k in range(1, ROWS + 1)], "left": FRAME.salt}).to_csv(index=False),
-     {"label": "t", "drop": ("left",)}, "name another column with --label, one of kind, cost.", ["--label cost"]),
+     {"label": "t", "drop": ("left",)}, "name another column with --label (label=), one of kind, cost.", ["--label cost"]),
     ("classes asked of many numbers", pd.DataFrame(
         {"x": RNG.normal(size=1200), "t": RNG.normal(size=1200)}).to_csv(index=False),
      {"label": "t", "task": "classification"},
@@ -720,7 +720,7 @@ X = RNG.normal(size=(6, 2))
         (X, X, r"x has the shape \(6, 2\) and y \(6, 2\); give x as \(n, d\)"),
         (X[:4], X[:, 0], r"x has the shape \(4, 2\) and y \(6,\)"),
         ([[1, 2], [3]], [1, 2], r"x is not an array of numbers; give rows of the same length"),
-        (X, list("abcdef"), r"has 6 different texts in 6 rows, too many for classes"),
+        (X, list("abcdef"), r"6 different texts in 6 rows, too many for classes; pass y as num"),
         (X, X[:, 0] * 1j, r"y holds complex128, not real numbers"),
         (
             X.astype(str),
@@ -732,6 +732,8 @@ X = RNG.normal(size=(6, 2))
         (X * np.nan, X[:, 0], r"row 1, column '1' of the arrays is nan; write a finite number"),
         (None, X[:, 0], r"x has the shape \(\) and y \(6,\)"),
         (FRAME, X[:, 0], r"x has 24 rows and y the shape \(6,\); give y as one target per row"),
+        (FRAME, NAMES, r"too many for classes; pass y as numbers, or as names of classes that"),
+        (FRAME, [np.nan] * 24, r"\(0\), since 24 have no target; give more data or other targets"),
         (FRAME, FRAME, r"x has 24 rows and y the shape \(24, 4\)"),
     ],
 )

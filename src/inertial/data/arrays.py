@@ -1,6 +1,7 @@
 """Arrays and frames of one's own: passed in, or one array from a file.  Nothing is unpickled."""
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def from_frame(x: Any, y: Any, choices: Choices) -> tuple[Table, Choices]:  # no
         label += "'"
     whole = frame.reset_index(drop=True)
     whole = pd.concat([whole, pd.Series(target, name=label)], axis=1)
-    return Table(whole), Choices(label, choices.task, choices.keep, choices.drop, choices.raw)
+    return Table(whole), replace(choices, label=label, apart=True)
 
 
 def of_texts(y: object) -> bool:

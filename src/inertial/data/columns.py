@@ -72,13 +72,17 @@ class Rows:
 
 @dataclass(frozen=True)
 class Choices:
-    """What a user says about a table; `keep` and `drop` are names of columns."""
+    """What a user says about a table; `keep` and `drop` are names of columns.
+
+    `apart` where the targets came beside the inputs, and no column was named.
+    """
 
     label: str | None = None
     task: Task | None = None
     keep: tuple[str, ...] = ()
     drop: tuple[str, ...] = ()
     raw: bool = False
+    apart: bool = False
 
 
 @dataclass(frozen=True)
@@ -337,7 +341,7 @@ def _usable(
         why = f", since {lacking} {'has' if lacking == 1 else 'have'} no target" if lacking else ""
         raise InvalidInput(
             f"{title} has fewer than {least} usable rows ({kept.sum()}){why}; give more data"
-            f"{' or another label' if lacking else ''}."
+            f"{' or other targets' if lacking else ''}."
         )
     out = np.flatnonzero(~kept)
     cells = [(row + 1, _cell(target.iloc[row])) for row in out]
@@ -598,6 +602,8 @@ def _is_free_text(different: int, rows: int) -> bool:
 
 def _other_targets(table: Table, choices: Choices, title: str) -> str:
     """Return the remedy for a target of free text: the columns that can be one, if any."""
+    if choices.apart:
+        return "pass y as numbers, or as names of classes that rows have in common"
 
     def can_be(name: str) -> bool:
         try:
@@ -612,7 +618,7 @@ def _other_targets(table: Table, choices: Choices, title: str) -> str:
     if not (fit := list(islice(filter(can_be, others), most + 1))):
         return "no other column has numbers or repeated texts either; add one that has"
     more = ", ..." if len(fit) > most else ""
-    return f"name another column with --label, one of {listed(fit[:most])}{more}"
+    return f"name another column with --label (label=), one of {listed(fit[:most])}{more}"
 
 
 def _is_regression(values: Targets, choices: Choices) -> bool:
