@@ -326,10 +326,14 @@ OUT_OF_RANGE = "{} is out of range; the nearest that is not was taken."
 
 def test_a_number_field_shows_what_is_taken(chromium, file, exploration):
     with opened(chromium, file) as view:
-        for text, taken in (
-            ("5", 10 / exploration.measure.nodes[-1]),
-            ("-1", 1e-12),
-            ("0.01", 0.01),
+        before, _ = numbers_of(view)
+        kept = f"{before['eta']:.4g}"
+        most = 10 / exploration.measure.nodes[-1]
+        for text, taken, words in (
+            ("-1", before["eta"], f"-1 is no step size: it has to be above 0, so {kept} stays."),
+            ("0", before["eta"], f"0 is no step size: it has to be above 0, so {kept} stays."),
+            ("5", most, OUT_OF_RANGE.format("5")),
+            ("0.01", 0.01, ""),
         ):
             view.locator("#eta-number").fill(text)
             view.keyboard.press("Enter")
@@ -337,10 +341,8 @@ def test_a_number_field_shows_what_is_taken(chromium, file, exploration):
             state, _ = numbers_of(view)
             shown = float(view.locator("#eta-number").input_value())
             np.testing.assert_allclose(shown, state["eta"], rtol=1e-5)  # six digits
-            if taken > 1e-12:
-                np.testing.assert_allclose(state["eta"], taken, rtol=1e-12)
-            said = view.locator("#lesson").inner_text()
-            assert said == ("" if text == "0.01" else OUT_OF_RANGE.format(text))
+            np.testing.assert_allclose(state["eta"], taken, rtol=1e-12)
+            assert view.locator("#lesson").inner_text() == words
 
 
 def test_momentum_near_one_is_told_by_what_it_lacks(chromium, file):

@@ -136,7 +136,9 @@
     for (const key of ["eta", "beta", "friction", ...(MODES ? ["batch"] : [])]) {
       $(`${key}-number`).addEventListener("change", () => {
         const given = $(`${key}-number`).valueAsNumber, value = key === "batch" ? Math.round(given) : given;
-        if (Number.isFinite(value)) {
+        if (key === "eta" && value <= 0) {
+          update({}, `${given} is no step size: it has to be above 0, so ${short(state.eta)} stays.`);
+        } else if (Number.isFinite(value)) {
           const taken = clamp(key, value);
           update({ [key]: taken }, taken === value ? "" : `${given} is out of range; the nearest that is not was taken.`);
         }
