@@ -52,6 +52,17 @@ def test_measuring_again_settles_what_a_run_does_not_hold(folder, bare):
         assert entry.verdict in ("unverifiable", again.verdict)
 
 
+def test_the_remedy_for_activations_that_change_at_once_works(tmp_path):
+    """A far smaller step size keeps the activations, and so the kernel, up to the first probe."""
+    found = {}
+    for eta in (None, 1e-9):
+        settings = Settings(width=200, seeds=(0,), steps=12, eta=eta, beta=eta and 0.5)
+        run = compare(load("digits", n=30), settings, out=tmp_path / str(eta)).run
+        found[eta] = audit_folders([run], measure=True).of("kernel-constant-corrected")
+    assert "a far smaller step size keeps them" in found[None].reason
+    assert found[1e-9].verdict == "holds"
+
+
 def test_json_is_a_list_with_the_promised_keys(capsys, folder):
     code, out, _ = run(capsys, "audit", folder, "--json")
     assert code == 0

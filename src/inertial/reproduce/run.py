@@ -205,14 +205,14 @@ def predict_item(item: Item, data: tuple[DataSet, ...], scale: Scale) -> Predict
     first rows.  The item's own work is timed on a quarter and on half of the first set, and
     extrapolated as a power of n.
 
-    The seconds are NaN if the first data set cannot be used with so few rows, for instance because
-    a column is constant over them: the whole one may still be.
+    The seconds are NaN if there are no data sets to try it on, or the first cannot be used with so
+    few rows, for instance because a column is constant over them: the whole one may still be.
     """
     if item.compute is None:
         raise ValueError(f"{item.key} trains: its study predicts the cost")
     sets = {"all": data, "first": data[:1], "none": ()}[item.uses]
     if not sets:
-        return Prediction(0.0, (), kernel_memory(()), 0, 1)
+        return Prediction(np.nan, (), kernel_memory(()), 0, 1)
     try:
         own = _own(item.compute, sets[0], scale)
     except InvalidInput:

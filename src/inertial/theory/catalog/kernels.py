@@ -91,7 +91,9 @@ def _quiet_drift(e: Evidence) -> Series:
     """Return the kernel's drift at the probed steps before any activation has changed."""
     quiet = np.interp(e.probes.steps, e.run.steps, e.run.change) == 0
     if not quiet[e.probes.steps > 0].any():
-        raise Missing("activations change before the first probed step; probe earlier")
+        raise Missing(
+            "activations have changed by the first probed step; a far smaller step size keeps them"
+        )
     return np.where(quiet, e.probes.drift_frobenius, 0.0)
 
 
