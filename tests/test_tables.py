@@ -283,6 +283,19 @@ def test_few_texts_become_one_column_a_value_and_missing_ones_a_value_of_their_o
     assert fewer.columns == ("depth", "salt", "flow", "constant")
 
 
+@pytest.mark.parametrize("word", ["none", "None", "missing"])
+def test_a_class_named_none_stays_and_among_numbers_it_is_a_missing_cell(tmp_path, word):
+    frame = FRAME.assign(fault=[word, "belt", "bearing"] * 8, salt=[word, *FRAME.salt[1:]])
+    path = put(tmp_path, "t.csv", frame.to_csv(index=False))
+    found = load(path, label="fault", raw=True, normalize=False)
+    assert len(found.y) == ROWS
+    assert any(f"{word} (8)" in note for note in found.provenance.notes), found.provenance.notes
+    assert found.x[0, 1] == FRAME.salt[1:].median()
+    assert any("filled with the median: salt (1)" in note for note in found.provenance.notes)
+    beside = load(path, label="yield", raw=True, normalize=False)
+    assert f"fault_{word}" in beside.columns
+
+
 def test_codes_and_mixed_units_stay_texts(tmp_path):
     codes = [f"A-{k % 3}" for k in range(ROWS)]
     mixed = [f"{k % 3} {'kg' if k % 3 else 'g'}" for k in range(ROWS)]

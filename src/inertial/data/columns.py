@@ -465,7 +465,7 @@ def _as_numbers(
     return np.array([_value(cell, decimal) for cell in cells]), printable(strange, 20)
 
 
-def _cell(value: object) -> str | None:
+def _cell(value: object, *, among_texts: bool = False) -> str | None:
     """Return what a cell of no numeric column says, None if it is missing."""
     import pandas as pd
 
@@ -474,7 +474,7 @@ def _cell(value: object) -> str | None:
     if isinstance(value, bool | np.bool_):
         return str(int(value))
     text = str(value).strip()
-    return None if is_missing(text) else text
+    return None if is_missing(text, among_texts=among_texts) else text
 
 
 def _value(cell: str | None, decimal: str) -> float:
@@ -488,7 +488,9 @@ def _texts(column: "pd.Series") -> "pd.Series":
     import pandas as pd
 
     cells = [
-        ("False", "True")[bool(value)] if isinstance(value, bool | np.bool_) else _cell(value)
+        ("False", "True")[bool(value)]
+        if isinstance(value, bool | np.bool_)
+        else _cell(value, among_texts=True)
         for value in column
     ]
     return pd.Series(cells, dtype=object)

@@ -20,9 +20,15 @@ from inertial.data.aligned import by_position
 from inertial.data.unpack import check_size
 
 MISSING = frozenset(
-    ["", "?", "-", "--", ".", "..", "*", "na", "n/a", "#n/a", "nan", "null", "none", "missing"]
+    [
+        *("", "?", "-", "--", ".", "..", "*", "na", "n/a", "#n/a", "#n/a n/a", "#na", "<na>"),
+        *("null", "nan", "-nan", "1.#ind", "-1.#ind", "1.#qnan", "-1.#qnan"),
+    ]
 )
 """Cells that stand for a missing value, in lower case."""
+
+_NO_NUMBER = frozenset(["none", "missing"])
+"""Words, in lower case, that among numbers are a missing value, and among texts one of them."""
 
 _LONGEST = 1 << 22
 """Bytes that a line may have."""
@@ -150,9 +156,10 @@ def without_unit(cell: str) -> tuple[str, str]:
     return found["number"].strip(), " ".join(filter(None, parts))
 
 
-def is_missing(cell: str) -> bool:
-    """Say whether a cell stands for a missing value."""
-    return cell.strip().lower() in MISSING
+def is_missing(cell: str, *, among_texts: bool = False) -> bool:
+    """Say whether a cell stands for a missing value, among numbers unless said otherwise."""
+    word = cell.strip().lower()
+    return word in MISSING or (word in _NO_NUMBER and not among_texts)
 
 
 def plain_number(cell: str, decimal: str) -> str:

@@ -189,6 +189,7 @@ def _parsed(dialect: Dialect, path: Path) -> "pd.DataFrame":
                 header=None,
                 decimal=dialect.decimal,
                 na_values=sorted(set(known)),
+                keep_default_na=False,  # None is one of them, and may be a class
                 skipinitialspace=True,
                 engine="python" if aligned else "c",
                 **({} if aligned else {"low_memory": False}),
