@@ -995,6 +995,21 @@ def test_the_page_holds_no_address_to_load_from(file):
     assert len(text) < 500_000
 
 
+def test_one_eigenvalue_leaves_no_method_momentum_and_the_page_stands(chromium, tmp_path):
+    """Orthogonal rows have a kernel of I/2: one step of size 2 ends it, whatever the method."""
+    data = load(np.eye(3), np.array([1.0, -1.0, 1.0]))
+    found = explore(data, Settings(seeds=(0,), steps=10, width=300))
+    assert [curve.name for curve in found.curves] == list(METHODS[:3])
+    assert [curve.method.constant[1] for curve in found.curves] == [0, 0, 0]
+    page = tmp_path / "one.html"
+    page.write_text(explorer_page(found), encoding="utf-8")
+    with opened(chromium, page) as view:
+        text = view.locator("body").inner_text()
+        assert "gradient descent 1 / 1, heavy ball 1 / 1, Nesterov 1 / 1." in text
+        assert "NaN" not in text
+        assert numbers_of(view)[0]["method"] == "heavy_ball"
+
+
 def test_the_runs_are_those_of_compare_and_near_their_forecast(exploration, tmp_path):
     settings = Settings(seeds=(0, 1), steps=40, width=100)
     arrays = compare(load("digits", n=60), settings, out=tmp_path / "run").arrays

@@ -56,8 +56,9 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class TunedPoint:
-    """A method as one rule tunes it."""
+    """A method, by the name of its family, as one rule tunes it, maybe without momentum."""
 
+    name: str
     rule: str
     source: str
     method: Recursion
@@ -67,12 +68,13 @@ class TunedPoint:
 class Curve:
     """Losses of one method over its starts and steps, NaN after a divergence, and their forecast.
 
-    `rule` is that of its `TunedPoint`; `forecast` the mean over the starts of the linearised
-    network's losses.  `promised` and `measured` are steps to the target, None where it was not
-    reached; `trust` is what was known before the training, if anything, and `drift` the largest
-    change of a model's kernel, as a share of it.
+    `name` and `rule` are those of its `TunedPoint`; `forecast` the mean over the starts of the
+    linearised network's losses.  `promised` and `measured` are steps to the target, None where it
+    was not reached; `trust` is what was known before the training, if anything, and `drift` the
+    largest change of a model's kernel, as a share of it.
     """
 
+    name: str
     rule: str
     method: Recursion
     loss: Float[np.ndarray, "seed T"]
@@ -171,7 +173,9 @@ def explore(
     prepared = Prepared.of(data)
     measure = prepared.measure
     points = tuple(
-        TunedPoint(rule.key, rule.source, choose(rule.key, name, measure, target=settings.target))
+        TunedPoint(
+            name, rule.key, rule.source, choose(rule.key, name, measure, target=settings.target)
+        )
         for rule in RULES.values()
         for name in METHODS
         if name in rule.methods
@@ -180,11 +184,11 @@ def explore(
         noise_share(settings.batch, len(data.x))
         source = f"this project: fewest steps of the expected loss on batches of {settings.batch:,}"
         points += tuple(
-            TunedPoint(BATCH_RULE, source, _for_batch(spec, prepared))
+            TunedPoint(spec.method, BATCH_RULE, source, _for_batch(spec, prepared))
             for spec in specs(replace(settings, seeds=settings.seeds[:1]))
         )
     rule = settings.rule if settings.batch is None else BATCH_RULE
-    tuned = {p.method.name: p.method for p in points if p.rule == rule}
+    tuned = {p.name: p.method for p in points if p.rule == rule}
     runs = join(list(_runs(settings, prepared, tuned, progress or (lambda *_: None))))
     # What is known of trust before training is for all rows.
     runs = runs.assign_attrs(
@@ -205,7 +209,7 @@ def explore(
         0.5 * measure.total,
         points,
         tuple(
-            _curve(runs.sel({"optimizer": name}), rule, tuned[name], settings.target)
+            _curve(name, runs.sel({"optimizer": name}), rule, tuned[name], settings.target)
             for name in settings.methods
         ),
         meanings(data, prepared.spectrum, measure.weights),
@@ -233,12 +237,13 @@ def _runs(
         done += settings.steps
 
 
-def _curve(run: xr.Dataset, rule: str, method: Recursion, target: float) -> Curve:
+def _curve(name: str, run: xr.Dataset, rule: str, method: Recursion, target: float) -> Curve:
     """Sum up the runs of one method from all starts."""
     width, counts = run.attrs.get("width"), run.forecast_steps.sel(share=target).values
     judged = None if width is None else trust_of(run, target, width)
     drift = float(run.kernel_drift.max()) if "look" in run else None
     return Curve(
+        name,
         rule,
         method,
         run.loss.transpose("seed", "step").values,
@@ -298,13 +303,16 @@ def explore_model(
     )
     forecast = f"{RULES[DEFAULT_RULE].source}, at {MARGIN:g} of the stability limit at most"
     points = [
-        TunedPoint(DEFAULT_RULE, forecast, fastest(one, measure, settings.target, margin=MARGIN))
+        TunedPoint(
+            one, DEFAULT_RULE, forecast, fastest(one, measure, settings.target, margin=MARGIN)
+        )
         for one in METHODS
     ]
     if modes is not None and batch is not None:
         source = f"this project: fewest steps of the expected loss on batches of {batch:,}"
         points += [
             TunedPoint(
+                name,
                 BATCH_RULE,
                 source,
                 fastest_for_batch(name, modes, batch, target=settings.target, margin=MARGIN)[0],
@@ -315,11 +323,11 @@ def explore_model(
         kind = "" if batch is None else f" on batches of {batch:,}"
         source = f"the best of {len(advice.trials)} real runs of this network{kind}"
         points += [
-            TunedPoint(TRIALS_RULE, source, entry.method)
+            TunedPoint(entry.name, TRIALS_RULE, source, entry.method)
             for entry in advice.methods
             if isinstance(entry.method, Recursion)
         ]
-    tuned = {point.method.name: point for point in points}
+    tuned = {point.name: point for point in points}
     wanted = replace(settings, methods=METHODS)
     rules = {name: point.rule for name, point in tuned.items()}
     runs: list[xr.Dataset] = []
@@ -342,7 +350,7 @@ def explore_model(
         start.operator.loss,
         tuple(points),
         tuple(
-            _curve(joined.sel({"optimizer": name}), point.rule, point.method, settings.target)
+            _curve(name, joined.sel({"optimizer": name}), point.rule, point.method, settings.target)
             for name, point in tuned.items()
         ),
         (),

@@ -14,9 +14,9 @@ from jaxtyping import Float
 from inertial._checks import significant
 from inertial.linear.measure import Measure
 from inertial.method.batch import BatchSizes, Modes
-from inertial.method.recursion import Recursion, label
+from inertial.method.recursion import label
 from inertial.method.trust import DEPARTS, DIGITS, HOLDS, STEPS
-from inertial.runs.exploration import Curve, Exploration
+from inertial.runs.exploration import Curve, Exploration, TunedPoint
 from inertial.runs.meanings import Meaning
 from inertial.view.page import render
 
@@ -70,13 +70,13 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
         },
         "target": exploration.target,
         "points": [
-            {"rule": point.rule, "source": point.source, **_coefficients(point.method)}
+            {"rule": point.rule, "source": point.source, **_coefficients(point)}
             for point in exploration.points
         ],
         "runs": [
             {
                 "rule": curve.rule,
-                **_coefficients(curve.method),
+                **_coefficients(curve),
                 "loss": [_plain(row) for row in curve.loss],
                 "forecast": _plain(curve.forecast),
                 "measured": curve.measured,
@@ -96,7 +96,7 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
         merged=len(measure.nodes) < data.n,
         steps=steps,
         short=[
-            label(one.method.name)
+            label(one.name)
             for one in exploration.curves
             if one.measured is None
             and not one.diverged
@@ -104,9 +104,7 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
         ],
         starts=exploration.curves[0].loss.shape[0],
         worst=max(exploration.curves, key=_strain),
-        departing=[
-            label(one.method.name) for one in exploration.curves if one.verdict == "departs"
-        ],
+        departing=[label(one.name) for one in exploration.curves if one.verdict == "departs"],
         unchecked=all(one.verdict == "unchecked" for one in exploration.curves),
         drift=max((one.drift or 0.0 for one in exploration.curves), default=0.0),
         label=label,
@@ -150,10 +148,10 @@ def _modes(modes: Modes, measure: Measure) -> dict[str, list[float]]:
     return described
 
 
-def _coefficients(method: Recursion) -> dict[str, Any]:
+def _coefficients(one: TunedPoint | Curve) -> dict[str, Any]:
     return {
-        "method": method.name,
-        **dict(zip(("eta", "beta", "gamma"), method.constant, strict=True)),
+        "method": one.name,
+        **dict(zip(("eta", "beta", "gamma"), one.method.constant, strict=True)),
     }
 
 
