@@ -21,6 +21,7 @@ from inertial import (
     tune,
 )
 from inertial.linear.spectrum import decompose
+from inertial.method.recursion import gradient_descent, label
 from inertial.runs.shown import called, of_steps
 
 
@@ -83,6 +84,15 @@ def test_one_step_is_one_step():
         *("1 step", "1 step", "2.5 steps", "1,200 steps"),
         "- steps",
     ]
+
+
+def test_a_checked_run_without_momentum_is_called_gradient_descent(results):
+    advice = results["Advice"]
+    (run,) = advice.checks
+    assert run.name != "gradient_descent"
+    assert f"): {label(run.name)} promised" in advice.checked
+    still = dataclasses.replace(run, method=gradient_descent(0.1))
+    assert "): gradient descent promised" in dataclasses.replace(advice, checks=(still,)).checked
 
 
 def test_what_no_run_reached_is_no_recommendation(results):

@@ -128,9 +128,10 @@ def said(run: Check | None, *, batches: bool = False) -> str:
     missed = "diverged" if run.diverged else f"not reached in {run.steps:,}"
     measured = missed if run.measured is None else count(run.measured)
     kept = "" if run.kept else " The promise does not hold."
+    name = label(run.name if run.method.beta else "gradient_descent")
     return (
         f"Checked by a real run{' on such batches' if batches else ''} (width {run.width:,}, seed "
-        f"{run.seed}): {label(run.name)} promised {of_steps(run.promised)} for this start, "
+        f"{run.seed}): {name} promised {of_steps(run.promised)} for this start, "
         f"measured {measured}.{kept}"
     )
 
