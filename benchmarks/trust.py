@@ -6,7 +6,9 @@ Networks whose promise is at most 700 steps and whose strain is below 10 are tra
 `inertial.method.trust` were set on the first six sets, and the other ten were trained afterwards.
 ``--summary docs/trust.csv`` counts how often a verdict was right.  ``--batches`` trains instead on
 batches of a tenth and a third of the rows, targets scaled 0.1 to 1, one draw of batches, the first
-six sets and iris, and counts by strain.  ``--movement`` sets the
+six sets and iris, and counts by strain.  ``--away`` trains far from tuned settings: heavy ball and
+Nesterov with momenta of 0.1 to 0.7 and a tenth, a third and 0.9 of gradient descent's step size, to
+10 %, two starts, width 1,000, whatever the strain.  ``--movement`` sets the
 largest movement on the way to the target beside the predicted one, on the first six sets or those
 that are named, from start 0 or that of ``--start``, with ``--batches`` on such batches.  Needs the
 extra `bench` and the real data (INERTIAL_DATA).
@@ -24,7 +26,16 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.papers_grid import CASES, HELD_OUT, ROWS
-from inertial import TwoLayerReLU, initial_residual, load, steps_to, train, trust
+from inertial import (
+    TwoLayerReLU,
+    heavy_ball,
+    initial_residual,
+    load,
+    nesterov,
+    steps_to,
+    train,
+    trust,
+)
 from inertial.data import Data
 from inertial.linear.expected import spectrum_of
 from inertial.method.batch import fastest_for_batch, forecast_batches
@@ -46,6 +57,7 @@ LATER = {name: make for name, (make, _) in CASES.items() if name not in FIRST}
 OTHERS = {name: make for name, (make, _) in HELD_OUT.items()}
 SCALES, WIDTHS, TARGETS = (0.1, 0.3, 1.0, 3.0, 10.0), (1000, 4000), (0.1, 0.01)
 FEW, SHARES = SCALES[:3], (10, 3)
+BETAS, PARTS = (0.1, 0.25, 0.5, 0.7), (0.1, 1 / 3, 0.9)
 MOST, STRAIN = 700, 10.0
 FAR = 200
 NAMES = (
@@ -108,6 +120,26 @@ def on_batches(name: str) -> list[tuple[float, int, int | None]]:
             )  # fmt: skip
             found.append((strain, promised, run.steps_to(target)))
     return found
+
+
+def away(name: str, seed: int) -> Iterator[tuple[float, int, int | None]]:
+    """Yield strain, promised and measured steps of networks at settings that nobody tuned."""
+    data, target = (FIRST | LATER)[name](), TARGETS[0]
+    spectrum, measure = spectrum_of(data)
+    network, within = TwoLayerReLU(WIDTHS[0], data.x.shape[1]), span(data.x)
+    residual = initial_residual(network, data.x, data.y, seed=seed, within=within)
+    own = start_measure(spectrum, residual)
+    best = choose("forecast", "gradient_descent", measure, target=target).eta
+    for family, beta, share in product((heavy_ball, nesterov), BETAS, PARTS):
+        method = family(share * best, beta)
+        promised = steps_to(method, own, target, limit=MOST)
+        if promised is None:
+            continue
+        found = judged(method, measure, own, WIDTHS[0], target=target, rows=len(data.x))
+        run = train(
+            network, data.x, data.y, method, seed=seed, steps=2 * promised + 20, within=within
+        )
+        yield found.strain, promised, run.steps_to(target)
 
 
 def farthest(
@@ -177,17 +209,16 @@ def movements(names: list[str], seed: int, *, on_batches: bool) -> None:
         )
 
 
-def batches(names: list[str]) -> None:
+def counted(what: str, table: list[tuple[float, int, int | None]], most: float) -> None:
     """Count by strain how many steps were within 20 % or a step, and within 30 % or two."""
-    table = [row for name in names for row in on_batches(name)]
-    for low, high in ((0.0, HOLDS), (HOLDS, DEPARTS), (DEPARTS, STRAIN)):
+    for low, high in ((0.0, HOLDS), (HOLDS, DEPARTS), (DEPARTS, most)):
         rows = [(p, m) for strain, p, m in table if low <= strain < high]
         counts = [
             sum(m is not None and abs(m - p) <= max(steps, part * p) for p, m in rows)
             for part, steps in ((CLOSE, 1), (0.3, 2))
         ]
         sys.stdout.write(
-            f"batches: strain {low:g} to {high:g}: {counts[0]} of {len(rows)} within 20 % or a "
+            f"{what}: strain {low:g} to {high:g}: {counts[0]} of {len(rows)} within 20 % or a "
             f"step, {counts[1]} within 30 % or two\n"
         )
 
@@ -221,6 +252,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*")
     parser.add_argument("--summary", type=Path)
     parser.add_argument("--batches", action="store_true")
+    parser.add_argument("--away", action="store_true")
     parser.add_argument("--movement", action="store_true")
     parser.add_argument("--start", type=int, default=0)
     given = parser.parse_args()
@@ -231,7 +263,12 @@ def main() -> None:
         movements(given.names or list(FIRST), given.start, on_batches=given.batches)
         return
     if given.batches:
-        batches(given.names or [*FIRST, "iris"])
+        names = given.names or [*FIRST, "iris"]
+        counted("batches", [row for name in names for row in on_batches(name)], STRAIN)
+        return
+    if given.away:
+        names = given.names or ["digits", "iris", "wine", "diabetes"]
+        counted("away", [row for one in product(names, (0, 1)) for row in away(*one)], np.inf)
         return
     csv.writer(sys.stdout, lineterminator="\n").writerow(NAMES)
     for name in given.names or [*FIRST, *LATER]:

@@ -1229,11 +1229,14 @@ def test_trust_at_a_setting_is_that_of_python(chromium, file, exploration):
     largest = exploration.measure.largest
     for method in (
         heavy_ball(0.5 / largest, 0.8),
+        heavy_ball(0.02 / largest, 0.4),
         nesterov(0.3 / largest, 0.9),
+        nesterov_varying(0.02 / largest),
+        gradient_descent(0.05 / largest),
         gradient_descent(1.5 / largest),
     ):
-        _, beta, _ = method.constant
-        with opened(chromium, file, f"#method={method.name}&eta={method.eta}&beta={beta}") as view:
+        beta = "" if method.steps else f"&beta={method.beta}"
+        with opened(chromium, file, f"#method={method.name}&eta={method.eta}{beta}") as view:
             strain = float(view.locator("#trust-here").evaluate("(e) => e.dataset.value"))
             judged = trust(method, exploration.measure, 100, target=exploration.target)
             assert strain == pytest.approx(judged.strain, rel=1e-9)

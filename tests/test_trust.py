@@ -10,6 +10,7 @@ import pytest
 
 from inertial import (
     Measure,
+    Recursion,
     TwoLayerReLU,
     chebyshev,
     decompose,
@@ -131,13 +132,32 @@ def test_the_width_needed_is_where_the_verdict_turns(measure):
     assert not wide.remedy
 
 
-def test_strain_is_movement_times_steps(measure):
-    for method, power in ((heavy_ball(1 / measure.largest, 0.7), 1), (gradient_descent(0.01), 0.5)):
-        steps = steps_to(method, measure, 0.1)
-        found = trust(method, measure, 500, target=0.1)
-        assert found.movement == pytest.approx(movement(method, measure, 500, steps).max())
-        count = steps if power == 1 else 2 * steps**0.5
-        assert found.strain == pytest.approx(found.movement * count)
+@pytest.mark.parametrize("family", [heavy_ball, nesterov])
+@pytest.mark.parametrize(
+    ("beta", "share", "counted"),
+    [
+        (0.0, 1.5, lambda t: t),  # 3 steps, and 2 sqrt(3) were more
+        (0.0, 0.05, lambda t: 2 * t**0.5),
+        (0.5, 0.2, lambda t: t),  # 11 steps, of a bend at 16
+        (0.5, 0.05, lambda t: 4 * t**0.5),
+        (0.75, 0.1, lambda t: t),
+        (0.75, 0.01, lambda t: 8 * t**0.5),
+    ],
+)
+def test_strain_is_movement_times_steps_that_a_memory_sums(measure, family, beta, share, counted):
+    method = family(share / measure.largest, beta)
+    steps = steps_to(method, measure, 0.1)
+    found = trust(method, measure, 500, target=0.1)
+    assert found.movement == pytest.approx(movement(method, measure, 500, steps).max())
+    assert found.strain == pytest.approx(found.movement * counted(steps))
+
+
+def test_strain_goes_over_into_that_of_gradient_descent(measure):
+    eta = 0.05 / measure.largest
+    plain = trust(gradient_descent(eta), measure, 500, target=0.1)
+    for small in (1e-4, 1e-9):
+        one = trust(heavy_ball(eta, small), measure, 500, target=0.1)
+        assert one.strain == pytest.approx(plain.strain, rel=3 * small)
 
 
 @pytest.mark.parametrize("kind", ["gradient_descent", "nesterov"])
@@ -154,11 +174,18 @@ def test_on_batches_strain_is_of_the_movement_and_the_steps_there(measure, kind)
 
 
 def test_a_schedule_has_momentum_and_an_end(measure):
-    """Its first momentum is 0, and what it does not reach is followed as far as it goes."""
-    method = optimal_schedule(measure, 60)
-    found, steps = trust(method, measure, 500, target=0.1), steps_to(method, measure, 0.1)
-    assert method.beta[0] == 0
-    assert found.strain == pytest.approx(found.movement * steps)
+    """Its largest momentum counts, and what it does not reach is followed as far as it goes."""
+    eta = 0.01 / measure.largest
+    for beta, counted in (
+        ((0.0, 0.5, *[0.2] * 998), lambda t: 4 * t**0.5),
+        ((0.0, 1.0, *[0.2] * 998), lambda t: t),
+        ((0.0, 1.5, *[0.2] * 998), lambda t: t),
+        (nesterov_varying(eta).beta, lambda t: t),
+    ):
+        method = Recursion(eta, beta)
+        found, steps = trust(method, measure, 500, target=0.1), steps_to(method, measure, 0.1)
+        assert steps > 50
+        assert found.strain == pytest.approx(found.movement * counted(steps))
     short = optimal_schedule(measure, 3)
     found = trust(short, measure, 500, target=1e-6)
     assert found.movement == pytest.approx(movement(short, measure, 500, 3).max())

@@ -13,11 +13,17 @@ where q_t runs the method's own recursion, so that nothing is divided by small e
 
 The movement :math:`\rho_t = |w_t - w_0| / \sqrt m` is the root mean square over the m neurons of
 how far each one goes.  A kernel that is off by a share of :math:`\rho` shifts the phase of every
-mode a little at each step, so what counts is the strain :math:`\rho_t \cdot t`.  Gradient descent
-has no phase; its t counts as :math:`2\sqrt t`, the steps of the momentum method in its place.
+mode a little at each step, so what counts is the strain
 
-On 738 trained networks (docs/trust.md) step counts were within 20 %, or a step, in 517 of 526 with
-a strain below 2.5, in 125 of 187 up to 8, and in 4 of 25 from 8 to 10.  Movement alone does not
+.. math:: \rho_t \cdot \min\Bigl(t, \frac{2\sqrt t}{1 - \beta}\Bigr).
+
+A mode remembers :math:`1/(1 - \beta)` steps, beta the largest of a schedule, and what is older has
+no phase left to shift: gradient descent's t counts as :math:`2\sqrt t`, the steps of the momentum
+method in its place.  The two meet at :math:`t = 4/(1 - \beta)^2`, which no momentum method that is
+tuned was seen to pass.
+
+On 738 trained networks (docs/trust.md) step counts were within 20 %, or a step, in 518 of 527 with
+a strain below 2.5, in 124 of 186 up to 8, and in 4 of 25 from 8 to 10.  Movement alone does not
 separate them: 0.16 was too much for 188 steps, and 2.1 was not for 2.
 """
 
@@ -83,7 +89,7 @@ class Trust:
     movement_digits
         Digits of it that are known, 2 or 1: `DIGITS`.
     strain
-        `movement` times the number of steps, >= 0.
+        `movement` times the number of steps t, or ``2 sqrt(t) / (1 - beta)`` if less, >= 0.
     width
         Neurons m of the network that was asked about.
     width_needed
@@ -220,7 +226,8 @@ def trust(
     # At least a step: a target of nearly all of the loss is reached at once.
     steps = max(1, steps)
     largest = float(far.max() / whole("width", width) ** 0.5)
-    strain = largest * (steps if np.any(np.asarray(method.beta) > 0) else 2 * steps**0.5)
+    # A schedule's momentum may reach 1 and more: a memory without end.
+    strain = largest * steps / max(1.0, (1 - float(np.max(method.beta))) * steps**0.5 / 2)
     needed = int(np.ceil(min(width * (strain / HOLDS) ** 2, _FARTHEST)))
     verdict: Verdict = (
         "holds" if strain < HOLDS else "departs" if strain < DEPARTS else "does not hold here"

@@ -120,7 +120,7 @@ const explorer = (() => {
     if (!page.trust || noise()) return null;
     const steps = Math.max(1, stepsTo === null ? page.trust.steps : Math.min(stepsTo, page.trust.steps));
     const movement = numerics.distance(m, nodes, weights, steps) / Math.sqrt(page.trust.width);
-    const strain = movement * (m.beta > 0 ? steps : 2 * Math.sqrt(steps));
+    const strain = movement * Math.min(steps, 2 * Math.sqrt(steps) / (1 - m.beta));
     const digits = page.trust.digits[+(strain >= page.trust.holds)];
     return { movement, digits, strain, verdict: strain < page.trust.holds ? "holds" : strain < page.trust.departs ? "departs" : "does not hold" };
   }
