@@ -74,6 +74,30 @@ def test_the_page_speaks_of_this_model_and_of_no_neurons(file):
     assert "inertial report &lt;run&gt;" in text
 
 
+def test_a_model_in_evaluation_mode_is_said_to_be_there_and_on_the_line_to_copy(tmp_path):
+    random = np.random.default_rng(5)
+    problem = Problem.from_apply(
+        lambda w, x: x @ w, np.zeros(4), random.standard_normal((20, 4)), random.random(20)
+    )
+    problem.evaluation = "all of this is for evaluation mode, where dropout is off"
+    settings = ModelSettings(methods=("heavy_ball",), steps=24, eta=0.02, beta=0.8, target=0.5)
+    result = compare(problem, settings, out=tmp_path / "run")
+    assert problem.evaluation in result.table
+    run = StoredRun("run", *read_run(result.run))
+    assert run.manifest["model"]["evaluation"] == problem.evaluation
+    page = model_page(run)
+    assert (
+        '<p id="evaluation">All of this is for evaluation mode, where dropout is off.</p>' in page
+    )
+    assert re.search(r"\ntorch\.optim\.SGD\(.*\)  # after model\.eval\(\)\n", page)
+
+
+def test_a_run_without_the_word_on_evaluation_is_read_as_before(run):
+    assert "evaluation" not in run.arrays.attrs
+    assert "evaluation" not in run.manifest["model"]
+    assert "eval" not in re.sub(r"<script.*?</script>", "", model_page(run), flags=re.DOTALL)
+
+
 def test_a_run_without_its_records_is_refused_in_one_sentence(run):
     for lost in ("node", "kernel_drift"):
         part = StoredRun("run", run.arrays.drop_vars(lost), run.manifest)

@@ -150,6 +150,30 @@ def test_dropout_and_batch_norm_act_as_in_evaluation():
     np.testing.assert_allclose(problem.linearise().outputs, expected, rtol=1e-5, atol=1e-6)
 
 
+def test_a_comparison_and_its_page_say_that_they_are_for_evaluation(tmp_path, capsys, monkeypatch):
+    """By the words of `tune`, which every start of a model warns of, and a command says once."""
+    (tmp_path / "own_dropped.py").write_text(
+        "import torch\n\ndef build(inputs, outputs):\n"
+        "    return torch.nn.Sequential(torch.nn.Linear(inputs, outputs), torch.nn.Dropout())\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    model = ("digits", "--n", 40, "--model", "own_dropped:build")
+    code, out, err = run(
+        capsys, "compare", *model, "--methods", "heavy_ball", "--eta", 0.5, "--beta", 0.5,
+        "--steps", 12, "--seeds", 3, "--out", "run",
+    )  # fmt: skip
+    assert code == 0, err
+    words = "all of this is for evaluation mode, where dropout is off: call module.eval()"
+    assert out.count(words) == err.count(words) == 1
+    assert run(capsys, "report", "run", "-o", "run.html")[0] == 0
+    page = (tmp_path / "run.html").read_text()
+    assert page.count(words.capitalize()) == page.count("  # after model.eval()") == 1
+    assert words in run(capsys, "tune", *model, "--trials", 2)[1]
+    code, _, err = run(capsys, "explore", *model, "--trials", 0, "--steps", 5, "-o", "explore.html")
+    assert (code, err.count(words)) == (0, 1)
+    assert words.capitalize() in (tmp_path / "explore.html").read_text()
+
+
 class Attention(torch.nn.Module):
     """Queries, keys and values of one head, by PyTorch's own function, and a norm."""
 

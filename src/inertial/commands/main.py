@@ -8,6 +8,7 @@ Ctrl-C or SIGTERM, 141 for a pipe that was closed.  Heavy imports wait until a c
 import os
 import sys
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from functools import reduce
 from operator import getitem
@@ -57,7 +58,7 @@ def main(arguments: list[str] | None = None) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", Notice)
-        warnings.showwarning = lambda message, *_, **__: say("warning", str(message))
+        warnings.showwarning = _once()
         try:
             _refuse_zeros(sys.argv[1:] if arguments is None else arguments)
             with every_interrupt():
@@ -91,6 +92,18 @@ def main(arguments: list[str] | None = None) -> None:
         except KeyboardInterrupt:
             say("note", "stopped; nothing was left half-written.")
             sys.exit(130)
+
+
+def _once() -> Callable[..., None]:
+    """Return what prints warnings: each sentence once, though every start of a model may say it."""
+    said: set[str] = set()
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        if str(message) not in said:
+            said.add(str(message))
+            say("warning", str(message))
+
+    return show
 
 
 _ELSEWHERE = {

@@ -181,6 +181,14 @@ def snippet(
     )
 
 
+def in_evaluation(lines: str) -> str:
+    """Lines to copy for a model with layers that act otherwise in training: PyTorch's says how."""
+    return "\n".join(
+        f"{line}  # after model.eval()" if line.startswith("torch") else line
+        for line in lines.splitlines()
+    )
+
+
 def from_sgd(
     learning_rate: float | None = None,
     momentum: float = 0.0,

@@ -99,7 +99,7 @@ class Comparison(Shown):
 
     @property
     def about(self) -> tuple[str, ...]:
-        """What was trained, where that is not the papers' network on all rows."""
+        """What was trained, and how, where that is not the papers' network on all rows."""
         facts, said = self.arrays.attrs, []
         if "model" in facts:
             said.append(
@@ -113,6 +113,8 @@ class Comparison(Shown):
                 f"batches of {facts['batch']:,} of {facts['n']:,} rows, {kind}; forecast: the "
                 "expected loss on fresh ones"
             )
+        if "evaluation" in facts:
+            said.append(str(facts["evaluation"]))
         return tuple(said)
 
     @property

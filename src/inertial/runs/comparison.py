@@ -252,10 +252,13 @@ def _model(starts: Starts, settings: ModelSettings, report: Progress) -> _Plan:
     def run(spec: Spec, advance: Callable[[int], None]) -> xr.Dataset:
         return run_model(spec, made[spec.seed], methods[spec.method], advance=advance)
 
+    told = first.problem.evaluation
+    evaluation = {"evaluation": told} if told else {}
     attrs = {
         "model": starts.text,
         "loss": first.problem.loss.name,
         "parameters": first.parameters,
+        **evaluation,
         "rule": "given" if settings.eta is not None else settings.rule,
         **_of_test(
             first.problem.decay, None if first.problem.test is None else first.problem.test.rows
@@ -268,6 +271,7 @@ def _model(starts: Starts, settings: ModelSettings, report: Progress) -> _Plan:
             "words": first.problem.model,
             "loss": first.problem.loss.name,
             "parameters": first.parameters,
+            **evaluation,
             "source_sha256": starts.source_sha256,
             "starts": {str(seed): one.name.start_sha256 for seed, one in made.items()},
             "passes_of_the_rule": passes,

@@ -126,6 +126,9 @@ class Exploration:
         Rows in a fresh batch of each step of these runs; None for all of them.
     outputs
         Outputs of a row: `modes` are those of one of them, an average.
+    evaluation
+        What has to be known where the model has layers that act otherwise in training; empty where
+        it has none.
 
     """
 
@@ -146,6 +149,7 @@ class Exploration:
     meanings: tuple[Meaning, ...]
     batch: int | None = None
     outputs: int = 1
+    evaluation: str = ""
 
 
 def explore(
@@ -356,6 +360,7 @@ def explore_model(
         (),
         batch,
         1 if modes is None else start.operator.start.size // problem.rows,
+        problem.evaluation,
     )
 
 

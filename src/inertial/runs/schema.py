@@ -89,6 +89,7 @@ class _Model(_Part):
     loss: str
     parameters: _Count
     words: str | _Absent = _ABSENT
+    evaluation: str | _Absent = _ABSENT
     source_sha256: _Hash | None = None
     starts: dict[str, _Hash] | _Absent = _ABSENT
 
@@ -138,6 +139,7 @@ class _Facts(_Part):
     model: str | _Absent = _ABSENT
     loss: str | _Absent = _ABSENT
     parameters: _Size | _Absent = _ABSENT
+    evaluation: str | _Absent = _ABSENT
     proven: _Count | _Absent = _ABSENT
     seed: _Count | _Absent = _ABSENT
     precision: _Precision | _Absent = _ABSENT

@@ -28,7 +28,7 @@ from inertial.method import adaptive
 from inertial.method.adaptive import ADAPTIVE, Adaptive, rmsprop
 from inertial.method.batch import fastest_for_batch, largest_step
 from inertial.method.bound import fewest_steps, said_of_zero, unreachable_share
-from inertial.method.conventions import method_of, snippet, to_torch
+from inertial.method.conventions import in_evaluation, method_of, snippet, to_torch
 from inertial.method.curve import forecast_loss, steps_to
 from inertial.method.modes import stability_limit
 from inertial.method.recursion import Recursion, label
@@ -261,12 +261,7 @@ class ModelAdvice(Shown):
             lines = adaptive.lines(method, decay=self.decay)
         else:
             lines = snippet(method, decay=self.decay)
-        if not self.evaluation:
-            return lines
-        return "\n".join(
-            f"{line}  # after model.eval()" if line.startswith("torch") else line
-            for line in lines.splitlines()
-        )
+        return in_evaluation(lines) if self.evaluation else lines
 
     @property
     def recommendation(self) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 
 from inertial._checks import InvalidInput, one_of, whole
+from inertial.method.conventions import in_evaluation
 from inertial.runs.measures import share_of_limit, summarize
 from inertial.simulation.transformations import TRANSFORMATIONS
 from inertial.theory.audit import AuditEntry
@@ -117,7 +118,10 @@ def model_page(run: StoredRun, *, command: str | None = None) -> str:
         ("a comparison on a model", "inertial compare --model"),
     )
     loss = str(mapping(run.manifest, "model").get("loss", "loss"))
+    evaluation = str(arrays.attrs.get("evaluation", ""))
     context = _context(run, width=1)
+    if evaluation:
+        context["snippet"] = in_evaluation(context["snippet"])
     target = context["ranking"].target
     document = _document(
         arrays, context["every"], {"kernel": _looks(arrays), "others": []}, [_nodes(arrays)]
@@ -128,6 +132,7 @@ def model_page(run: StoredRun, *, command: str | None = None) -> str:
         document | {"loss": f"loss ({loss})"},
         **context,
         loss=loss,
+        evaluation=evaluation,
         facts={row.key: summarize(arrays, row.key, target) for row in context["rows"]},
         targets=[float(share) for share in arrays.share.values],
         norm=float(arrays.start_norm.mean()),
