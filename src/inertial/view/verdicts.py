@@ -54,7 +54,10 @@ def summary(entries: Sequence[AuditEntry]) -> Summary:
         answer = f"{part}: {held} of {total} statements about the run apply and hold; none fails."
     else:
         answer = f"It cannot be said: none of {total} statements about the run applies."
-    parts = [f"{number} {verdict}" for verdict, number in run.items()]
+    parts = [
+        f"{number} {'hold' if verdict == 'holds' and number > 1 else verdict}"
+        for verdict, number in run.items()
+    ]
     claims = [entry.finding for entry in entries if entry.kind == "run"]
     kept, missed = (sum(claim in words for claim in claims) for words in (_KEPT, ("violated",)))
     reason = f"Of these, {_listed(parts)}." if parts else ""
