@@ -9,6 +9,7 @@ from dataclasses import asdict
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import xarray as xr
 
 from helpers import run
 from inertial import (
@@ -22,6 +23,7 @@ from inertial import (
     load,
     lower_bound,
     read_run,
+    report,
     tangent,
     tune,
 )
@@ -35,6 +37,8 @@ from inertial.runs.spec import ModelName, Run, Spec
 from inertial.runs.trials import Trial, setting
 from inertial.runs.tuning import _winner
 from inertial.simulation.transformations import TRANSFORMATIONS, Optax
+from inertial.theory.gather import StoredRun
+from inertial.view.run_page import model_page
 
 BY_HAND = ModelSettings(eta=0.05, beta=0.8, steps=30, target=0.5)
 
@@ -278,7 +282,9 @@ def test_an_identity_from_before_models_stays():
 
 
 SOURCE = """
+import warnings
 import jax, jax.numpy as jnp
+from inertial._checks import Notice
 
 def draws(inputs, outputs, seed):
     return jax.random.normal(jax.random.key(seed), (inputs, outputs)), lambda w, x: x @ w
@@ -288,6 +294,17 @@ def keyed(inputs, outputs, key=None):
 
 def fixed(inputs, outputs):
     return jnp.zeros((inputs, outputs)), lambda w, x: x @ w
+
+def stuck(inputs, outputs, seed):
+    warnings.warn("a word on every start.", Notice)
+    return draws(inputs, outputs, 0)
+
+def half_stuck(inputs, outputs, seed):
+    return draws(inputs, outputs, seed // 2)
+
+def features(inputs, outputs, seed):
+    fixed_ = jax.random.normal(jax.random.key(seed), (inputs, 30))
+    return jnp.zeros((30, outputs)), lambda w, x: jnp.tanh(x @ fixed_) @ w
 """
 
 
@@ -317,6 +334,60 @@ def test_a_function_is_called_for_every_start_if_it_takes_one(own_model, capsys,
     assert manifest["model"]["source_sha256"] == content
     assert manifest["model"]["text"] == f"{own_model}:{function}"
     assert arrays.attrs["loss"] == "binary_cross_entropy"
+
+
+@pytest.mark.parametrize(
+    ("function", "starts", "words"),
+    [
+        (
+            "stuck",
+            1,
+            "gives the same parameters for every seed, so there is one start; let it take",
+        ),
+        ("half_stuck", 2, "for some of the 3 seeds, so there are 2 starts; let it take a seed"),
+        ("features", 3, ""),
+    ],
+)
+def test_seeds_that_give_one_start_are_counted_once(own_model, capsys, function, starts, words):
+    """`features` trains zeros on a kernel that every seed draws: these are starts of their own."""
+    words_of_all = ("compare", "digits", *WORDS, "--model", f"{own_model}:{function}", "--seeds", 3)
+    code, out, err = run(capsys, *words_of_all, "--out", "run")
+    assert code == 0, err
+    assert err.count("the same parameters") == (starts < 3)
+    assert words in err
+    assert err.count("a word on every start") == (function == "stuck")
+    assert f" rows, {starts} start{'s' if starts > 1 else ''}\n" in out
+    assert ("final loss, range" in out) == (starts > 1)
+    arrays, manifest = read_run("run")
+    assert arrays.sizes["seed"] == len(manifest["settings"]["seeds"]) == starts
+    page = report("run").html
+    assert ("Mean over starts" in page) == ("final loss, range" in page) == (starts > 1)
+    which = "some" if starts > 1 else "all"
+    said = f", for {which} of the 3 seeds gave the same parameters."
+    assert f"from {starts} start{'s' if starts > 1 else ''}{said if starts < 3 else '.'}" in page
+
+
+def test_seeds_of_one_start_draw_batches(own_model, capsys):
+    words = ("compare", "digits", *WORDS, "--model", f"{own_model}:stuck", "--seeds", 3)
+    code, out, err = run(capsys, *words, "--batch", 8, "--out", "run")
+    assert code == 0, err
+    assert "the same parameters" not in err
+    assert "1 start with 3 draws of the batches" in out
+    page = report("run").html
+    assert "from 1 start with 3 draws of the batches." in page
+    assert "Mean over draws of the batches with the range as a band" in page
+
+
+def test_a_run_that_was_stored_with_one_start_thrice_is_said_to_have_one(rows, tmp_path):
+    """As runs were before seeds of one start were counted once."""
+    problem = Problem(MLP(5, (16,)), "mse", *rows)
+    settings = dataclasses.replace(BY_HAND, seeds=(0,), methods=("heavy_ball",))
+    arrays, manifest = read_run(compare(problem, settings, out=tmp_path / "run").run)
+    arrays = xr.concat([arrays.assign_coords(seed=[seed]) for seed in range(3)], "seed", "minimal")
+    manifest["model"]["starts"] = dict.fromkeys("012", manifest["model"]["starts"]["0"])
+    page = model_page(StoredRun("run", arrays, manifest))
+    assert "from 1 start, for all of the 3 seeds gave the same parameters." in page
+    assert "Mean over starts" not in page
 
 
 def test_a_pytorch_module_starts_anew_for_every_seed(tmp_path, capsys, monkeypatch):

@@ -174,6 +174,26 @@ def test_a_comparison_and_its_page_say_that_they_are_for_evaluation(tmp_path, ca
     assert words.capitalize() in (tmp_path / "explore.html").read_text()
 
 
+def test_a_module_that_seeds_itself_has_one_start(tmp_path, capsys, monkeypatch):
+    """And the remedy that is named, to take the seed, makes it three."""
+    source = (
+        "import torch\n\ndef build(inputs, outputs):\n"
+        "    torch.manual_seed(0)\n    return torch.nn.Linear(inputs, outputs)\n"
+    )
+    taken = source.replace("outputs):", "outputs, seed):").replace("(0)", "(seed)")
+    monkeypatch.chdir(tmp_path)
+    for name, text, starts in (("own_seeded", source, 1), ("own_taking", taken, 3)):
+        (tmp_path / f"{name}.py").write_text(text)
+        code, out, err = run(
+            capsys, "compare", "digits", "--n", 40, "--model", f"{name}:build", "--methods",
+            "heavy_ball", "--eta", 0.5, "--beta", 0.5, "--steps", 5, "--seeds", 3, "--out", name,
+        )  # fmt: skip
+        assert code == 0, err
+        said = f"{name}:build gives the same parameters for every seed, so there is one start; "
+        assert (said in err) == (starts == 1)
+        assert f"{starts} start{'s' if starts > 1 else ''}\n" in out
+
+
 class Attention(torch.nn.Module):
     """Queries, keys and values of one head, by PyTorch's own function, and a norm."""
 

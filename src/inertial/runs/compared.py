@@ -12,7 +12,7 @@ from inertial._checks import below_one, one_of, significant
 from inertial.linear.measure import Measure
 from inertial.method.bound import said_of_zero, unreachable_share
 from inertial.method.recursion import label
-from inertial.runs.measures import Summary
+from inertial.runs.measures import Summary, starts_in
 from inertial.runs.ranking import Ranking, Standing, rank
 from inertial.runs.shown import Curve, Shown, columns, count, draw, of_steps
 from inertial.runs.tuning import RESOLUTION
@@ -102,9 +102,11 @@ class Comparison(Shown):
         """What was trained, and how, where that is not the papers' network on all rows."""
         facts, said = self.arrays.attrs, []
         if "model" in facts:
+            starts, seeds = starts_in(self.arrays), self.arrays.sizes["seed"]
             said.append(
                 f"{facts['model']}, {facts['parameters']:,} parameters; loss {facts['loss']} over "
-                f"{facts['n']:,} rows, {self.arrays.sizes['seed']} start(s)"
+                f"{facts['n']:,} rows, {starts} start{'s' if starts > 1 else ''}"
+                + (f" with {seeds} draws of the batches" if starts < seeds else "")
             )
         if "batch" in facts:
             fresh = facts["order"] == "fresh"
@@ -148,7 +150,8 @@ class Comparison(Shown):
     @property
     def rows(self) -> list[list[str]]:
         """Cells of the table: the methods, then a title and one cell per method in each row."""
-        body = _rows(self.methods, self.arrays.attrs.get("batch"))
+        several = self.arrays.sizes["seed"] > 1
+        body = _rows(self.methods, self.arrays.attrs.get("batch"), several=several)
         return [["", *(label(row.method) for row in self.methods)], *map(list, body)]
 
     @property
@@ -226,7 +229,9 @@ def _trust(methods: Sequence[Summary]) -> Iterator[str]:
         yield f"Trust{whose}: {least.sentence}"
 
 
-def _rows(methods: Sequence[Summary], batch: int | None) -> Iterator[Sequence[str]]:
+def _rows(
+    methods: Sequence[Summary], batch: int | None, *, several: bool
+) -> Iterator[Sequence[str]]:
     """Rows of the table: a title, then one cell per method; rows without a number are left out."""
     yield ("rule", *(row.rule for row in methods))
     yield ("eta", *(_number(row.eta, ".5g") for row in methods))
@@ -245,11 +250,13 @@ def _rows(methods: Sequence[Summary], batch: int | None) -> Iterator[Sequence[st
                     for pair in pairs
                 ),
             )
-    yield ("final loss, mean", *(f"{row.loss_last_mean:.4g}" for row in methods))
-    yield (
-        "final loss, range",
-        *(f"{row.loss_last_min:.3g} to {row.loss_last_max:.3g}" for row in methods),
-    )
+    title = "final loss, mean" if several else "final loss"
+    yield (title, *(f"{row.loss_last_mean:.4g}" for row in methods))
+    if several:
+        yield (
+            "final loss, range",
+            *(f"{row.loss_last_min:.3g} to {row.loss_last_max:.3g}" for row in methods),
+        )
     for title, name, digits in _OPTIONAL:
         values = [getattr(row, name) for row in methods]
         if any(value is not None for value in values):

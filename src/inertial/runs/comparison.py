@@ -240,6 +240,8 @@ def _model(starts: Starts, settings: ModelSettings, report: Progress) -> _Plan:
         else first
         for seed in seeds
     }
+    if not drawn:
+        seeds = _different(made, starts.text)
     _say_what_is_usual(settings)
     methods, rules, passes = _tuned(first, settings, report)
     modes = None if first.spectrum is None else first.batch_modes
@@ -247,7 +249,7 @@ def _model(starts: Starts, settings: ModelSettings, report: Progress) -> _Plan:
         _warn_above_batch_limit(methods, modes, settings.batch, first.problem.decay)
     elif settings.eta is not None:
         _warn_above_limit(methods, first.measure.largest + first.problem.decay)
-    wanted = list(model_specs(settings, rules, {seed: one.name for seed, one in made.items()}))
+    wanted = list(model_specs(settings, rules, {seed: made[seed].name for seed in seeds}))
 
     def run(spec: Spec, advance: Callable[[int], None]) -> xr.Dataset:
         return run_model(spec, made[spec.seed], methods[spec.method], advance=advance)
@@ -279,6 +281,25 @@ def _model(starts: Starts, settings: ModelSettings, report: Progress) -> _Plan:
     }
     settings = dataclasses.replace(settings, seeds=seeds)
     return _Plan(wanted, methods, rules, starts.data, settings, run, attrs, manifest)
+
+
+def _different(made: Mapping[int, ModelStart], text: str) -> tuple[int, ...]:
+    """Return the seeds without those that give the start of another one, and say so."""
+    kept: list[int] = []
+    for seed, start in made.items():
+        if not any(start.same_as(made[other]) for other in kept):
+            kept.append(seed)
+    if len(kept) < len(made):
+        which = "every seed, so there is one start"
+        if len(kept) > 1:
+            which = f"some of the {len(made)} seeds, so there are {len(kept)} starts"
+        warnings.warn(
+            f"{text} gives the same parameters for {which}; let it take a seed or key and draw "
+            "them from that alone, or compare with one seed.",
+            Notice,
+            stacklevel=4,
+        )
+    return tuple(kept)
 
 
 def _of_batch(settings: Settings | ModelSettings) -> dict[str, Any]:

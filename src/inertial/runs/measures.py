@@ -21,6 +21,9 @@ from inertial.simulation.train import DIVERGED
 _WINDOWS = 15
 """Windows in a run."""
 
+SAME_START = 1e-5
+"""Relative difference up to which rounding tells the numbers of one start apart."""
+
 
 def window(result: xr.Dataset) -> int:
     """Return the length of the window: an odd number of steps, about 1/15 of the run."""
@@ -250,6 +253,21 @@ class Summary:
     sharpest: float | None = None
     verdict: str | None = None
     stopping: dict[str, float | None] | None = None
+
+
+def starts_in(arrays: xr.Dataset) -> int:
+    """Count the different starts of a run on a model.
+
+    Seeds are of one start where the length of their parameters, their first loss and their largest
+    eigenvalue are the same up to rounding.
+    """
+    first = arrays.isel(optimizer=0)
+    facts = (first.start_norm, first.loss.isel(step=0), first.node.max("rank"))
+    kept: list[np.ndarray] = []
+    for one in np.stack([values.to_numpy() for values in facts], axis=1):
+        if not any(np.allclose(one, other, rtol=SAME_START, atol=0) for other in kept):
+            kept.append(one)
+    return len(kept)
 
 
 def summarize(arrays: xr.Dataset, name: str, target: float) -> Summary:

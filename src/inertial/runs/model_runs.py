@@ -31,6 +31,7 @@ from inertial.method.recursion import Recursion
 from inertial.method.trust import distance
 from inertial.problem.loss import Outputs
 from inertial.problem.problem import Problem, Trainable
+from inertial.runs.measures import SAME_START
 from inertial.runs.observables import OBSERVABLES, coefficients_of, first_steps, padded
 from inertial.runs.spec import ModelName, Spec
 from inertial.runs.stopping import forecasts_of, observables_of
@@ -144,6 +145,11 @@ class ModelStart:
     on_batches: dict[Hashable, dict[str, Float[np.ndarray, "..."]]] = field(
         repr=False, default_factory=dict
     )
+
+    def same_as(self, other: "ModelStart") -> bool:
+        """Whether both have the same trained parameters, and what is not trained alike too."""
+        largest = self.measure.largest, other.measure.largest
+        return self.name == other.name and bool(np.isclose(*largest, rtol=SAME_START))
 
     @property
     def batch_modes(self) -> Modes:

@@ -12,7 +12,7 @@ import xarray as xr
 
 from inertial._checks import InvalidInput, one_of, whole
 from inertial.method.conventions import in_evaluation
-from inertial.runs.measures import share_of_limit, summarize
+from inertial.runs.measures import share_of_limit, starts_in, summarize
 from inertial.simulation.transformations import TRANSFORMATIONS
 from inertial.theory.audit import AuditEntry
 from inertial.theory.gather import StoredRun
@@ -120,6 +120,8 @@ def model_page(run: StoredRun, *, command: str | None = None) -> str:
     loss = str(mapping(run.manifest, "model").get("loss", "loss"))
     evaluation = str(arrays.attrs.get("evaluation", ""))
     context = _context(run, width=1)
+    starts = starts_in(arrays)
+    draws = arrays.sizes["seed"] if "batch" in arrays.attrs else 1
     if evaluation:
         context["snippet"] = in_evaluation(context["snippet"])
     target = context["ranking"].target
@@ -132,6 +134,10 @@ def model_page(run: StoredRun, *, command: str | None = None) -> str:
         document | {"loss": f"loss ({loss})"},
         **context,
         loss=loss,
+        starts=starts,
+        draws=draws,
+        given=len(mapping(mapping(run.manifest, "model"), "starts")),
+        over="starts" if starts > 1 else "draws of the batches" if draws > 1 else "",
         evaluation=evaluation,
         facts={row.key: summarize(arrays, row.key, target) for row in context["rows"]},
         targets=[float(share) for share in arrays.share.values],
