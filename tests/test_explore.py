@@ -6,6 +6,7 @@ import io
 import re
 import xml.etree.ElementTree as ET
 import zlib
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
@@ -530,6 +531,68 @@ def test_regimes_are_those_of_the_roots(shared, exploration):
                 assert word == "swings"
             else:
                 assert word == ("flips" if far.real < 0 else "glides")
+
+
+def regime_of(name, scaled, beta):
+    """Regime of a mode from its polynomial z^2 - T z + D, by Jury's conditions, in fractions."""
+    scaled, beta = Fraction(scaled), Fraction(beta)
+    gamma = beta if name == "nesterov" else 0
+    trace, determinant = 1 + beta - (1 + gamma) * scaled, beta - gamma * scaled
+    if abs(trace) >= 1 + determinant or determinant >= 1:
+        return "grows"
+    if trace**2 < 4 * determinant:
+        return "swings"
+    return "flips" if trace < 0 else "glides"
+
+
+@pytest.mark.parametrize("name", METHODS[:3])
+@pytest.mark.parametrize("scaled", [1e-6, 0.3, 0.594, 1.0, 1.3, 1.9, 2.5, 3.99, 4.2])
+def test_regimes_change_where_the_exact_roots_do(shared, name, scaled):
+    method = {"name": name, "eta": scaled, "beta": 0, "gamma": 0, "friction": None}
+    most = 2.6 if name == "gradient_descent" else 0.9999
+    parts = shared.evaluate("([m, most]) => inertial.numerics.regimes(m, 1, most)", [method, most])
+
+    def kind(value):
+        by_step = name == "gradient_descent"
+        return regime_of(name, *((value, 0) if by_step else (scaled, value)))
+
+    assert [parts[0]["from"], parts[-1]["to"]] == [0, most]
+    for before, after in pairwise(parts):
+        assert before["to"] == after["from"]
+        assert before["kind"] != after["kind"]
+    for part in parts:
+        low, high = part["from"] * (1 + 1e-12), part["to"] * (1 - 1e-12)
+        for value in np.linspace(low or 1e-12, high, 5):
+            assert kind(value) == part["kind"]
+    for value in np.linspace(0, most, 500)[1:-1]:
+        assert kind(value) in {p["kind"] for p in parts if p["from"] <= value <= p["to"]}
+
+
+def test_the_strip_of_regimes_has_the_critical_momentum_of_its_caption(chromium, file, exploration):
+    largest = exploration.measure.largest
+    with opened(chromium, file, f"#method=heavy_ball&eta={0.3 / largest}&beta=0.5") as view:
+        mode = exploration.measure.nodes[numbers_of(view)[0]["mode"]]
+        _, rows = saved_rows(view, "regimes.csv")
+        critical = (1 - np.sqrt(0.3 / largest * mode)) ** 2
+        assert rows[:, 2].tolist() == ["glides", "swings"]
+        np.testing.assert_allclose(rows[:, 0].astype(float), [0, critical], rtol=1e-12)
+        caption = re.search(
+            r"β = \(1 − √\(ηλ\)\)² = ([\d.]+)\.", view.locator("#phase-words").inner_text()
+        )[1]
+        view.locator("#regimes").focus()
+        view.keyboard.press("Home")
+        assert f"β 0 to {caption}" in view.locator("#regimes .tip").inner_text()
+        drawn = view.locator("#regimes .regime").evaluate_all(
+            "(all) => all.map((one) => [one.x.baseVal.value, one.width.baseVal.value])"
+        )
+        (start, first), (_, second) = drawn
+        ends = -np.log10([1 - critical, 1e-4]) / 4
+        np.testing.assert_allclose(first / (first + second), ends[0], rtol=1e-6)  # floats of SVG
+        assert start == 48
+        view.locator("input[name=method][value=gradient_descent]").check()
+        settle(view)
+        _, rows = saved_rows(view, "regimes.csv")
+    assert rows.tolist() == [["0", "1", "glides"], ["1", "2", "flips"], ["2", "2.6", "grows"]]
 
 
 def saved_rows(view, name):

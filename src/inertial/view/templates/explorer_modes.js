@@ -368,43 +368,35 @@
     const byStep = m.name === "gradient_descent", varying = m.friction !== null;
     host.hidden = $("regimes-save").hidden = varying;
     if (varying) return;
-    const top = byStep ? 2.6 : 4, value = (share) => (byStep ? numerics.method(m.name, share * top / l, 0, null) : numerics.method(m.name, m.eta, 1 - 10 ** -(share * top), null));
-    const svg = node("svg", { width, height: 58, viewBox: `0 0 ${width} 58` }), cells = 240;
-    const name = byStep ? "ηλ" : "β", at = (share) => (byStep ? share * top : 1 - 10 ** -(share * top)), parts = [];
-    let from = 0, kind = numerics.regime(value(0), l);
-    const part = (to) => {
-      parts.push({ from, to, kind, words: `${name} ${short(at(from))} to ${short(at(to))}` });
-      svg.append(node("rect", { class: `regime ${kind}`, x: left + wide * from, y: 4, width: wide * (to - from), height: high }));
-      if (wide * (to - from) > 44) svg.append(node("text", { class: "regime-word", x: left + wide * (from + to) / 2, y: 19, "text-anchor": "middle" }, kind));
-    };
-    for (let i = 1; i <= cells; i++) {
-      const next = numerics.regime(value(i / cells), l);
-      if (next !== kind || i === cells) { part(i / cells); from = i / cells; kind = next; }
-    }
-    const here = byStep ? m.eta * l / top : -Math.log10(1 - m.beta) / top;
-    const px = left + wide * Math.max(0, Math.min(1, here));
+    const name = byStep ? "ηλ" : "β", top = byStep ? 2.6 : 4, share = (value) => (byStep ? value : -Math.log10(1 - value)) / top;
+    const svg = node("svg", { width, height: 58, viewBox: `0 0 ${width} 58` }), place = (value) => left + wide * Math.max(0, Math.min(1, share(value)));
+    const parts = numerics.regimes(m, l, byStep ? top : 1 - 10 ** -top).map(({ from, to, kind }) => {
+      const [start, end] = [from, to].map(place);
+      svg.append(node("rect", { class: `regime ${kind}`, x: start, y: 4, width: end - start, height: high }));
+      if (end - start > 44) svg.append(node("text", { class: "regime-word", x: (start + end) / 2, y: 19, "text-anchor": "middle" }, kind));
+      return { from, to, kind, start, end, words: `${name} ${short(from)} to ${short(to)}` };
+    });
+    const px = place(byStep ? m.eta * l : m.beta);
     svg.append(node("path", { class: "dot", d: `M${px} ${high + 4}l-5 8h10z` }));
-    const ticks = byStep ? [[0, "0"], [1 / top, "1"], [2 / top, "2"]] : [[0, "0"], [0.25, "0.9"], [0.5, "0.99"], [0.75, "0.999"], [1, "0.9999"]];
-    for (const [share, text] of ticks) svg.append(node("text", { x: left + wide * share, y: 52, "text-anchor": share === 1 ? "end" : "middle" }, text));
+    for (const tick of byStep ? [0, 1, 2] : [0, 0.9, 0.99, 0.999, 0.9999]) svg.append(node("text", { x: place(tick), y: 52, "text-anchor": tick === 0.9999 ? "end" : "middle" }, String(tick)));
     svg.append(node("text", { class: "math", x: 4, y: 20 }, name));
     svg.setAttribute("role", "img");
     svg.setAttribute("aria-label", `Regimes of this mode over ${byStep ? "the step size" : "momentum"}`);
     host.replaceChildren(svg);
-    regimes = { svg, parts, place: (pixel) => (pixel - left) / wide, middle: (one) => left + wide * (one.from + one.to) / 2 };
+    regimes = { svg, parts };
     $("regimes-save").replaceChildren(charts.buttons(svg, {
-      label: "Regimes of this mode", file: "regimes", table: () => ({ columns: ["from", "to", "regime"], rows: parts.map((one) => [at(one.from), at(one.to), one.kind]) }),
+      label: "Regimes of this mode", file: "regimes", table: () => ({ columns: ["from", "to", "regime"], rows: parts.map((one) => [one.from, one.to, one.kind]) }),
     }, null));
   }
 
   /* The regime at a place, in words. */
   let regimes = null, regimeRead = 0;
   function readRegime(one, aloud) {
-    tip($("regimes"), regimes.middle(one), 30, [[one.words], ["ink", one.kind, WORDS[one.kind]]]);
+    tip($("regimes"), (one.start + one.end) / 2, 30, [[one.words], ["ink", one.kind, WORDS[one.kind]]]);
     if (aloud) say(`${one.words}: ${WORDS[one.kind]}`);
   }
   $("regimes").addEventListener("pointermove", (event) => {
-    const share = regimes.place(event.clientX - regimes.svg.getBoundingClientRect().left);
-    const one = regimes.parts.find((part) => share >= part.from && share <= part.to);
+    const x = event.clientX - regimes.svg.getBoundingClientRect().left, one = regimes.parts.find((part) => x >= part.start && x <= part.end);
     if (one) readRegime(one); else tip($("regimes"), 0, 0, null);
   });
   for (const what of ["pointerleave", "blur"]) $("regimes").addEventListener(what, () => tip($("regimes"), 0, 0, null));

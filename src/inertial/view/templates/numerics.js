@@ -344,6 +344,25 @@ const numerics = (() => {
     return companion(m, l)[0] < 0 ? "flips" : "glides";
   }
 
+  /* The regimes of a mode up to `most`, over eta l for gradient descent and else over momentum:
+     [{from, to, kind}].  They change where its roots meet and where one comes to -1. */
+  function regimes(m, l, most) {
+    const scaled = m.eta * l, root = Math.sqrt(scaled), byStep = m.name === "gradient_descent";
+    const changes = {
+      gradient_descent: [1, 2],
+      heavy_ball: [((1 - scaled) / (1 + root)) ** 2, scaled / 2 - 1],
+      nesterov: [(1 - scaled) / (1 + root) ** 2, (2 - scaled) / (2 * scaled - 2)],
+    }[m.name];
+    const ends = [0, ...changes.filter((end) => end > 0 && end < most).sort((a, b) => a - b), most], found = [];
+    for (let i = 1; i < ends.length; i++) {
+      const from = ends[i - 1], to = ends[i], middle = (from + to) / 2;
+      const kind = regime(byStep ? method(m.name, middle / l, 0, null) : method(m.name, m.eta, middle, null), l);
+      const last = found[found.length - 1];
+      if (last && last.kind === kind) last.to = to; else found.push({ from, to, kind });
+    }
+    return found;
+  }
+
   /* The step size with the lowest forecast loss after `step` steps at this momentum: the best of a
      grid below the stability limit, then golden sections between its neighbours. */
   function bestStep(m, nodes, weights, step) {
@@ -361,7 +380,7 @@ const numerics = (() => {
   }
 
   return {
-    method, regime, bestStep, roots, radius, spectralRadius, stabilityLimit, amplification, history, forecast,
+    method, regime, regimes, bestStep, roots, radius, spectralRadius, stabilityLimit, amplification, history, forecast,
     stepsTo, noiseShare, moments, excess, batchLimit, distance, flows, flowTime, flowValue, flowLoss, hypergeometric, coarsen,
   };
 })();
