@@ -23,6 +23,7 @@ from inertial import (
 from inertial.linear.spectrum import decompose
 from inertial.method.recursion import gradient_descent, label
 from inertial.runs.shown import called, of_steps
+from inertial.runs.trials import settled
 
 
 @pytest.fixture(scope="module")
@@ -228,6 +229,79 @@ def test_a_given_kernel_forecasts_its_own_recursion():
     measure = Measure.from_kernel(kernel, residual)
     steps = np.arange(len(losses))
     np.testing.assert_allclose(forecast_loss(entry.method, measure, steps), losses, rtol=1e-9)
+
+
+def counted(method, nodes, weights, target):
+    """First step at the target, and that from which a quarter as many follow, by the recursion."""
+    x = before = np.ones(len(nodes))
+    low, (eta, beta, _) = [], method.constant
+    for _ in range(1_000):
+        low.append(weights @ x**2 <= target * weights.sum())
+        x, before = x + beta * (x - before) - eta * nodes * x, x
+    stays = (r for r in range(800) if all(low[r : r + max(5, -(-r // 4)) + 1]))
+    return low.index(True), next(stays)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "weights", "rule", "expected"),
+    [
+        ([1.0, 100.0], [1.0, 1.0], "paper", (16, 21)),  # the best method rings once
+        ([0.01, 1.0, 100.0], [1.0, 1.0, 1.0], "paper", (139, 225)),
+        ([0.001, 0.3, 1.0], [1e-3, 0.5, 0.5], "paper", (13, 84)),  # beyond 4 times the first
+        ([1.0, 100.0], [1.0, 1.0], "forecast", (10, 10)),
+    ],
+)
+def test_a_loss_that_rings_back_above_the_target_is_said_beside_its_first_step(
+    nodes, weights, rule, expected
+):
+    nodes, weights = np.array(nodes), np.array(weights)
+    advice = tune(Measure(nodes, weights), rule, target=0.1)
+    entry = advice.of("heavy_ball")
+    assert (entry.steps_to, entry.settles) == expected
+    assert counted(entry.method, nodes, weights, 0.1) == expected
+    assert entry.rings == (expected[0] < expected[1])
+    falls = advice.of("gradient_descent")
+    assert falls.settles == falls.steps_to
+    frame = advice.to_dataframe().set_index("method")
+    assert frame.settles["heavy_ball"] == expected[1]
+    rows = [line for line in advice.table.splitlines() if line.startswith("stays there from")]
+    assert [row.split()[4] for row in rows] == [str(expected[1])] * entry.rings
+    for one in advice.methods:
+        said = dataclasses.replace(advice, methods=(falls, one)).recommendation
+        if one.name == "heavy_ball" and expected[0] < falls.steps_to:
+            stays = f", {expected[1]} to stay there" if entry.rings else ""
+            assert f": {expected[0]} steps to 0.1 of the initial loss{stays}, forecast" in said
+    unseen = dataclasses.replace(entry, settles=None)
+    said = dataclasses.replace(advice, methods=(falls, unseen)).recommendation
+    assert (", not seen to stay there, forecast" in said) == (expected[0] < falls.steps_to)
+
+
+def test_a_run_that_ended_where_its_forecast_leaves_again_says_so(results):
+    advice = results["Advice"]
+    (run,) = (dataclasses.replace(run, promised=1) for run in advice.checks)
+    assert run.steps == run.measured > 2
+    assert not run.kept
+    for settles, said in (
+        (advice.best.steps_to, "seed 0)."),
+        (1234, f"gets there first at {advice.best.steps_to} and stays from 1,234."),
+        (None, f"gets there first at {advice.best.steps_to} and is not seen to stay."),
+    ):
+        best = dataclasses.replace(advice.best, settles=settles)
+        ringing = dataclasses.replace(advice, methods=(best,), checks=(run,))
+        assert ringing.recommendation.endswith(said)
+    longer = dataclasses.replace(run, steps=run.steps + 9)  # it was seen to settle
+    assert "ended there" not in dataclasses.replace(ringing, checks=(longer,)).recommendation
+
+
+def test_a_forecast_with_weight_decay_settles_where_its_own_losses_do(data):
+    advice = tune(data, "paper", target=0.3, decay=1e-3, trials=0)
+    for entry in advice.methods:
+        losses = advice.expected(entry.method, 2_000)
+        assert (entry.steps_to, entry.settles) == (
+            int(np.argmax(losses <= 0.3 * losses[0])),
+            settled(losses, 0.3 * losses[0]),
+        )
+    assert any(entry.rings for entry in advice.methods)
 
 
 def test_a_singular_kernel_keeps_what_lies_where_it_is_zero():

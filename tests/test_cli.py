@@ -103,7 +103,7 @@ def test_tune_json_has_the_promised_keys_and_the_spectrum_file(capsys, tmp_path)
     for row in document["methods"]:
         assert set(row) == {
             "method", "rule", "eta", "beta", "gamma", "spectral_radius", "stability_limit",
-            "steps_to", "trust",
+            "steps_to", "settles", "trust",
         }  # fmt: skip
     eigenvalues = np.load(tmp_path / "eigs.npy")
     np.testing.assert_array_equal(eigenvalues, measure_of(load("digits", n=50)).nodes)

@@ -39,6 +39,7 @@ def of_advice(advice: "Advice") -> dict[str, Any]:
                 "spectral_radius": entry.spectral_radius,
                 "stability_limit": entry.eta_limit,
                 "steps_to": entry.steps_to,
+                "settles": entry.settles,
                 "trust": entry.trust and asdict(entry.trust),
             }
             for entry in advice.methods

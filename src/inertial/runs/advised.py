@@ -17,7 +17,7 @@ from inertial.method.recursion import Recursion, label
 from inertial.method.response import decayed_loss
 from inertial.method.rules import DEFAULT_RULE
 from inertial.method.trust import Trust
-from inertial.runs.check import Check, first_step, nearest, said
+from inertial.runs.check import Check, first_step, nearest, said, settles
 from inertial.runs.ranking import place
 from inertial.runs.shown import (
     Curve,
@@ -33,6 +33,7 @@ from inertial.runs.shown import (
     of_tried,
 )
 from inertial.runs.stopping import Stopping
+from inertial.runs.trials import held, settled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +68,9 @@ class MethodAdvice:
         Step size below which every mode decays at this momentum.
     steps_to
         Forecast number of steps to the target; None if beyond the search limit.
+    settles
+        Forecast step from which the loss stays there, `inertial.runs.trials.settled`: later than
+        `steps_to` where it rings back above the target; None if not seen.
     trust
         Whether that holds at the width asked for; None without a network, and for what real runs
         put in place of the forecast.
@@ -79,7 +83,13 @@ class MethodAdvice:
     spectral_radius: float
     eta_limit: float
     steps_to: int | None
+    settles: int | None
     trust: Trust | None
+
+    @property
+    def rings(self) -> bool:
+        """Whether the forecast is above the target again, or not seen to stay there."""
+        return self.settles != self.steps_to
 
 
 @dataclass(frozen=True, repr=False)
@@ -200,7 +210,7 @@ class Advice(Shown):
             return (
                 f"Use {at(run.name, self.setting)}: {of_steps(run.measured)} to {share}, measured "
                 f"on the network itself (width {run.width:,}, seed {run.seed})"
-                f"{of_tried(len(self.checks))}."
+                f"{of_tried(len(self.checks))}{self._left(run)}."
             )
         if self.checks and self.measured is None:
             first, tried = self.checks[0], len(self.checks)
@@ -238,9 +248,24 @@ class Advice(Shown):
         if self.bound is not None:
             others.append(f"no gradient method below {self.bound}")
         beside = f" ({'; '.join(others)})" if others else ""
+        stays = ""
+        if best.rings:
+            seen = f"{count(best.settles)} to" if best.settles else "not seen to"
+            stays = f", {seen} stay there"
         return (
             f"Use {at(best.name, self.setting)}: {of_steps(best.steps_to)} to "
-            f"{share}, forecast {where}{beside}."
+            f"{share}{stays}, forecast {where}{beside}."
+        )
+
+    def _left(self, run: Check) -> str:
+        """Say of a run that ended where it reached the target if its forecast leaves it again."""
+        entry = next(entry for entry in self.entries if entry.method == run.method)
+        if run.steps != run.measured or not entry.rings:
+            return ""
+        stays = f"stays from {entry.settles:,}" if entry.settles else "is not seen to stay"
+        return (
+            "; the run ended there, while its forecast gets there first at "
+            f"{count(entry.steps_to)} and {stays}"
         )
 
     @property
@@ -320,6 +345,8 @@ class Advice(Shown):
             ["stability limit of eta", *(f"{m.eta_limit:.5g}" for m in entries)],
             [f"steps to {100 * self.target:g} %", *(count(m.steps_to) for m in entries)],
         ]
+        if any(m.rings for m in entries):
+            rows.append(["stays there from", *(count(m.settles) for m in entries)])
         if self.checks:
             runs = [self.run_of(entry) for entry in entries]
             rows.append(
@@ -347,8 +374,9 @@ class Advice(Shown):
     def to_dataframe(self) -> "pd.DataFrame":
         """Return one row per method, and one for the setting recommended if it is none of them.
 
-        Its setting, limit, radius, forecast `steps`, and `trust` in them; `measured_steps` of a
-        real run, and whether that `kept` the promise to its start; `recommended` marks the advice.
+        Its setting, limit, radius, forecast `steps`, the step from which the forecast `settles` at
+        the target, and `trust` in them; `measured_steps` of a real run, and whether that `kept` the
+        promise to its start; `recommended` marks the advice.
         """
         import pandas as pd
 
@@ -362,6 +390,7 @@ class Advice(Shown):
                     "spectral_radius": entry.spectral_radius,
                     "eta_limit": entry.eta_limit,
                     "steps": entry.steps_to,
+                    "settles": entry.settles,
                     "measured_steps": None if run is None else run.measured,
                     "trust": None if entry.trust is None else entry.trust.verdict,
                     "kept": None if run is None else run.kept,
@@ -369,7 +398,9 @@ class Advice(Shown):
                 }
                 for entry, run in zip(self.entries, runs, strict=True)
             ]
-        ).astype({"steps": "Int64", "measured_steps": "Int64", "kept": "boolean"})
+        ).astype(
+            {"steps": "Int64", "settles": "Int64", "measured_steps": "Int64", "kept": "boolean"}
+        )
 
     def plot(self) -> "Figure":
         """Draw the forecast losses of all that is tabulated, the target, and the real run there."""
@@ -426,14 +457,18 @@ def forecast_entry(
     """Forecast a setting on the kernel's measure; with weight decay it needs the targets' modes."""
     measure = kernel.shifted(decay) if decay else kernel
     spectrum = np.array([measure.smallest, *measure.nodes, measure.largest])
+    if targets is None:
+        steps, stays = steps_to(method, measure, target), settles(method, measure, target)
+    else:
+        losses = expected_decayed(method, kernel, targets, FAR + held(FAR), decay)
+        steps, stays = first_step(losses[: FAR + 1], target), settled(losses, target * losses[0])
     return MethodAdvice(
         name,
         method,
         rule,
         spectral_radius(method, spectrum),
         stability_limit(method) / measure.largest,
-        steps_to(method, measure, target)
-        if targets is None
-        else first_step(expected_decayed(method, kernel, targets, FAR, decay), target),
+        steps,
+        None if steps is None else stays,
         trust,
     )

@@ -19,7 +19,7 @@ from inertial.data import Data
 from inertial.linear.measure import Measure, dense
 from inertial.linear.spectrum import Spectrum
 from inertial.method.batch import forecast_batches
-from inertial.method.curve import forecast_loss, steps_to
+from inertial.method.curve import STEPS_LIMIT, forecast_loss, steps_to
 from inertial.method.recursion import Recursion, label
 from inertial.method.response import decayed_loss
 from inertial.method.rules import fastest
@@ -27,7 +27,7 @@ from inertial.method.trust import Trust, trust
 from inertial.problem.model import TwoLayerReLU, outputs, start_key
 from inertial.problem.problem import Problem
 from inertial.runs.shown import count, of_steps
-from inertial.runs.trials import Search, Trial, settled
+from inertial.runs.trials import Search, Trial, held, settled
 from inertial.simulation.span import Span, span
 from inertial.simulation.train import initial_residual, train
 
@@ -39,6 +39,9 @@ _PATIENCE = 3
 
 LONGEST = 1_000
 """Promised steps up to which a run is made."""
+
+_LOOKED = 2**25
+"""Steps times modes that are evaluated to see where a forecast settles: two seconds at most."""
 
 _SLACK = 0.95
 """Share of the target that a setting for one start goes to, where that takes no more steps."""
@@ -409,8 +412,8 @@ def from_start(
         for share in (_SLACK, 1.0)
         for name in ("heavy_ball", "nesterov")
     ]
-    steps = [_settles(method, own, first.target) for _, method in found]
-    if min(steps) > (1 - CLOSE) * _settles(first.method, own, first.target):
+    steps = [settles(method, own, first.target) or math.inf for _, method in found]
+    if min(steps) > (1 - CLOSE) * (settles(first.method, own, first.target) or math.inf):
         return (first,)
     name, method = found[int(np.argmin(steps))]
     run = check(
@@ -420,13 +423,39 @@ def from_start(
     return first, run
 
 
-def _settles(method: Recursion, measure: Measure, target: float) -> float:
-    """Forecast the step at which the loss settles at the target."""
+def settles(method: Recursion, measure: Measure, target: float) -> int | None:
+    """Forecast the step at which the loss settles at the target, `settled`: it may ring before.
+
+    Parameters
+    ----------
+    method
+        A method with constants.
+    measure
+        Spectral measure of the start, shifted by the decay where there is one.
+    target
+        Share of the loss at the start, in (0, 1).
+
+    Returns
+    -------
+    int | None
+        The step, at least `steps_to`; None if it is not seen up to `STEPS_LIMIT`, or within the
+        `_LOOKED` losses of modes that are evaluated.
+
+    """
     first = steps_to(method, measure, target)
-    if first is None:
-        return math.inf
-    losses = forecast_loss(method, measure, np.arange(4 * first + 20))
-    return settled(losses, target * losses[0]) or math.inf
+    eta, beta, _ = method.constant
+    if first is None or (beta == 0 and eta * measure.largest <= 2):  # every mode only falls
+        return first
+    most = min(STEPS_LIMIT, max(1, _LOOKED // len(measure.nodes)))
+    level, losses = target * 0.5 * measure.total, np.full(first, math.inf)
+    last = first + held(first) + 1
+    while len(losses) < last <= most:
+        more = forecast_loss(method, measure, np.arange(len(losses), last))
+        losses = np.concatenate([losses, more])
+        if (step := settled(losses, level)) is not None:
+            return step
+        last = min(most, 2 * last)
+    return None
 
 
 def problem_within(
