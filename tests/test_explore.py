@@ -3,11 +3,11 @@
 import csv
 import dataclasses
 import io
+import itertools
 import re
 import xml.etree.ElementTree as ET
 import zlib
 from fractions import Fraction
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -50,6 +50,7 @@ from inertial.runs.exploration import MOST_MODES, MOST_NODES, explore, explore_m
 from inertial.runs.meanings import MOST_MODES as MOST_MEANINGS
 from inertial.runs.model_runs import starts_of
 from inertial.runs.settings import ModelSettings, Settings
+from inertial.runs.trials import settled
 from inertial.simulation.integrate import flow_loss, solve
 from inertial.simulation.linearised import linearised_loss
 from inertial.simulation.simulate import simulate
@@ -113,10 +114,25 @@ def limit_radius(eta, nodes):
 def numbers_of(view):
     state, now = view.evaluate("""() => [inertial.state, {
         steps: inertial.now.steps, loss: Array.from(inertial.now.loss),
-        shown: Object.fromEntries(["radius", "steps-to", "loss-share", "limit-share"].map(
+        shown: Object.fromEntries([
+            "radius", "steps-to", "steps-stay", "loss-share", "limit-share"].map(
             (id) => [id, document.getElementById(id).dataset.value])),
     }]""")
     return state, now
+
+
+FARTHEST = 20_000
+"""Last step at which the page begins to count."""
+
+
+def staying(losses, share=0.01):
+    """Step from which a loss stays at a share of its start, found by trying each."""
+    below = losses <= share * losses[0]
+    for first in np.flatnonzero(below).tolist():
+        more = max(5, -(-first // 4))
+        if first + more < len(below) and below[first : first + more + 1].all():
+            return first
+    return None
 
 
 def assert_page_is_right(view, exploration):
@@ -135,6 +151,12 @@ def assert_page_is_right(view, exploration):
     np.testing.assert_allclose(float(shown["limit-share"]), state["eta"] / limit, **CLOSE)
     expected = steps_to(method, Measure(nodes, weights), exploration.target, limit=20_000)
     assert shown["steps-to"] == ("null" if expected is None else str(expected))
+    last = method.steps or FARTHEST * 5 // 4
+    beyond = forecast_loss(method, Measure(nodes, weights), np.arange(last + 1))
+    stays = staying(beyond, exploration.target)
+    assert shown["steps-stay"] == ("null" if stays is None else str(stays))
+    said = "" if stays == expected else "leaves again" if stays is None else f"stays from {stays:,}"
+    assert view.locator("#steps-stay").inner_text() == said
     return state
 
 
@@ -175,6 +197,92 @@ def test_modes_roots_and_limits_are_those_of_python(shared, exploration):
         )
         np.testing.assert_allclose(radius, spectral_radius(method, nodes), rtol=1e-9)
         np.testing.assert_allclose(limit, stability_limit(method), rtol=1e-15)
+
+
+def test_a_loss_settles_as_in_trials(shared, rng):
+    """On losses that rise again a step before their stay would count, with it and one after."""
+    for _ in range(60):
+        first = int(rng.integers(0, 60))
+        more = max(5, -(-first // 4)) + int(rng.integers(-1, 2))
+        losses = np.repeat([2.0, 1.0, 2.0, 0.5], [first, more, 3, 40])
+        found = shared.evaluate(
+            """(losses) => {
+                const seen = inertial.numerics.watch(1);
+                losses.forEach((loss, t) => seen.look(t, loss));
+                return [seen.first, seen.stays];
+            }""",
+            losses.tolist(),
+        )
+        assert found == [first, settled(losses, 1.0)]
+
+
+@pytest.mark.parametrize("rows", [2, 30])
+def test_where_a_loss_touches_and_stays_is_that_of_the_recursion(shared, rng, rows):
+    """Step by step on the modes themselves, and the rule by looking at every step."""
+    nodes, limit = np.sort(10 ** rng.uniform(-1, 0, rows)), 400
+    weights, ringing, never = rng.uniform(0.1, 1, rows), 0, 0
+    for eta, beta in itertools.product(
+        [0.3, 1.0, 1.7, 2.1], [0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999]
+    ):
+        for make in (heavy_ball, nesterov):
+            method = make(eta / nodes[-1], beta)
+            x, step, before, losses = np.ones(rows), 0, 0, []
+            for _ in range(limit * 5 // 4 + 1):
+                losses.append(0.5 * weights @ x**2)
+                if not losses[-1] <= 1e12 * losses[0]:
+                    break
+                gradient = method.eta * nodes * x
+                step = method.beta * step - gradient - method.gamma * (gradient - before)
+                x, before = x + step, gradient
+            losses = np.array(losses)
+            first = np.flatnonzero(losses[: limit + 1] <= 0.01 * losses[0])
+            stays = staying(losses)
+            stays = stays if stays is not None and stays <= limit else None
+            # Up to the last step that may be its first there, and one before it.
+            for last in (limit, stays, stays and stays - 1):
+                if last is None:
+                    continue
+                found = shared.evaluate(
+                    """([m, nodes, weights, limit]) => {
+                        const { first, stays } = inertial.numerics.settles(
+                            m, nodes, weights, 0.01, limit);
+                        return [first, stays];
+                    }""",
+                    [as_script(method), nodes.tolist(), weights.tolist(), last],
+                )
+                touched = first[first <= last]
+                expected = stays if stays is not None and stays <= last else None
+                assert found == [int(touched[0]) if len(touched) else None, expected]
+            ringing += stays is not None and stays > first[0]
+            never += len(first) > 0 and stays is None
+    assert ringing >= 5
+    assert never
+
+
+def test_a_loss_that_rings_is_said_to_touch_and_to_stay(chromium, file, exploration):
+    """The tile, the curve under the pointer and what is spoken, with "Ripples"."""
+    with opened(chromium, file) as view:
+        view.get_by_role("button", name="Ripples").click()
+        settle(view)
+        state = assert_page_is_right(view, exploration)
+        shown = numbers_of(view)[1]["shown"]
+        first, stays = int(shown["steps-to"]), int(shown["steps-stay"])
+        assert first < stays
+        assert view.locator("#steps-stay").is_visible()
+        assert view.locator("#steps-stay").inner_text() == f"stays from {stays:,}"
+        view.locator("#steps").press("ArrowRight")
+        words = f"heavy ball: {first:,} steps to the target, stays from {stays:,}, loss after"
+        view.locator("p[role=status]", has_text=words).wait_for(state="attached", timeout=5000)
+        view.locator("#plane").focus()
+        view.keyboard.press("ArrowRight")
+        settle(view)
+        moved, (first, stays) = view.evaluate(
+            "[inertial.state, [inertial.now.reached.first, inertial.now.reached.stays]]"
+        )
+        assert moved["eta"] != state["eta"]
+        assert f": {first:,} steps to 1\N{NO-BREAK SPACE}%, stays from {stays:,}" in (
+            view.locator("#plane .tip").inner_text()
+        )
 
 
 def test_varying_momentum_is_that_of_python(shared, exploration):
@@ -366,7 +474,7 @@ def test_a_mode_that_jumps_is_drawn_jumping_however_many_steps(chromium, file):
             float(line.split(",")[2]) for line in lines if line.startswith("gradient descent")
         ]
         assert len(values) == 1001
-        assert all(a * b < 0 for a, b in pairwise(values))
+        assert all(a * b < 0 for a, b in itertools.pairwise(values))
         # In the picture one line of a row is of one colour, the next of the other.
         warm, cold = view.evaluate("""() => {
             const canvas = document.querySelector("#heat canvas");
@@ -557,7 +665,7 @@ def test_regimes_change_where_the_exact_roots_do(shared, name, scaled):
         return regime_of(name, *((value, 0) if by_step else (scaled, value)))
 
     assert [parts[0]["from"], parts[-1]["to"]] == [0, most]
-    for before, after in pairwise(parts):
+    for before, after in itertools.pairwise(parts):
         assert before["to"] == after["from"]
         assert before["kind"] != after["kind"]
     for part in parts:
@@ -751,13 +859,19 @@ def test_five_steps_of_the_thread_are_states_of_the_address(chromium, file, expl
     with opened(chromium, file, addresses[3]) as again:
         assert numbers_of(again)[0] == states[3]
         second, fourth, last = (again.locator("#thread li").nth(i).inner_text() for i in (1, 3, 4))
-    before, rung = (
-        steps_to(heavy_ball(s["eta"], s["beta"]), exploration.measure, exploration.target)
+    (before, still), (rung, stays) = (
+        (
+            steps_to(method_of(s), exploration.measure, exploration.target),
+            staying(forecast_loss(method_of(s), exploration.measure, np.arange(5000))),
+        )
         for s in states[2:4]
     )
-    assert f"{rung:,} steps to" in fourth
-    assert f"{before:,} steps before" in fourth
-    assert ("flatter modes gain" in fourth) == (rung < before)
+    assert rung < stays
+    percent = "1\N{NO-BREAK SPACE}%"
+    assert f"it touches {percent} after {rung:,} steps and stays from {stays:,};" in fourth
+    assert before == still
+    assert f"critically damped, it takes {before:,} steps to {percent}." in fourth
+    assert ("flatter modes gain" in fourth) == (stays < still)
     # What the networks did stands beside what the forecast has.
     real = "did not get there" if ball.measured is None else f"took {ball.measured:.4g} step"
     assert real in last
@@ -1177,15 +1291,17 @@ def test_moments_of_batches_are_those_of_python(shared, exploration):
     # Merged, so that some of them count for several.
     modes, rng = modes_of(exploration.measure, most=25), np.random.default_rng(3)
     assert modes.counts.max() > 2
+    ringing = 0
     given = {name: getattr(modes, name).tolist() for name in ("nodes", "weights", "counts")}
-    for method in sampled(exploration.measure.nodes)[::4]:
-        batch = int(rng.integers(1, 60))
+    swinging = [heavy_ball(0.3 / exploration.measure.largest, beta) for beta in (0.9, 0.95)]
+    for method in sampled(exploration.measure.nodes)[::4] + swinging:
+        batch = 58 if method in swinging else int(rng.integers(1, 60))
         expected = forecast_batches(method, modes, batch, 80)
         found, limit, size = shared.evaluate(
             """([m, batch, modes]) => {
                 const noise = inertial.numerics.noiseShare(batch, 60);
                 const found = inertial.numerics.moments(m, modes, noise, 80, 0.01, 80);
-                return [{ added: Array.from(found.added, String), spread: Array.from(found.spread, String), stepsTo: found.stepsTo },
+                return [{ added: Array.from(found.added, String), spread: Array.from(found.spread, String), reached: [found.reached.first, found.reached.stays] },
                     inertial.numerics.batchLimit(m, modes, noise), inertial.numerics.excess(m, m.eta, modes, noise)];
             }""",  # noqa: E501
             [as_script(method), batch, given],
@@ -1198,11 +1314,17 @@ def test_moments_of_batches_are_those_of_python(shared, exploration):
         total = expected.mean_loss + added
         np.testing.assert_allclose(total[small], expected.loss[small], rtol=1e-9)
         np.testing.assert_allclose(np.array(spread)[small], expected.spread[small], rtol=1e-8)
-        assert found["stepsTo"] == expected.steps_to(0.01)
+        stays = staying(forecast_batches(method, modes, batch, 100).loss)
+        assert found["reached"] == [
+            expected.steps_to(0.01),
+            None if stays is None or stays > 80 else stays,
+        ]
+        ringing += stays is not None and stays != expected.steps_to(0.01)
         own = excess(method, modes, batch)
         assert size == pytest.approx(own, rel=1e-9) or (size is None and np.isinf(own))
         largest = largest_step(method.name, method.constant[1], modes, batch)
         assert limit == pytest.approx(largest, rel=1e-9)
+    assert ringing
 
 
 def test_merging_for_batches_hardly_moves_what_noise_adds(rng):

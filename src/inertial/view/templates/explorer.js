@@ -94,25 +94,30 @@ const explorer = (() => {
     // All of them: of a mode that jumps from side to side every second step would glide.
     const m = current(), steps = Array.from({ length: state.steps + 1 }, (_, t) => t);
     const all = numerics.forecast(m, nodes, weights, steps), limit = limitOf(m);
-    const { loss, spread, stepsTo } = noise() ? onBatches(m, all)
-      : { loss: all, spread: null, stepsTo: numerics.stepsTo(m, nodes, weights, page.target, STEPS_LIMIT) };
+    const { loss, spread, reached } = noise() ? onBatches(m, all)
+      : { loss: all, spread: null, reached: numerics.settles(m, nodes, weights, page.target, STEPS_LIMIT) };
     return {
-      method: m, steps, all, loss, spread, limit, stepsTo, radius: numerics.spectralRadius(m, nodes), at: Math.min(state.at, state.steps),
-      share: limit > 0 ? m.eta / limit : Infinity, lossShare: loss[loss.length - 1] / (0.5 * MASS), trust: trustOf(m, stepsTo),
+      method: m, steps, all, loss, spread, limit, reached, radius: numerics.spectralRadius(m, nodes), at: Math.min(state.at, state.steps),
+      share: limit > 0 ? m.eta / limit : Infinity, lossShare: loss[loss.length - 1] / (0.5 * MASS), trust: trustOf(m, reached.first),
     };
   }
 
   /* The expected loss on fresh batches: that of all rows, and what their noise adds. */
   function onBatches(m, all) {
-    const { added, spread, stepsTo } = numerics.moments(m, MODES, noise(), all.length - 1, page.target, BATCH_STEPS);
+    const { added, spread, reached } = numerics.moments(m, MODES, noise(), all.length - 1, page.target, BATCH_STEPS);
     // The modes are those of one output of a row.
-    return { loss: all.map((value, t) => value + page.outputs * added[t]), spread: spread.map((value) => Math.sqrt(page.outputs) * value), stepsTo };
+    return { loss: all.map((value, t) => value + page.outputs * added[t]), spread: spread.map((value) => Math.sqrt(page.outputs) * value), reached };
   }
 
   /* A forecast's count, with a sign where it is not exact: beyond what the nodes that stand for the
    * eigenvalues prove, and on batches, where eigenvectors are taken as even over the rows. */
   function counted(steps, rough = noise() > 0) {
     return `${rough || (page.proven !== null && steps > page.proven) ? "≈\u00a0" : ""}${steps.toLocaleString("en")}`;
+  }
+
+  /* What follows on the first step at the target where the loss rings back above it, after a joint. */
+  function staying({ first, stays }, joint = "", rough = undefined) {
+    return first === stays ? "" : joint + (stays === null ? "leaves again" : `stays from ${counted(stays, rough)}`);
   }
 
   /* Movement of the papers' network at this setting, and the strain that decides whether to believe it. */
@@ -213,7 +218,7 @@ const explorer = (() => {
 
   return {
     $, page, nodes, weights, K, LARGEST, SMALLEST, MASS, HEAVIEST, STEPS_LIMIT, METHODS, LABELS, RUN_STEPS, RAMPS,
-    MODES, ROWS, BATCH_STEPS, noise, limitOf, state, clamp, address, current, switched, update, percent, plural, counted, momentum, theme, ramp, modeColour, canvasIn, paintRamp,
+    MODES, ROWS, BATCH_STEPS, noise, limitOf, state, clamp, address, current, switched, update, percent, plural, counted, staying, momentum, theme, ramp, modeColour, canvasIn, paintRamp,
     view, start,
   };
 })();

@@ -1,7 +1,7 @@
 /* Sliders, fields, buttons and readouts of the explorer, and why a setting diverges. */
 (() => {
   const { short, say } = charts;
-  const { $, page, nodes, weights, K, LARGEST, MASS, HEAVIEST, STEPS_LIMIT, BATCH_STEPS, LABELS, MODES, ROWS, noise, state, clamp, address, switched, update, percent, plural, counted, momentum } = explorer;
+  const { $, page, nodes, weights, K, LARGEST, MASS, HEAVIEST, STEPS_LIMIT, BATCH_STEPS, LABELS, MODES, ROWS, noise, state, clamp, address, switched, update, percent, plural, counted, staying, momentum } = explorer;
   let heard = false;
 
   /* Which modes grow, past which limit, and how fast. */
@@ -61,12 +61,14 @@
     for (const [id, text] of [["eta", $("eta-hint").textContent], ["beta", $("beta-hint").textContent], ["mode", $("mode-hint").textContent], ["steps", `${state.steps} steps`], ["friction", $("friction-hint").textContent]]) $(id).setAttribute("aria-valuetext", text);
     const unstable = now.share >= 1, most = noise() ? BATCH_STEPS : STEPS_LIMIT;
     show("radius", now.radius, now.radius < 1 ? `× ${now.radius.toFixed(now.radius > 0.999 ? 6 : 4)}` : "grows", now.radius >= 1);
-    show("steps-to", now.stepsTo, now.stepsTo === null ? (unstable ? "never" : `> ${most.toLocaleString("en")}`) : counted(now.stepsTo), unstable && now.stepsTo === null);
+    const { first } = now.reached;
+    show("steps-to", first, first === null ? (unstable ? "never" : `> ${most.toLocaleString("en")}`) : counted(first), unstable && first === null);
+    show("steps-stay", now.reached.stays, staying(now.reached), unstable);
     show("loss-share", now.lossShare, percent(now.lossShare), now.lossShare > 1);
     show("limit-share", now.share, percent(now.share), unstable);
-    const samples = now.stepsTo === null ? null : now.stepsTo * state.batch;
+    const samples = first === null ? null : first * state.batch;
     if (MODES) {
-      show("samples-to", samples, samples === null ? "–" : counted(now.stepsTo).replace(/[\d,]+/, samples.toLocaleString("en")));
+      show("samples-to", samples, samples === null ? "–" : counted(first).replace(/[\d,]+/, samples.toLocaleString("en")));
       $("batch-hint").textContent = noise() ? `${state.batch.toLocaleString("en")} of ${plural(ROWS, "row")}` : `all ${plural(ROWS, "row")}`;
       setRange("batch", Math.log10(state.batch));
       setNumber("batch-number", state.batch);
@@ -80,7 +82,7 @@
     }
     $("why").textContent = unstable ? why(now) : "";
     $("horizon-word").textContent = $("plane-horizon").textContent = state.steps.toLocaleString("en");
-    const reached = now.stepsTo !== null ? `${counted(now.stepsTo)} step${now.stepsTo === 1 ? "" : "s"} to the target` : unstable ? "never at the target" : `more than ${most.toLocaleString("en")} steps to the target`;
+    const reached = first !== null ? `${counted(first)} step${first === 1 ? "" : "s"} to the target${staying(now.reached, ", ")}` : unstable ? "never at the target" : `more than ${most.toLocaleString("en")} steps to the target`;
     if (heard) say(`${LABELS[state.method]}: ${reached}, loss after ${state.steps} steps ${$("loss-share").textContent}`);
   }
 

@@ -1,7 +1,7 @@
 /* The lesson: a path over the contours of two modes, a thread of five steps, what a mode means. */
 (() => {
   const { node, html, frame, short, tip, say } = charts;
-  const { $, page, nodes, weights, K, LARGEST, SMALLEST, MASS, HEAVIEST, STEPS_LIMIT, LABELS, ROWS, state, address, update, percent, plural, counted, theme, ramp, modeColour } = explorer;
+  const { $, page, nodes, weights, K, LARGEST, SMALLEST, MASS, HEAVIEST, STEPS_LIMIT, LABELS, ROWS, state, address, update, percent, plural, counted, staying, theme, ramp, modeColour } = explorer;
 
   /* ---- the opening picture ---- */
 
@@ -88,9 +88,13 @@
   /* ---- the thread ---- */
 
   const TUNED = (name) => (page.batch ? page.points.find((point) => point.method === name && point.rule === "forecast") : page.runs.find((run) => run.method === name));
-  const count = (m) => numerics.stepsTo(m, nodes, weights, page.target, STEPS_LIMIT);
+  const count = (m) => numerics.settles(m, nodes, weights, page.target, STEPS_LIMIT);
   const made = (name, eta, beta) => numerics.method(name, eta, beta, 3);
-  const said = (steps) => (steps === null ? `more than ${STEPS_LIMIT.toLocaleString("en")} steps` : `${counted(steps, !page.squared)} step${steps === 1 ? "" : "s"}`);
+  /* How the loss comes to the target: where it rings, the first touch and from where it stays. */
+  const said = (reached) => {
+    const { first } = reached, steps = first === null ? `more than ${STEPS_LIMIT.toLocaleString("en")} steps` : `${counted(first, !page.squared)} step${first === 1 ? "" : "s"}`;
+    return first === reached.stays ? `takes ${steps} to ${percent(page.target)}` : `touches ${percent(page.target)} after ${steps}${staying(reached, " and ", !page.squared)}`;
+  };
 
   const THREAD = (() => {
     const plain = TUNED("gradient_descent"), ball = TUNED("heavy_ball"), length = Math.max(30, Math.min(200, page.runs[0].loss[0].length - 1));
@@ -104,12 +108,12 @@
     const model = page.offset ? "the quadratic model" : "the forecast";
     const real = run.diverged ? "diverged" : run.measured == null ? "did not get there" : `took ${plural(+run.measured.toFixed(1), "step")}`;
     const best = ball.rule === "trials"
-      ? `Real runs of this network chose ${setting}; ${model} gives it ${promised} to ${percent(page.target)}.`
-      : `Weighing all ${K} of them, ${setting} takes ${promised} to ${percent(page.target)}.`;
+      ? `Real runs of this network chose ${setting}; by ${model} it ${promised}.`
+      : `Weighing all ${K} of them, ${setting} ${promised}.`;
     // Flatter modes than the one that rings may gain more by memory than it loses.
     const [rung, damped] = [ringing, critical].map((beta) => count(made("heavy_ball", eta, beta)));
-    const gains = rung !== null && (damped === null || rung < damped);
-    const flatter = `${gains ? "Yet flatter modes gain by it, and with them the loss" : "The loss does not gain by it"}: ${said(rung)} to ${percent(page.target)}, ${said(damped)} before.`;
+    const gains = rung.stays !== null && (damped.stays === null || rung.stays < damped.stays);
+    const flatter = `${gains ? "Yet flatter modes gain by it, and with them the loss" : "The loss does not gain by it"}: it ${said(rung)}; critically damped, it ${said(damped)}.`;
     const several = page.runs[0].loss.length > 1;
     const trained = `The network${several ? "s" : ""} that ${several ? "were" : "was"} trained with it ${real}: the coloured ${several ? "curves" : "curve"}`;
     const grows = page.batch && explorer.MODES && ball.eta >= numerics.batchLimit(made("heavy_ball", ball.eta, ball.beta), explorer.MODES, numerics.noiseShare(page.batch, ROWS));
@@ -120,7 +124,7 @@
         `Gradient descent with the safe step η = 1/λₘₐₓ. The steepest direction is done after one step. Along the flat one, ${short(LARGEST / flat)} times flatter, ${percent(slow)} of the way is left after ten. The loss waits for the flat ones.`,
         { method: "gradient_descent", eta, beta: 0 }),
       one("The steep direction sets the limit",
-        `A larger step helps the flat directions, but at η = 2/λₘₐₓ = ${short(2 / LARGEST)} the steepest one jumps from side to side for ever, and beyond it grows. Here is 99 % of that limit. Tuned, gradient descent takes η = ${short(plain.eta)}, ${percent(plain.eta * LARGEST / 2)} of that limit: by ${model} ${said(count(made("gradient_descent", plain.eta, 0)))} to ${percent(page.target)} of the loss.`,
+        `A larger step helps the flat directions, but at η = 2/λₘₐₓ = ${short(2 / LARGEST)} the steepest one jumps from side to side for ever, and beyond it grows. Here is 99 % of that limit. Tuned, gradient descent takes η = ${short(plain.eta)}, ${percent(plain.eta * LARGEST / 2)} of that limit: by ${model} it ${said(count(made("gradient_descent", plain.eta, 0)))} of the loss.`,
         { method: "gradient_descent", eta: 1.98 / LARGEST, beta: 0, mode: STEEP }),
       one("Memory carries along the flat direction",
         `Keep a share β of the last move: steps along the flat direction add up, jumps along the steep one cancel. With β = ${short(critical)} the flat mode is critically damped: as fast as it can be without passing its goal.`,

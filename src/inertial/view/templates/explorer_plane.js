@@ -1,7 +1,7 @@
 /* Every setting at once: the plane of step size and momentum, and the curve of one setting. */
 const plane = (() => {
   const { node, html, frame, draw, short, tip } = charts;
-  const { $, page, nodes, weights, LARGEST, SMALLEST, MASS, LABELS, MODES, state, clamp, update, noise, limitOf, percent, plural, counted, momentum, theme, ramp, canvasIn, paintRamp, RAMPS } = explorer;
+  const { $, page, nodes, weights, LARGEST, SMALLEST, MASS, LABELS, MODES, state, clamp, update, noise, limitOf, percent, plural, counted, staying, momentum, theme, ramp, canvasIn, paintRamp, RAMPS } = explorer;
   const COARSE = numerics.coarsen(nodes, weights, 48);
   const RULES = { paper: "Liu–Pan–Tao", quadratic: "quadratic optimum", wang2020: "Wang–Abernethy", forecast: "forecast", trials: "real trials", batch: "for the batch" };
   const GLYPHS = { paper: "▲", quadratic: "■", wang2020: "◆", forecast: "●", trials: "✚", batch: "✚" };
@@ -185,8 +185,8 @@ const plane = (() => {
 
   function words(m) {
     if (m.eta >= limitOf(m)) return `η ${short(m.eta)}, β ${momentum(m.beta)}: diverges`;
-    const reached = noise() ? numerics.moments(m, MODES, noise(), 0, page.target, 5000).stepsTo : numerics.stepsTo(m, nodes, weights, page.target, 5000);
-    return `η ${short(m.eta)}, β ${momentum(m.beta)}: ${reached === null ? "more than 5,000 steps" : `${counted(reached)} step${reached === 1 ? "" : "s"}`} to ${percent(page.target)}`;
+    const reached = noise() ? numerics.moments(m, MODES, noise(), 0, page.target, 5000).reached : numerics.settles(m, nodes, weights, page.target, 5000), { first } = reached;
+    return `η ${short(m.eta)}, β ${momentum(m.beta)}: ${first === null ? "more than 5,000 steps" : `${counted(first)} step${first === 1 ? "" : "s"}`} to ${percent(page.target)}${staying(reached, ", ")}`;
   }
 
   function settingAt(event) {

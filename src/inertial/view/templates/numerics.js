@@ -120,17 +120,30 @@ const numerics = (() => {
     return loss;
   }
 
-  /* First step whose forecast loss is at most the share of the first; null beyond the limit. */
-  function stepsTo(m, nodes, weights, share, limit) {
+  /* Watches a loss, step by step: `first` at or below the level, `since` when it is there now, and the
+     step from which it `stays`, for a quarter as many more, five at least: inertial.runs.trials.settled. */
+  function watch(level) {
+    const seen = { first: null, since: null, stays: null };
+    seen.look = (t, loss) => {
+      if (!(loss <= level)) { seen.since = null; return; }
+      seen.first ??= t;
+      seen.since ??= t;
+      if (t - seen.since >= Math.max(5, Math.ceil(seen.since / 4))) seen.stays ??= seen.since;
+    };
+    return seen;
+  }
+
+  /* When the forecast loss is at most the share of the first, and from where it stays: null beyond the limit. */
+  function settles(m, nodes, weights, share, limit) {
     const n = nodes.length;
     const value = new Float64Array(n).fill(1), step = new Float64Array(n);
     const gradient = new Float64Array(n);
-    const first = weights.reduce((sum, w) => sum + w, 0);
-    for (let t = 0; t <= limit; t++) {
+    const first = weights.reduce((sum, w) => sum + w, 0), seen = watch(share * first);
+    for (let t = 0; seen.stays === null && (t <= limit || seen.since !== null); t++) {
       let loss = 0;
       for (let k = 0; k < n; k++) loss += weights[k] * value[k] * value[k];
-      if (loss <= share * first) return t;
-      if (!(loss <= 1e12 * first)) return null;
+      seen.look(t, loss);
+      if (!(loss <= 1e12 * first)) break;
       const weight = m.friction === null ? 1 : t / (t + m.friction);
       const beta = m.beta * weight, gamma = m.gamma * weight;
       for (let k = 0; k < n; k++) {
@@ -140,7 +153,7 @@ const numerics = (() => {
         value[k] += step[k];
       }
     }
-    return null;
+    return seen;
   }
 
   /* ---- fresh batches, for modes {nodes, weights, counts}: inertial.method.batch ---- */
@@ -149,14 +162,15 @@ const numerics = (() => {
     return rows > 1 ? (rows - batch) / (batch * (rows - 1)) : 0;
   }
 
-  /* What noise adds to the expected loss, its standard deviation, and the first step at a share of
-     the first loss, looked for up to `limit`: null if it is not there. */
+  /* What noise adds to the expected loss, its standard deviation, and when that loss is at most the share
+     of the first, and from where it stays: as `settles`. */
   function moments(m, { nodes, weights, counts }, noise, steps, share, limit) {
     const n = nodes.length, added = new Float64Array(steps + 1), spread = new Float64Array(steps + 1);
     const mean = Float64Array.from(weights, Math.sqrt), before = mean.slice();
     const a = new Float64Array(n), b = new Float64Array(n), c = new Float64Array(n), power = new Float64Array(n);
-    let first = 0, reached = null, last = 0, lastDrive = 0;
-    for (let t = 0; t <= limit && (t <= steps || reached === null); t++) {
+    const first = weights.reduce((sum, w) => sum + w, 0), seen = watch(share * first);
+    let last = 0, lastDrive = 0;
+    for (let t = 0; t <= steps || seen.stays === null && (t <= limit || seen.since !== null); t++) {
       let squares = 0, deviation = 0, cross = 0, fourth = 0;
       for (let k = 0; k < n; k++) {
         const s = mean[k] * mean[k], many = counts[k] * a[k];
@@ -166,9 +180,8 @@ const numerics = (() => {
         fourth += many * a[k];
       }
       const total = squares + deviation;
-      if (t === 0) first = total;
       if (t <= steps) { added[t] = 0.5 * deviation; spread[t] = Math.sqrt(cross + 0.5 * fourth); }
-      if (reached === null && total <= share * first) reached = t;
+      seen.look(t, total);
       if (!(total <= 1e200 * first)) {
         for (let i = t; i <= steps; i++) added[i] = spread[i] = Infinity;
         break;
@@ -190,7 +203,7 @@ const numerics = (() => {
       lastDrive = -(1 + gamma) * m.eta;
       last = m.eta;
     }
-    return { added, spread, stepsTo: reached };
+    return { added, spread, reached: seen };
   }
 
   /* sum_k g_k / (1 + g_k) over all modes: below 1 the expected loss decays. */
@@ -381,6 +394,6 @@ const numerics = (() => {
 
   return {
     method, regime, regimes, bestStep, roots, radius, spectralRadius, stabilityLimit, amplification, history, forecast,
-    stepsTo, noiseShare, moments, excess, batchLimit, distance, flows, flowTime, flowValue, flowLoss, hypergeometric, coarsen,
+    watch, settles, noiseShare, moments, excess, batchLimit, distance, flows, flowTime, flowValue, flowLoss, hypergeometric, coarsen,
   };
 })();
