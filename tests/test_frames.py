@@ -106,6 +106,23 @@ def test_missing_runs_are_gaps_in_arrays_and_no_rows(folder, tmp_path):
         read_study(copy)
 
 
+def test_a_study_that_was_stopped_has_all_its_axes(folder, tmp_path):
+    """What was not computed is missing, not absent: data sets, rules, widths and seeds."""
+    copy, whole = tmp_path / "copy", read_study(folder)
+    shutil.copytree(folder, copy)
+    kept = Folder(folder).read(runs(SMALL)[0])
+    for one in runs(SMALL)[1:]:
+        Folder(copy).run_file(one).unlink()
+    found = read_study(copy)
+    assert found.sizes == whole.sizes
+    for axis in ("rule", "optimizer", "width", "seed"):
+        assert (found[axis] == whole[axis]).all()
+    assert int((found.status == "finished").sum()) == 1
+    assert int((found.status == "missing").sum()) == found.status.size - 1
+    assert sorted(found.n.values) == [0, kept.arrays.attrs["n"]]
+    assert len(to_dataframe(found)) == 6
+
+
 def test_what_is_no_study_is_refused(tmp_path, folder):
     table = tmp_path / "own.csv"
     table.write_text("a,t\n1,2\n")

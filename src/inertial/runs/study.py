@@ -78,6 +78,7 @@ class _IndexedRun(msgspec.Struct):
     key: _Key
     state: Literal["done", "missing", "failed"]
     data: _IndexedData
+    data_sha256: str
     method: str
     rule: str
     width: _Count
@@ -193,6 +194,7 @@ def read_index(path: Path) -> dict[str, Any]:
         if (
             run.method not in study.methods
             or run.rule not in study.rules
+            or run.width not in study.widths
             or run.seed not in study.seeds
         ):
             raise InvalidInput(
@@ -220,26 +222,22 @@ class Stored:
     missing: int
 
 
-def _named(found: Sequence[xr.Dataset]) -> list[xr.Dataset]:
-    """Name data sets apart by their hash where they have one name."""
-    names = distinct_names(run.attrs for run in found)
-    return [run.assign_attrs(data=names[str(run.attrs["data_sha256"])]) for run in found]
-
-
 def join_all(found: Sequence[xr.Dataset]) -> xr.Dataset:
     """Join stored runs of one rule over (data, optimizer, width, seed); gaps are NaN.
 
     Data sets of the same name, such as different numbers of rows of one file, are told apart by
     their hash.
     """
-    named = _named(found)
+    names = distinct_names(run.attrs for run in found)
+    named = [run.assign_attrs(data=names[str(run.attrs["data_sha256"])]) for run in found]
     return _sized(join(named, _ALONG), named).assign_attrs(rule=found[0].attrs["rule"])
 
 
 def _sized(joined: xr.Dataset, runs: Sequence[xr.Dataset]) -> xr.Dataset:
-    """Add rows and inputs of every data set."""
+    """Add rows and inputs of every data set, 0 where none of its runs is there."""
     first = {run.attrs["data"]: run.attrs for run in reversed(runs)}
-    sizes = {k: ("data", [first[name][k] for name in joined.data.values]) for k in ("n", "d")}
+    none = {"n": 0, "d": 0}
+    sizes = {k: ("data", [first.get(name, none)[k] for name in joined.data.values]) for k in none}
     return joined.assign(sizes)
 
 
@@ -275,8 +273,9 @@ def read_study(source: str | Path) -> xr.Dataset:
     Returns
     -------
     xr.Dataset
-        Records over (data, rule, optimizer, width, seed, step); NaN, and the status `missing`,
-        where there is no run; name and target of the study as attributes.
+        Records over (data, rule, optimizer, width, seed, step), all that the study has; NaN, and
+        the status `missing`, where there is no run, and 0 rows for data sets without any; name and
+        target of the study as attributes.
 
     Raises
     ------
@@ -293,17 +292,37 @@ def read_study(source: str | Path) -> xr.Dataset:
             f"{source} is not a study: {why}; give the folder that inertial study wrote."
         )
     index, folder = read_index(path), Folder(path.parents[1])
-    records = [folder.read_key(entry["key"]) for entry in index["runs"]]
-    found = [record.arrays for record in records if record is not None]
+    records = {entry["key"]: folder.read_key(entry["key"]) for entry in index["runs"]}
+    found = {key: record.arrays for key, record in records.items() if record is not None}
     if not found:
         raise InvalidInput(
             f"no run of the study in {source} can be read; compute it with inertial study."
         )
     study = index["study"]
-    there = {arrays.attrs["rule"] for arrays in found}
-    axes = {"rule": [rule for rule in study["rules"] if rule in there]}
-    named = _named(found)
-    joined = _sized(join(named, _ALONG_RULES, axes), named)
+    known = {str(run.attrs["data_sha256"]): run.attrs["data"] for run in found.values()}
+    names = distinct_names(
+        entry | {"data": known.get(entry["data_sha256"], entry["data"]["name"])}
+        for entry in index["runs"]
+    )
+    axes = {
+        "data": list(names.values()),
+        "rule": study["rules"],
+        "optimizer": study["methods"],
+        "width": study["widths"],
+        "seed": study["seeds"],
+    }
+    placed = [
+        found[entry["key"]].assign_attrs(
+            data=names[entry["data_sha256"]],
+            rule=entry["rule"],
+            optimizer=entry["method"],
+            width=entry["width"],
+            seed=entry["seed"],
+        )
+        for entry in index["runs"]
+        if entry["key"] in found
+    ]
+    joined = _sized(join(placed, _ALONG_RULES, axes), placed)
     return joined.assign_attrs(study=study["name"], target=study["target"])
 
 
