@@ -14,6 +14,7 @@ from inertial import (
     heavy_ball,
     infinite_gram,
     load,
+    measure_of,
     nesterov,
     nesterov_varying,
     stability_limit,
@@ -336,6 +337,14 @@ def test_sizes(digits):
     assert sizes.momentum_pays_above == pytest.approx(
         values.sum() / (2 * np.sqrt(values[0] * values[-1]))
     )
+
+
+@pytest.mark.parametrize(("batch", "saved"), [(1, 27), (3, 51), (76, 80), (360, 84)])
+def test_momentum_saves_on_batches_what_the_page_says(batch, saved):
+    measure = measure_of(load("digits"))
+    names = ("gradient_descent", "heavy_ball", "nesterov")
+    plain, *others = (fastest_for_batch(name, measure, batch)[1] for name in names)
+    assert round(100 * (1 - min(others) / plain)) == saved
 
 
 @pytest.mark.parametrize("batch", [0, -1, 41, True])

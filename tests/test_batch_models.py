@@ -1,5 +1,6 @@
 """Batches of any model: the steps, the factor of a loss, expected losses, tuning, and the pages."""
 
+from dataclasses import replace
 from itertools import combinations
 
 import jax.numpy as jnp
@@ -32,7 +33,7 @@ from inertial.method.flow import (
     high_resolution_nesterov,
     nesterov_flow,
 )
-from inertial.runs import model_runs
+from inertial.runs import model_runs, tuning
 from inertial.runs.exploration import explore_model
 from inertial.runs.model_runs import starts_of
 from inertial.runs.trials import settled
@@ -280,6 +281,45 @@ def test_a_forecast_alone_is_within_the_limit_for_the_batch(rows):
     }
     full = tune(linear(rows), target=0.95, trials=0)
     assert advice.best.method.eta < full.best.method.eta
+
+
+def test_a_forecast_alone_on_uneven_rows_arrives_or_says_where_it_ended(monkeypatch):
+    random, scales = np.random.default_rng(3), np.array([1, 0.5, 0.1, 0.05])
+    x = random.standard_normal((20, 4)) * scales
+    problem = Problem.from_apply(
+        lambda w, x: x @ w, jnp.zeros((4, 1)), x, x @ (1 / scales)[:, None]
+    )
+    operator = tangent(problem)
+    spectrum = spectrum_for_batches(problem, operator)
+
+    def recommended():
+        advice = tune(problem, batch=1, target=0.05, trials=0)
+        best = advice.best
+        losses = expected_on_batches(best.method, problem, operator, spectrum, 1, 10_000).loss
+        return advice.recommendation, best.steps_to, settled(losses, 0.05 * losses[0])
+
+    said, steps, own = recommended()
+    assert steps == own > 400
+    assert f"by the linearised model: {steps:,};" in said
+    monkeypatch.setattr(tuning, "_EXPECTED", 400)
+    said, steps, own = recommended()
+    assert steps is None
+    assert "not found, go by real runs (trials above 0); not checked" in said
+    monkeypatch.setattr(tuning, "_EXPECTED", 10_000)
+    monkeypatch.setattr(tuning, "_HALVED", 0)  # the step that rows of one size would allow
+    said, steps, own = recommended()
+    assert (steps, own) == (None, None)
+
+
+@pytest.mark.parametrize("batch", [None, 5])
+def test_a_loss_that_comes_back_is_told_in_the_table_and_not_as_an_order_on_batches(rows, batch):
+    advice = tune(linear(rows), batch=batch, target=0.9, trials=6)
+    best = replace(advice.best, leaves=1234)
+    said = replace(advice, best=best, methods=(best,))
+    assert f"{best.measured_steps} (leaves at 1,234)" in said.table
+    assert ("stop there, for at step 1,234" in said.recommendation) == (batch is None)
+    assert ("at step 1,234 of this draw" in said.recommendation) == (batch is not None)
+    assert "leaves at" not in advice.table or advice.best.leaves is not None
 
 
 def test_a_page_opens_on_batches_of_a_model(rows):

@@ -96,6 +96,12 @@ _AGAINST = 20
 _UNSETTLED = 1_000
 """Steps that are forecast, at most, of a run that did not reach the target."""
 
+_HALVED = 5
+"""Times that a step on batches is halved, at most, where nothing is trained."""
+
+_EXPECTED = 10_000
+"""Steps of the expected loss on batches, at most, where nothing is trained."""
+
 _DRAWS, _PATIENCE = 4, 3
 """Other draws of the batches that a recommendation is trained on, and for how many times its steps.
 """
@@ -272,7 +278,11 @@ class ModelAdvice(Shown):
             f" and momentum {below_one(beta)}" if beta else ""
         )
         if not self.checked:
-            forecast = "not found" if best.steps_to is None else f"{best.steps_to:,}"
+            forecast = (
+                "not found, go by real runs (trials above 0)"
+                if best.steps_to is None
+                else f"{best.steps_to:,}"
+            )
             return (
                 f"Use {words}: steps to {share} of the loss at the start by the linearised model: "
                 f"{forecast}; not checked by a real run."
@@ -294,12 +304,19 @@ class ModelAdvice(Shown):
             f"Use {words}: {_steps(best.measured_steps)} to {share} of the loss at the start, "
             f"measured on the model itself{self._on_batches}"
             + (" in evaluation mode" if self.evaluation else "")
-            + (
-                "."
-                if best.leaves is None
-                else f"; stop there, for at step {best.leaves:,} the loss is above it again."
-            )
+            + self._leaving
+            + "."
         )
+
+    @property
+    def _leaving(self) -> str:
+        """Say that the loss comes back; on batches another draw may not have arrived by then."""
+        if self.best.leaves is None:
+            return ""
+        place = f"at step {self.best.leaves:,}"
+        if self.batch is not None:
+            return f"; {place} of this draw the loss is above it again"
+        return f"; stop there, for {place} the loss is above it again"
 
     @property
     def _leaves_at_once(self) -> bool:
@@ -516,6 +533,10 @@ def _or_dash(value: int | None) -> str:
     return "-" if value is None else f"{value:,}"
 
 
+def _leaving(found: TunedMethod) -> str:
+    return "" if found.leaves is None else f" (leaves at {found.leaves:,})"
+
+
 _CELLS: tuple[tuple[str, Callable[[TunedMethod], str]], ...] = (
     ("step size", lambda m: f"{m.method.constant[0]:.4g}"),
     ("momentum", lambda m: below_one(m.method.constant[1])),
@@ -523,7 +544,7 @@ _CELLS: tuple[tuple[str, Callable[[TunedMethod], str]], ...] = (
         "share of the limit at the start",
         lambda m: "-" if np.isnan(m.share) else significant(m.share, 2),
     ),
-    ("steps, measured", lambda m: _or_dash(m.measured_steps)),
+    ("steps, measured", lambda m: _or_dash(m.measured_steps) + _leaving(m)),
     ("steps, linearised model", lambda m: _or_dash(m.steps_to)),
     ("the linearised model", lambda m: m.trust),
 )
@@ -612,7 +633,9 @@ def tune_problem(
         if noisy is not None and noisy.modes is not None:
             unit = noisy.limit
         if not trials:
-            found += [(Trial(one, one.method(unit)), None) for one in forecast.settings(group)]
+            for one in forecast.settings(group):
+                arriving = forecast.arriving(one, unit)
+                found.append((Trial(arriving, arriving.method(unit)), None))
             continue
         search = Search(
             problem, unit, target, trials=trials, families=group, longest=longest, seed=seed,
@@ -812,10 +835,7 @@ class _Forecast:
     ) -> tuple[int | None, Float[np.ndarray, "t"]]:
         """Return the steps to the target, and the losses of some steps, `whole` or until then."""
         if self.noisy is not None and isinstance(method, Recursion):
-            losses = self.noisy.losses(method, 4 * length)
-            return settled(losses, self.target * losses[0]) if losses.size else None, losses[
-                :length
-            ]
+            return self._on_batches(self.noisy, method, length, whole=whole)
         plain = self.problem.loss.squared and not self.problem.decay
         if plain and isinstance(method, Recursion):
             count = self._raise(method, max(2 * _FIRST, length))
@@ -830,6 +850,32 @@ class _Forecast:
                 break
             self._report(len(losses), length)
         return steps, losses
+
+    def arriving(self, one: Setting, unit: float | Limit) -> Setting:
+        """Halve the step where the expected loss on batches does not get to the target.
+
+        The settings come from eigenvectors that are even over the rows; those of rows that differ
+        in size are not, and then the noise is larger.
+        """
+        if self.noisy is None or self.noisy.spectrum is None:
+            return one
+        smaller = (replace(one, u=one.u - halved) for halved in range(_HALVED + 1))
+        reach = (less for less in smaller if self.of(less.method(unit), 100, whole=False)[0])
+        return next(reach, one)
+
+    def _on_batches(
+        self, noisy: _OnBatches, method: Recursion, length: int, *, whole: bool
+    ) -> tuple[int | None, Float[np.ndarray, "t"]]:
+        """Look at four times as many steps, and where nothing was trained at `_EXPECTED`."""
+        most = 4 * length
+        while True:
+            losses = noisy.losses(method, most)
+            if not losses.size:
+                return None, losses
+            steps = settled(losses, self.target * losses[0])
+            if whole or steps is not None or most >= _EXPECTED or not np.isfinite(losses[-1]):
+                return steps, losses[:length]
+            most = min(_EXPECTED, 4 * most)
 
     def _report(self, done: int, most: int) -> None:
         if self.progress is not None:
