@@ -101,7 +101,9 @@ def test_the_number_of_statements_is_that_of_the_catalogue():
     from inertial.theory.catalog import CATALOG
 
     (number,) = re.findall(r"(\d+) statements, those of five papers", TEXT)
+    page = (ROOT / "docs" / "llms.txt").read_text(encoding="utf-8")
     assert int(number) == len(CATALOG)
+    assert re.findall(r"(\d+) statements", page) == [number]
 
 
 def test_the_steps_of_the_figure_are_those_of_the_recommendation():
