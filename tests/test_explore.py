@@ -689,7 +689,9 @@ def test_the_strip_of_regimes_has_the_critical_momentum_of_its_caption(chromium,
         )[1]
         view.locator("#regimes").focus()
         view.keyboard.press("Home")
-        assert f"β 0 to {caption}" in view.locator("#regimes .tip").inner_text()
+        assert f"β 0 to {caption}: glides" in view.locator("#regimes .tip").inner_text()
+        # The words stay inside their box.
+        assert view.locator("#regimes .tip").evaluate("(box) => box.scrollWidth <= box.clientWidth")
         drawn = view.locator("#regimes .regime").evaluate_all(
             "(all) => all.map((one) => [one.x.baseVal.value, one.width.baseVal.value])"
         )

@@ -392,7 +392,7 @@
   /* The regime at a place, in words. */
   let regimes = null, regimeRead = 0;
   function readRegime(one, aloud) {
-    tip($("regimes"), (one.start + one.end) / 2, 30, [[one.words], ["ink", one.kind, WORDS[one.kind]]]);
+    tip($("regimes"), (one.start + one.end) / 2, 30, [[`${one.words}: ${one.kind}`], ["ink", WORDS[one.kind], ""]]);
     if (aloud) say(`${one.words}: ${WORDS[one.kind]}`);
   }
   $("regimes").addEventListener("pointermove", (event) => {
