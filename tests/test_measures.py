@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from inertial.runs.measures import envelope, last_mean, window, windowed
+from inertial.runs.measures import above_again, envelope, last_mean, window, windowed
 
 
 def of_length(steps):
@@ -50,6 +50,35 @@ def test_the_curve_ends_where_the_claims_look(rng, steps):
     # Means of the same numbers in another order: rounding.
     assert mean[-1] == pytest.approx(float(compared.mean()), rel=1e-14)
     assert (low[-1], high[-1]) == (raw[:, -count:].min(), raw[:, -count:].max())
+
+
+LOW, HIGH = 0.05, 0.5
+STAYS = [1, HIGH, *[LOW] * 20]
+RINGS = [1, LOW, HIGH, LOW, LOW, HIGH, HIGH, *[LOW] * 8]
+
+
+@pytest.mark.parametrize(
+    ("starts", "again"),
+    [
+        ([STAYS], None),
+        ([RINGS], 6),
+        ([RINGS, STAYS[: len(RINGS)]], 6),
+        ([RINGS, [*RINGS[:7], HIGH, *[LOW] * 7]], 7),
+        ([[*RINGS, HIGH]], 15),
+        ([STAYS, [*STAYS[:9], HIGH, *[LOW] * 12]], 9),
+        ([STAYS[:4]], None),
+        ([RINGS, [1, *[HIGH] * 14]], None),  # no count
+        ([[*RINGS[:7], 1e6, np.nan]], None),  # which says diverged
+    ],
+)
+def test_a_start_above_the_target_again_is_told_to_the_last_step_there(starts, again):
+    run = xr.Dataset(
+        {"loss": (("seed", "step"), np.array(starts, float))},
+        coords={"step": np.arange(len(starts[0]))},
+    )
+    assert above_again(run, 0.1) == again
+    late = run.assign_coords(step=3 * run.step)
+    assert above_again(late, 0.1) == (None if again is None else 3 * again)
 
 
 def test_the_last_mean_needs_a_run_that_got_there():

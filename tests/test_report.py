@@ -588,6 +588,35 @@ def test_a_target_that_some_starts_reached_reads_so(tmp_path):
     assert re.search(r"from every start in 5 steps; .* did from some, with 0\.\d+ % left on ", said)
 
 
+@pytest.mark.parametrize("rings", [True, False])
+def test_a_loss_that_comes_back_above_the_target_is_told_beside_its_first_step(
+    result, stored, rings
+):
+    """Heavy ball is at 1 % first, and back at 63 % up to step 19 from one of its two starts."""
+    arrays, manifest = stored
+    shares = np.ones((3, 2, 31))
+    shares[:, :, 7:] = 0.005
+    shares[1, :, 4:] = 0.005
+    if rings:
+        shares[1, 0, [5, 6, 19]] = 0.63
+    arrays = arrays.assign(loss=(("optimizer", "seed", "step"), shares))
+    assert list(arrays.optimizer.values)[1] == "heavy_ball"
+    text = " ".join(page(arrays, manifest).split())
+    again = ", above it again up to step 19" if rings else ""
+    assert "Use <strong>heavy ball</strong> with" in text
+    assert re.search(rf"it reached 1 % of the initial loss in 4 steps \([^)]*\){again}\.", text)
+    assert f"<strong>heavy ball</strong> reached it in 4 steps{again}; forecast" in text
+    assert "<strong>Nesterov</strong> reached it in 7 steps; forecast" in text
+    assert text.count("above it again up to") == 2 * rings
+    assert ("Above it again: the last step" in text) == rings
+    methods = tuple(summarize(arrays, row.method, 0.01) for row in result.methods)
+    said = dataclasses.replace(result, arrays=arrays, methods=methods)
+    again = ", and is above it again up to step 19" if rings else ""
+    assert said.recommendation.endswith(f"){again}.")
+    rows = [row for row in said.rows if row[0].startswith("above")]
+    assert rows == [["above 1 % again up to step", "-", "19", "-"]] * rings
+
+
 def test_a_target_of_ones_own_is_the_one_that_is_advised_on(tmp_path):
     settings = Settings(width=200, seeds=(0,), steps=40, rule="forecast", target=0.2)
     run = compare(load("digits", n=40), settings, out=tmp_path / "run")

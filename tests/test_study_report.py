@@ -290,6 +290,23 @@ def test_settings_that_failed_are_not_advised(index, records):
         assert ("Where every method diverged" in text) == (stored is diverged)
 
 
+def test_a_loss_that_comes_back_above_the_target_is_told_beside_its_first_step(index, records):
+    """Heavy ball is there in 2 steps, the others in 4; it is above at step 9 from one start."""
+    falls, rings = {}, {}
+    for key, run in records.items():
+        first = 2 if run.arrays.attrs["optimizer"] == "heavy_ball" else 4
+        loss = np.where(np.arange(21) < first, 1.0, 0.005)
+        falls[key] = run._replace(arrays=run.arrays.assign(loss=("step", loss.copy())))
+        if first == 2 and run.arrays.attrs["seed"] == 3:
+            loss[[3, 9]] = 0.5
+        rings[key] = run._replace(arrays=run.arrays.assign(loss=("step", loss)))
+    for stored, cell in ((falls, "<td>2</td>"), (rings, "<td>2, above it again up to step 9</td>")):
+        text = study_page(arrange(index, stored), folder="it")
+        advice = text.partition('<table id="advice"')[2].partition("</table>")[0]
+        assert advice.count(cell) == 4
+        assert ("above it again: the last step" in text) == (stored is rings)
+
+
 def test_where_no_forecast_holds_the_page_says_first_what_to_do(index, records):
     """Of the methods to use the least doubtful speaks, so that its remedy is that of the advice."""
 

@@ -12,7 +12,7 @@ from inertial._checks import below_one, one_of, significant
 from inertial.linear.measure import Measure
 from inertial.method.bound import said_of_zero, unreachable_share
 from inertial.method.recursion import label
-from inertial.runs.measures import Summary, starts_in
+from inertial.runs.measures import Summary, above_again, starts_in
 from inertial.runs.ranking import Ranking, Standing, rank
 from inertial.runs.shown import Curve, Shown, columns, count, draw, of_steps
 from inertial.runs.tuning import RESOLUTION
@@ -68,7 +68,8 @@ class Comparison(Shown):
         steps = row.steps_to[f"{self.target:g}"]
         left = row.loss_last_mean / row.loss_first
         diverged = int(row.status == "diverged")
-        return Standing(row.method, steps["measured"], steps["predicted"], left, diverged)
+        again = above_again(self.of(row.method), self.target)
+        return Standing(row.method, steps["measured"], steps["predicted"], left, diverged, again)
 
     @property
     def recommendation(self) -> str:
@@ -80,10 +81,13 @@ class Comparison(Shown):
                 for one in self.ranking.order
                 if one.diverged and one.reached is not None and one.reached < (best.reached or 0)
             ]
+            again = (
+                "" if best.again is None else f", and is above it again up to step {best.again:,}"
+            )
             return (
                 f"{label(best.name)} reached {asked} of the loss at the start"
                 f"{'' if sooner else ' first'}, in {of_steps(best.reached)} (forecast: "
-                f"{count(best.forecast)}{''.join(f'; {one}' for one in sooner)})."
+                f"{count(best.forecast)}{''.join(f'; {one}' for one in sooner)}){again}."
             )
         steps = self.arrays.sizes["step"] - 1
         left = f"with {significant(100 * best.left)} % left"
@@ -151,7 +155,10 @@ class Comparison(Shown):
     def rows(self) -> list[list[str]]:
         """Cells of the table: the methods, then a title and one cell per method in each row."""
         several = self.arrays.sizes["seed"] > 1
-        body = _rows(self.methods, self.arrays.attrs.get("batch"), several=several)
+        body = [*_rows(self.methods, self.arrays.attrs.get("batch"), several=several)]
+        again = [self._standing(row).again for row in self.methods]
+        if any(step is not None for step in again):
+            body.append((f"above {100 * self.target:g} % again up to step", *map(count, again)))
         return [["", *(label(row.method) for row in self.methods)], *map(list, body)]
 
     @property

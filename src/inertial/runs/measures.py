@@ -70,6 +70,20 @@ def steps_to_share(loss: xr.DataArray, share: float) -> float | None:
     return float(loss.step.values[reached.argmax(axis=1)].mean())
 
 
+def above_again(run: xr.Dataset, share: float) -> int | None:
+    """Last step at which a start is above a share of its first loss after it has been there.
+
+    None if no start is, and without a count: if one never gets there or diverges.
+    """
+    if steps_to_share(run.loss, share) is None or diverged(run).any():
+        return None
+    found = []
+    for losses in run.loss.transpose("seed", "step").values:
+        above = losses > share * losses[0]
+        found += list(np.flatnonzero(above & np.logical_or.accumulate(~above)))
+    return int(run.step.values[max(found)]) if found else None
+
+
 def diverged(run: xr.Dataset) -> xr.DataArray:
     """Which seeds diverged, or grew a thousandfold on the way: runs of older versions said so not.
 

@@ -3,7 +3,8 @@
 What was asked is a share of the initial loss.  A method that reached it comes before one that did
 not; of two that did, the one with fewer steps; of two that did not, the one with less of its loss
 left.  A method that diverged, from any start, comes last.  Where none got there, the forecast says
-what was expected: nobody is advised on a target that was not asked for.
+what was expected: nobody is advised on a target that was not asked for.  Steps count to the first
+one there: who stops there has what was asked, even where the loss would ring back above it.
 
 Everything that recommends a method asks `place`: what is not known of it (nothing was trained, or
 nothing forecast) does not count.
@@ -30,6 +31,9 @@ class Standing:
         Share of the initial loss that is left at the end, mean over seeds.
     diverged
         How many runs diverged.
+    again
+        Last step of the runs at which the loss of some start is above the target again; None if it
+        stays there.
 
     """
 
@@ -38,6 +42,7 @@ class Standing:
     forecast: float | None
     left: float
     diverged: int
+    again: int | None = None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from inertial.method.recursion import FAMILIES, label
 from inertial.method.schedule import SCHEDULES
 from inertial.method.trust import Trust
 from inertial.runs.measures import (
+    above_again,
     diverged,
     forecast_error,
     steps_to_share,
@@ -63,9 +64,10 @@ class Row:
     """A method's line of the summary table; None where a seed did not get there.
 
     `steps_to` are measured steps to shares of the initial loss, `forecast` those to the target that
-    were forecast; `left` is the share of the loss at the end; `unforeseen` counts the diverged runs
-    whose forecast did not diverge, and `trust` judges the forecast.  `stored` of `seeds` runs are
-    there; everything else is a statistic over those.
+    were forecast, `again` the last step at which a start is above it again (`above_again`); `left`
+    is the share of the loss at the end; `unforeseen` counts the diverged runs whose forecast did
+    not diverge, and `trust` judges the forecast.  `stored` of `seeds` runs are there; everything
+    else is a statistic over those.
     """
 
     key: str
@@ -75,6 +77,7 @@ class Row:
     gamma: float
     steps_to: dict[float, float | None]
     forecast: float | None
+    again: int | None
     left: float
     last: tuple[float, float, float]
     distance: float | None
@@ -105,7 +108,7 @@ def ranked(rows: Sequence[Row], target: float) -> Ranking:
     return rank(
         target,
         [
-            Standing(row.key, row.steps_to[target], row.forecast, row.left, row.diverged)
+            Standing(row.key, row.steps_to[target], row.forecast, row.left, row.diverged, row.again)
             for row in rows
         ],
     )
@@ -288,6 +291,7 @@ def _row(run: xr.Dataset, name: str, target: float, width: int) -> Row:
         gamma=float(run.gamma),
         steps_to={share: steps_to_share(run.loss, share) for share in shares_of(target)},
         forecast=_forecast_steps(run, target),
+        again=above_again(run, target),
         left=float(last.mean() / loss[:, 0].mean()),
         last=(float(last.mean()), float(last.min()), float(last.max())),
         distance=_final_mean(run, "max_distance"),
