@@ -8,7 +8,10 @@ Networks whose promise is at most 700 steps and whose strain is below 10 are tra
 batches of a tenth and a third of the rows, targets scaled 0.1 to 1, one draw of batches, the first
 six sets and iris, and counts by strain.  ``--away`` trains far from tuned settings: heavy ball and
 Nesterov with momenta of 0.1 to 0.7 and a tenth, a third and 0.9 of gradient descent's step size, to
-10 %, two starts, width 1,000, whatever the strain.  ``--movement`` sets the
+10 %, two starts, width 1,000, whatever the strain.  ``--schedules`` trains with the schedules
+`optimal` and `chebyshev` from two starts, on the first six sets or those that are named, and counts
+by the strain of the more doubtful of mean and start, as `tune` judges, and by that of the mean, as
+`compare` does.  ``--movement`` sets the
 largest movement on the way to the target beside the predicted one, on the first six sets or those
 that are named, from start 0 or that of ``--start``, with ``--batches`` on such batches.  Needs the
 extra `bench` and the real data (INERTIAL_DATA).
@@ -41,6 +44,7 @@ from inertial.linear.expected import spectrum_of
 from inertial.method.batch import fastest_for_batch, forecast_batches
 from inertial.method.recursion import METHODS, Recursion
 from inertial.method.rules import choose
+from inertial.method.schedule import SCHEDULES, for_measure
 from inertial.method.trust import DEPARTS, HOLDS
 from inertial.runs.check import CLOSE, judged, start_measure
 from inertial.simulation.span import Span, span
@@ -140,6 +144,30 @@ def away(name: str, seed: int) -> Iterator[tuple[float, int, int | None]]:
             network, data.x, data.y, method, seed=seed, steps=2 * promised + 20, within=within
         )
         yield found.strain, promised, run.steps_to(target)
+
+
+def scheduled(rule: str, name: str) -> Iterator[tuple[float, float, int, int | None]]:
+    """Yield strain with the start and of the mean, promised and measured steps of a schedule."""
+    base = (FIRST | LATER)[name]()
+    for scale in SCALES:
+        data = replace(base, y=base.y * scale)
+        spectrum, measure = spectrum_of(data)
+        method, within = for_measure(rule, measure, MOST), span(data.x)
+        for width, seed in product(WIDTHS, (0, 1)):
+            network = TwoLayerReLU(width, data.x.shape[1])
+            residual = initial_residual(network, data.x, data.y, seed=seed, within=within)
+            own = start_measure(spectrum, residual)
+            for target in TARGETS:
+                mean = trust(method, measure, width, target=target).strain
+                found = judged(method, measure, own, width, target=target, rows=len(data.x))
+                promised = steps_to(method, own, target, limit=MOST)
+                if promised is None or mean >= 2 * DEPARTS:
+                    continue
+                run = train(
+                    network, data.x, data.y, method,
+                    seed=seed, steps=min(MOST, 2 * promised + 20), within=within,
+                )  # fmt: skip
+                yield found.strain, mean, promised, run.steps_to(target)
 
 
 def farthest(
@@ -253,6 +281,7 @@ def main() -> None:
     parser.add_argument("--summary", type=Path)
     parser.add_argument("--batches", action="store_true")
     parser.add_argument("--away", action="store_true")
+    parser.add_argument("--schedules", action="store_true")
     parser.add_argument("--movement", action="store_true")
     parser.add_argument("--start", type=int, default=0)
     given = parser.parse_args()
@@ -269,6 +298,12 @@ def main() -> None:
     if given.away:
         names = given.names or ["digits", "iris", "wine", "diabetes"]
         counted("away", [row for one in product(names, (0, 1)) for row in away(*one)], np.inf)
+        return
+    if given.schedules:
+        for rule in SCHEDULES:
+            table = [row for name in given.names or FIRST for row in scheduled(rule, name)]
+            for what, which in ((rule, 0), (f"{rule}, mean alone", 1)):
+                counted(what, [(row[which], *row[2:]) for row in table], 2 * DEPARTS)
         return
     csv.writer(sys.stdout, lineterminator="\n").writerow(NAMES)
     for name in given.names or [*FIRST, *LATER]:

@@ -9,15 +9,19 @@ import pytest
 from helpers import run
 from inertial import (
     InvalidInput,
+    Settings,
     TwoLayerReLU,
+    compare,
     forecast_loss,
     load,
     measure_of,
     optimal_schedule,
     train,
+    trust,
     tune,
 )
 from inertial.commands.documents import of_schedule
+from inertial.method.trust import HOLDS
 from inertial.runs import scheduled
 from inertial.runs.trials import held
 
@@ -173,3 +177,16 @@ def test_a_schedule_that_is_there_early_starts_no_search(data, advice, monkeypat
     found = tune(data, "optimal", width=1000)
     assert not found.searched
     assert found.recommendation.startswith("Use the optimal schedule: 10 steps to 0.01 of")
+
+
+def test_tune_and_compare_say_one_verdict_of_a_schedule(data, advice):
+    """By its steepness: its movement times its steps alone would hold."""
+    measure = measure_of(data)
+    expected = trust(optimal_schedule(measure, 60), measure, 1000)
+    assert expected.movement * advice.steps_to < HOLDS < expected.strain
+    said = compare(data, Settings(rule="optimal", width=1000, seeds=(0,), steps=60, target=0.01))
+    row = next(row for row in said.methods if row.method == "optimal")
+    assert row.trust.strain == pytest.approx(expected.strain)
+    assert advice.trust.strain >= expected.strain * (1 - 1e-6)
+    assert of_schedule(advice)["trust"]["verdict"] == advice.trust.verdict != "holds"
+    assert advice.table.startswith(f"Trust: {advice.trust.sentence}")

@@ -17,17 +17,24 @@ mode a little at each step, so what counts is the strain
 
 .. math:: \rho_t \cdot \min\Bigl(t, \frac{2\sqrt t}{1 - \beta}\Bigr).
 
-A mode remembers :math:`1/(1 - \beta)` steps, beta the largest of a schedule, and what is older has
-no phase left to shift: gradient descent's t counts as :math:`2\sqrt t`, the steps of the momentum
-method in its place.  The two meet at :math:`t = 4/(1 - \beta)^2`, which no momentum method that is
-tuned was seen to pass.
+A mode remembers :math:`1/(1 - \beta)` steps, and what is older has no phase left to shift: gradient
+descent's t counts as :math:`2\sqrt t`, the steps of the momentum method in its place.  The two meet
+at :math:`t = 4/(1 - \beta)^2`, which no momentum method that is tuned was seen to pass.
+
+A schedule's polynomial can be steeper than that of constants: Chebyshev's is, up to t^2.  So its
+strain is :math:`\rho_t \max(t, S_t)`, with S what a relative error of the eigenvalues makes of the
+residual, as a share of it:
+
+.. math:: S_t = \Bigl(\int (\lambda\,p_t'(\lambda))^2\,d\mu \Big/ \int p_t^2\,d\mu\Bigr)^{1/2}.
 
 On 738 trained networks (docs/trust.md) step counts were within 20 %, or a step, in 518 of 527 with
-a strain below 2.5, in 124 of 186 up to 8, and in 4 of 25 from 8 to 10.  Movement alone does not
-separate them: 0.16 was too much for 188 steps, and 2.1 was not for 2.
+a strain below 2.5, in 124 of 186 up to 8, and in 4 of 25 from 8 to 10; of schedules in 220 of 222,
+132 of 154, and 57 of 91 from 8 to 16.  Movement alone does not separate them: 0.16 was too much for
+188 steps, and 2.1 was not for 2.
 """
 
 from dataclasses import dataclass
+from math import sqrt
 from typing import Literal
 
 import numpy as np
@@ -37,6 +44,7 @@ from inertial._checks import significant, whole
 from inertial.linear.measure import Measure
 from inertial.method.batch import distance_on_batches, forecast_batches
 from inertial.method.curve import steps_to
+from inertial.method.modes import amplification
 from inertial.method.recursion import Recursion
 
 Verdict = Literal["holds", "departs", "does not hold here"]
@@ -62,6 +70,9 @@ STEPS = 1_000
 
 WIDEST = 1_000_000
 """Width up to which one is proposed: there the activations of 1,000 rows take 4 GB."""
+
+_NUDGE = 1e-5
+"""Relative step of the difference that is a derivative by the eigenvalue's logarithm."""
 
 _FARTHEST = 1e15
 """Widths needed are not told apart beyond this."""
@@ -89,7 +100,8 @@ class Trust:
     movement_digits
         Digits of it that are known, 2 or 1: `DIGITS`.
     strain
-        `movement` times the number of steps t, or ``2 sqrt(t) / (1 - beta)`` if less, >= 0.
+        `movement` times the number of steps t, or ``2 sqrt(t) / (1 - beta)`` if less; of a
+        schedule times `sensitivity`, if more than t; >= 0.
     width
         Neurons m of the network that was asked about.
     width_needed
@@ -226,8 +238,7 @@ def trust(
     # At least a step: a target of nearly all of the loss is reached at once.
     steps = max(1, steps)
     largest = float(far.max() / whole("width", width) ** 0.5)
-    # A schedule's momentum may reach 1 and more: a memory without end.
-    strain = largest * steps / max(1.0, (1 - float(np.max(method.beta))) * steps**0.5 / 2)
+    strain = largest * _counted(method, measure, steps)
     needed = int(np.ceil(min(width * (strain / HOLDS) ** 2, _FARTHEST)))
     verdict: Verdict = (
         "holds" if strain < HOLDS else "departs" if strain < DEPARTS else "does not hold here"
@@ -236,6 +247,45 @@ def trust(
     remedy = "" if verdict == "holds" else _remedy(residual, needed)
     digits = DIGITS[verdict != "holds" or batch is not None]
     return Trust(largest, digits, strain, width, needed, verdict, remedy)
+
+
+def sensitivity(method: Recursion, measure: Measure, steps: int) -> float:
+    r"""Relative change of the residual for one of all eigenvalues: S_t of the module, at `steps`.
+
+    Parameters
+    ----------
+    method
+        The method, with constants or a schedule of at least `steps` entries.
+    measure
+        Spectral measure of the problem.
+    steps
+        Step t, at least 0.
+
+    Returns
+    -------
+    float
+        A number >= 0, infinite where the residual overflows; 0 where nothing is left of it.
+
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        low, here, high = (
+            amplification(method, scale * measure.nodes, np.array([steps]))[0]
+            for scale in (1 - _NUDGE, 1, 1 + _NUDGE)
+        )
+        slope, left = (
+            float(value**2 @ measure.weights) for value in ((high - low) / (2 * _NUDGE), here)
+        )
+    if not np.isfinite(slope + left):
+        return np.inf
+    return (slope / left) ** 0.5 if left else 0.0
+
+
+def _counted(method: Recursion, measure: Measure, steps: int) -> float:
+    """Return the steps that a movement is multiplied by."""
+    if method.steps is not None:
+        return max(float(steps), sensitivity(method, measure, steps))
+    _, beta, _ = method.constant
+    return steps / max(1.0, (1 - beta) * sqrt(steps) / 2)
 
 
 def agree(forecast: float, measured: float) -> bool:
