@@ -1289,6 +1289,16 @@ def test_noise_limits_no_step_where_only_one_row_is_below(exploration, low, said
     assert re.search(r"Noise limits the step (?:at|below about) ([\w. ]+)", text)[1] == said
 
 
+@pytest.mark.parametrize(
+    ("high", "said"), [(60, "from about 60 rows on"), (61, "on no batch short of all rows")]
+)
+def test_momentum_pays_in_full_at_the_latest_with_all_rows(exploration, high, said):
+    assert exploration.data.n == 60
+    sizes = dataclasses.replace(exploration.sizes, momentum_pays_above=high)
+    text = explorer_page(dataclasses.replace(exploration, sizes=sizes))
+    assert f"momentum does all it can {said}." in text
+
+
 def test_moments_of_batches_are_those_of_python(shared, exploration):
     # Merged, so that some of them count for several.
     modes, rng = modes_of(exploration.measure, most=25), np.random.default_rng(3)
@@ -1382,9 +1392,27 @@ def test_the_slider_of_the_batch_moves_the_numbers_to_those_of_python(chromium, 
         view.locator("#eta-number").fill(str(1.05 * limit))
         view.keyboard.press("Enter")
         settle(view)
-        assert view.locator("#why").inner_text().startswith("Diverges on batches of ")
+        why = view.locator("#why").inner_text()
+        assert why.startswith("Diverges on batches of ")
+        assert "at this momentum. Take a smaller step, less momentum or a larger batch." in why
         assert view.locator("#steps-to").inner_text() == "never"
         assert view.locator("#radius").inner_text().startswith("×")
+
+
+def test_words_on_batches_are_those_of_what_is_drawn(chromium, file, exploration):
+    """Shaded without batches, grey with them; gradient descent has no momentum to lower."""
+    n, address = exploration.data.n, "#method=gradient_descent&eta=1000&beta=0&batch="
+    for batch in (1, n):
+        with opened(chromium, file, f"{address}{batch}") as view:
+            assert view.locator("#spread-words").is_visible() == (batch < n)
+            assert view.locator("#bound-words").is_visible() == (batch == n)
+            assert "less momentum" not in view.locator("#why").inner_text()
+    largest = largest_step("gradient_descent", 0.0, exploration.modes, 1)
+    with opened(chromium, file, f"#method=gradient_descent&eta={1.1 * largest}&batch=1") as view:
+        assert re.search(
+            r"grows from ηλₘₐₓ = [\d.]+ on\. Take a smaller step or a larger batch",
+            view.locator("#why").inner_text(),
+        )
 
 
 def test_the_limits_against_the_batch_are_those_of_python(chromium, file, exploration):

@@ -31,6 +31,8 @@ def test_a_function_of_ones_own(tmp_path, monkeypatch, capsys):
         "    return jnp.zeros((inputs, outputs)), lambda w, x: x @ w\n\n"
         "def nothing(inputs, outputs):\n    return 3\n"
     )
+    (tmp_path / "needing.py").write_text("import no_such_package.part\n")
+    (tmp_path / "needing_torch.py").write_text("raise ModuleNotFoundError('', name='torch')\n")
     monkeypatch.chdir(tmp_path)
     words = ("tune", "digits", "--n", 40, "--trials", 0, "--model")
     code, out, _ = run(capsys, *words, "own_model:linear")
@@ -41,6 +43,11 @@ def test_a_function_of_ones_own(tmp_path, monkeypatch, capsys):
         ("own_model:nothing", "return (params, apply)"),
         ("own_model:absent", "has no function 'absent'"),
         ("no_such_model:f", "there is no module 'no_such_model'"),
+        ("needing:f", "'needing' imports 'no_such_package', which is not installed; pip install"),
+        (
+            "needing_torch:f",
+            "imports 'torch', which is not installed; pip install 'inertial[torch]'",
+        ),
         ("own_model", "give mlp:256x2"),
         ("mlp:256y2", "give mlp:256x2"),
         ("mlp:0x2", "width is 0"),

@@ -129,6 +129,13 @@ def test_printing_gives_the_table_and_the_lines(advised):
     assert text.replace("<", "&lt;").replace(">", "&gt;") in advice._repr_html_()
     assert len(advice.to_dataframe()) == len(advice.trials)
     assert advice.suggestion["lr"] == advice.best.method.constant[0]
+    assert "weight_decay" not in advice.suggestion
+    decayed = replace(advice, decay=0.03)
+    assert decayed.suggestion == advice.suggestion | {"weight_decay": 0.03}
+    for word, value in decayed.suggestion.items():  # what is printed, in its digits
+        assert f"{word}={value if isinstance(value, bool) else format(value, '.6g')}" in str(
+            decayed
+        )
     axes = advice.plot().axes[0]
     assert len(axes.lines) == len(advice.trials) + 5
     axes = advice.plot(runs={"my loop": advice.best.losses}).axes[0]

@@ -177,6 +177,12 @@ def _function(text: str) -> Any:  # noqa: ANN401 - a function of the user's
         with _said(text):
             module = importlib.import_module(name)
     except ModuleNotFoundError as error:
+        if error.name not in (name, name.partition(".")[0]):
+            wanted = "inertial[torch]" if error.name == "torch" else error.name
+            raise InvalidInput(
+                f"the module {name!r} imports {error.name!r}, which is not installed; "
+                f"pip install {wanted!r}."
+            ) from error
         raise InvalidInput(
             f"there is no module {error.name!r} here ({Path.cwd()}); {_FORM}."
         ) from error

@@ -257,7 +257,8 @@ class ModelAdvice(Shown):
     def suggestion(self) -> dict[str, Any]:
         """Keywords of ``torch.optim.SGD``, or of ``torch.optim.Adam`` or ``RMSprop``."""
         method = self.best.method
-        return method.keywords if isinstance(method, Adaptive) else dict(to_torch(method))
+        words = method.keywords if isinstance(method, Adaptive) else to_torch(method)
+        return {**words, **({"weight_decay": self.decay} if self.decay else {})}
 
     @property
     def lines(self) -> str:

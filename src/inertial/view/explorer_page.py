@@ -134,7 +134,7 @@ def _batch_words(sizes: BatchSizes | None, rows: int) -> str:
     useful = (
         f"momentum does all it can from about {significant(high, 2)} rows on"
         if high <= rows
-        else ("momentum does not do all it can even on all rows")
+        else ("momentum does all it can on no batch short of all rows")
     )
     return f"{noisy}; {useful}."
 

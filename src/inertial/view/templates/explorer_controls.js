@@ -7,7 +7,8 @@
   /* Which modes grow, past which limit, and how fast. */
   function why({ method: m, radius, limit }) {
     if (radius < 1) {
-      return `Diverges on batches of ${plural(state.batch, "row")}: the mean decays, but its noise ${limit > 0 ? `grows from ηλₘₐₓ = ${short(limit * LARGEST)} on, at this momentum` : "grows at any step size, as the momentum goes to 1"}. Take a smaller step, less momentum or a larger batch.`;
+      const plain = m.name === "gradient_descent";
+      return `Diverges on batches of ${plural(state.batch, "row")}: the mean decays, but its noise ${limit > 0 ? `grows from ηλₘₐₓ = ${short(limit * LARGEST)} on${plain ? "" : ", at this momentum"}` : "grows at any step size, as the momentum goes to 1"}. Take a smaller step${plain ? "" : ", less momentum"} or a larger batch.`;
     }
     const growing = nodes.filter((l) => numerics.radius(m, l) >= 1);
     const carried = weights.reduce((sum, w, k) => sum + (numerics.radius(m, nodes[k]) >= 1 ? w : 0), 0) / MASS;

@@ -49,6 +49,8 @@
     const bound = page.bound.slice(0, state.steps + 1);
     // Gradients of some rows reach further than those of all.
     if (bound.length && !page.batch && !now.spread) series.unshift({ ...charts.BOUND, title: "no gradient method below", x: bound.map((_, t) => t), y: bound });
+    if ($("bound-words")) $("bound-words").hidden = Boolean(now.spread);
+    $("spread-words").hidden = !now.spread;
     if (page.proven !== null && page.proven < state.steps) series.push({ name: `forecasts exact up to step ${page.proven}`, colour: "soft", x: [page.proven, page.proven], y: axis.domain, dash: "1 4", width: 1.4, silent: true });
     draw($("loss"), {
       label: "Loss against step: forecast at this setting, and real networks at the tuned settings", series,
