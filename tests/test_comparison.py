@@ -305,10 +305,27 @@ def test_flows_stand_beside_a_network_too_narrow_for_its_rows(tmp_path):
     # Of 30 rows, 3 neurons on 4 inputs have a singular kernel; the infinite one is not.
     data = load("sphere", n=30, dim=4)
     settings = replace(
-        SMALL, methods=("heavy_ball",), width=3, kernel="finite", flows=("heavy_ball_flow",)
+        SMALL,
+        methods=("gradient_descent", "heavy_ball"),
+        width=3,
+        kernel="finite",
+        flows=("heavy_ball_flow", "newton_flow"),
+        seeds=(3,),
     )
     arrays = compare(data, settings, out=tmp_path / "run").arrays
     assert np.isfinite(arrays.flow_loss).all()
+    # Three neurons on four inputs have rank 12; the Newton flow leaves the other 18 modes.
+    network = TwoLayerReLU(3, data.x.shape[1])
+    w, _ = network.init(jax.random.key(3))
+    residual = initial_residual(network, data.x, data.y, seed=3)
+    basis = np.linalg.eigh(finite_gram(data.x, np.asarray(w)))[1]
+    shares = 0.5 * (basis.T @ residual) ** 2
+    time = arrays.eta.sel({"optimizer": "gradient_descent"}).item() * arrays.step.values
+    np.testing.assert_allclose(
+        arrays.flow_loss.sel(flow="newton_flow").values[0],
+        shares[:18].sum() + shares[18:].sum() * np.exp(-2 * time),
+        rtol=1e-6,
+    )
 
 
 def test_a_target_has_its_own_row_of_step_counts(data, tmp_path):

@@ -84,9 +84,28 @@ def test_first_order_flows_are_exponentials():
     decay = np.exp(-np.outer(t, EIGENVALUES))
     np.testing.assert_allclose(gradient.amplitude, decay, rtol=1e-15)
     np.testing.assert_allclose(gradient.velocity, -EIGENVALUES * decay, rtol=1e-15)
-    every = np.exp(-t)[:, None] * np.ones(len(EIGENVALUES))
+    moving = EIGENVALUES > 0
+    every = np.exp(-np.outer(t, moving))
     np.testing.assert_allclose(newton.amplitude, every, rtol=1e-15)
-    np.testing.assert_allclose(newton.velocity, -every, rtol=1e-15)
+    np.testing.assert_allclose(newton.velocity, -(moving * every), rtol=1e-15)
+
+
+def test_newton_flow_is_the_smallest_solution_of_its_equation(rng):
+    """``w' = -(J'J)^+ J' r`` by the pseudo-inverse, J of rank 3 with 5 rows."""
+    jacobian = rng.normal(size=(5, 3)) @ rng.normal(size=(3, 8))
+    residual, times = rng.normal(size=5), np.array([0.0, 0.7, 5.0])
+    gauss_newton = jacobian.T @ jacobian
+    field = -jacobian @ np.linalg.pinv(gauss_newton, rcond=1e-10) @ jacobian.T
+    expected = [0.5 * np.sum((scipy.linalg.expm(field * t) @ residual) ** 2) for t in times]
+    # As computed, two eigenvalues of the kernel are zero up to rounding, of either sign.
+    eigenvalues, basis = np.linalg.eigh(jacobian @ jacobian.T)
+    weights = (basis.T @ residual) ** 2
+    np.testing.assert_allclose(
+        flow_loss(newton_flow(), eigenvalues, weights, times), expected, rtol=1e-9
+    )
+    # An eigenvalue that is small and known is not zero.
+    loss = flow_loss(newton_flow(), np.array([1e-14, 1.0]), np.ones(2), np.array([5.0]))
+    assert loss[0] == pytest.approx(np.exp(-10.0))
 
 
 @given(st.floats(0.2, 12.0))

@@ -11,7 +11,7 @@ of an activation.  With a constant kernel H the residual obeys the same equation
 Instances:
 
 - gradient flow: M = 0, a = c = 1 (Bu, Xu and Chen 2021, eq. 2.2),
-- Newton flow: M = 0, b = c = 1, so that every mode decays as ``exp(-t)``,
+- Newton flow: M = 0, b = c = 1, so that every mode with l > 0 decays as ``exp(-t)``,
 - heavy ball with friction: M = c = 1, ``a = 2 sqrt(mu)`` (ibid., eq. 3.3),
 - Nesterov: M = c = 1 and d (ibid., eq. 4.2),
 - high resolution: ``a = 2 sqrt(mu)``, ``c = 1 + sqrt(mu s)``, and for Nesterov ``b = sqrt(s)``
@@ -149,9 +149,11 @@ def gradient_flow() -> Flow:
 
 
 def newton_flow() -> Flow:
-    """Newton flow ``J'J w' = -grad L``, smallest w': every residual decays as ``exp(-t)``.
+    """Newton flow ``J'J w' = -grad L``, smallest w': with an invertible kernel ``r' = -r``.
 
-    Named by Bu, Xu and Chen (2021) as an extension; this form is derived.
+    Every mode decays as ``exp(-t)``; only one whose eigenvalue is zero, up to n times the rounding
+    of the largest, stays.  It is the limit of Newton's method, and not of gradient descent.  Named
+    by Bu, Xu and Chen (2021) as an extension; this form is derived.
     """
     source = "Bu, Xu and Chen (2021), outlook; form derived"
     return Flow("newton_flow", source, mass=0, hessian_friction=1.0)

@@ -95,8 +95,7 @@ def solve(flow: Flow, eigenvalues: Eigenvalues, times: Float[np.ndarray, "T"]) -
     """
     if not (np.isfinite(times).all() and (times >= 0).all()):
         raise InvalidInput("times holds a negative or non-finite time; give times of at least 0.")
-    rounding = len(eigenvalues) * np.finfo(np.float64).eps * np.abs(eigenvalues).max(initial=0)
-    if not (eigenvalues >= -rounding).all():
+    if not (eigenvalues >= -_rounding(eigenvalues)).all():
         raise InvalidInput("eigenvalues holds a negative one; a kernel has none, check its source.")
     modes = np.maximum(eigenvalues, 0.0)
     closed = _closed_form(flow)
@@ -152,6 +151,12 @@ def decayed_flow_loss(
         return np.asarray(0.5 * np.sum((end + amplitude * (residual - end)) ** 2, axis=1))
 
 
+def _rounding(eigenvalues: Eigenvalues) -> float:
+    """Return n times the rounding of the largest; up to it an eigenvalue is zero."""
+    largest = np.abs(eigenvalues).max(initial=0)
+    return float(len(eigenvalues) * np.finfo(np.float64).eps * largest)
+
+
 def _closed_form(
     flow: Flow,
 ) -> Callable[[Flow, Eigenvalues, Float[np.ndarray, "T"]], _Pair] | None:
@@ -165,10 +170,11 @@ def _closed_form(
 
 
 def _exponential(flow: Flow, modes: Eigenvalues, times: Float[np.ndarray, "T"]) -> _Pair:
-    """Rate ``c l / (a + b l)``; without constant friction it is the same for every mode."""
-    rate = np.full_like(modes, flow.force / (flow.hessian_friction or np.inf))
+    """Rate ``c l / (a + b l)``; without constant friction it is ``c/b``, and 0 where l is zero."""
     if flow.friction:
         rate = flow.force * modes / (flow.friction + flow.hessian_friction * modes)
+    else:
+        rate = np.where(modes > _rounding(modes), flow.force / flow.hessian_friction, 0.0)
     value = np.exp(-times[:, None] * rate)
     return value, -rate * value
 
