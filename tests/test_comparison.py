@@ -350,7 +350,7 @@ def test_a_figure_that_cannot_be_drawn_does_not_cost_the_run(data, tmp_path, mon
 
 
 def test_a_flow_without_its_method_is_refused():
-    with pytest.raises(InvalidInput, match="is a limit of nesterov, which is not among"):
+    with pytest.raises(InvalidInput, match="is set beside nesterov, which is not among"):
         Settings(methods=("heavy_ball",), flows=("nesterov_flow",))
     with pytest.raises(InvalidInput, match="did you mean 'gradient_flow'"):
         Settings(flows=("gradient_flo",))

@@ -176,6 +176,15 @@ def test_flows_stand_in_the_legend_with_lines_of_their_own(shared):
     assert len({dashes[3], *dashes[-2:]}) == 3
 
 
+def test_the_page_takes_the_newton_flow_for_no_limit_of_gradient_descent(stored):
+    arrays, manifest = stored
+    newton = arrays.assign_coords(flow=["newton_flow", *FLOWS[1:]])
+    assert str(arrays.flow_method.attrs["long_name"]) == "method that it is set beside"
+    assert "not of gradient descent" in page(newton, manifest)
+    assert panels.numbers(newton)["flows"][0]["label"] == "Newton flow"
+    assert "Newton" not in page(arrays, manifest)
+
+
 def test_a_press_hides_a_curve_and_a_press_shows_it_again(shared):
     drawn = shared.locator("#convergence > svg path.line")
     before = drawn.count()

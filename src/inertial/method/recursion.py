@@ -441,7 +441,7 @@ def label(name: str) -> str:
     """Return the name of a method, flow or optimiser as it is written in sentences."""
     if name in _WRITTEN:
         return _WRITTEN[name]
-    return name.replace("_", " ").replace("nesterov", "Nesterov")
+    return name.replace("_", " ").replace("nesterov", "Nesterov").replace("newton", "Newton")
 
 
 def _coefficient(name: str, value: object) -> Coefficient:

@@ -227,6 +227,6 @@ def _flows(
         "flow_method": (
             ("flow",),
             np.array([methods[key] for key in keys], dtype=object),
-            {"long_name": "method it is a limit of"},
+            {"long_name": "method that it is set beside"},
         ),
     }

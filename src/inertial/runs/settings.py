@@ -44,7 +44,7 @@ _SHARES = (0.1, 0.01, 0.001)
 
 @dataclass(frozen=True)
 class Companion:
-    """A flow and the method that it is a limit of.
+    """A flow and the method that it is set beside, at the times of whose steps it is solved.
 
     It is built from eta and ``mu = lambda_min / 2`` of the infinite-width kernel, as the rules are.
     """
@@ -92,7 +92,8 @@ class Settings:
     record_residuals
         Whether to store the residual vector of every run at every step.
     flows
-        Keys of `COMPANIONS`: flows to solve beside the methods that they are limits of.
+        Keys of `COMPANIONS`: flows to solve at the times of the steps of the methods that they are
+        set beside; the Newton flow, which is a limit of none of them, beside gradient descent.
     batch
         Rows whose gradient a step takes, all of them if None.  The rule `forecast` then aims at the
         expected loss, and the forecast is that of the expected loss.
@@ -141,7 +142,7 @@ class Settings:
         for flow in self.flows:
             if COMPANIONS[one_of("flow", flow, COMPANIONS)].method not in self.methods:
                 raise InvalidInput(
-                    f"flow {flow!r} is a limit of {COMPANIONS[flow].method}, which is not among "
+                    f"flow {flow!r} is set beside {COMPANIONS[flow].method}, which is not among "
                     "the methods; add it with --methods, or leave the flow out."
                 )
         check_by_hand(self.methods, self.eta, self.beta, given)
@@ -184,7 +185,7 @@ class Settings:
             object.__setattr__(self, name, value)
 
     def flows_of(self, method: str) -> tuple[str, ...]:
-        """Flows that are limits of a method."""
+        """Flows that are set beside a method."""
         return tuple(key for key in self.flows if COMPANIONS[key].method == method)
 
     @property

@@ -155,7 +155,7 @@ def _draw_method(axes: Axes, run: xr.Dataset, style: MethodStyle) -> None:
 
 
 def _draw_flows(axes: Axes, arrays: xr.Dataset) -> None:
-    """Dot every flow in the colour of the method that it is a limit of."""
+    """Dot every flow in the colour of the method that it is set beside."""
     patterns: dict[str, list[str]] = {}
     for key in arrays.flow.values:
         run = arrays.sel(flow=key)

@@ -255,7 +255,7 @@ def numbers(arrays: xr.Dataset, every: int = 1) -> dict[str, Any]:
 
 
 def _flows(thin: xr.Dataset) -> list[dict[str, Any]]:
-    """Losses over (seed, step) of the flows, each with the method it is a limit of."""
+    """Losses over (seed, step) of the flows, each with the method that it is set beside."""
     if "flow_loss" not in thin:
         return []
     return [

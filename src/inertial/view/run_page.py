@@ -80,7 +80,7 @@ def report_page(
         targets=panels.shares_of(context["ranking"].target),
         optimisers=" and ".join(row.label for row in rows if row.key in TRANSFORMATIONS),
         ends=panels.ends(arrays),
-        flows="flow_loss" in arrays,
+        flows=arrays.flow.values.tolist() if "flow_loss" in arrays else [],
         has={name: name in arrays for name in (*panels.DISTANCES, "pattern_change")},
         others=panels.others(arrays),
         kernel=bool(run.probes),
