@@ -73,6 +73,10 @@ class Flow:
     initial_velocity: float = 0.0
 
     def __post_init__(self) -> None:
+        if self.mass not in (0, 1):
+            raise InvalidInput(
+                f"mass is {self.mass}; give 0 for a flow of first order, 1 for one of second order."
+            )
         positive("force", self.force)
         for field in ("friction", "vanishing_friction", "hessian_friction", "vanishing_force"):
             if not 0 <= getattr(self, field) < np.inf:
