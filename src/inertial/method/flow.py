@@ -64,7 +64,7 @@ class Flow:
 
     name: str
     source: str
-    mass: Literal[0, 1] = 1
+    mass: int = 1
     friction: float = 0.0
     vanishing_friction: float = 0.0
     hessian_friction: float = 0.0
