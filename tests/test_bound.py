@@ -195,8 +195,8 @@ def test_in_single_precision_a_node_near_zero_may_be_a_small_one():
 def test_what_is_never_reached_is_said_in_percent():
     assert said_of_zero(0.25, 0.25) is None
     assert said_of_zero(0.25, 0.01) == (
-        "no gradient method reaches 1 %: 25 % of the loss at the start lies where the linearised "
-        "model's kernel is zero, and stays"
+        "no gradient method reaches 1 % on the linearised model: 25 % of the loss at the start "
+        "lies where its kernel is zero, and stays"
     )
 
 

@@ -38,11 +38,14 @@ from inertial import (
 )
 from inertial._checks import Notice
 from inertial.method.recursion import label
+from inertial.problem.model import start_key
 from inertial.runs.comparison import compare as run_comparison
 from inertial.runs.execution import Prepared, execute
 from inertial.runs.measures import summarize
 from inertial.runs.spec import specs
+from inertial.theory.gather import StoredRun
 from inertial.view.figures import save_convergence
+from inertial.view.run_page import report_page
 
 SMALL = Settings(width=300, seeds=(0, 3), steps=40, rule="paper")
 
@@ -283,6 +286,42 @@ def test_the_bound_is_the_least_squares_polynomial_of_the_start_itself(data, res
             np.testing.assert_allclose(
                 bound.sel(seed=seed).isel(optimizer=0, step=t), left[0] / 2, rtol=1e-5
             )
+
+
+def _left_by_least_squares(data, width, seed):
+    """Share of the loss at a start that no weights of the linearised network take away."""
+    network = TwoLayerReLU(width, data.x.shape[1])
+    residual = np.asarray(initial_residual(network, data.x, data.y, seed=seed), float)
+    w, _ = network.init(start_key(seed))
+    active = (data.x @ np.asarray(w).T > 0).astype(float)
+    features = (active[:, :, None] * data.x[:, None, :]).reshape(len(data.x), -1)  # J, up to signs
+    left = residual - features @ np.linalg.lstsq(features, residual)[0]
+    return (left @ left) / (residual @ residual)
+
+
+def test_a_target_in_the_null_space_of_the_finite_kernel_is_said_to_be_out_of_reach(tmp_path):
+    """Three neurons with eight inputs reach 24 of 40 outputs, or fewer."""
+    random = np.random.default_rng(1)
+    data = load(random.standard_normal((40, 8)), random.standard_normal(40))
+    settings = Settings(
+        methods=("gradient_descent",), width=3, seeds=(2, 3), steps=5, eta=0.05, kernel="finite"
+    )
+    shares = [_left_by_least_squares(data, 3, seed) for seed in settings.seeds]
+    least = min(shares)
+    for target, never in ((0.97 * least, True), (1.03 * least, False)):
+        result = compare(data, replace(settings, target=target), out=tmp_path / str(never))
+        stored = result.arrays.unreachable.isel(optimizer=0)
+        np.testing.assert_allclose(stored, shares, rtol=1e-4)
+        assert result.unreachable == pytest.approx(least, rel=1e-4)
+        said = (
+            f"No gradient method reaches {100 * target:.3g} % on the linearised model: "
+            f"{100 * least:.3g} % of the loss at the start lies where its kernel is zero, and "
+            "stays."
+        )
+        assert (said in result.table) == never
+        page = report_page(StoredRun("run", *read_run(result.run)))
+        assert (said in page) == never
+        assert ('id="never"' in page) == never
 
 
 def test_flows_are_solved_at_the_times_of_their_methods_steps(data, tmp_path):

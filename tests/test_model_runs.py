@@ -471,9 +471,10 @@ def test_what_a_linear_model_cannot_fit_is_said_to_be_out_of_reach_perhaps(
     assert result.unreachable == pytest.approx(share, rel=1e-5)
     advice = tune(linear, target=target, trials=2)
     assert advice.unreachable == pytest.approx(share, rel=1e-5)
-    said = f"{100 * share:.3g} % of the loss at the start lies where the linearised model's kernel"
+    said = f"{100 * share:.3g} % of the loss at the start lies where its kernel is below 1e-06"
     never = side < 1
     assert (said in "\n".join(result.trust)) == never
+    assert (said in model_page(StoredRun("run", *read_run(result.run)))) == never
     assert (said in advice.table) == never
     assert 1 <= advice.bound <= 6  # five columns: conjugate gradients end there
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from inertial._checks import below_one, one_of, significant
-from inertial.linear.measure import Measure
-from inertial.method.bound import said_of_zero, unreachable_share
+from inertial.method.bound import RESOLUTION as EXACT
+from inertial.method.bound import said_of_zero
 from inertial.method.recursion import label
 from inertial.runs.measures import Summary, above_again, starts_in
 from inertial.runs.ranking import Ranking, Standing, rank
@@ -126,10 +126,8 @@ class Comparison(Shown):
     @property
     def trust(self) -> tuple[str, ...]:
         """What no method can reach, and which runs left their forecast, or are likely to."""
-        resolution = {"resolution": RESOLUTION} if "node" in self.arrays else {}
-        never = said_of_zero(self.unreachable, self.target, **resolution)
-        said = [] if never is None else [f"{never[0].upper()}{never[1:]}."]
-        return (*said, *_trust(self.methods))
+        never = out_of_reach(self.arrays, self.target)
+        return (*([] if never is None else [never]), *_trust(self.methods))
 
     @property
     def unreachable(self) -> float:
@@ -138,18 +136,7 @@ class Comparison(Shown):
         Of a model it lies where the kernel is zero as far as single precision shows.  0 for
         other losses than squares, with decay and on batches, where there is no bound.
         """
-        if "bound_loss" not in self.arrays:
-            return 0.0
-        if "node" not in self.arrays:
-            measure = Measure(self.arrays.eigenvalue.to_numpy(), self.arrays.weight.to_numpy())
-            return unreachable_share(measure)
-        starts = self.arrays[["node", "node_weight"]].isel(optimizer=0)
-        shares = []
-        for seed in range(starts.sizes["seed"]):
-            one = starts.isel(seed=seed).dropna("rank")
-            found = Measure(one.node.to_numpy(), one.node_weight.to_numpy())
-            shares.append(unreachable_share(found, resolution=RESOLUTION))
-        return min(shares)
+        return _unreachable(self.arrays)
 
     @property
     def rows(self) -> list[list[str]]:
@@ -209,6 +196,20 @@ class Comparison(Shown):
                 forecast = forecast.mean("seed")
             curves.append(Curve(name, forecast.to_numpy(), True))
         return draw(curves, target=self.target)
+
+
+def out_of_reach(arrays: xr.Dataset, target: float) -> str | None:
+    """Say that no gradient method gets to a target from any start of a run; None where one may.
+
+    Of a model, whose products are in single precision, it is said that this may be so.
+    """
+    resolution = RESOLUTION if "node" in arrays else EXACT
+    never = said_of_zero(_unreachable(arrays), target, resolution=resolution)
+    return None if never is None else f"{never[0].upper()}{never[1:]}."
+
+
+def _unreachable(arrays: xr.Dataset) -> float:
+    return float(arrays.unreachable.min()) if "unreachable" in arrays else 0.0
 
 
 def _enumerated(names: Sequence[str]) -> str:

@@ -66,7 +66,7 @@ _Kind = TypeVar("_Kind", Settings, ModelSettings)
 
 _STORED = (
     *("loss", "max_distance", "mean_distance", "pattern_change", "forecast_loss"),
-    *("bound_loss", "forecast_spread", "schedule_eta", "schedule_beta"),
+    *("bound_loss", "unreachable", "forecast_spread", "schedule_eta", "schedule_beta"),
     *("distance", "forecast_distance", "kernel_drift", "sharpness", "node", "node_weight"),
     *("residual", "forecast_steps", "flow_loss", "flow_method"),
     *("test_loss", "test_accuracy", "forecast_test_loss", "forecast_test_accuracy", "gcv"),

@@ -39,7 +39,7 @@ from inertial.method.batch import (
     forecast_batches,
     forecast_batches_on_rows,
 )
-from inertial.method.bound import lower_bound
+from inertial.method.bound import lower_bound, unreachable_share
 from inertial.method.curve import steps_to
 from inertial.method.modes import spectral_radius, stability_limit
 from inertial.method.recursion import FAMILIES, Recursion
@@ -223,6 +223,7 @@ def execute(
             forecasts |= _with_test_rows(spec, method, start, data)
     if spec.batch is None and not spec.decay:  # gradients of some rows reach further than of all
         forecasts["bound_loss"] = start.bound[: spec.steps + 1]
+        forecasts["unreachable"] = np.array(unreachable_share(start.measure))
     found = {
         **_records(measured, data),
         **forecasts,

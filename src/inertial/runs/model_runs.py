@@ -25,7 +25,7 @@ from inertial.linear.measure import Measure
 from inertial.linear.spectrum import Spectrum
 from inertial.linear.tangent import Tangent, tangent
 from inertial.method.batch import Modes, noise_share
-from inertial.method.bound import lower_bound
+from inertial.method.bound import lower_bound, unreachable_share
 from inertial.method.curve import forecast_loss, steps_to
 from inertial.method.recursion import Recursion
 from inertial.method.trust import distance
@@ -267,6 +267,7 @@ def run_model(
     found |= _forecast(spec, start, method)
     if start.bound is not None and spec.batch is None:
         found["bound_loss"] = start.bound[:length]
+        found["unreachable"] = np.array(unreachable_share(start.measure, resolution=RESOLUTION))
     variables = {
         name: (OBSERVABLES[name].dims, padded(name, values, length))
         for name, values in found.items()

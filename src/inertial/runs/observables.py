@@ -42,6 +42,9 @@ OBSERVABLES: Mapping[str, Observable] = {
         "loss of the linearised network that no gradient method can beat",
         "squared target",
     ),
+    "unreachable": Observable(
+        (), "share of the loss at the start that no gradient method takes away, linearised"
+    ),
     "forecast_spread": Observable(
         ("step",), "standard deviation of the forecast loss over batches", "squared target"
     ),

@@ -237,7 +237,7 @@ def _check_variable(name: str, values: xr.Variable, path: Path) -> None:
     observable = OBSERVABLES.get(name)
     own = observable.dims if observable else _OWN.get(name, values.dims)
     own = ("step",) if name == "flow_loss" else own
-    if values.dims[-len(own) :] != own or (observable is None and values.dims != own):
+    if values.dims[values.ndim - len(own) :] != own or (observable is None and values.dims != own):
         named = ", ".join(map(str, values.dims))
         raise InvalidInput(f"{path}: {name} has the dimensions {named}; {AGAIN}.")
     if observable and name not in _SIGNED and bool((values.data < 0).any()):

@@ -12,6 +12,7 @@ import xarray as xr
 
 from inertial._checks import InvalidInput, one_of, whole
 from inertial.method.conventions import in_evaluation
+from inertial.runs.compared import out_of_reach
 from inertial.runs.measures import share_of_limit, starts_in, summarize
 from inertial.simulation.transformations import TRANSFORMATIONS
 from inertial.theory.audit import AuditEntry
@@ -194,6 +195,7 @@ def _context(run: StoredRun, width: int, modes: int = 0) -> dict[str, Any]:
         "every": panels.stride([arrays], modes),
         "steps": int(arrays.step.values[-1]),
         "bounded": "bound_loss" in arrays,
+        "never": out_of_reach(arrays, target),
         **panels.stopping(arrays),
     }
 
