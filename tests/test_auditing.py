@@ -172,6 +172,22 @@ def test_the_answer_counts_only_what_depends_on_the_run(bare):
     )
 
 
+@pytest.mark.parametrize(
+    ("verdict", "answer"),
+    [
+        ("violated", "No: 1 of 1 statements about the run fail{one} though they apply."),
+        ("holds", "Yes: 1 of 1 statements about the run apply and hold{one}; none fails{any}."),
+        ("vacuous", "It cannot be said: none of 1 statements about the run applies{any}."),
+    ],
+)
+def test_the_answer_on_several_settings_says_that_one_is_enough(bare, verdict, answer):
+    """A statement holds on one setting of two and misses an assumption on the other."""
+    entry = replace(next(e for e in bare.entries if e.kind == "run"), verdict=verdict)
+    both = replace(entry, by_run={"a": verdict, "b": "not applicable"})
+    assert summary([entry]).answer == answer.format(one="", any="")
+    assert summary([both]).answer == answer.format(one=" in at least one setting", any=" in any")
+
+
 def test_rows_name_authors_and_years(bare):
     for entry in bare.entries:
         assert re.match(r"derived|(d')?[A-Z][a-z]+.* \(20\d\d\), ", headline(entry)), headline(

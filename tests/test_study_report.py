@@ -33,6 +33,7 @@ from inertial.view.auditing import audit_folders, measured, read, runs_of
 from inertial.view.reporting import report
 from inertial.view.study_page import as_toml, study_page
 from inertial.view.study_panels import arrange
+from inertial.view.verdicts import VERDICTS
 
 __all__ = ["chromium"]
 
@@ -165,6 +166,21 @@ def test_the_audit_on_the_page_says_on_which_settings(shared, folder):
         named = [run for run, other in entry.by_run.items() if other == verdict]
         there = line.locator(f'.by-run dt:text-is("{verdict}") + dd').inner_text()
         assert there == "; ".join(named)
+
+
+def test_the_page_says_which_verdict_of_several_settings_is_shown(shared, folder):
+    """The order that the page names is the one by which the audit chooses."""
+    caption = shared.locator(".audit > .caption").inner_text()
+    said = re.search(r"the most decisive verdict is shown, the first of these: (.*?);", caption)
+    order = said[1].split(", ")
+    assert sorted(order) == sorted(VERDICTS)
+    looked_at = 0
+    for entry in audit_folders([folder.path]).entries:
+        if entry.frequency is None and len(set(entry.by_run.values())) > 1:
+            assert entry.verdict == min(entry.by_run.values(), key=order.index), entry.theorem
+            looked_at += 1
+    assert looked_at > 5
+    assert "in at least one setting" in shared.locator(".audit > .answer").inner_text()
 
 
 def test_kernels_measured_again_are_drawn_and_saved(chromium, folder, tmp_path):

@@ -25,7 +25,7 @@ from inertial.theory.theorem import Entry, Form, Kind, Margin, Theorem, Verdict,
 if TYPE_CHECKING:
     import pandas as pd
 
-_WEIGHT: tuple[Verdict, ...] = (
+WEIGHT: tuple[Verdict, ...] = (
     "violated",
     "unresolved",
     "holds",
@@ -176,7 +176,7 @@ class Audit:
 
     def __repr__(self) -> str:
         counts = Counter(entry.verdict for entry in self.entries if entry.kind == "run")
-        said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in _WEIGHT if counts[verdict])
+        said = ", ".join(f"{counts[verdict]} {verdict}" for verdict in WEIGHT if counts[verdict])
         return (
             f"<Audit: {len(self.entries)} statements on {', '.join(self.runs)}; of those that "
             f"depend on the run {said or 'none'}>"
@@ -311,7 +311,7 @@ def _combine(theorem: Theorem, judgements: Sequence[_Judgement]) -> AuditEntry:
         kind=theorem.kind,
         verdict=verdict,
         reason=reason,
-        finding=min((entry.finding for entry in counted), key=_WEIGHT.index),
+        finding=min((entry.finding for entry in counted), key=WEIGHT.index),
         margin=min((e.margin for e in counted if e.margin is not None), default=None),
         ratio=max((e.ratio for e in counted if e.ratio is not None), default=None),
         first_violation=decisive.entry.first_violation,
@@ -367,7 +367,7 @@ def _rank(judgement: _Judgement) -> tuple[int, float]:
     if entry.verdict == "not applicable":
         margins = [assumption.margin for assumption in entry.assumptions]
     worst = min((margin for margin in margins if margin is not None), default=math.inf)
-    return _WEIGHT.index(entry.verdict), worst
+    return WEIGHT.index(entry.verdict), worst
 
 
 def _worst_margins(entries: Sequence[Entry]) -> tuple[Margin, ...]:

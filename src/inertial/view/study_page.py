@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from inertial.method.recursion import FAMILIES, label
-from inertial.theory.audit import AuditEntry
+from inertial.theory.audit import WEIGHT, AuditEntry
 from inertial.theory.sources import SOURCES
 from inertial.view import panels
 from inertial.view.page import render
@@ -74,6 +74,7 @@ def study_page(
         summary=summary(audit or ()),
         kinds=KINDS,
         meanings=VERDICTS,
+        weight=WEIGHT,
         papers=SOURCES,
         folder=folder,
         words={

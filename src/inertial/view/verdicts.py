@@ -38,7 +38,8 @@ class Summary:
 def summary(entries: Sequence[AuditEntry]) -> Summary:
     """Answer whether the theory holds on what was judged.
 
-    Only statements that depend on the run count: algebra holds on any run, and misprints fail.
+    Only statements that depend on the run count: algebra holds on any run, and misprints fail.  Of
+    several runs, each with its setting, a statement counts by its most decisive verdict.
     """
     counts: dict[Kind, dict[str, int]] = {kind: {} for kind in KINDS}
     for kind in KINDS:
@@ -47,13 +48,18 @@ def summary(entries: Sequence[AuditEntry]) -> Summary:
     run = counts["run"]
     total, failed = sum(run.values()), run.get("violated", 0)
     held = run.get("holds", 0)
+    several = any(entry.by_run for entry in entries)
+    one, any_ = (" in at least one setting", " in any") if several else ("", "")
     if failed:
-        answer = f"No: {failed} of {total} statements about the run fail though they apply."
+        answer = f"No: {failed} of {total} statements about the run fail{one} though they apply."
     elif held:
         part = "Yes" if 2 * held >= total else "In part"
-        answer = f"{part}: {held} of {total} statements about the run apply and hold; none fails."
+        answer = (
+            f"{part}: {held} of {total} statements about the run apply and hold{one}; none fails"
+            f"{any_}."
+        )
     else:
-        answer = f"It cannot be said: none of {total} statements about the run applies."
+        answer = f"It cannot be said: none of {total} statements about the run applies{any_}."
     parts = [
         f"{number} {'hold' if verdict == 'holds' and number > 1 else verdict}"
         for verdict, number in run.items()
