@@ -257,6 +257,25 @@ def test_a_relative_file_is_found_from_another_folder(tmp_path, monkeypatch, cap
         assert "cannot be loaded" in err
 
 
+@pytest.mark.parametrize("command", ["audit", "report"])
+def test_a_data_folder_that_does_not_exist_is_refused(
+    capsys, folder, tmp_path, monkeypatch, command
+):
+    """By the sentence of `load`, also where nothing is looked for in it."""
+    monkeypatch.chdir(tmp_path)
+    said = "the data folder nowhere does not exist; create it or name another."
+    for more in ([], ["--no-audit"] if command == "report" else ["--measure"]):
+        code, out, err = run(capsys, command, folder, "--data-dir", "nowhere", *more)
+        assert (code, out) == (2, "")
+        assert err == f"inertial: error: {said}\n"
+    assert (
+        run(capsys, "compare", "digits", "--data-dir", "nowhere")[2] == f"inertial: error: {said}\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "nowhere").mkdir()
+    assert run(capsys, command, folder, "--data-dir", "nowhere")[0] == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -83,8 +83,7 @@ def locate(name: str | Path, data_dir: str | Path | None = None) -> Location | N
     if path := own_file(name):
         return Location(str(path), (path,)) if path.is_file() else None
     source = find(str(name))
-    if data_dir is not None:
-        _data_folder(data_dir)  # refused where it is none, used or not
+    given_folder(data_dir)  # refused where it is none, used or not
     if source.origin == "embedded":
         return Location("embedded in scikit-learn", ())
     if source.origin == "generated":
@@ -122,13 +121,21 @@ def _expanded(folder: str | Path) -> Path:
     return Path(os.path.expanduser(folder))  # noqa: PTH111 - no error where it is nobody's
 
 
+def given_folder(data_dir: str | Path | None) -> Path | None:
+    """Return the data folder that is passed in, and refuse one that does not exist."""
+    return None if not data_dir else _existing(data_dir, "the data folder")
+
+
 def _data_folder(data_dir: str | Path | None) -> Path | None:
-    given = data_dir if data_dir is not None else os.environ.get(ENVIRONMENT)
-    if not given:
-        return None
+    if data_dir is not None:
+        return given_folder(data_dir)
+    named = os.environ.get(ENVIRONMENT)
+    return _existing(named, f"the folder in {ENVIRONMENT},") if named else None
+
+
+def _existing(given: str | Path, origin: str) -> Path:
     folder = _expanded(given)
     if not folder.is_dir():
-        origin = "the data folder" if data_dir is not None else f"the folder in {ENVIRONMENT},"
         raise InvalidInput(f"{origin} {folder} does not exist; create it or name another.")
     return folder
 

@@ -17,7 +17,7 @@ import xarray as xr
 from jaxtyping import Float
 
 from inertial._checks import InvalidInput, printable
-from inertial.data import Data, catalog, locate, reload
+from inertial.data import Data, catalog, given_folder, locate, reload
 from inertial.linear.kernel import infinite_gram
 from inertial.method.recursion import Recursion
 from inertial.simulation.trajectory import Trajectory
@@ -215,7 +215,7 @@ def load_again(run: StoredRun, data_dir: str | Path | None = None) -> Data:
                 f"{name} is not on this machine; inertial data fetch {name} downloads it."
             )
         return reload(record, data_dir)
-    for place in _places(source, Path(run.name), data_dir):
+    for place in _places(source, Path(run.name), given_folder(data_dir)):
         if place.is_file():
             return reload({**record, "source": str(place)}, data_dir)
     raise InvalidInput(
@@ -224,9 +224,9 @@ def load_again(run: StoredRun, data_dir: str | Path | None = None) -> Data:
     )
 
 
-def _places(source: Path, run: Path, data_dir: str | Path | None) -> list[Path]:
+def _places(source: Path, run: Path, data_dir: Path | None) -> list[Path]:
     """Return where a recorded file may be, all of them places that the reader has named."""
-    given = [] if data_dir is None else [Path(data_dir)]
+    given = [] if data_dir is None else [data_dir]
     here = Path.cwd()
     places = [here / source] if (here / source).resolve().is_relative_to(here) else []
     if not source.is_absolute() and ".." not in source.parts:

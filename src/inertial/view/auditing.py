@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from inertial._checks import InvalidInput, printable
+from inertial.data import given_folder
 from inertial.problem.model import TwoLayerReLU
 from inertial.runs import store
 from inertial.runs.study import Folder, index_of, read_index
@@ -97,9 +98,11 @@ def audit_folders(
     Raises
     ------
     InvalidInput
-        If a folder is neither a run nor a study, or damaged.
+        If a folder is neither a run nor a study, or damaged, or if the one to look in does not
+        exist.
 
     """
+    given_folder(data_dir)  # refused where it is none, used or not
     given = [folders] if isinstance(folders, str | Path) else folders
     if not (
         isinstance(given, list | tuple) and given and all(isinstance(f, str | Path) for f in given)

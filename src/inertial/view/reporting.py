@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from inertial.data import given_folder
 from inertial.theory.audit import audit
 from inertial.theory.gather import StoredRun
 from inertial.view.auditing import Progress, measured, read, runs_of
@@ -64,9 +65,11 @@ def report(
     Raises
     ------
     InvalidInput
-        If there is neither a run nor a study, or what is there is damaged.
+        If there is neither a run nor a study, or what is there is damaged, or if the folder to
+        look in does not exist.
 
     """
+    given_folder(data_dir)  # refused where it is none, used or not
     source = Path(source)
     found = read(source)
     if isinstance(found, StoredRun) and "model" in found.manifest:
