@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -73,3 +74,12 @@ def run(capsys, *arguments):
     except SystemExit as stop:
         code = stop.code
     return (code, *capsys.readouterr())
+
+
+def of_several(page):
+    """Return the words of a page that are true of several runs only, but for what it links to."""
+    text = page.partition("<main")[2].partition('id="provenance-title"')[0]
+    words = (
+        r"\b(?:means? over(?! rows)|seeds|starts|any start|each start|some seed|average|range)\b"
+    )
+    return sorted(set(re.findall(words, re.sub(r"<[^>]*>", " ", text), re.IGNORECASE)))

@@ -268,9 +268,7 @@ def test_a_data_folder_that_does_not_exist_is_refused(
         code, out, err = run(capsys, command, folder, "--data-dir", "nowhere", *more)
         assert (code, out) == (2, "")
         assert err == f"inertial: error: {said}\n"
-    assert (
-        run(capsys, "compare", "digits", "--data-dir", "nowhere")[2] == f"inertial: error: {said}\n"
-    )
+    assert run(capsys, "compare", "digits", "--data-dir", "nowhere")[2].endswith(f": {said}\n")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "nowhere").mkdir()
     assert run(capsys, command, folder, "--data-dir", "nowhere")[0] == 0

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from helpers import run
+from helpers import of_several, run
 from inertial import (
     MLP,
     InvalidInput,
@@ -362,6 +362,8 @@ def test_seeds_that_give_one_start_are_counted_once(own_model, capsys, function,
     assert arrays.sizes["seed"] == len(manifest["settings"]["seeds"]) == starts
     page = report("run").html
     assert ("Mean over starts" in page) == ("final loss, range" in page) == (starts > 1)
+    assert (of_several(page) == []) == (starts == 1)
+    assert ("linearised at its start" in out) == (starts == 1)
     which = "some" if starts > 1 else "all"
     said = f", for {which} of the 3 seeds gave the same parameters."
     assert f"from {starts} start{'s' if starts > 1 else ''}{said if starts < 3 else '.'}" in page
@@ -376,6 +378,7 @@ def test_seeds_of_one_start_draw_batches(own_model, capsys):
     page = report("run").html
     assert "from 1 start with 3 draws of the batches." in page
     assert "Mean over draws of the batches with the range as a band" in page
+    assert not {"any start", "starts", "seeds"} & set(of_several(page))
 
 
 def test_a_run_that_was_stored_with_one_start_thrice_is_said_to_have_one(rows, tmp_path):

@@ -19,6 +19,7 @@ from browser import (
     scrolls_sideways,
     settle,
 )
+from helpers import of_several
 from inertial import InvalidInput, Settings, compare, load, read_run
 from inertial.commands.main import main
 from inertial.runs.measures import summarize
@@ -624,6 +625,31 @@ def test_a_loss_that_comes_back_above_the_target_is_told_beside_its_first_step(
     assert said.recommendation.endswith(f"){again}.")
     rows = [row for row in said.rows if row[0].startswith("above")]
     assert rows == [["above 1 % again up to step", "-", "19", "-"]] * rings
+
+
+def test_the_page_of_one_seed_speaks_of_no_other(tmp_path):
+    """Whatever became of its run; of two seeds it speaks of means and ranges."""
+    settings = Settings(width=200, seeds=(0, 1), steps=30, rule="paper")
+    run = compare(load("digits", n=40, test=0.25), settings, out=tmp_path / "run")
+    both, manifest = read_run(run.run)
+    both["of_their_own"] = both.loss.assign_attrs(long_name="some record")
+    several, one = (of_several(page(both.isel(seed=s), manifest)) for s in ([0, 1], [0]))
+    assert one == []
+    assert {"Mean over", "mean over", "means over", "range", "seeds"} <= set(several)
+    arrays = both.isel(seed=[0])
+    shares = np.ones(31)
+    shares[[4, 6]] = 0.005
+    slow = arrays.assign(loss=0 * arrays.loss + xr.DataArray(np.ones(31), dims="step"))
+    rings = arrays.assign(loss=0 * arrays.loss + xr.DataArray(shares, dims="step"))
+    gone = slow.assign(status=(slow.status.dims, np.full(slow.status.shape, "diverged")))
+    for stored, words in (
+        (slow, "No method reached 1 % of the initial loss in"),
+        (rings, "Above it again: the last step of the run at which the loss is."),
+        (gone, "every method diverged. Take a step size"),
+    ):
+        text = page(stored, manifest)
+        assert words in text
+        assert of_several(text) == []
 
 
 def test_a_target_of_ones_own_is_the_one_that_is_advised_on(tmp_path):

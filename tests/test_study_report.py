@@ -21,6 +21,7 @@ from browser import (
     scrolls_sideways,
     settle,
 )
+from helpers import of_several
 from inertial import InvalidInput, Measure, Recursion, Settings, compare, load
 from inertial.commands.main import main
 from inertial.method.trust import trust
@@ -321,6 +322,30 @@ def test_a_loss_that_comes_back_above_the_target_is_told_beside_its_first_step(i
         advice = text.partition('<table id="advice"')[2].partition("</table>")[0]
         assert advice.count(cell) == 4
         assert ("above it again: the last step" in text) == (stored is rings)
+
+
+def test_the_page_of_a_study_with_one_seed_speaks_of_no_other(index, records):
+    """Whatever became of its runs; of two seeds it speaks of means and ranges."""
+    entries = [entry for entry in index["runs"] if entry["seed"] == 3]
+    one = index | {"study": index["study"] | {"seeds": [3]}, "runs": entries}
+    kept = {entry["key"]: records[entry["key"]] for entry in entries}
+    several = of_several(study_page(arrange(index, records), folder="it"))
+    assert {"Mean over", "means over", "range", "seeds"} <= set(several)
+    share = np.ones(21)
+    share[[4, 6]] = 0.005
+    for loss, status in ((None, "finished"), (share, "finished"), (np.ones(21), "diverged")):
+        stored = {
+            key: run._replace(
+                arrays=(
+                    run.arrays if loss is None else run.arrays.assign(loss=("step", loss))
+                ).assign_attrs(status=status)
+            )
+            for key, run in kept.items()
+        }
+        text = study_page(arrange(one, stored), folder="it")
+        assert of_several(text) == []
+        assert ("at which it is)" in text) == (loss is share)
+        assert ("every method diverged, take a step size" in text) == (status == "diverged")
 
 
 def test_where_no_forecast_holds_the_page_says_first_what_to_do(index, records):

@@ -156,9 +156,10 @@ class Comparison(Shown):
                 "forecast error: largest gap between the norms of measured and forecast residual, "
                 "as a share of the first norm"
             )
+        start = "each" if starts_in(self.arrays) > 1 else "its"
         return (
-            "steps to: first step there; forecast: the model linearised at each start; forecast "
-            "error: largest gap between the roots of both losses, as a share of the first"
+            f"steps to: first step there; forecast: the model linearised at {start} start; "
+            "forecast error: largest gap between the roots of both losses, as a share of the first"
         )
 
     @property

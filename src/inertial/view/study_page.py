@@ -57,7 +57,7 @@ def study_page(
         study=study,
         toml=as_toml(study),
         groups=groups,
-        several={what: len(study[what]) > 1 for what in ("rules", "widths")},
+        several={what: len(study[what]) > 1 for what in ("rules", "widths", "seeds")},
         lacking=arranged.lacking[:_SHOWN_LACKING],
         lacks=len(arranged.lacking),
         total=arranged.total,
