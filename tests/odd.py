@@ -10,6 +10,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
+import jax
 import numpy as np
 import pandas as pd
 import scipy.sparse
@@ -160,6 +161,9 @@ def methods_of_objects():
     problem = inertial.Problem.from_apply(lambda w, x: x @ w, start, x, y)
     monitor = inertial.Monitor(problem, {"lr": 0.1}, every=1)
     calls = {"Monitor.look": (monitor.look, {"step": 0, "params": start})}
+    for kind in (inertial.TwoLayerReLU, inertial.WideNetwork):
+        calls[f"{kind.__name__}.init"] = (kind(4, 3).init, {"key": jax.random.key(0)})
+    calls["MLP.init"] = (inertial.MLP(3, (4,)).init, {"key": jax.random.key(0)})
     if importlib.util.find_spec("torch") is not None:
         import torch
 

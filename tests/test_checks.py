@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from inertial._checks import (
     numbers,
     one_of,
     positive,
+    random_key,
     significant,
     unit_interval,
     whole,
@@ -116,3 +118,14 @@ def test_an_array_of_another_kind_is_told_by_its_kind(array):
     """Its shape is right, so that to name the shape alone would mislead."""
     with pytest.raises(InvalidInput, match=f"s holds {array.dtype}; give real numbers of shape"):
         numbers("s", array, "n")
+
+
+@pytest.mark.parametrize("value", [0, None, np.zeros(2), jax.random.split(jax.random.key(0))])
+def test_what_is_no_key_is_refused_with_what_makes_one(value):
+    with pytest.raises(InvalidInput, match=r"^key is .+; give jax\.random\.key\(0\), or .+\.$"):
+        random_key(value)
+
+
+def test_keys_of_both_kinds_are_keys():
+    random_key(jax.random.key(0))
+    random_key(jax.random.PRNGKey(0))

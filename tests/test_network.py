@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from helpers import unit_inputs
-from inertial import InvalidInput, TwoLayerReLU, initial_residual
+from inertial import MLP, InvalidInput, TwoLayerReLU, WideNetwork, initial_residual
 from inertial.problem.model import outputs
 
 
@@ -45,6 +45,12 @@ def test_the_mean_squared_residual_at_the_start_is_exact(rng):
 def test_a_width_that_makes_no_sense_is_refused(width):
     with pytest.raises(InvalidInput, match=f"width is {width}; give a whole number"):
         TwoLayerReLU(width, 3)
+
+
+@pytest.mark.parametrize("model", [TwoLayerReLU(5, 3), MLP(3, (5,)), WideNetwork(5, 3)])
+def test_keys_of_both_kinds_draw_one_start(model):
+    typed, raw = model.init(jax.random.key(2)), model.init(jax.random.PRNGKey(2))
+    jax.tree.map(np.testing.assert_array_equal, typed, raw)
 
 
 def test_weights_and_signs_are_drawn_independently():

@@ -214,6 +214,19 @@ def instance(name: str, value: object, kind: type[_Kind], remedy: str) -> _Kind:
     return value
 
 
+def random_key(value: Any) -> None:  # noqa: ANN401 - whatever may be a key
+    """Refuse what JAX draws nothing from; one key of `jax.random.key` or `PRNGKey` will do."""
+    import jax
+
+    try:
+        jax.random.fold_in(value, 0)
+    except (TypeError, ValueError):
+        raise InvalidInput(
+            f"key is {printable(repr(value), 40)} and not one key of JAX; give jax.random.key(0), "
+            "or another seed in place of 0."
+        ) from None
+
+
 def numbers(
     name: str,
     value: Any,  # noqa: ANN401 - whatever turns into an array

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, PRNGKeyArray
 
-from inertial._checks import whole
+from inertial._checks import random_key, whole
 
 GENERATOR = "threefry2x32"
 """Generator of every random start: the name by which `jax.random.key` knows it."""
@@ -64,7 +64,14 @@ class TwoLayerReLU:
         """Draw ``w_r ~ N(0, I)`` and signs ``a_r = +-1`` with equal probability.
 
         The draw is made in float32 and converted, so that both precisions start at one point.
+
+        Raises
+        ------
+        InvalidInput
+            If `key` is not one key of JAX.
+
         """
+        random_key(key)
         with jax.enable_x64(False), jax.threefry_partitionable(True):
             weights, signs = _drawn(key, self.width, self.inputs)
         return weights.astype(dtype), signs.astype(dtype)

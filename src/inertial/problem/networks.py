@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from inertial._checks import InvalidInput, one_of, whole
+from inertial._checks import InvalidInput, one_of, random_key, whole
 from inertial._memory import check_parameters
 
 LEAK = 0.01
@@ -71,7 +71,15 @@ class MLP:
         one_of("activation", self.activation, ACTIVATIONS)
 
     def init(self, key: PRNGKeyArray) -> Layers:
-        """Draw weights, shape (out, in), and biases of every layer."""
+        """Draw weights, shape (out, in), and biases of every layer.
+
+        Raises
+        ------
+        InvalidInput
+            If `key` is not one key of JAX, or there is no memory for them.
+
+        """
+        random_key(key)
         sizes = (self.inputs, *self.hidden, self.outputs)
         check_parameters(
             4 * sum((before + 1) * after for before, after in itertools.pairwise(sizes))
@@ -154,7 +162,15 @@ class WideNetwork:
         one_of("trained", self.trained, ("all", "hidden", "output"))
 
     def init(self, key: PRNGKeyArray) -> Weights:
-        """Draw W and A."""
+        """Draw W and A.
+
+        Raises
+        ------
+        InvalidInput
+            If `key` is not one key of JAX, or there is no memory for them.
+
+        """
+        random_key(key)
         sizes = (self.inputs, *[self.width] * (self.depth - 1))
         check_parameters(4 * self.width * (sum(sizes) + self.outputs))
         hidden = [
