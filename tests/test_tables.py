@@ -499,7 +499,15 @@ REFUSED = [
     ("classes asked of many numbers", pd.DataFrame(
         {"x": RNG.normal(size=1200), "t": RNG.normal(size=1200)}).to_csv(index=False),
      {"label": "t", "task": "classification"},
-     "has 1,200 different numbers, too many for classes; --task regression takes", ["--task regression"]),
+     "has 1,200 different numbers in 1,200 rows, too many for classes; --task regression takes", ["--task regression"]),
+    ("classes asked of prices", pd.DataFrame(
+        {"x": RNG.normal(size=600), "t": [*range(360), *np.repeat(range(400, 424), 10)]}).to_csv(index=False),
+     {"label": "t", "task": "classification"},
+     "has 384 different numbers in 600 rows, too many for classes; --task regression takes", ["--task regression"]),
+    ("classes asked of prices, some of them frequent", pd.DataFrame(
+        {"x": RNG.normal(size=600), "t": [*range(30), *np.repeat([40.5, 50, 60], 190)]}).to_csv(index=False),
+     {"label": "t", "task": "classification"},
+     "has 33 different numbers in 600 rows, too many for classes; --task regression takes", ["--task regression"]),
     ("only texts", pd.DataFrame({"t": FRAME["yield"], "name": NAMES}).to_csv(index=False), {"label": "t"},
      "has no inputs besides name, left out as texts or numbers of rows; --keep 'name' takes one",
      ["--keep 'name'"]),
@@ -536,6 +544,25 @@ def test_every_refusal_is_followed_by_a_remedy_that_works(
         changes |= flag(word)
     found = load(path, **arguments | changes)
     assert tune(found, "forecast", trials=0).best.steps_to
+
+
+def test_numbers_of_hundreds_of_products_are_classes_where_that_is_asked(tmp_path):
+    """They have 50 rows each in the table, though of those taken nearly every row is another's."""
+    frame = pd.DataFrame({"x": RNG.normal(size=20_000), "product": np.arange(20_000) % 400})
+    path = put(tmp_path, "t.csv", frame.to_csv(index=False))
+    for n in (None, 300):
+        found = load(path, label="product", task="classification", n=n)
+        assert len(found.classes) == len(np.unique(found.labels)) > (399 if n is None else 200)
+        assert not any("--task" in note for note in found.provenance.notes)
+
+
+def test_numbers_with_few_rows_each_are_classes_with_a_note_where_that_is_asked():
+    frame = pd.DataFrame({"x": RNG.normal(size=90), "price": np.arange(90) % 30})
+    found = load(frame, label="price", task="classification")
+    assert len(found.classes) == 30
+    (note,) = (n for n in found.provenance.notes if "30 classes" in n)
+    assert note.endswith("; --task regression takes the numbers themselves.")
+    assert load(frame, label="price", task="regression").provenance.task == "regression"
 
 
 def test_a_target_that_is_no_number_is_named_with_its_row_and_can_be_corrected(tmp_path):

@@ -187,12 +187,12 @@ def numbers(
             f"{len(taken):,} of {len(target):,} rows are taken, at random with seed {rows.seed}; "
             f"--n takes more, --data-seed others."
         )
-    there, target, frame = len(target), target.iloc[taken], frame.iloc[taken]
+    whole, target, frame = target, target.iloc[taken], frame.iloc[taken]
     count = len(target)
     if test.table is not None:
         frame, target, words = _appended(frame, target, test, label, table.decimal, units)
         notes += words
-    y, task, classes, labels, words = _targets(target, table, choices, label, title)
+    y, task, classes, labels, words = _targets(target, whole, table, choices, label, title)
     if labels is not None:
         check_classes(labels, classes, count)
     if test.share is not None:
@@ -204,7 +204,7 @@ def numbers(
         raise _no_inputs(columns, indexes, label, title)
     raw = Raw(np.column_stack(columns.blocks), y, tuple(columns.names), classes, labels)
     notes += [*columns.notes(), *words]
-    return Numbers(raw, task, there, tuple(notes), len(y) - count)
+    return Numbers(raw, task, len(whole), tuple(notes), len(y) - count)
 
 
 def _appended(
@@ -559,9 +559,18 @@ def _no_inputs(columns: _Columns, indexes: Sequence[str], label: str, title: str
 
 
 def _targets(
-    target: "pd.Series", table: Table, choices: Choices, label: str, title: str
+    target: "pd.Series",
+    whole: "pd.Series",
+    table: Table,
+    choices: Choices,
+    label: str,
+    title: str,
 ) -> tuple[Targets, Task, tuple[str, ...], Int[np.ndarray, "n"] | None, list[str]]:
-    """Return y, the task, the classes with each row's, and notes."""
+    """Return y, the task, the classes with each row's, and notes.
+
+    Whether values are classes shows in the `whole` table, of which the rows taken may be few.
+    """
+    counts = whole.value_counts().tolist()
     shown = printable(label, 30)
     values = None if target.dtype == object else target.to_numpy(np.float64)
     if values is None and choices.task == "regression":
@@ -579,27 +588,27 @@ def _targets(
                 f"--task classification takes them as classes."
             )
         return values, "regression", (), None, notes
-    if values is not None and len(classes) > _MOST_CLASSES:
+    alone = 2 * counts.count(1) > len(counts) > FEW and values is not None
+    if alone or len(classes) > _MOST_CLASSES or _are_too_many(counts):
+        what, remedy = "numbers", "--task regression takes them as numbers"
+        if values is None:
+            what, remedy = "texts", _other_targets(table, choices, title)
         raise InvalidInput(
-            f"the target {shown!r} of {title} has {len(classes):,} different numbers, too many for "
-            f"classes; --task regression takes them as numbers."
-        )
-    if values is None and _is_free_text(len(classes), len(labels)):
-        raise InvalidInput(
-            f"the target {shown!r} of {title} has {len(classes):,} different texts in "
-            f"{len(labels):,} rows, too many for classes; {_other_targets(table, choices, title)}."
+            f"the target {shown!r} of {title} has {len(counts):,} different {what} in "
+            f"{sum(counts):,} rows, too many for classes; {remedy}."
         )
     y, notes = _signs(classes, labels, shown)
     if values is not None and choices.raw and len(classes) == 2:
         y, notes = values, []
-    if values is not None and len(classes) > 2 and choices.task is None:
+    thin = sum(counts) < _ROWS_PER_CLASS * len(counts)
+    if values is not None and len(classes) > 2 and (choices.task is None or thin):
         notes[-1] = f"{notes[-1][:-1]}; --task regression takes the numbers themselves."
     return y, "classification", classes, labels, notes
 
 
-def _is_free_text(different: int, rows: int) -> bool:
-    """Say whether a target of text has so many different texts that they are no classes."""
-    return different > _MOST_CLASSES or 2 * different > rows > 3
+def _are_too_many(counts: list[int]) -> bool:
+    """Say whether values, with this many rows each, are so many that they are no classes."""
+    return 2 * len(counts) > sum(counts) > 3
 
 
 def _other_targets(table: Table, choices: Choices, title: str) -> str:
@@ -612,7 +621,9 @@ def _other_targets(table: Table, choices: Choices, title: str) -> str:
             target, _, _ = _usable(frame[name], table.decimal, title)
         except InvalidInput:
             return False
-        return target.dtype != object or not _is_free_text(target.nunique(), len(target))
+        counts = target.value_counts().tolist()
+        few = len(counts) <= _MOST_CLASSES and not _are_too_many(counts)
+        return target.dtype != object or few
 
     frame, most = _named(table.frame), 20
     _strip_units(frame, table.decimal)
