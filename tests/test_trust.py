@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from pathlib import Path
 
 import jax
 import mpmath
@@ -32,6 +33,7 @@ from inertial.method.modes import amplification
 from inertial.method.trust import (
     DEPARTS,
     HOLDS,
+    KEPT,
     WIDEST,
     agree,
     distance,
@@ -41,6 +43,8 @@ from inertial.method.trust import (
 )
 from inertial.runs.check import judged, measure_at_start
 from inertial.simulation.span import span
+
+DOCS = Path(__file__).parents[1] / "docs"
 
 METHODS = [
     gradient_descent(0.9),
@@ -244,6 +248,35 @@ def test_a_schedule_holds_where_its_promises_were_kept(rows, width, target, verd
     found = trust(optimal_schedule(measure, 100), measure, width, target=target)
     assert found.verdict == verdict
     assert (found.strain < HOLDS) == (target == 0.1)
+
+
+def counted(*lines):
+    """Sum the counts ``a of b`` of lines."""
+    pairs = [pair for line in lines for pair in re.findall(r"(\d+) of (\d+)", line)]
+    return tuple(sum(map(int, numbers)) for numbers in zip(*pairs, strict=True))
+
+
+def test_departs_says_how_often_it_was_so_of_constants_schedules_and_batches(monkeypatch):
+    """By the counts of the docs, from which the words follow."""
+    text = (DOCS / "trust.md").read_text() + (DOCS / "batch.md").read_text()
+    found = re.findall(r"^\|[^|]+\| \*departs\* \|.* of .*$", text, re.MULTILINE)
+    *constants, schedules, batches = found
+    assert counted(*constants) == KEPT["constants"]
+    assert counted(schedules) == KEPT["schedule"]
+    assert counted(batches) == KEPT["batches"]
+    measure = measure_of(load("digits", n=100))
+    method, schedule = heavy_ball(1 / measure.largest, 0.7), optimal_schedule(measure, 100)
+
+    def sentence(one, batch=None):
+        alone = trust(one, measure, 1, batch=batch).strain
+        return trust(one, measure, round((alone / 4) ** 2), batch=batch).sentence
+
+    assert sentence(method).startswith("the forecast departs in one of three such runs (")
+    assert sentence(schedule).startswith("the forecast departs in one of seven such runs (")
+    slow = gradient_descent(0.1 / measure.largest)
+    assert sentence(slow, 20).startswith("the forecast departs in one of six such runs (")
+    monkeypatch.setitem(KEPT, "schedule", (9, 12))
+    assert "one of 4 such runs" in sentence(schedule)
 
 
 def test_large_targets_are_to_be_standardised_and_following_it_helps(data, measure):

@@ -55,6 +55,17 @@ HOLDS = 2.5
 DEPARTS = 8.0
 """Strain from which one of six did, and from 10 on hardly any."""
 
+Kind = Literal["constants", "schedule", "batches"]
+
+KEPT: dict[Kind, tuple[int, int]] = {
+    "constants": (124, 186),
+    "schedule": (132, 154),
+    "batches": (99, 119),
+}
+"""Forecasts between the two that came true, of how many: what *departs* means of each kind."""
+
+_IN_WORDS = {3: "three", 6: "six", 7: "seven"}
+
 DIGITS = (2, 1)
 """Digits of a movement that are known: where the forecast on all rows holds, and elsewhere.
 
@@ -110,6 +121,9 @@ class Trust:
         `holds`, `departs` or `does not hold here`, by the strain.
     remedy
         A sentence; empty where the forecast holds already.
+    kind
+        What was counted to say how often such a forecast departs: `constants` or a `schedule` on
+        all rows, or `batches`.
 
     """
 
@@ -120,6 +134,7 @@ class Trust:
     width_needed: int
     verdict: Verdict
     remedy: str
+    kind: Kind = "constants"
 
     @property
     def sentence(self) -> str:
@@ -129,7 +144,7 @@ class Trust:
                 f"the forecast {self.verdict}: the forecast loss grows; take a step size below the "
                 "stability limit."
             )
-        often = " in one of three such runs" if self.verdict == "departs" else ""
+        often = f" in {self._how_often} such runs" if self.verdict == "departs" else ""
         digits = self.movement_digits
         about = "about " if digits == 1 else ""
         said = (
@@ -143,6 +158,13 @@ class Trust:
         return (
             f"{said} It would hold from a width of {_rounded(self.width_needed):,}; {self.remedy}"
         )
+
+    @property
+    def _how_often(self) -> str:
+        """Of how many runs of a kind, where the verdict was *departs*, one did."""
+        kept, every = KEPT[self.kind]
+        several = round(every / (every - kept))
+        return f"one of {_IN_WORDS.get(several, several)}"
 
     def instead(self, more: str) -> str:
         """Say what to give where no run got to the target: `more`, but first targets in scale."""
@@ -246,7 +268,10 @@ def trust(
     residual = measure.total / (rows or len(measure.nodes))
     remedy = "" if verdict == "holds" else _remedy(residual, needed)
     digits = DIGITS[verdict != "holds" or batch is not None]
-    return Trust(largest, digits, strain, width, needed, verdict, remedy)
+    kind: Kind = "constants" if method.steps is None else "schedule"
+    if batch is not None:
+        kind = "batches"
+    return Trust(largest, digits, strain, width, needed, verdict, remedy, kind)
 
 
 def sensitivity(method: Recursion, measure: Measure, steps: int) -> float:
