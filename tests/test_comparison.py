@@ -15,6 +15,7 @@ import xarray as xr
 
 from inertial import (
     InvalidInput,
+    Measure,
     Recursion,
     Settings,
     StabilityWarning,
@@ -30,6 +31,7 @@ from inertial import (
     load,
     measure_of,
     nesterov,
+    nesterov_varying,
     read_run,
     spectral_radius,
     spectrum_of,
@@ -37,12 +39,14 @@ from inertial import (
     tune,
 )
 from inertial._checks import Notice
+from inertial.method.flow import nesterov_flow
 from inertial.method.recursion import label
 from inertial.problem.model import start_key
 from inertial.runs.comparison import compare as run_comparison
 from inertial.runs.execution import Prepared, execute
 from inertial.runs.measures import summarize
 from inertial.runs.spec import specs
+from inertial.simulation.integrate import flow_loss
 from inertial.theory.gather import StoredRun
 from inertial.view.figures import save_convergence
 from inertial.view.run_page import report_page
@@ -365,6 +369,29 @@ def test_flows_stand_beside_a_network_too_narrow_for_its_rows(tmp_path):
         shares[:18].sum() + shares[18:].sum() * np.exp(-2 * time),
         rtol=1e-6,
     )
+
+
+def test_a_flow_that_is_the_limit_of_another_method_is_said_to_be_one(data, tmp_path):
+    flows = ("gradient_flow", "newton_flow", "nesterov_flow", "high_resolution_nesterov")
+    few = replace(SMALL, methods=("gradient_descent", "nesterov"), seeds=(0,), steps=2, flows=flows)
+    note = compare(data, few, out=tmp_path / "run").note.splitlines()
+    assert [line.split(" is the limit of ")[0] for line in note[1:]] == [
+        "The Newton flow", "The Nesterov flow, with friction 3/t,",
+    ]  # fmt: skip
+    own = replace(few, flows=("gradient_flow", "high_resolution_nesterov"))
+    assert "\n" not in compare(data, own, out=tmp_path / "own").note
+
+
+def test_momentum_with_friction_d_over_t_goes_to_that_flow_and_constant_momentum_does_not():
+    """On one mode, by 200 short steps to one time."""
+    measure, times = Measure(np.ones(1), np.ones(1)), np.array([2.0])
+    flow = flow_loss(nesterov_flow(3.0), measure.nodes, measure.weights, times)[0]
+    steps = np.array([200])
+    eta = (times[0] / steps[0]) ** 2
+    varying = forecast_loss(nesterov_varying(eta, 3.0, steps=200), measure, steps)[0]
+    constant = forecast_loss(nesterov(eta, 0.8), measure, steps)[0]
+    assert abs(varying - flow) < 0.05 * flow
+    assert abs(constant - flow) > 0.2 * flow
 
 
 def test_a_target_has_its_own_row_of_step_counts(data, tmp_path):

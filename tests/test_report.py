@@ -186,6 +186,18 @@ def test_the_page_takes_the_newton_flow_for_no_limit_of_gradient_descent(stored)
     assert "Newton" not in page(arrays, manifest)
 
 
+def test_the_page_says_that_friction_d_over_t_is_no_limit_of_constant_momentum(stored):
+    """Only where that flow is drawn."""
+    arrays, manifest = stored
+    said = (
+        "friction 3/t, is the limit of shrinking steps with momentum t/(t + 3), not with the const"
+    )
+    assert "nesterov_flow" in arrays.flow
+    assert said in page(arrays, manifest)
+    own = arrays.drop_sel(flow="nesterov_flow")
+    assert "friction 3/t" not in page(own, manifest)
+
+
 def test_a_press_hides_a_curve_and_a_press_shows_it_again(shared):
     drawn = shared.locator("#convergence > svg path.line")
     before = drawn.count()

@@ -103,7 +103,7 @@ def compare(
         Arithmetic of the papers' network's training: float32 or float64 (default: float32).
     flows
         Flows to set beside the papers' network: gradient_flow, newton_flow, heavy_ball_flow,
-        high_resolution_heavy_ball, nesterov_flow, high_resolution_nesterov.
+        high_resolution_heavy_ball, nesterov_flow (of momentum t/(t + 3)), high_resolution_nesterov.
     batch
         Rows whose gradient a step takes (default: all); the forecast is that of the expected loss.
     order

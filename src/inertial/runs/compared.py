@@ -14,6 +14,7 @@ from inertial.method.bound import said_of_zero
 from inertial.method.recursion import label
 from inertial.runs.measures import Summary, above_again, starts_in
 from inertial.runs.ranking import Ranking, Standing, rank
+from inertial.runs.settings import COMPANIONS
 from inertial.runs.shown import Curve, Shown, columns, count, draw, of_steps
 from inertial.runs.tuning import RESOLUTION
 
@@ -150,12 +151,13 @@ class Comparison(Shown):
 
     @property
     def note(self) -> str:
-        """What the table's words mean."""
+        """What the table's words mean, and which flows are limits of another method."""
         if "model" not in self.arrays.attrs:
-            return (
+            gap = (
                 "forecast error: largest gap between the norms of measured and forecast residual, "
                 "as a share of the first norm"
             )
+            return "\n".join([gap, *limits_elsewhere(self.arrays)])
         start = "each" if starts_in(self.arrays) > 1 else "its"
         return (
             f"steps to: first step there; forecast: the model linearised at {start} start; "
@@ -207,6 +209,13 @@ def out_of_reach(arrays: xr.Dataset, target: float) -> str | None:
     resolution = RESOLUTION if "node" in arrays else EXACT
     never = said_of_zero(_unreachable(arrays), target, resolution=resolution)
     return None if never is None else f"{never[0].upper()}{never[1:]}."
+
+
+def limits_elsewhere(arrays: xr.Dataset) -> list[str]:
+    """Say of each flow of a run that is not the limit of the method beside it, whose it is."""
+    flows = [str(one) for one in arrays.flow.to_numpy()] if "flow_loss" in arrays else []
+    said = [COMPANIONS[one].instead for one in flows if one in COMPANIONS]
+    return [sentence for sentence in said if sentence]
 
 
 def _unreachable(arrays: xr.Dataset) -> float:

@@ -47,18 +47,29 @@ class Companion:
     """A flow and the method that it is set beside, at the times of whose steps it is solved.
 
     It is built from eta and ``mu = lambda_min / 2`` of the infinite-width kernel, as the rules are.
+    `instead` is a sentence on what else it is the limit of; empty where it is that of the method.
     """
 
     method: str
     build: Callable[[float, float], Flow]
+    instead: str = ""
 
 
 COMPANIONS = {
     "gradient_flow": Companion("gradient_descent", lambda _mu, _eta: gradient_flow()),
-    "newton_flow": Companion("gradient_descent", lambda _mu, _eta: newton_flow()),
+    "newton_flow": Companion(
+        "gradient_descent",
+        lambda _mu, _eta: newton_flow(),
+        "The Newton flow is the limit of Newton steps that shrink, not of gradient descent.",
+    ),
     "heavy_ball_flow": Companion("heavy_ball", lambda mu, _eta: heavy_ball_flow(mu)),
     "high_resolution_heavy_ball": Companion("heavy_ball", high_resolution_heavy_ball),
-    "nesterov_flow": Companion("nesterov", lambda _mu, _eta: nesterov_flow()),
+    "nesterov_flow": Companion(
+        "nesterov",
+        lambda _mu, _eta: nesterov_flow(),
+        "The Nesterov flow, with friction 3/t, is the limit of shrinking steps with momentum "
+        "t/(t + 3), not with the constant momentum that it is set beside.",
+    ),
     "high_resolution_nesterov": Companion("nesterov", high_resolution_nesterov),
 }
 
@@ -93,7 +104,8 @@ class Settings:
         Whether to store the residual vector of every run at every step.
     flows
         Keys of `COMPANIONS`: flows to solve at the times of the steps of the methods that they are
-        set beside; the Newton flow, which is a limit of none of them, beside gradient descent.
+        set beside.  Two are limits of other methods: the Newton flow beside gradient descent, and
+        `nesterov_flow`, that of momentum t/(t + 3), beside constant momentum.
     batch
         Rows whose gradient a step takes, all of them if None.  The rule `forecast` then aims at the
         expected loss, and the forecast is that of the expected loss.

@@ -12,7 +12,7 @@ import xarray as xr
 
 from inertial._checks import InvalidInput, one_of, whole
 from inertial.method.conventions import in_evaluation
-from inertial.runs.compared import out_of_reach
+from inertial.runs.compared import limits_elsewhere, out_of_reach
 from inertial.runs.measures import share_of_limit, starts_in, summarize
 from inertial.simulation.transformations import TRANSFORMATIONS
 from inertial.theory.audit import AuditEntry
@@ -82,6 +82,7 @@ def report_page(
         optimisers=" and ".join(row.label for row in rows if row.key in TRANSFORMATIONS),
         ends=panels.ends(arrays),
         flows=arrays.flow.values.tolist() if "flow_loss" in arrays else [],
+        limits_elsewhere=limits_elsewhere(arrays),
         has={name: name in arrays for name in (*panels.DISTANCES, "pattern_change")},
         others=panels.others(arrays),
         kernel=bool(run.probes),
