@@ -266,8 +266,8 @@ def decay_steps(rate):
 
 OWN_ETA = L0 / N**2
 OWN = 1 - mp.sqrt(L0**2 / N**2 / 2)
-SMALL = mpf("0.5") - L0**2 / N**2
-COMPLEX = (1 + OWN) ** 2 - OWN_ETA * LM
+SMALL = 1 - L0**2 / N**2 / mpf("0.5")
+COMPLEX = 1 - OWN_ETA * LM / (1 + OWN) ** 2
 
 
 def from_rest(t):
@@ -500,7 +500,7 @@ PAIR = np.hypot(NORM, np.concatenate([NORM[:1], NORM[:-1]]))
 R = float(max(DISTANCE) * (1 + 1e-4))
 START_ABOVE, START_BELOW = ENDS[0] / LOW - 1, 1 - ENDS[1] / UP
 AGREE = mpf("1e-6")
-RULE = (SHORT, AGREE * ETA_N, AGREE * BETA_N, START_ABOVE, START_BELOW)
+RULE = (SHORT, AGREE, AGREE, START_ABOVE, START_BELOW)
 RADIUS_4 = L0 / (64 * N**2)
 C_T = c_t(RATE_H, 6)
 FLOOR_4 = 16 * math.sqrt(2) * ETA_H * N * RADIUS_4 * C_T * 2 / (1 - RATE_H)
@@ -954,8 +954,8 @@ VALUES: dict[str, Values | Chains] = {
         ball,
         lambda t: PAIR[int(t)],
         lambda t: RATE_H ** int(t) * PAIR[0] + 2 / (2 * mp.sqrt(2)),
-        mpf("0.5") - mpf(0.2) * L0,
-        AGREE * RATE_H**2,
+        1 - mpf(0.2) * L0 / mpf("0.5"),
+        AGREE,
         None,
         noise=NOISE_2,
         trivial=PAIR[0],
@@ -970,7 +970,7 @@ VALUES: dict[str, Values | Chains] = {
             * (2 / (ETA_H * L0) + 32 * N * RADIUS_4 * C_T * int(t) / L0)
         ),
         SHORT,
-        AGREE * RATE_H**2,
+        AGREE,
         DECAYS_4,
         noise=drift_noise,
     ),
@@ -1494,7 +1494,7 @@ MORE = {
         )(0),
         1 - mp.sqrt(mpf(1.3) ** 2 / 8),
         1 - 2 * mpf(2) ** -52 * 20 / mpf("1.3"),
-        mpf("0.5") - mpf(1.3) ** 2 / 4,
+        1 - mpf(1.3) ** 2 / 2,
     ),
 }
 """Further evidence for a statement, on the other side of a branch."""

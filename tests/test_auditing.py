@@ -12,6 +12,7 @@ import pytest
 from helpers import run
 from inertial import InvalidInput, Settings, compare, load, read_run
 from inertial.theory.audit import audit
+from inertial.theory.catalog import CATALOG
 from inertial.theory.gather import StoredRun
 from inertial.view.auditing import audit_folders, measured
 from inertial.view.verdicts import (
@@ -128,6 +129,30 @@ def test_the_latex_table_is_whole_and_escaped(bare, tmp_path):
     assert done.returncode == 0, done.stdout[-2000:]
     # A formula may stick out of its cell by a letter or two; the table is not wider than its page.
     assert not [w for w in re.findall(r"\(([\d.]+)pt too wide", done.stdout) if float(w) > 20]
+
+
+def test_formulas_of_every_statement_are_whole():
+    """No bracket opens in a formula and closes in the text, and no name stays outside."""
+    for theorem in CATALOG:
+        parts = _sentence(theorem.statement).split("$")
+        for formula in parts[1::2]:
+            assert formula.count("[") == formula.count("]"), theorem.statement
+            assert formula.count(r"\{") == formula.count(r"\}"), theorem.statement
+        prose = re.findall("[A-Za-z_]+", " ".join(parts[::2]))
+        assert not set(prose) & {"sqrt", "eta", "beta", "lambda", "kappa", "dmu"}, theorem.statement
+
+
+@pytest.mark.parametrize(
+    ("words", "formula"),
+    [
+        ("lambda_max(H_0) L(0)", r"\lambda _{\max }(H_{0}) L(0)"),
+        ("t^-min(2s, d)", r"t^{-\min (2s, d)}"),
+        ("eta sum beta^i g_i", r"\eta \sum \beta ^{i} g_{i}"),
+        ("M^t [psi_i + phi_i; 0]", r"M^{t} [\psi _{i} + \varphi _{i}; 0]"),
+    ],
+)
+def test_formulas_as_a_reader_writes_them(words, formula):
+    assert _sentence(words) == f"${formula}$"
 
 
 def unescaped(line):

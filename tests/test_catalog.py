@@ -7,8 +7,19 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer
 
-from catalog_cases import CASES, NOTHING, healthy, kernel, of_inputs, probed, run, spread
-from inertial.method.recursion import gradient_descent
+from catalog_cases import (
+    CASES,
+    HB,
+    NAG,
+    NOTHING,
+    healthy,
+    kernel,
+    of_inputs,
+    probed,
+    run,
+    spread,
+)
+from inertial.method.recursion import gradient_descent, heavy_ball, nesterov
 from inertial.simulation.integrate import solve
 from inertial.theory.catalog import CATALOG, worst_cases
 from inertial.theory.catalog.quantities import friction_flow
@@ -282,3 +293,19 @@ def test_a_run_may_outgrow_the_bound_on_its_largest_eigenvalue():
             value = high + factor * quarters * low / 4
             entry = evaluate(BY_KEY[key], probed(largest=np.full(5, value)))
             assert entry.finding == finding
+
+
+@pytest.mark.parametrize(
+    ("key", "method", "assumption"),
+    [
+        ("nesterov-loss", nesterov(1.25 * NAG.eta, NAG.beta), "eta ="),
+        ("nesterov-loss", nesterov(NAG.eta, 1.25 * NAG.beta), "beta ="),
+        ("decay-on-run", heavy_ball(HB.eta, 1.25 * HB.beta), "beta ="),
+        ("decay-on-run", heavy_ball(1.25 * 0.5 / spread().kernel.smallest, 0.1), "eta lambda_0"),
+    ],
+)
+def test_what_an_assumption_misses_is_a_share_of_what_it_asks(key, method, assumption):
+    """A quarter more than is asked misses by 0.25, whatever its unit."""
+    margins = evaluate(BY_KEY[key], run(method)).assumptions
+    (missed,) = (a.margin for a in margins if a.name.startswith(assumption))
+    assert missed == pytest.approx(-0.25, abs=1e-5)  # a coefficient may differ by 1e-6

@@ -48,7 +48,8 @@ class Assumption:
     name
         The condition in words.
     margin
-        Its margin on some evidence: at least 0 where met, None where it cannot be computed.
+        Its margin on some evidence, as a share of what is asked (itself where 0 is asked): at least
+        0 where met, None where it cannot be computed.
 
     """
 

@@ -229,13 +229,16 @@ def _sentence(statement: str) -> str:
     for k, word in enumerate(words):
         prose = re.fullmatch(r"[a-z]{3,}[,.);]*", word) and word.strip(",.);") not in _NAMES
         marked[k] |= depth > 0 and not prose
-        depth = max(0, depth + word.count("(") - word.count(")")) if marked[k] else 0
+        depth = max(0, depth + _open(word)) if marked[k] else 0
+    for k in range(1, len(words) - 1):
+        marked[k] |= words[k] in _NAMES and marked[k - 1] and marked[k + 1]
     out: list[str] = []
     group: list[str] = []
     for word, formula in [*zip(words, marked, strict=True), ("", False)]:
         if formula:
             group.append(word)
-            if (word[-1] in ",;:" and _closed(group)) or (word[-1] == "." and word is words[-1]):
+            closed = _open(" ".join(group)) <= 0
+            if (word[-1] in ",;:" and closed) or (word[-1] == "." and word is words[-1]):
                 out.append(_formula(" ".join(group)))
                 group = []
             continue
@@ -258,9 +261,9 @@ def _is_formula(word: str) -> bool:
     return bool(set(bare) & _SYMBOLS) or bool(re.search(r"\b(sqrt|exp|log)\b|#S|\de-?\d", bare))
 
 
-def _closed(words: Sequence[str]) -> bool:
-    text = " ".join(words)
-    return text.count("(") <= text.count(")")
+def _open(text: str) -> int:
+    """Return how many brackets `text` opens more than it closes."""
+    return sum({"(": 1, "[": 1, ")": -1, "]": -1}.get(character, 0) for character in text)
 
 
 def _formula(text: str) -> str:
@@ -294,7 +297,8 @@ def _argument(parts: Sequence[str], k: int) -> tuple[str, int]:
     start = k
     if parts[k] != "(":
         last = k + 2 if parts[k] == "-" and k + 1 < len(parts) else k + 1
-        if parts[last - 1] not in ("min", "max") or parts[last : last + 1] != ["("]:
+        power = parts[k - 1] == "^" and parts[last - 1] in ("min", "max")
+        if not power or parts[last : last + 1] != ["("]:
             return "".join(parts[k:last]), last
         k = last
     depth = 0

@@ -216,11 +216,13 @@ def _distance_bound(e: Evidence) -> Series:
     return np.asarray(eta * size * (2 / (eta * low) + growth))
 
 
-_SMALL_STEP = Assumption("eta lambda_0 <= 1/2", lambda e: 0.5 - lambda_0(e) ** 2 / e.kernel.size**2)
-_RUN_SMALL_STEP = Assumption("eta lambda_0 <= 1/2", lambda e: 0.5 - e.run.eta * lambda_0(e))
+_SMALL_STEP = Assumption(
+    "eta lambda_0 <= 1/2", lambda e: 1 - 2 * lambda_0(e) ** 2 / e.kernel.size**2
+)
+_RUN_SMALL_STEP = Assumption("eta lambda_0 <= 1/2", lambda e: 1 - 2 * e.run.eta * lambda_0(e))
 _COMPLEX = Assumption(
     "eta lambda_max <= (1 + sqrt(beta))^2",
-    lambda e: (1 + _own_rate(e)) ** 2 - _own_step(e) * e.kernel.largest,
+    lambda e: 1 - _own_step(e) * e.kernel.largest / (1 + _own_rate(e)) ** 2,
 )
 _OWN_MOMENTUM = Assumption("beta = (1 - sqrt(eta lambda_0/2))^2", _own_momentum)
 

@@ -419,7 +419,8 @@ THEOREMS: tuple[Theorem, ...] = (
         key="gram-indicators-printed",
         source="Liu, Pan and Tao (2022), eq. (A.2)",
         statement=(
-            "The kernel's last sum counts one sample's activation twice: x_i.x_j #{r on i}/m."
+            "The kernel's last sum counts one sample's activation twice: "
+            "x_i.x_j sum I_i I_i/m for x_i.x_j sum I_i I_j/m."
         ),
         covers=("E-002-11",),
         form="printed",

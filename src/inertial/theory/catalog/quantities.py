@@ -111,8 +111,8 @@ def _friction(e: Evidence) -> float:
 
 
 def agreement(actual: float, published: float) -> float:
-    """Signed margin of "this coefficient is the published one", in the unit of both."""
-    return _AGREES * abs(published) - abs(actual - published)
+    """Signed margin of "this coefficient is the published one", as a share of the published one."""
+    return _AGREES - abs(actual - published) / abs(published)
 
 
 class Companions(NamedTuple):
