@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "src" / "inertial"
 PAGE = (ROOT.parents[1] / "docs" / "architecture.md").read_text(encoding="utf-8")
 ROOMS = [
-    ("_types", "_checks", "_door", "_json", "_memory", "files"),
+    ("_types", "_checks", "_door", "_json", "_memory", "_surface", "files"),
     ("data",),
     ("problem",),
     ("torch",),

@@ -121,10 +121,13 @@ def test_a_row_at_the_mean_is_zero_and_not_rounding():
             r"all 2 rows of it have one target, 1; take more",
         ),
         ({"x": [[1, 7], [1, 7]], "standardize": True}, r"no input column of it varies over the 2"),
-        ({"x": [[1], [2]], "y": [1, 2e15]}, r"targets of it reach 2e\+15, .* pass --standardize"),
+        (
+            {"x": [[1], [2]], "y": [1, 2e15]},
+            r"targets of it reach 2e\+15, .* pass standardize=True",
+        ),
         (
             {"x": [[0, 0], [1, 2], [0, 0]], "normalize": True},
-            r"it has inputs that are zero .*rows 1, 3 of those taken; .* pass --constant",
+            r"it has inputs that are zero .*rows 1, 3 of those taken; .* pass constant=True",
         ),
         (
             {"x": [[0]] * 6 + [[1]], "normalize": True, "dedupe": True},
@@ -132,19 +135,19 @@ def test_a_row_at_the_mean_is_zero_and_not_rounding():
         ),
         (
             {"x": [[1, 2], [2, 4], [3, 6]], "dedupe": True},
-            r"all 3 rows of it are positive multiples of the first; pass --standardize and --const",
+            r"all 3 rows of it are positive multiples of the first; pass standardize=True and",
         ),
         (
             {"x": [[1], [2], [3]], "normalize": True},
-            r"it has one input column, of one sign, so all 3 rows .* --standardize and --constant",
+            r"it has one input column, of one sign, so all 3 rows .*=True and constant=True",
         ),
         (
             {"x": [[1, 9e15], [2, 9e15 + 2], [3, 9e15 + 4]], "normalize": True},
-            r"column '2' is so much larger than the others .* --standardize and --constant",
+            r"column '2' is so much larger than the others .* standardize=True and constant=True",
         ),
         (
             {"x": [[1], [1], [1 + 4e-16]], "y": [1, 2, 3], "constant": True, "normalize": True},
-            r"all 3 rows .* pass --standardize",
+            r"all 3 rows .* pass standardize=True",
         ),
     ],
 )
@@ -158,7 +161,7 @@ FOLLOWED = [[[1.0], [2], [3]], [[1, 9e15], [2, 9e15 + 2], [3, 9e15 + 8]], [[0, 1
 
 @pytest.mark.parametrize("x", FOLLOWED, ids=["one column", "a column dominates", "a row of zeros"])
 def test_the_remedy_of_one_direction_and_of_zeros_works(x):
-    with pytest.raises(InvalidInput, match=r"--constant"):
+    with pytest.raises(InvalidInput, match="constant=True"):
         run(x, normalize=True)
     done = run(x, normalize=True, standardize=True, constant=True)
     assert parallel_rows(done.x) == []
@@ -195,7 +198,7 @@ def test_the_note_on_repeats_has_the_counts_after_the_step():
     said = "2 of 5 rows repeat the direction of an earlier one (1 with another target) and are "
     assert any(note.startswith(said + "dropped, 3 are left") for note in done.notes)
     kept = run(x, y, normalize=True)
-    assert any("2 of 5 rows repeat" in note and "--dedupe" in note for note in kept.notes)
+    assert any("2 of 5 rows repeat" in note and "dedupe=True" in note for note in kept.notes)
 
 
 def test_targets_of_rows_with_the_same_inputs_are_averaged_in_a_regression():

@@ -5,6 +5,7 @@ one, with the note that belongs to the kind.  `REFUSED` lists what is refused, w
 followed.
 """
 
+import ast
 import bz2
 import gzip
 import io
@@ -22,6 +23,7 @@ import pytest
 import scipy.sparse
 
 from inertial import InvalidInput, load, tune
+from inertial._surface import terminal
 from inertial.data import reload
 from inertial.data.columns import few_valued
 from inertial.linear.kernel import infinite_gram
@@ -160,7 +162,7 @@ def test_the_plain_table_is_standardised_with_a_constant_input(plain):
     assert plain.columns == ("depth", "salt", "flow", "constant")
     (note,) = plain.provenance.notes
     assert note.startswith(
-        "inputs and targets are standardised and a constant input is added; --raw"
+        "inputs and targets are standardised and a constant input is added; raw=True"
     )
 
 
@@ -275,8 +277,8 @@ def test_few_texts_become_one_column_a_value_and_missing_ones_a_value_of_their_o
     np.testing.assert_array_equal(found.x[:4, :4], np.eye(4)[[0, 3, 2, 1]])
     np.testing.assert_array_equal(found.x[:4, -1], [1, 0, 1, 0])
     for note in (
-        "encoded as one column per value: soil (3 values), wet (2 values); --drop NAME",
-        "missing cells are one more value of: soil; --drop NAME",
+        "encoded as one column per value: soil (3 values), wet (2 values); drop=['NAME']",
+        "missing cells are one more value of: soil; drop=['NAME']",
     ):
         assert any(word.startswith(note) for word in found.provenance.notes)
     fewer = load(tmp_path / "t.csv", label="yield", drop=("soil", "wet"))
@@ -380,7 +382,7 @@ def test_few_whole_values_are_classes_unless_told_otherwise(tmp_path):
     path = put(tmp_path, "t.csv", FRAME.assign(t=[1, 2, 2, 3] * 6).to_csv(index=False))
     found = load(path, label="t")
     assert found.classes == ("1", "2", "3")
-    assert any("--task regression takes the numbers" in note for note in found.provenance.notes)
+    assert any("task='regression' takes the numbers" in note for note in found.provenance.notes)
     numbers = load(path, label="t", task="regression")
     assert (numbers.classes, numbers.labels) == ((), None)
     np.testing.assert_allclose(numbers.y[:4], np.array([-2, 0, 0, 2]) / np.sqrt(2), atol=1e-14)
@@ -402,7 +404,7 @@ def test_a_sorted_table_is_sampled_with_a_seed_and_not_cut(tmp_path):
     assert abs((found.y == 1).sum() - 50) < 17
     record = found.provenance
     assert (record.rows, record.n, record.seed) == (300, 100, 0)
-    note = "100 of 300 rows are taken, at random with seed 0; --n takes more, --data-seed others."
+    note = "100 of 300 rows are taken, at random with seed 0; n= takes more, seed= others."
     assert note in record.notes
     assert load(path, label="b", n=100).provenance.sha256 == record.sha256
     assert load(path, label="b", n=100, seed=1).provenance.sha256 != record.sha256
@@ -485,6 +487,12 @@ def flag(word):
     return {name: (value,) if name in ("keep", "drop") else value}
 
 
+def in_python(sentence):
+    """Return the arguments that a sentence writes out."""
+    written = re.findall(r"\b(\w+)=(\[.*?\]|True|False|'\w+')", sentence)
+    return {name: ast.literal_eval(value) for name, value in written}
+
+
 NAMES = [f"N. {k}" for k in FRAME.index]
 REFUSED = [
     # kind, content, arguments, what the sentence names, options that follow it
@@ -509,8 +517,8 @@ REFUSED = [
      {"label": "t", "task": "classification"},
      "has 33 different numbers in 600 rows, too many for classes; --task regression takes", ["--task regression"]),
     ("only texts", pd.DataFrame({"t": FRAME["yield"], "name": NAMES}).to_csv(index=False), {"label": "t"},
-     "has no inputs besides name, left out as texts or numbers of rows; --keep 'name' takes one",
-     ["--keep 'name'"]),
+     "has no inputs besides name, left out as texts or numbers of rows; --keep name takes one",
+     ["--keep name"]),
     ("one column, raw", FRAME[["depth", "yield"]].to_csv(index=False), {"label": "yield", "raw": True},
      "pass --standardize and --constant", ["--standardize", "--constant"]),
     ("a column dominates, raw", FRAME.assign(depth=9e15 + 2 * RNG.permutation(ROWS)).to_csv(index=False),
@@ -536,9 +544,14 @@ def test_every_refusal_is_followed_by_a_remedy_that_works(
     tmp_path, content, arguments, sentence, remedy
 ):
     path = put(tmp_path, "t.csv", content)
-    with pytest.raises(InvalidInput) as refused:
+    with pytest.raises(InvalidInput) as refused, terminal():
         load(path, **arguments)
     assert sentence in str(refused.value)
+    with pytest.raises(InvalidInput) as refused:
+        load(path, **arguments)
+    assert not re.search(r"--(?!\w+ \(\w+=\))", str(refused.value))
+    if words := in_python(str(refused.value)):
+        assert load(path, **arguments | words).y.size
     changes = {"n": 24} if remedy == ["n 24"] else {"drop": ()} if remedy == ["drop ()"] else {}
     for word in remedy if not changes else ():
         changes |= flag(word)
@@ -553,7 +566,7 @@ def test_numbers_of_hundreds_of_products_are_classes_where_that_is_asked(tmp_pat
     for n in (None, 300):
         found = load(path, label="product", task="classification", n=n)
         assert len(found.classes) == len(np.unique(found.labels)) > (399 if n is None else 200)
-        assert not any("--task" in note for note in found.provenance.notes)
+        assert not any("task=" in note for note in found.provenance.notes)
 
 
 def test_numbers_with_few_rows_each_are_classes_with_a_note_where_that_is_asked():
@@ -561,8 +574,61 @@ def test_numbers_with_few_rows_each_are_classes_with_a_note_where_that_is_asked(
     found = load(frame, label="price", task="classification")
     assert len(found.classes) == 30
     (note,) = (n for n in found.provenance.notes if "30 classes" in n)
-    assert note.endswith("; --task regression takes the numbers themselves.")
+    assert note.endswith("; task='regression' takes the numbers themselves.")
     assert load(frame, label="price", task="regression").provenance.task == "regression"
+
+
+NOTED = FRAME.assign(
+    soil=["clay", "loam", "sand", None] * 6, name=NAMES, fixed=3, salt=[None, *FRAME.salt[1:]],
+    flow=[f"{value} %" for value in FRAME.flow], place=np.arange(ROWS),
+    made=[f"2020-01-{k + 1:02}" for k in range(ROWS)],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "count"),
+    [
+        (NOTED.to_csv(index=False), {"label": "yield", "keep": ["made"]}, 8),
+        (FRAME.assign(t=[1, 2, 3, 2] * 6).to_csv(index=False), {"label": "t"}, 2),
+        (FRAME.assign(t=[1, 2] * 12).to_csv(index=False), {"label": "t", "raw": True}, 0),
+        (FRAME.assign(t=[1, 2, 3, 2] * 6).to_csv(index=False), {"label": "t", "raw": True}, 1),
+        (FRAME.assign(t=99 + FRAME.salt).to_csv(index=False), {"label": "t", "raw": True}, 1),
+        (FRAME.to_csv(index=False, header=False), {"label": "4"}, 2),
+        (FRAME.to_csv(index=False, header=["a", "1990", "b", "c"]), {"label": "c"}, 2),
+        (pd.concat([FRAME, FRAME[:3]]).to_csv(index=False), {"label": "yield"}, 2),
+        (pd.concat([FRAME, FRAME[:3]]).to_csv(index=False), {"label": "yield", "dedupe": False}, 2),
+    ],
+)
+def test_a_note_names_what_changes_it_in_python_and_in_a_terminal(
+    tmp_path, content, arguments, count
+):
+    """Each argument that a note writes out is followed, with the first column that it names."""
+    path = put(tmp_path, "t.csv", content)
+    notes = load(path, **arguments).provenance.notes
+    with terminal():
+        shown = load(path, **arguments).provenance.notes
+    followed = 0
+    for note, other in zip(notes, shown, strict=True):
+        assert "--" not in note
+        assert not in_python(other)
+        words = in_python(note)
+        assert bool(words) == ("--" in other), note
+        if "NAME" in note:
+            first = re.match(r".*?: (\w+)", note)[1]
+            words = {name: [first, *arguments.get(name, ())] for name in words}
+        if words:
+            followed += 1
+            if words.keys() == {"header"} and words["header"] != arguments.get("header"):
+                words["label"] = "4" if not words["header"] else content.split(",")[3].split()[0]
+            assert note not in load(path, **arguments | words).provenance.notes
+    assert followed == count, notes
+
+
+@pytest.mark.parametrize("name", ["keep", "drop"])
+def test_one_name_that_is_no_list_is_refused(name):
+    with pytest.raises(InvalidInput, match=rf"{name} is 'salt'; give a list of names"):
+        load(FRAME, label="yield", **{name: "salt"})
+    assert load(FRAME, label="yield", **{name: ["salt"]}).provenance.__dict__[name] == ("salt",)
 
 
 def test_a_target_that_is_no_number_is_named_with_its_row_and_can_be_corrected(tmp_path):
@@ -734,7 +800,7 @@ def test_an_infinite_cell_is_told_from_a_missing_one(tmp_path):
         "infinite cells, or beyond 1e308, filled with the median: depth (1), salt (1)" in n
         for n in notes
     )
-    assert "missing cells filled with the median: depth (1); --drop NAME leaves one out." in notes
+    assert "missing cells filled with the median: depth (1); drop=['NAME'] leaves one out." in notes
 
 
 def test_whole_values_of_arrays_are_numbers_with_labels_and_a_note():

@@ -24,6 +24,7 @@ from cyclopts import (
 
 from inertial import __version__
 from inertial._checks import InvalidInput, LostProcessError, Notice, listed, printable
+from inertial._surface import terminal
 from inertial.commands import data
 from inertial.commands.audit import audit
 from inertial.commands.compare import compare
@@ -55,7 +56,7 @@ app.command(data.app)
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake ends with one sentence and exit code 2."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), terminal():
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", Notice)
         warnings.showwarning = _once()

@@ -22,6 +22,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Shaped
 
 from inertial._checks import InvalidInput, listed, one_of, printable
+from inertial._surface import option
 from inertial._types import Targets
 from inertial.data.dialect import is_missing, is_number, plain_number, without_unit
 from inertial.data.held_out import NOTHING, Held, check_classes, check_columns, split
@@ -125,17 +126,20 @@ class _Columns:
     def notes(self) -> list[str]:
         """Return one note for each kind that is not empty."""
         few = f"of more than {FEW} values or of one per row"
+        out, kept = f"{option('drop', ['NAME'])} leaves one out", option("keep", ["NAME"])
         said = {
-            "encoded as one column per value: {}; --drop NAME leaves one out.": self.encoded,
-            "missing cells are one more value of: {}; --drop NAME leaves one out.": self.blank,
-            f"left out as texts or dates {few}: {{}}; --keep NAME encodes one.": self.texts,
-            "dates read as days since the first: {}; --drop NAME leaves one out.": self.dated,
+            f"encoded as one column per value: {{}}; {out}.": self.encoded,
+            f"missing cells are one more value of: {{}}; {out}.": self.blank,
+            f"left out as texts or dates {few}: {{}}; {kept} encodes one.": self.texts,
+            f"dates read as days since the first: {{}}; {out}.": self.dated,
             "cells that are not numbers count as missing: {}; correct them.": self.strange,
-            "missing cells filled with the median: {}; --drop NAME leaves one out.": self.filled,
+            f"missing cells filled with the median: {{}}; {out}.": self.filled,
             "infinite cells, or beyond 1e308, filled with the median: {}; correct them.": (
                 self.infinite
             ),
-            "left out as they do not vary: {}; --raw keeps them.": self.constant,
+            f"left out as they do not vary: {{}}; {option('raw', True)} keeps them.": (
+                self.constant
+            ),
             "whole numbers beyond 2^53 are rounded: {}; subtract what they share.": self.rounded,
         }
         return [text.format(listed(names, 5)) for text, names in said.items() if names]
@@ -168,9 +172,13 @@ def numbers(
     """
     frame, notes = _named(table.frame), list(table.notes)
     label = _label(frame, choices, title)
-    if units := _strip_units(frame, table.decimal):
-        signs = listed([f"{printable(name, 30)} ({sign})" for name, sign in units.items()], 5)
-        notes.append(f"read as numbers without their units: {signs}; --drop NAME leaves one out.")
+    units = _strip_units(frame, table.decimal)
+    if taken_off := {name: sign for name, sign in units.items() if name not in choices.drop}:
+        signs = listed([f"{printable(name, 30)} ({sign})" for name, sign in taken_off.items()], 5)
+        notes.append(
+            f"read as numbers without their units: {signs}; {option('drop', ['NAME'])} leaves one "
+            f"out."
+        )
     target, kept, found = _usable(frame.pop(label), table.decimal, title)
     notes += found
     frame = frame.loc[kept]
@@ -178,14 +186,14 @@ def numbers(
     frame = frame.drop(columns=[*indexes, *choices.drop])
     if indexes:
         notes.append(
-            f"left out as the number or name of the row: {listed(indexes, 5)}; --keep NAME takes "
-            f"one."
+            f"left out as the number or name of the row: {listed(indexes, 5)}; "
+            f"{option('keep', ['NAME'])} takes one."
         )
     taken = _sample(len(target), rows, title)
     if len(taken) < len(target):
         notes.append(
             f"{len(taken):,} of {len(target):,} rows are taken, at random with seed {rows.seed}; "
-            f"--n takes more, --data-seed others."
+            f"{option('n')} takes more, {option('seed', flag='data-seed')} others."
         )
     whole, target, frame = target, target.iloc[taken], frame.iloc[taken]
     count = len(target)
@@ -551,7 +559,7 @@ def _no_inputs(columns: _Columns, indexes: Sequence[str], label: str, title: str
     if left := [*columns.texts, *indexes]:
         return InvalidInput(
             f"{title} has no inputs besides {listed(left, 5)}, left out as texts or numbers of "
-            f"rows; --keep {printable(left[0])!r} takes one."
+            f"rows; {option('keep', [printable(left[0])])} takes one."
         )
     return InvalidInput(
         f"{title} has no inputs that vary besides the target {printable(label)!r}; add one."
@@ -585,12 +593,12 @@ def _targets(
         if choices.task is None and few_valued(values):
             notes.append(
                 f"the target {shown!r} takes {len(classes)} whole values and is read as numbers; "
-                f"--task classification takes them as classes."
+                f"{option('task', 'classification')} takes them as classes."
             )
         return values, "regression", (), None, notes
     alone = 2 * counts.count(1) > len(counts) > FEW and values is not None
     if alone or len(classes) > _MOST_CLASSES or _are_too_many(counts):
-        what, remedy = "numbers", "--task regression takes them as numbers"
+        what, remedy = "numbers", f"{option('task', 'regression')} takes them as numbers"
         if values is None:
             what, remedy = "texts", _other_targets(table, choices, title)
         raise InvalidInput(
@@ -602,7 +610,9 @@ def _targets(
         y, notes = values, []
     thin = sum(counts) < _ROWS_PER_CLASS * len(counts)
     if values is not None and len(classes) > 2 and (choices.task is None or thin):
-        notes[-1] = f"{notes[-1][:-1]}; --task regression takes the numbers themselves."
+        notes[-1] = (
+            f"{notes[-1][:-1]}; {option('task', 'regression')} takes the numbers themselves."
+        )
     return y, "classification", classes, labels, notes
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from inertial._checks import InvalidInput, listed
+from inertial._surface import option
 from inertial.data.aligned import by_position
 from inertial.data.unpack import check_size
 
@@ -348,11 +349,11 @@ def _headed(records: Sequence[Sequence[str]], decimal: str, label: str | None) -
     words = [k for k, cell in enumerate(first) if k not in numbers and not is_missing(cell)]
     as_row = (
         f"the first line ({listed(first, 4)}) is read as a row, and the columns are called 1, 2, "
-        f"3 and so on; --header takes it as their names."
+        f"3 and so on; {option('header', True)} takes it as their names."
     )
     as_names = (
-        f"the first line ({listed(first, 4)}) is taken as the names of the columns; --no-header "
-        f"reads it as a row."
+        f"the first line ({listed(first, 4)}) is taken as the names of the columns; "
+        f"{option('header', False)} reads it as a row."
     )
     plain = {str(k) for k in range(1, len(first) + 1)}
     if label is not None and label in first and label not in plain:

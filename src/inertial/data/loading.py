@@ -7,7 +7,7 @@ classes 0 and 1 become the targets +1 and -1.  What becomes of a table's columns
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from glob import escape
 from os import PathLike
@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from inertial._checks import InvalidInput, brief, listed, printable, whole
+from inertial._surface import option
 from inertial._types import Inputs, Targets
 from inertial.data.arrays import from_arrays, from_frame, is_frame, of_texts
 from inertial.data.columns import Choices, Numbers, Rows, class_labels, few_valued, numbers
@@ -139,8 +140,8 @@ def load(
     label: str | None = None,
     task: Task | None = None,
     header: bool | None = None,
-    keep: tuple[str, ...] = (),
-    drop: tuple[str, ...] = (),
+    keep: Sequence[str] = (),
+    drop: Sequence[str] = (),
     raw: bool = False,
     normalize: bool = True,
     standardize: bool | None = None,
@@ -580,7 +581,9 @@ def _first(
 def _cut_note(taken: Raw, raw: Raw, rows: Rows) -> tuple[str, ...]:
     if rows.n is not None or len(taken.y) == len(raw.y):
         return ()
-    return (f"the first {len(taken.y):,} of {len(raw.y):,} rows are taken; --n takes more.",)
+    return (
+        f"the first {len(taken.y):,} of {len(raw.y):,} rows are taken; {option('n')} takes more.",
+    )
 
 
 def _source(name: str) -> Source:
@@ -641,7 +644,7 @@ def _as_prepared(steps: Preparation, task: Task) -> str:
         )
     if steps.constant:
         parts.append("a constant input is added")
-    return f"{' and '.join(parts)}; --raw takes the numbers as they are."
+    return f"{' and '.join(parts)}; {option('raw', True)} takes the numbers as they are."
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:

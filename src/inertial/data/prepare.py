@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from inertial._checks import InvalidInput, listed, printable
+from inertial._surface import option
 from inertial._types import Inputs, Targets
 from inertial.data.parallel import parallel_rows, unit_rows
 from inertial.data.readers import Raw
@@ -210,7 +211,7 @@ def _one_direction(raw: Raw, steps: Preparation, title: str) -> InvalidInput:
     if (steps.standardize and steps.constant) or (size == others).all():
         return InvalidInput(f"{problem}; give data with at least 2 different inputs.")
     return InvalidInput(
-        f"{problem}; pass --standardize and --constant (standardize=True, constant=True), or give "
+        f"{problem}; pass {option('standardize', True)} and {option('constant', True)}, or give "
         f"data with at least 2 directions."
     )
 
@@ -225,14 +226,14 @@ def _repeats(y: Targets, first: Int[np.ndarray, "n"], steps: Preparation, task: 
     if not steps.dedupe:
         return (
             f"{count:,} of {rows:,} rows repeat the {what} of an earlier one{known} and are kept; "
-            f"--dedupe drops them, which forecasts of the papers' network need."
+            f"{option('dedupe', True)} drops them, which forecasts of the papers' network need."
         )
     merged = "averaging their targets" if task == "regression" else "counting their classes"
     how = f" after {merged}" if steps.constant else ""
     return (
         f"{count:,} of {rows:,} rows repeat the {what} of an earlier one{known} and are "
         f"dropped{how}, {rows - count:,} are left, which forecasts of the papers' network need; a "
-        f"network of your own (--model, in Python dedupe=False) can be trained on all."
+        f"network of your own ({option('dedupe', False, flag='model')}) can be trained on all."
     )
 
 
@@ -254,7 +255,7 @@ def _doubts(y: Targets, task: Task) -> list[str]:
         remedy = (
             "write the classes as 1 and -1"
             if task == "classification"
-            else "--standardize takes it away"
+            else f"{option('standardize', True)} takes it away"
         )
         notes.append(
             f"{known} % of the squared targets is their mean, which a network learns in a few "
@@ -267,7 +268,8 @@ def _check_targets(y: Targets, task: Task, title: str) -> None:
     if np.abs(y).max() > _LARGEST:
         raise InvalidInput(
             f"the targets of {title} reach {np.abs(y).max():g}, beyond what single precision can "
-            f"square; rescale them to at most {_LARGEST:g}, or pass --standardize."
+            f"square; rescale them to at most {_LARGEST:g}, or pass "
+            f"{option('standardize', True)}."
         )
     _check_varies(y, task, title)
 
@@ -287,5 +289,6 @@ def _check_norms(x: Inputs, title: str) -> None:
         named = ", ".join(str(row) for row in zero[:5]) + (", ..." if zero.size > 5 else "")
         raise InvalidInput(
             f"{title} has inputs that are zero in every column and so have no direction, in {rows} "
-            f"{named} of those taken; remove them, or pass --constant (constant=True)."
+            f"{named} of those taken; remove them, or pass "
+            f"{option('constant', True)}."
         )
