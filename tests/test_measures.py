@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from inertial.runs.measures import above_again, envelope, last_mean, window, windowed
+from inertial.runs.measures import envelope, last_mean, rings_back, stays_from, window, windowed
 
 
 def of_length(steps):
@@ -58,27 +58,33 @@ RINGS = [1, LOW, HIGH, LOW, LOW, HIGH, HIGH, *[LOW] * 8]
 
 
 @pytest.mark.parametrize(
-    ("starts", "again"),
+    ("starts", "rings", "stays"),
     [
-        ([STAYS], None),
-        ([RINGS], 6),
-        ([RINGS, STAYS[: len(RINGS)]], 6),
-        ([RINGS, [*RINGS[:7], HIGH, *[LOW] * 7]], 7),
-        ([[*RINGS, HIGH]], 15),
-        ([STAYS, [*STAYS[:9], HIGH, *[LOW] * 12]], 9),
-        ([STAYS[:4]], None),
-        ([RINGS, [1, *[HIGH] * 14]], None),  # no count
-        ([[*RINGS[:7], 1e6, np.nan]], None),  # which says diverged
+        ([STAYS], False, 2),
+        ([RINGS], True, 7),
+        ([RINGS, STAYS[: len(RINGS)]], True, 7),
+        ([RINGS, [*RINGS[:7], HIGH, *[LOW] * 7]], True, 8),
+        ([RINGS, [*[1] * 9, *[LOW] * 6]], True, 9),  # the slowest does not ring, and counts too
+        ([[*RINGS, HIGH]], True, None),
+        ([STAYS, [*STAYS[:9], HIGH, *[LOW] * 12]], True, 10),
+        ([STAYS[:4]], False, 2),
+        ([RINGS, [1, *[HIGH] * 14]], True, None),  # one never gets there
+        ([[1, *[HIGH] * 14]], False, None),
+        ([[*RINGS[:7], 1e6, np.nan]], True, None),  # and is gone
     ],
 )
-def test_a_start_above_the_target_again_is_told_to_the_last_step_there(starts, again):
-    run = xr.Dataset(
-        {"loss": (("seed", "step"), np.array(starts, float))},
-        coords={"step": np.arange(len(starts[0]))},
+def test_every_start_stays_from_the_step_after_the_last_above(starts, rings, stays):
+    """Whether one rings back or is slow: what any start does above the target moves the step."""
+    loss = xr.DataArray(
+        np.array(starts, float),
+        dims=("seed", "step"),
+        coords={"step": 3 * np.arange(len(starts[0]))},
     )
-    assert above_again(run, 0.1) == again
-    late = run.assign_coords(step=3 * run.step)
-    assert above_again(late, 0.1) == (None if again is None else 3 * again)
+    for scaled in (loss, loss * xr.DataArray([4.0, 9.0][: len(starts)], dims="seed")):
+        assert rings_back(scaled, 0.1) == rings
+        assert stays_from(scaled.transpose("step", "seed"), 0.1) == (
+            None if stays is None else 3 * stays
+        )
 
 
 def test_the_last_mean_needs_a_run_that_got_there():

@@ -22,7 +22,8 @@ from browser import (
 from helpers import of_several
 from inertial import InvalidInput, Settings, compare, load, read_run
 from inertial.commands.main import main
-from inertial.runs.measures import summarize
+from inertial.runs.measures import repeated, summarize
+from inertial.runs.ranking import Standing
 from inertial.theory.audit import AuditEntry
 from inertial.theory.gather import StoredRun
 from inertial.theory.theorem import Margin
@@ -614,7 +615,10 @@ def test_a_target_that_some_starts_reached_reads_so(tmp_path):
 def test_a_loss_that_comes_back_above_the_target_is_told_beside_its_first_step(
     result, stored, rings
 ):
-    """Heavy ball is at 1 % first, and back at 63 % up to step 19 from one of its two starts."""
+    """Heavy ball is at 1 % first, and back at 63 % up to step 19 from one of its two starts.
+
+    Nesterov has both at 1 % from step 7 on.
+    """
     arrays, manifest = stored
     shares = np.ones((3, 2, 31))
     shares[:, :, 7:] = 0.005
@@ -624,19 +628,67 @@ def test_a_loss_that_comes_back_above_the_target_is_told_beside_its_first_step(
     arrays = arrays.assign(loss=(("optimizer", "seed", "step"), shares))
     assert list(arrays.optimizer.values)[1] == "heavy_ball"
     text = " ".join(page(arrays, manifest).split())
-    again = ", above it again up to step 19" if rings else ""
+    stays = ", with every start below it from step 20" if rings else ""
     assert "Use <strong>heavy ball</strong> with" in text
-    assert re.search(rf"it reached 1 % of the initial loss in 4 steps \([^)]*\){again}\.", text)
-    assert f"<strong>heavy ball</strong> reached it in 4 steps{again}; forecast" in text
+    assert re.search(rf"it reached 1 % of the initial loss in 4 steps \([^)]*\){stays}\.", text)
+    assert f"<strong>heavy ball</strong> reached it in 4 steps{stays}; forecast" in text
     assert "<strong>Nesterov</strong> reached it in 7 steps; forecast" in text
-    assert text.count("above it again up to") == 2 * rings
-    assert ("Above it again: the last step" in text) == rings
+    assert text.count("below it from step") == 2 * rings
+    assert ("first step there, as a mean over the starts, which" in text) == rings
+    assert ("from the later step on no start is above it again" in text) == rings
     methods = tuple(summarize(arrays, row.method, 0.01) for row in result.methods)
     said = dataclasses.replace(result, arrays=arrays, methods=methods)
-    again = ", and is above it again up to step 19" if rings else ""
-    assert said.recommendation.endswith(f"){again}.")
-    rows = [row for row in said.rows if row[0].startswith("above")]
-    assert rows == [["above 1 % again up to step", "-", "19", "-"]] * rings
+    assert said.recommendation.endswith(f"){stays}.")
+    rows = [row for row in said.rows if "stays below" in row[0]]
+    assert rows == [["every start stays below 1 % from step", "7", "20", "7"]] * rings
+    assert ("stays below: no start is above it again, up to the run's end" in said.note) == rings
+    assert ("steps to: first step there, mean over the starts;" in said.note) == rings
+    frame = said.to_dataframe().set_index("method")
+    assert frame.loc["heavy_ball", "steps_to_0.01_stays"] == (20 if rings else 4)
+    assert frame.loc["nesterov", "steps_to_0.01_stays"] == 7
+
+
+def test_a_start_that_ends_above_the_target_is_told(result, stored):
+    """Heavy ball was at 1 % from both starts and ends above from one; the others come later."""
+    arrays, manifest = stored
+    shares = np.ones((3, 2, 31))
+    shares[0, 0, 9:] = shares[1, :, 4:] = shares[2, :, 7:] = 0.005
+    shares[1, 1, 30] = 0.02
+    arrays = arrays.assign(loss=(("optimizer", "seed", "step"), shares))
+    text = " ".join(page(arrays, manifest).split())
+    end = ", with some start above it at the end"
+    assert f"<strong>heavy ball</strong> reached it in 4 steps{end}; forecast" in text
+    assert text.count(end) == 2
+    methods = tuple(summarize(arrays, row.method, 0.01) for row in result.methods)
+    said = dataclasses.replace(result, arrays=arrays, methods=methods)
+    assert said.recommendation.endswith(f"){end}.")
+    assert ["every start stays below 1 % from step", *["not within 30"] * 2, "7"] in said.rows
+
+
+@pytest.mark.parametrize(
+    ("attrs", "rates", "each"),
+    [
+        ({}, [1, 1], "start"),
+        ({"model": "net", "batch": 5}, [1, 2], "start"),
+        ({"model": "net", "batch": 5}, [1, 1], "draw"),
+        ({"model": "net"}, [1, 1], None),
+        ({}, [1], None),
+    ],
+)
+def test_the_step_is_that_of_every_start_or_draw_where_there_are_several(attrs, rates, each):
+    scale = xr.DataArray(np.array([rates], float), dims=("optimizer", "seed"))
+    arrays = xr.Dataset({"start_norm": scale, "loss": scale.expand_dims(step=3)}, attrs=attrs)
+    arrays["node"] = scale.expand_dims(rank=2)
+    assert repeated(arrays) == each
+    one = Standing("one", 4, 4, 0.005, 0, rings=True, stays=1234)
+    words = f"with every {each}" if each else "and stays"
+    assert one.staying(each) == f", {words} below it from step 1,234"
+    last = dataclasses.replace(one, stays=None)
+    assert (
+        last.staying(each) == f", {f'with some {each}' if each else 'and is'} above it at the end"
+    )
+    for silent in ({"rings": False}, {"reached": None}, {"diverged": 1}):
+        assert dataclasses.replace(one, **silent).staying(each) == ""
 
 
 def test_the_page_of_one_seed_speaks_of_no_other(tmp_path):
@@ -656,7 +708,10 @@ def test_the_page_of_one_seed_speaks_of_no_other(tmp_path):
     gone = slow.assign(status=(slow.status.dims, np.full(slow.status.shape, "diverged")))
     for stored, words in (
         (slow, "No method reached 1 % of the initial loss in"),
-        (rings, "Above it again: the last step of the run at which the loss is."),
+        (
+            rings,
+            "stop then; from the later step on the loss is not above it again, up to the end of",
+        ),
         (gone, "every method diverged. Take a step size"),
     ):
         text = page(stored, manifest)

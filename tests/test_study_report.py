@@ -317,11 +317,14 @@ def test_a_loss_that_comes_back_above_the_target_is_told_beside_its_first_step(i
         if first == 2 and run.arrays.attrs["seed"] == 3:
             loss[[3, 9]] = 0.5
         rings[key] = run._replace(arrays=run.arrays.assign(loss=("step", loss)))
-    for stored, cell in ((falls, "<td>2</td>"), (rings, "<td>2, above it again up to step 9</td>")):
+    for stored, cell in (
+        (falls, "<td>2</td>"),
+        (rings, "<td>2, with every start below it from step 10</td>"),
+    ):
         text = study_page(arrange(index, stored), folder="it")
         advice = text.partition('<table id="advice"')[2].partition("</table>")[0]
         assert advice.count(cell) == 4
-        assert ("above it again: the last step" in text) == (stored is rings)
+        assert ("from the later step on no start is above it again" in text) == (stored is rings)
 
 
 def test_the_page_of_a_study_with_one_seed_speaks_of_no_other(index, records):
@@ -344,7 +347,7 @@ def test_the_page_of_a_study_with_one_seed_speaks_of_no_other(index, records):
         }
         text = study_page(arrange(one, stored), folder="it")
         assert of_several(text) == []
-        assert ("at which it is)" in text) == (loss is share)
+        assert ("from the later step on the loss is not above it again)" in text) == (loss is share)
         assert ("every method diverged, take a step size" in text) == (status == "diverged")
 
 

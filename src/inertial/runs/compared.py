@@ -12,7 +12,7 @@ from inertial._checks import below_one, one_of, significant
 from inertial.method.bound import RESOLUTION as EXACT
 from inertial.method.bound import said_of_zero
 from inertial.method.recursion import label
-from inertial.runs.measures import Summary, above_again, starts_in
+from inertial.runs.measures import Summary, repeated, rings_back, starts_in, stays_from
 from inertial.runs.ranking import Ranking, Standing, rank
 from inertial.runs.settings import COMPANIONS
 from inertial.runs.shown import Curve, Shown, columns, count, draw, of_steps
@@ -69,8 +69,16 @@ class Comparison(Shown):
         steps = row.steps_to[f"{self.target:g}"]
         left = row.loss_last_mean / row.loss_first
         diverged = int(row.status == "diverged")
-        again = above_again(self.of(row.method), self.target)
-        return Standing(row.method, steps["measured"], steps["predicted"], left, diverged, again)
+        loss = self.of(row.method).loss
+        return Standing(
+            row.method,
+            steps["measured"],
+            steps["predicted"],
+            left,
+            diverged,
+            rings_back(loss, self.target),
+            stays_from(loss, self.target),
+        )
 
     @property
     def recommendation(self) -> str:
@@ -82,13 +90,11 @@ class Comparison(Shown):
                 for one in self.ranking.order
                 if one.diverged and one.reached is not None and one.reached < (best.reached or 0)
             ]
-            again = (
-                "" if best.again is None else f", and is above it again up to step {best.again:,}"
-            )
             return (
                 f"{label(best.name)} reached {asked} of the loss at the start"
                 f"{'' if sooner else ' first'}, in {of_steps(best.reached)} (forecast: "
-                f"{count(best.forecast)}{''.join(f'; {one}' for one in sooner)}){again}."
+                f"{count(best.forecast)}{''.join(f'; {one}' for one in sooner)})"
+                f"{best.staying(repeated(self.arrays))}."
             )
         steps = self.arrays.sizes["step"] - 1
         left = f"with {significant(100 * best.left)} % left"
@@ -144,25 +150,30 @@ class Comparison(Shown):
         """Cells of the table: the methods, then a title and one cell per method in each row."""
         several = self.arrays.sizes["seed"] > 1
         body = [*_rows(self.methods, self.arrays.attrs.get("batch"), several=several)]
-        again = [self._standing(row).again for row in self.methods]
-        if any(step is not None for step in again):
-            body.append((f"above {100 * self.target:g} % again up to step", *map(count, again)))
+        if self.ranking.rings:
+            found = [self._standing(row).stays for row in self.methods]
+            never = f"not within {self.arrays.sizes['step'] - 1:,}"
+            every = f"every {over} " if (over := repeated(self.arrays)) else ""
+            title = f"{every}stays below {100 * self.target:g} % from step"
+            body.append((title, *(never if step is None else count(step) for step in found)))
         return [["", *(label(row.method) for row in self.methods)], *map(list, body)]
 
     @property
     def note(self) -> str:
         """What the table's words mean, and which flows are limits of another method."""
-        if "model" not in self.arrays.attrs:
-            gap = (
-                "forecast error: largest gap between the norms of measured and forecast residual, "
-                "as a share of the first norm"
-            )
-            return "\n".join([gap, *limits_elsewhere(self.arrays)])
-        start = "each" if starts_in(self.arrays) > 1 else "its"
-        return (
-            f"steps to: first step there; forecast: the model linearised at {start} start; "
-            "forecast error: largest gap between the roots of both losses, as a share of the first"
-        )
+        model, over = "model" in self.arrays.attrs, repeated(self.arrays)
+        said = []
+        if model or self.ranking.rings:
+            said.append(f"steps to: first step there{f', mean over the {over}s' if over else ''}")
+        if self.ranking.rings:
+            said.append(f"stays below: no {over or 'step'} is above it again, up to the run's end")
+        if model:
+            start = "each" if starts_in(self.arrays) > 1 else "its"
+            said.append(f"forecast: the model linearised at {start} start")
+        gap = "roots of both losses" if model else "norms of measured and forecast residual"
+        first = "first" if model else "first norm"
+        said.append(f"forecast error: largest gap between the {gap}, as a share of the {first}")
+        return "\n".join(["; ".join(said), *limits_elsewhere(self.arrays)])
 
     @property
     def table(self) -> str:
@@ -264,7 +275,10 @@ def _rows(
             yield (
                 f"samples to {100 * float(fraction):g} %: forecast / run",
                 *(
-                    " / ".join(count(None if n is None else n * batch) for n in pair.values())
+                    " / ".join(
+                        count(None if (n := pair[key]) is None else n * batch)
+                        for key in ("predicted", "measured")
+                    )
                     for pair in pairs
                 ),
             )

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from inertial.linear.measure import Measure
 from inertial.method.modes import stability_limit
@@ -70,18 +70,26 @@ def steps_to_share(loss: xr.DataArray, share: float) -> float | None:
     return float(loss.step.values[reached.argmax(axis=1)].mean())
 
 
-def above_again(run: xr.Dataset, share: float) -> int | None:
-    """Last step at which a start is above a share of its first loss after it has been there.
+def stays_from(loss: xr.DataArray, share: float) -> int | None:
+    """First step from which every start stays at a share of its first loss, to the run's end.
 
-    None if no start is, and without a count: if one never gets there or diverges.
+    None if the last step still has a start above.
     """
-    if steps_to_share(run.loss, share) is None or diverged(run).any():
-        return None
-    found = []
-    for losses in run.loss.transpose("seed", "step").values:
-        above = losses > share * losses[0]
-        found += list(np.flatnonzero(above & np.logical_or.accumulate(~above)))
-    return int(run.step.values[max(found)]) if found else None
+    above = np.flatnonzero(_above(loss, share).any(axis=0))
+    after = int(above[-1]) + 1 if above.size else 0
+    return int(loss.step.values[after]) if after < loss.sizes["step"] else None
+
+
+def rings_back(loss: xr.DataArray, share: float) -> bool:
+    """Whether some start is above a share of its first loss after it has been there."""
+    above = _above(loss, share)
+    return bool((above & np.logical_or.accumulate(~above, axis=1)).any())
+
+
+def _above(loss: xr.DataArray, share: float) -> Bool[np.ndarray, "seed T"]:
+    """Where the loss is above a share of its first, or is none as the run has diverged."""
+    above: np.ndarray = ~(loss <= share * loss.isel(step=0)).transpose("seed", "step").values
+    return above
 
 
 def diverged(run: xr.Dataset) -> xr.DataArray:
@@ -212,7 +220,8 @@ class Summary:
         Step size, momentum and correction.
     steps_to
         For each share of the initial loss, as text, the steps `predicted` from the seeds' own
-        starts and those `measured`; None if a seed did not get there.
+        starts and those `measured`, to the first one there; None if a seed did not get there.
+        From step `stays` on every seed stays there (`stays_from`); None if one is above at the end.
     loss_first
         Loss at step 0.
     loss_last_mean, loss_last_min, loss_last_max
@@ -284,6 +293,14 @@ def starts_in(arrays: xr.Dataset) -> int:
     return len(kept)
 
 
+def repeated(arrays: xr.Dataset) -> str | None:
+    """Return what the steps of a run are means over: a start, or a draw; None if neither."""
+    seeds = arrays.sizes["seed"]
+    if (starts_in(arrays) if "model" in arrays.attrs else seeds) > 1:
+        return "start"
+    return "draw" if seeds > 1 and "batch" in arrays.attrs else None
+
+
 def summarize(arrays: xr.Dataset, name: str, target: float) -> Summary:
     """One method's row of the table, from the stored arrays and the share that was asked for."""
     run = arrays.sel({"optimizer": name})
@@ -305,6 +322,7 @@ def summarize(arrays: xr.Dataset, name: str, target: float) -> Summary:
             f"{fraction:g}": {
                 "predicted": _mean(run.forecast_steps.sel(share=fraction).values),
                 "measured": steps_to_share(run.loss, fraction),
+                "stays": stays_from(run.loss, fraction),
             }
             for fraction in run.share.values
         },

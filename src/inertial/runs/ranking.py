@@ -31,9 +31,11 @@ class Standing:
         Share of the initial loss that is left at the end, mean over seeds.
     diverged
         How many runs diverged.
-    again
-        Last step of the runs at which the loss of some start is above the target again; None if it
-        stays there.
+    rings
+        Whether the loss of some start is above the target after it has been there.
+    stays
+        First step from which every start stays there, to the end of the run; None if one is above
+        it at the end.
 
     """
 
@@ -42,7 +44,21 @@ class Standing:
     forecast: float | None
     left: float
     diverged: int
-    again: int | None = None
+    rings: bool = False
+    stays: int | None = None
+
+    def staying(self, start: str | None = None) -> str:
+        """Say in the rest of a sentence from where it stays at the target, if it rings back.
+
+        `start` is what there are several of, as their steps are a mean: a start, say.
+        """
+        if not self.rings or self.reached is None or self.diverged:
+            return ""
+        if self.stays is None:
+            return f", {f'with some {start}' if start else 'and is'} above it at the end"
+        return (
+            f", {f'with every {start}' if start else 'and stays'} below it from step {self.stays:,}"
+        )
 
 
 @dataclass(frozen=True)
@@ -70,6 +86,11 @@ class Ranking:
     def reached(self) -> bool:
         """Whether any method reached the target from every start."""
         return self.best.reached is not None and not self.best.diverged
+
+    @property
+    def rings(self) -> bool:
+        """Whether a method that reached the target rings back above it."""
+        return any(one.staying() for one in self.order)
 
     @property
     def in_part(self) -> bool:

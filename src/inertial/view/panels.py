@@ -19,9 +19,10 @@ from inertial.method.recursion import FAMILIES, label
 from inertial.method.schedule import SCHEDULES
 from inertial.method.trust import Trust
 from inertial.runs.measures import (
-    above_again,
     diverged,
     forecast_error,
+    rings_back,
+    stays_from,
     steps_to_share,
     stopping_of_runs,
     trust_of,
@@ -64,10 +65,10 @@ class Row:
     """A method's line of the summary table; None where a seed did not get there.
 
     `steps_to` are measured steps to shares of the initial loss, `forecast` those to the target that
-    were forecast, `again` the last step at which a start is above it again (`above_again`); `left`
-    is the share of the loss at the end; `unforeseen` counts the diverged runs whose forecast did
-    not diverge, and `trust` judges the forecast.  `stored` of `seeds` runs are there; everything
-    else is a statistic over those.
+    were forecast, `stays` the step from which every start stays there (`stays_from`), and `rings`
+    whether one is above in between; `left` is the share of the loss at the end; `unforeseen` counts
+    the diverged runs whose forecast did not diverge, and `trust` judges the forecast.  `stored` of
+    `seeds` runs are there; everything else is a statistic over those.
     """
 
     key: str
@@ -77,7 +78,8 @@ class Row:
     gamma: float
     steps_to: dict[float, float | None]
     forecast: float | None
-    again: int | None
+    rings: bool
+    stays: int | None
     left: float
     last: tuple[float, float, float]
     distance: float | None
@@ -108,7 +110,15 @@ def ranked(rows: Sequence[Row], target: float) -> Ranking:
     return rank(
         target,
         [
-            Standing(row.key, row.steps_to[target], row.forecast, row.left, row.diverged, row.again)
+            Standing(
+                row.key,
+                row.steps_to[target],
+                row.forecast,
+                row.left,
+                row.diverged,
+                row.rings,
+                row.stays,
+            )
             for row in rows
         ],
     )
@@ -291,7 +301,8 @@ def _row(run: xr.Dataset, name: str, target: float, width: int) -> Row:
         gamma=float(run.gamma),
         steps_to={share: steps_to_share(run.loss, share) for share in shares_of(target)},
         forecast=_forecast_steps(run, target),
-        again=above_again(run, target),
+        rings=rings_back(run.loss, target),
+        stays=stays_from(run.loss, target),
         left=float(last.mean() / loss[:, 0].mean()),
         last=(float(last.mean()), float(last.min()), float(last.max())),
         distance=_final_mean(run, "max_distance"),

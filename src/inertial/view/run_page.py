@@ -13,7 +13,7 @@ import xarray as xr
 from inertial._checks import InvalidInput, one_of, whole
 from inertial.method.conventions import in_evaluation
 from inertial.runs.compared import limits_elsewhere, out_of_reach
-from inertial.runs.measures import share_of_limit, starts_in, summarize
+from inertial.runs.measures import repeated, share_of_limit, starts_in, summarize
 from inertial.simulation.transformations import TRANSFORMATIONS
 from inertial.theory.audit import AuditEntry
 from inertial.theory.gather import StoredRun
@@ -186,6 +186,7 @@ def _context(run: StoredRun, width: int, modes: int = 0) -> dict[str, Any]:
         "settings": mapping(manifest, "settings"),
         "data": mapping(manifest, "data"),
         "seeds": arrays.sizes["seed"],
+        "each": repeated(arrays),
         "rows": rows,
         "by_key": by_key,
         "ranking": ranking,

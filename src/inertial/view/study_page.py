@@ -66,7 +66,7 @@ def study_page(
         manifest=arranged.panels[0].run.manifest,
         failed=any(not panel.ranking.reached for panel in arranged.panels),
         diverged=any(panel.best.diverged for panel in arranged.panels),
-        rings=any(panel.ranking.best.again is not None for panel in arranged.panels),
+        rings=any(panel.ranking.best.staying() for panel in arranged.panels),
         every=every,
         kernel=any(panel.run.probes for panel in arranged.panels),
         measuring=measuring,
