@@ -285,6 +285,46 @@ def test_a_loss_that_rings_is_said_to_touch_and_to_stay(chromium, file, explorat
         )
 
 
+def test_the_opening_says_in_what_its_setting_is_the_best(chromium, file, exploration):
+    """None of others has the loss stay below the target sooner; some touch it sooner."""
+    measure, target = exploration.measure, exploration.target
+    with opened(chromium, file) as view:
+        said = view.locator("#lesson").inner_text()
+        state, now = numbers_of(view)
+        last = view.locator("#thread li").nth(4).inner_text()
+    assert said == (
+        "Of the settings that the rule “forecast” tries, up to 90\N{NO-BREAK SPACE}% of the "
+        "stability limit, this one has the loss stay below the target soonest."
+    )
+    assert "The best" not in last
+    assert "for the loss to stay below the target soonest, the rule “forecast” takes" in last
+    stays, steps = int(now["shown"]["steps-stay"]), np.arange(200)
+    others = [
+        heavy_ball(share * stability_limit(heavy_ball(1.0, beta)) / measure.largest, beta)
+        for beta in (state["beta"], *np.linspace(0, 0.95, 39))
+        for share in np.linspace(0.1, 0.9, 33)
+    ]
+    losses = np.array([forecast_loss(method, measure, steps) for method in others])
+    below = losses <= target * 0.5 * measure.total
+    touches = np.where(below.any(axis=1), below.argmax(axis=1), len(steps))
+    kept = np.logical_and.accumulate(below[:, ::-1], axis=1)[:, ::-1]
+    lasting = np.where(kept.any(axis=1), kept.argmax(axis=1), len(steps))
+    assert lasting.min() >= stays - 1  # other grids than the rule's may have one step less
+    assert touches.min() < min(stays, int(now["shown"]["steps-to"]))
+
+
+def test_where_no_setting_gets_there_the_opening_does_not_say_so(chromium, exploration, tmp_path):
+    path = tmp_path / "page.html"
+    for changed, words in (
+        ({"target": 1e-300}, "this one has the loss lowest after 5,000 steps."),
+        ({"curves": tuple(dataclasses.replace(c, rule="trials") for c in exploration.curves)},
+         "Real runs of this network found this setting."),
+    ):  # fmt: skip
+        path.write_text(explorer_page(dataclasses.replace(exploration, **changed)))
+        with opened(chromium, path) as view:
+            assert view.locator("#lesson").inner_text().endswith(words)
+
+
 def test_varying_momentum_is_that_of_python(shared, exploration):
     steps = np.array([0, 1, 5, 60, 200])
     for friction in (1.0, 3.0, 7.5):
@@ -1553,6 +1593,9 @@ def test_runs_on_batches_stand_beside_their_expected_loss(chromium, tmp_path):
         assert head.index("Trust: the forecast of the expected loss") < head.index("batches of 8")
         assert "no gradient method" not in view.locator("#loss .legend").inner_text()
         assert view.locator("#points [data-rule=batch][aria-pressed=true]").count() == 1
+        assert (
+            "the expected loss on such batches stay below" in view.locator("#lesson").inner_text()
+        )
         # The lesson is for all rows; its last step says what batches change, and what runs did.
         for_all = next(
             p.method for p in found.points if p.rule == "forecast" and p.method.name == "heavy_ball"

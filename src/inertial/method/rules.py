@@ -173,7 +173,7 @@ def _wang_step(ends: Extremes) -> float:
 
 
 def fastest(name: str, measure: Measure, target: float, *, margin: float = MARGIN) -> Recursion:
-    """Step size and momentum with the fewest forecast steps to a target loss.
+    """Step size and momentum with the fewest forecast steps until the loss stays at a target.
 
     Candidates on a grid of momentum and share of the stability limit (at most `margin`), and the
     `paper` and `quadratic` settings within it, race (`inertial.method.race`).  The winner is the
@@ -260,7 +260,7 @@ RULES: dict[str, Rule] = {
         Rule("wang2020", "Wang and Abernethy (2020), Theorems 1 and 2", _by_ends(_WANG)),
         Rule(
             "forecast",
-            "this project: fewest forecast steps on the whole spectrum",
+            "this project: fewest forecast steps until the loss stays at the target",
             {name: partial(fastest, name) for name in FAMILIES},
         ),
     )

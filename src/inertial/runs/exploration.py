@@ -44,6 +44,10 @@ MOST_MODES = 240
 BATCH_RULE = "batch"
 """What a setting for batches is called by."""
 
+_BATCH_SOURCE = (
+    "this project: fewest steps until the expected loss on batches of {:,} stays at the target"
+)
+
 MARGIN = 0.6
 """Largest share of the stability limit for a model, whose kernel moves."""
 
@@ -186,7 +190,7 @@ def explore(
     )
     if settings.batch is not None:
         noise_share(settings.batch, len(data.x))
-        source = f"this project: fewest steps of the expected loss on batches of {settings.batch:,}"
+        source = _BATCH_SOURCE.format(settings.batch)
         points += tuple(
             TunedPoint(spec.method, BATCH_RULE, source, _for_batch(spec, prepared))
             for spec in specs(replace(settings, seeds=settings.seeds[:1]))
@@ -313,7 +317,7 @@ def explore_model(
         for one in METHODS
     ]
     if modes is not None and batch is not None:
-        source = f"this project: fewest steps of the expected loss on batches of {batch:,}"
+        source = _BATCH_SOURCE.format(batch)
         points += [
             TunedPoint(
                 name,

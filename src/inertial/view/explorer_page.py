@@ -14,9 +14,11 @@ from jaxtyping import Float
 from inertial._checks import significant
 from inertial.linear.measure import Measure
 from inertial.method.batch import BatchSizes, Modes
+from inertial.method.race import STEPS as RACE
 from inertial.method.recursion import label
+from inertial.method.rules import MARGIN as RULE_MARGIN
 from inertial.method.trust import DEPARTS, DIGITS, HOLDS, STEPS
-from inertial.runs.exploration import Curve, Exploration, TunedPoint
+from inertial.runs.exploration import MARGIN, Curve, Exploration, TunedPoint
 from inertial.runs.meanings import Meaning
 from inertial.view.page import render
 
@@ -69,6 +71,7 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
             "digits": DIGITS,
         },
         "target": exploration.target,
+        "race": {"margin": MARGIN if exploration.width is None else RULE_MARGIN, "steps": RACE},
         "points": [
             {"rule": point.rule, "source": point.source, **_coefficients(point)}
             for point in exploration.points

@@ -195,6 +195,13 @@
   connect();
   explorer.view(renderControls);
   explorer.start();
-  const FOUND = { trials: "Real runs of this network found this setting.", batch: "This setting reaches the target soonest on such batches." };
-  if (!location.hash) $("lesson").textContent = FOUND[page.runs.find((run) => run.method === "heavy_ball").rule] || "This setting reaches the target soonest on this spectrum: rule “forecast”.";
+
+  /* What the setting that the page opens at is the best in. */
+  function found() {
+    const { rule } = page.runs.find((run) => run.method === "heavy_ball"), { margin, steps } = page.race;
+    if (rule === "trials") return "Real runs of this network found this setting.";
+    const { stays } = window.inertial.now.reached, loss = rule === "batch" ? "the expected loss on such batches" : "the loss";
+    return `Of the settings that ${rule === "batch" ? "were tried" : "the rule “forecast” tries"}, up to ${percent(margin)} of the stability limit, this one has ${loss} ${stays !== null && stays <= steps ? "stay below the target soonest" : `lowest after ${steps.toLocaleString("en")} steps`}.`;
+  }
+  if (!location.hash) $("lesson").textContent = found();
 })();

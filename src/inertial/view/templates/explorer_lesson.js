@@ -109,7 +109,7 @@
     const real = run.diverged ? "diverged" : run.measured == null ? "did not get there" : `took ${plural(+run.measured.toFixed(1), "step")}`;
     const best = ball.rule === "trials"
       ? `Real runs of this network chose ${setting}; by ${model} it ${promised}.`
-      : `Weighing all ${K} of them, ${setting} ${promised}.`;
+      : `Weighing all ${K} of them for the loss to stay below the target soonest, the rule “forecast” takes ${setting}: it ${promised}.`;
     // Flatter modes than the one that rings may gain more by memory than it loses.
     const [rung, damped] = [ringing, critical].map((beta) => count(made("heavy_ball", eta, beta)));
     const gains = rung.stays !== null && (damped.stays === null || rung.stays < damped.stays);
@@ -132,7 +132,7 @@
       one("Too much memory rings",
         `With β = ${short(ringing)} the mode passes its goal and swings back: a spiral in its phase portrait, ripples in the loss. From here on each step takes only the factor √β = ${short(Math.sqrt(ringing))}, whatever the step size. ${flatter}`,
         { method: "heavy_ball", eta, beta: ringing }),
-      one("The best for these data weighs all modes",
+      one("Tuning for these data weighs all modes",
         `No single mode decides: the bars say where the loss sits. ${best}${batches} ${trained} under “Added up, they are the loss”.`,
         { method: "heavy_ball", eta: ball.eta, beta: ball.beta, mode: HEAVIEST }),
     ].map((step, i) => ({ ...step, changes: { ...step.changes, thread: i + 1 } }));
