@@ -393,6 +393,25 @@ def test_a_run_that_was_stored_with_one_start_thrice_is_said_to_have_one(rows, t
     assert "Mean over starts" not in page
 
 
+def test_every_product_and_every_few_steps_are_told_of(rows, tmp_path):
+    """From the first product on: nothing that takes long is silent until it has ended."""
+    told = []
+    settings = ModelSettings(methods=("nesterov",), seeds=(0, 1), steps=5, target=0.3)
+    x, y = rows
+    problem = Problem(MLP(5, (30,)), "binary_cross_entropy", x, (y > 0).astype(int))
+    compare(problem, settings, out=tmp_path / "run", progress=lambda *what: told.append(what))
+    for start in (0, 1):
+        counts = [one for one in told if one[0].startswith(f"start {start}, ")]
+        assert counts[0] == (f"start {start}, 1 products", 0, 0)
+        assert [int(label.split()[2]) for label, _, _ in counts] == list(range(1, len(counts) + 1))
+        assert len(counts) > settings.steps + 1
+    assert ("forecast, 1 products", 0, 0) in told
+    passes = [label for label, _, _ in told if label.startswith("trials, ")]
+    trials = max(done for label, done, _ in told if label.startswith("trials, "))
+    assert len(passes) > 2 * trials
+    assert [done for label, done, _ in told if label == "nesterov, seed 1"][-1] == 11
+
+
 def test_a_pytorch_module_starts_anew_for_every_seed(tmp_path, capsys, monkeypatch):
     """And PyTorch's own generator is left where it was."""
     torch = pytest.importorskip("torch", reason="PyTorch is an extra")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rich.progress
 
 from inertial import _checks
 from inertial._checks import InvalidInput, Notice, needed, plain
@@ -177,3 +178,21 @@ def test_many_choices_are_cut():
     with pytest.raises(InvalidInput, match=r"\(1000 in all\)") as caught:
         _checks.one_of("name", "other", names)
     assert len(str(caught.value)) < 1000
+
+
+def test_a_bar_whose_end_nobody_knows_goes_on(monkeypatch):
+    """Rich takes a total of 0 for an end, and stops its clock."""
+    bars = []
+
+    class Watched(rich.progress.Progress):
+        def __init__(self, *columns, **words):
+            super().__init__(*columns, **words)
+            bars.append(self)
+
+    monkeypatch.setattr(rich.progress, "Progress", Watched)
+    with terminal.progress() as show:
+        (task,) = bars[0].tasks
+        for done, total, finished in ((0, 0, False), (3, 5, False), (1, 0, False), (5, 5, True)):
+            show("products", done, total)
+            assert task.finished == finished
+            assert task.total == (total or None)

@@ -112,7 +112,9 @@ def progress() -> Iterator[Progress]:
         task = bar.add_task("kernel and spectrum", total=None)
 
         def show(label: str, done: int, total: int) -> None:
-            bar.update(task, description=plain(label), completed=done, total=total)
+            # What nobody knows the end of moves; of a total of 0 rich says that it has ended.
+            bar.tasks[0].total = total or None
+            bar.update(task, description=plain(label), completed=done)
 
         yield show
 

@@ -12,6 +12,7 @@ other losses.
 Products in single precision resolve nodes down to about 1e-6 of the largest.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -46,6 +47,8 @@ class Tangent:
         Number of products taken so far.
     found
         What Lanczos has found so far; None before.
+    told
+        Called after each product, with the number of those taken so far.
 
     """
 
@@ -57,6 +60,7 @@ class Tangent:
     loss: float
     products: int = 0
     found: Lanczos | None = field(default=None, repr=False)
+    told: Callable[[int], None] | None = field(default=None, repr=False)
 
     def product(self, v: Flat) -> Flat:
         """Return ``M v``."""
@@ -65,8 +69,15 @@ class Tangent:
 
     def plain(self, v: Outputs) -> Outputs:
         """Return ``J J' v`` for an array of the outputs' shape."""
+        found = self.linearised.push(self.linearised.pull(v.reshape(-1))).reshape(v.shape)
+        self.count()
+        return found
+
+    def count(self) -> None:
+        """Count a product that was taken, here or with `linearised` alone."""
         self.products += 1
-        return self.linearised.push(self.linearised.pull(v.reshape(-1))).reshape(v.shape)
+        if self.told is not None:
+            self.told(self.products)
 
     def lanczos(self, steps: int) -> Lanczos:
         """Take Lanczos steps from the residual, up to `steps` in all; earlier ones are kept."""
@@ -154,8 +165,19 @@ class _Preconditioned:
         return self.plain.norms(halves)
 
 
-def tangent(problem: Trainable, state: object = None) -> Tangent:
+def tangent(
+    problem: Trainable, state: object = None, *, told: Callable[[int], None] | None = None
+) -> Tangent:
     """Linearise a problem at its start, or at a state of training.
+
+    Parameters
+    ----------
+    problem
+        Model, loss, start and rows.
+    state
+        Where; at the start if absent.
+    told
+        Called after each product, with the number of those taken so far.
 
     Raises
     ------
@@ -176,6 +198,5 @@ def tangent(problem: Trainable, state: object = None) -> Tangent:
             "the loss has no gradient at the start; it is at a minimum already, give another start."
         )
     curvature = curvature_of(problem.loss, outputs, gradient, problem.hessian_of(outputs))
-    return Tangent(
-        linearised, curvature, curvature.solve(gradient).reshape(-1), problem.loss_of(outputs)
-    )
+    residual = curvature.solve(gradient).reshape(-1)
+    return Tangent(linearised, curvature, residual, problem.loss_of(outputs), told=told)

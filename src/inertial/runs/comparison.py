@@ -233,13 +233,11 @@ def _model(starts: Starts, settings: ModelSettings, report: Progress) -> _Plan:
         )
         seeds = seeds[:1]
     report("products with the kernel", 0, 0)
-    first = start_of_model(starts, seeds[0], settings.steps, batch=settings.batch)
-    made = {
-        seed: start_of_model(starts, seed, settings.steps, batch=settings.batch)
-        if starts.many and seed != seeds[0]
-        else first
-        for seed in seeds
-    }
+    measured = partial(
+        start_of_model, starts, steps=settings.steps, batch=settings.batch, progress=report
+    )
+    first = measured(seeds[0])
+    made = {seed: measured(seed) if starts.many and seed != seeds[0] else first for seed in seeds}
     if not drawn:
         seeds = _different(made, starts.text)
     _say_what_is_usual(settings)

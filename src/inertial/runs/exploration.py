@@ -296,7 +296,7 @@ def explore_model(
     """
     settings, report = settings or ModelSettings(steps=100), progress or (lambda *_: None)
     seed, batch = (settings.seeds or (0,))[0], settings.batch
-    start = start_of_model(starts, seed, settings.steps, batch=batch)
+    start = start_of_model(starts, seed, settings.steps, batch=batch, progress=report)
     problem, found = start.problem, start.measure
     advice = tune_problem(
         problem, target=settings.target, trials=trials, each=True, batch=batch,

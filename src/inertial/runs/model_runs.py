@@ -35,7 +35,7 @@ from inertial.runs.measures import SAME_START
 from inertial.runs.observables import OBSERVABLES, coefficients_of, first_steps, padded
 from inertial.runs.spec import ModelName, Spec
 from inertial.runs.stopping import forecasts_of, observables_of
-from inertial.runs.tuning import RESOLUTION
+from inertial.runs.tuning import RESOLUTION, teller
 from inertial.simulation.batched import (
     expected_on_batches,
     losses_on_batches,
@@ -159,11 +159,18 @@ class ModelStart:
 
 
 def start_of_model(
-    starts: Starts, seed: int, steps: int, *, batch: int | None = None
+    starts: Starts,
+    seed: int,
+    steps: int,
+    *,
+    batch: int | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> ModelStart:
     """Measure a start, with as many products as a run of `steps` steps is forecast exactly by.
 
     For a batch, whose noise needs every eigenvalue, squares are decomposed: a product an output.
+    `progress` is told of every product, here and in forecasts from this start: their number is not
+    known beforehand, so 0 of 0 are done.
 
     Raises
     ------
@@ -176,7 +183,7 @@ def start_of_model(
     if batch is not None:
         noise_share(batch, problem.rows)
         problem.batch_factor(batch)
-    operator = tangent(problem)
+    operator = tangent(problem, told=teller(progress, f"start {seed}"))
     measure = operator.measure(min(steps + 1, PRODUCTS))
     probe = problem.gradient_of(operator.linearised.outputs)
     arrays = problem.parameters_of()

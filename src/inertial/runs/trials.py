@@ -371,11 +371,8 @@ class Search:
             trial.outcome = "diverged"
         elif self._hopeless(trial):
             trial.outcome = "stopped"
-        if trial.outcome != "running":
-            if trial is not self.best:
-                self._release(trial)
-            if self.progress is not None:
-                self.progress(f"trials, {self.passes:.0f} passes", len(self.trials), self.most)
+        if trial.outcome != "running" and trial is not self.best:
+            self._release(trial)
 
     def _latest(self, trial: Trial) -> int:
         """Length of the record of the slowest run that would still be better than the best."""
@@ -436,6 +433,8 @@ class Search:
             trial.state, losses = self._steps(trial.state, method, len(trial.losses), count)
         trial.losses = np.concatenate([trial.losses, losses])
         self.passes += count
+        if self.progress is not None:
+            self.progress(f"trials, {self.passes:.0f} passes", len(self.trials), self.most)
 
     def _steps(
         self,

@@ -594,7 +594,8 @@ def tune_problem(
     seed
         Seed of the settings that are drawn at the end of the search, and of the batches.
     progress
-        Called with a label, trials so far and the most there can be whenever one has ended.
+        Called with a label, trials so far and the most there can be, after a few steps each; before
+        the trials after each product, with 0 and 0.
 
     Raises
     ------
@@ -613,7 +614,7 @@ def tune_problem(
             "Adam and RMSprop are searched on all rows alone; leave them out, or the batch."
         )
     rival = None if against is None else method_of(against, problem.decay)
-    operator = tangent(problem)
+    operator = tangent(problem, told=teller(progress, "forecast"))
     if not operator.loss > 0:
         raise InvalidInput(
             f"the loss at the start is {operator.loss:.4g}, and a target is a share of it; give a "
@@ -622,7 +623,7 @@ def tune_problem(
     # Decay moves every eigenvalue up.
     largest = operator.lanczos(_FIRST).largest[0] + problem.decay
     draw = None if batch is None else draws_of(problem, batch, order, seed)
-    forecast = _Forecast(problem, operator, target, progress, batch)
+    forecast = _Forecast(problem, operator, target, batch)
     noisy = forecast.noisy
     found: list[tuple[Trial, Search | None]] = []
     tried: list[Trial] = []
@@ -696,6 +697,13 @@ def tune_problem(
         draws=() if batch is None else _on_other_draws(problem, best, target, batch, order, seed),
         alike=trials > 0 and best.measured_steps is None and _answers_alike(operator),
     )
+
+
+def teller(
+    progress: Callable[[str, int, int], None] | None, what: str
+) -> Callable[[int], None] | None:
+    """Return what tells `progress` of each product; how many there will be nobody knows: 0 of 0."""
+    return progress and (lambda count: progress(f"{what}, {count} products", 0, 0))
 
 
 def _answers_alike(operator: Tangent) -> bool:
@@ -797,11 +805,9 @@ class _Forecast:
         problem: Trainable,
         operator: Tangent,
         target: float,
-        progress: Callable[[str, int, int], None] | None = None,
         batch: int | None = None,
     ) -> None:
         self.problem, self.operator, self.target = problem, operator, target
-        self.progress = progress
         self.counted = operator.products
         self.measure = operator.measure(_FIRST)
         self.noisy = None if batch is None else _OnBatches(problem, operator, batch)
@@ -849,7 +855,6 @@ class _Forecast:
             steps = settled(losses, self.target * losses[0])
             if not np.isfinite(losses[-1]) or (steps is not None and not whole):
                 break
-            self._report(len(losses), length)
         return steps, losses
 
     def arriving(self, one: Setting, unit: float | Limit) -> Setting:
@@ -878,10 +883,6 @@ class _Forecast:
                 return steps, losses[:length]
             most = min(_EXPECTED, 4 * most)
 
-    def _report(self, done: int, most: int) -> None:
-        if self.progress is not None:
-            self.progress(f"forecast, {self.operator.products} products", done, most)
-
     def _raise(self, method: Recursion, most: int = _MOST) -> int | None:
         """Take more products, `most` at most, until the step count of a method stands."""
         most = min(most, _MOST)
@@ -893,7 +894,6 @@ class _Forecast:
             stands = self.measure.proven is None or (count is not None and count < steps)
             if stands or (count == fewer and steps > _FIRST) or steps >= most:
                 return count
-            self._report(steps, most)
             self.operator.lanczos(min(2 * steps, most))
 
     def _count(self, method: Recursion, measure: Measure) -> int | None:

@@ -133,7 +133,7 @@ def _moving(
     moves, drives = [np.zeros_like(f) for f in outputs], [np.zeros_like(f) for f in outputs]
     yield list(outputs)
     for t in range(steps):
-        operator.products += 1
+        operator.count()
         direction = start.pull(problem.gradient_of(outputs[0]).reshape(-1))
         for i, one in enumerate(sets):
             drive = one.push(direction).reshape(one.outputs.shape)
@@ -156,7 +156,7 @@ def _transformed(
     memory, alpha = method.init(w), problem.decay
     yield list(outputs)
     for _ in range(steps):
-        operator.products += 1
+        operator.count()
         gradient = operator.linearised.pull(problem.gradient_of(outputs[0]).reshape(-1))
         if alpha:
             gradient = jax.tree.map(lambda g, a: g + alpha * a, gradient, w)
@@ -184,7 +184,7 @@ def sign_step(problem: Trainable, operator: Tangent) -> float:
     # The sign of any framework's arrays; 0 / tiny where a gradient is 0.
     signs = jax.tree.map(lambda g: g / (abs(g) + 1e-30), linear.pull(gradient.reshape(-1)))
     moved = linear.push(signs).reshape(outputs.shape)
-    operator.products += 1
+    operator.count()
     return float(np.sum(gradient * moved) / np.sum(moved * problem.hessian_of(outputs)(moved)))
 
 
