@@ -811,6 +811,29 @@ def test_path_phase_and_bars_are_those_of_python(chromium, file, exploration):
         )
 
 
+def test_the_largest_part_of_the_error_lies_where_it_is_said(chromium, file, exploration):
+    """At the one eigenvalue of its bar, by its own number; of several, between the bar's ends."""
+    nodes, weights, alone = exploration.measure.nodes, exploration.measure.weights, set()
+    for at in (0, 1, 30, 400):
+        address = f"#method=gradient_descent&eta={1 / nodes[-1]}&steps=400&at={at}"
+        with opened(chromium, file, address) as view:
+            said = view.inner_text("#bars-words")
+        part, one, low, high = re.search(
+            r"\(([\d.]+)\s%\) at (?:the eigenvalue (.+)|eigenvalues between (.+) and (.+))\.$",
+            said,
+        ).groups()
+        low, high = (one, one) if one else (low, high)
+        left = (
+            weights * amplification(gradient_descent(1 / nodes[-1]), nodes, np.array([at]))[0] ** 2
+        )
+        # What is read has four digits.
+        inside = (nodes >= float(low) * (1 - 1e-3)) & (nodes <= float(high) * (1 + 1e-3))
+        assert left[inside].sum() / left.sum() == pytest.approx(float(part) / 100, rel=2e-2)
+        assert (inside.sum() == 1) == (one is not None)
+        alone.add(one is not None)
+    assert alone == {True, False}
+
+
 FIGURES = (
     *("path", "plane", "curve", "errors", "roots"),
     *("phase", "regimes", "modes", "meaning", "loss"),

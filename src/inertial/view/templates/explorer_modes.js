@@ -225,6 +225,7 @@
       bin.start += weights[k] / MASS;
       bin.left += weights[k] / MASS * a * a;
       bin.count += 1;
+      bin.last = l;
     });
     return found.map((bin, i) => ({ ...bin, low: SMALLEST * Math.exp(span * i / BINS), high: SMALLEST * Math.exp(span * (i + 1) / BINS) }));
   }
@@ -253,9 +254,10 @@
     const l = nodes[state.mode];
     svg.append(node("path", { class: "dot", d: `M${sx(l)} ${floor + 1}l-5 8h10z` }));
     const bad = found.reduce((a, b) => (b.left > a.left ? b : a)), left = found.reduce((sum, bin) => sum + bin.left, 0);
+    const where = bad.count === 1 ? `the eigenvalue ${short(bad.last)}` : `eigenvalues between ${short(bad.low)} and ${short(bad.high)}`;
     host.replaceChildren(svg);
     svg.setAttribute("aria-label", `Error by eigenvalue after ${plural(now.at, "step")}: ${percent(left)} of the loss is left`);
-    $("bars-words").textContent = `After ${plural(now.at, "step")}: ${percent(left)} of the loss left, the largest part of it (${percent(bad.left / left)}) at eigenvalues near ${short(Math.sqrt(bad.low * bad.high))}.${now.spread ? " So far the mean run; the noise of the batches comes on top." : ""}`;
+    $("bars-words").textContent = `After ${plural(now.at, "step")}: ${percent(left)} of the loss left, the largest part of it (${percent(bad.left / left)}) at ${where}.${now.spread ? " So far the mean run; the noise of the batches comes on top." : ""}`;
     bars = { ...made, found };
     $("bars-save").replaceChildren(charts.buttons(svg, {
       label: "Error by eigenvalue", file: "errors",
