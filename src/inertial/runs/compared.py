@@ -100,8 +100,9 @@ class Comparison(Shown):
         left = f"with {significant(100 * best.left)} % left"
         if self.ranking.in_part:
             return (
-                f"No method reached {asked} of the loss at the start from every start in "
-                f"{steps:,} steps; {label(best.name)} did from some, {left} on average."
+                f"No method reached {asked} of the loss at the start from every "
+                f"{repeated(self.arrays)} in {steps:,} steps; {label(best.name)} did from some, "
+                f"{left} on average."
             )
         return (
             f"No method reached {asked} of the loss at the start in {steps:,} steps; "
