@@ -1053,10 +1053,50 @@ def test_a_root_read_out_is_the_one_farther_out(chromium, file, exploration):
         view.keyboard.press("ArrowUp")
         settle(view)
         told = view.locator("#disc .tip").inner_text()
-        label = view.locator("#disc text.halo").text_content()
+        label = view.locator("#disc text.halo").last.text_content()
     said = f"\N{MINUS SIGN}{-far:.4g}"
     assert said in told
     assert said in label  # it lies outside of the picture
+
+
+def texts_of_pictures(view):
+    """Texts in plots: whether a line runs through one, its halo's width, and that of a space."""
+    return view.evaluate("""() => [...document.querySelectorAll(".plot > svg text")].map((text) => {
+        text.scrollIntoView({ block: "center" });
+        const box = text.getBoundingClientRect(), style = getComputedStyle(text);
+        const crosses = (one, x, y) => one !== text && one.closest("svg") === text.closest("svg")
+            && one.isPointInStroke && getComputedStyle(one).stroke !== "none"
+            && one.isPointInStroke(
+                new DOMPoint(x, y).matrixTransform(one.getScreenCTM().inverse()));
+        let struck = false;
+        for (let x = box.left + 1; x < box.right; x += 1)
+            for (let y = box.top + 3; y < box.bottom - 3; y += 1)
+                struck ||= document.elementsFromPoint(x, y).some((one) => crosses(one, x, y));
+        const context = document.createElement("canvas").getContext("2d");
+        context.font = style.font;
+        return { text: text.textContent, struck, space: context.measureText(" ").width,
+            halo: style.stroke === "none" ? 0 : parseFloat(style.strokeWidth),
+            own: style.stroke === getComputedStyle(document.body).backgroundColor };
+    })""")
+
+
+@pytest.mark.parametrize(
+    ("scheme", "media"), [("light", "screen"), ("dark", "screen"), ("dark", "print")]
+)
+def test_no_line_strikes_through_the_words_of_a_picture(chromium, file, exploration, scheme, media):
+    """Not in the gap of a space either, where what is left of a line reads as a minus sign."""
+    last, struck = len(exploration.measure.nodes) - 1, set()
+    with opened(chromium, file, **PHONE, color_scheme=scheme) as view:
+        view.emulate_media(media=media, color_scheme=scheme)
+        for address in ("", f"#beta=0.5&mode={last}", "#beta=0.99", f"#eta=9&mode={last}"):
+            view.evaluate("address => { location.hash = address }", address)
+            settle(view)
+            for one in texts_of_pictures(view):
+                if one["struck"] or one["halo"]:
+                    assert one["halo"] > 1.5 * one["space"], one
+                    assert one["own"], one
+                    struck |= {one["text"]} if one["struck"] else set()
+    assert struck
 
 
 def test_roots_and_heat_map_are_moved_by_keys(chromium, file, exploration):

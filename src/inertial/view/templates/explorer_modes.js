@@ -38,7 +38,7 @@
     svg.append(node("path", { class: "grid", d: `M${centre - unit - 14} ${middle}h${2 * unit + 28}M${centre} ${middle - unit - 14}v${2 * unit + 28}` }));
     svg.append(node("circle", { class: "edge", cx: centre, cy: middle, r: unit }));
     if (now.radius < 1.06) svg.append(node("circle", { class: "dashed", cx: centre, cy: middle, r: unit * now.radius }));
-    svg.append(node("text", { x: centre + unit + 4, y: middle + 24 }, "1"), node("text", { x: centre - unit - 18, y: middle + 24 }, "−1"));
+    svg.append(node("text", { class: "title halo", x: centre + unit + 7, y: middle + 24 }, "1"), node("text", { class: "title halo", x: centre - unit - 23, y: middle + 24 }, "−1"));
     host.replaceChildren(svg);
     const canvas = canvasIn(host, 0, 0, width, size), context = canvas.getContext("2d");
     context.scale(canvas.width / width, canvas.height / size);
@@ -64,7 +64,8 @@
     }
     const first = leading(z), [lx, ly] = at(Math.max(-1.1, Math.min(1.1, z[first])), z[first + 1]);
     const words = `λ = ${short(nodes[state.mode])}${Math.abs(z[first]) > 1.1 ? `, z = ${short(z[first])}` : ""}`, wide = 7 * words.length;
-    // The place beside the root where the words cover the fewest dots.
+    // The place beside the root where the words cover the fewest dots, and least of the circle.
+    for (let angle = 0; angle < 2 * Math.PI; angle += 0.03) dots.push([...at(Math.cos(angle), Math.sin(angle)), 1]);
     const places = [-1, 1].flatMap((side) => [4, -ring - 6, ring + 14].map((down) => ({ x: lx + (down === 4 ? side * (ring + 6) : 0), y: ly + down, side })));
     const covered = ({ x, y, side }) => {
       const [left, right] = side < 0 ? [x - wide, x] : [x, x + wide];
