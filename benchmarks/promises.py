@@ -77,7 +77,8 @@ def rows(names: list[str]) -> None:
             ]
             counts = ", ".join(f"{r.promised} / {r.measured or f'> {r.steps}'}" for r in runs)
             said = verdict.verdict != "holds"
-            found = "never" if advice.measured is None else advice.measured.measured
+            run = advice.measured
+            found = "never" if run is None else run.settles or run.measured
             print(
                 f"| {name} | {kind} | {steps_to(method, measure, TARGET)} | "
                 f"{significant(verdict.movement, verdict.movement_digits)} | "

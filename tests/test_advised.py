@@ -20,6 +20,7 @@ from inertial import (
     plot_measure,
     tune,
 )
+from inertial.commands.documents import of_advice
 from inertial.linear.spectrum import decompose
 from inertial.method.recursion import gradient_descent, label
 from inertial.runs.shown import called, of_steps
@@ -269,11 +270,11 @@ def test_a_loss_that_rings_back_above_the_target_is_said_beside_its_first_step(
     for one in advice.methods:
         said = dataclasses.replace(advice, methods=(falls, one)).recommendation
         if one.name == "heavy_ball" and expected[0] < falls.steps_to:
-            stays = f", {expected[1]} to stay there" if entry.rings else ""
+            stays = f", where it stays from {expected[1]}" if entry.rings else ""
             assert f": {expected[0]} steps to 0.1 of the initial loss{stays}, forecast" in said
     unseen = dataclasses.replace(entry, settles=None)
     said = dataclasses.replace(advice, methods=(falls, unseen)).recommendation
-    assert (", not seen to stay there, forecast" in said) == (expected[0] < falls.steps_to)
+    assert (", where it is not seen to stay, forecast" in said) == (expected[0] < falls.steps_to)
 
 
 def test_a_run_that_ended_where_its_forecast_leaves_again_says_so(results):
@@ -291,6 +292,55 @@ def test_a_run_that_ended_where_its_forecast_leaves_again_says_so(results):
         assert ringing.recommendation.endswith(said)
     longer = dataclasses.replace(run, steps=run.steps + 9)  # it was seen to settle
     assert "ended there" not in dataclasses.replace(ringing, checks=(longer,)).recommendation
+
+
+def test_of_runs_that_were_seen_to_stay_the_first_to_do_so_is_recommended(results):
+    advice = results["Advice"]
+    (run,) = advice.checks
+    first = dataclasses.replace(run, promised=5, measured=30, settles=45, steps=50)
+    rings = dataclasses.replace(first, method=nesterov(0.01, 0.5), measured=20)
+
+    def tried(**words):
+        other = dataclasses.replace(rings, **words)
+        return other, dataclasses.replace(advice, checks=(first, other))
+
+    other, found = tried(settles=44)
+    assert found.measured is found.replaced is other
+    assert (found.steps, found.steps_are) == (20, "measured")
+    said = ": 20 steps to 0.05 of the initial loss, where it stays from 44, measured on"
+    assert said in found.recommendation
+    lines = [re.split(" {2,}", line)[:1] + line.split()[-1:] for line in found.table.splitlines()]
+    assert ["measured", "20"] in lines
+    assert ["measured, stays from", "44"] in lines
+    row = found.to_dataframe().iloc[-1]
+    assert (row.measured_steps, row.measured_settles) == (20, 44)
+    document = of_advice(found)
+    assert (document["steps"], document["steps_are"]) == (20, "measured")
+    run = document["checks"][1]
+    assert (run["measured"], run["settles"], run["leaves_at"]) == (20, 44, None)
+    for words in ({"settles": 46}, {"settles": None}, {"settles": 40, "leaves": 60}):
+        assert tried(**words)[1].measured is first  # one that leaves counts 15 % more
+    other, found = tried(settles=39, leaves=60)
+    assert found.measured is other
+    assert ", where it stays from 39 to 59, measured on" in found.recommendation
+
+
+def test_steps_are_those_of_the_recommendation_and_say_whose_they_are(results):
+    for advice in results.values():
+        steps = advice.steps_to if hasattr(advice, "steps_to") else advice.best.steps_to
+        if not getattr(advice, "checks", ()):
+            assert (advice.steps, advice.steps_are) == (steps, "forecast")
+        assert f": {advice.steps} steps" in advice.recommendation
+    advice = results["Advice"]
+    (run,) = advice.checks
+    for promised, measured, expected in (
+        (20, 20, (advice.best.steps_to, "forecast")),  # what is kept is said in expectation
+        (20, 30, (30, "measured")),
+        (20, None, (None, "measured")),
+    ):
+        one = dataclasses.replace(run, promised=promised, measured=measured)
+        found = dataclasses.replace(advice, checks=(one,))
+        assert (found.steps, found.steps_are) == expected
 
 
 def test_a_forecast_with_weight_decay_settles_where_its_own_losses_do(data):

@@ -159,23 +159,26 @@ def test_where_the_promise_is_not_kept_settings_are_searched_on_the_same_batches
 
 def test_what_the_search_found_is_what_is_recommended(missed):
     eta, beta, _ = missed.setting.constant
-    steps = missed.searched.best.measured_steps
-    first = missed.recommendation
+    losses, stays = missed.searched.best.losses, missed.searched.best.measured_steps
+    steps, first = int(np.argmax(losses <= 0.01 * losses[0])), missed.recommendation
+    assert steps < stays
+    assert (missed.steps, missed.steps_are) == (steps, "measured")
     assert f"eta {eta:.4g}, momentum {beta:.4g}: {steps} steps, {20 * steps:,} samples," in first
-    assert f"on {len(missed.searched.draws)} other draws: " in first
+    assert f", where it stays from {stays} (on {len(missed.searched.draws)} other draws: " in first
     assert f"the fastest of {1 + len(missed.searched.trials)} settings" in first
     # For a mean over the batch the step is that of the sum over all rows, times the rows.
     assert f"lr={40 * eta:.6g}, momentum={beta:.6g}" in missed.lines
     document = of_batch(missed)
     assert document["setting"]["eta"] == eta
-    assert document["search"]["measured"] == steps
+    assert (document["search"]["measured"], document["search"]["settles"]) == (steps, stays)
+    assert (document["steps"], document["steps_are"]) == (steps, "measured")
 
 
 def test_what_the_search_found_is_in_table_frame_and_figure(missed):
     frame, run = missed.to_dataframe(), missed.searched.best
     (row,) = frame[frame.recommended].itertuples()
     assert (row.eta, row.beta, row.gamma) == missed.setting.constant
-    assert (row.rule, row.measured_steps) == ("trials", run.measured_steps)
+    assert (row.rule, row.measured_steps) == ("trials", missed.steps)
     assert row.eta_limit == largest_step(run.name, row.beta, missed.measure, 20)
     forecast = forecast_batches(missed.setting, missed.measure, 20, 2000)
     steps = forecast.steps_to(0.01)
@@ -185,12 +188,13 @@ def test_what_the_search_found_is_in_table_frame_and_figure(missed):
     lines = {line.split("  ")[0]: line.split() for line in missed.table.splitlines()}
     assert lines["eta"][-1] == f"{row.eta:.5g}"
     assert lines["rule"][1:] == list(frame.rule)
-    assert lines["steps, measured"][-1] == str(run.measured_steps)
+    assert lines["steps, measured"][-1] == str(missed.steps)
+    assert lines["measured, stays from"][-1] == str(run.measured_steps)
     (axes,) = missed.plot().axes
     losses = forecast.loss / forecast.loss[0]
     drawn = [line.get_ydata() for line in axes.lines]
     assert any(len(one) > 2 and np.allclose(one, losses[: len(one)]) for one in drawn)
-    marked = ([20 * run.measured_steps], [0.01])
+    marked = ([20 * missed.steps], [0.01])
     assert marked in [(list(line.get_xdata()), list(line.get_ydata())) for line in axes.lines]
 
 
@@ -285,7 +289,7 @@ def test_the_command_prints_steps_samples_and_sizes(capsys):
     assert any(f"learning_rate={40 * best['eta']:.6g}, " in line for line in rest)
     assert set(document) == {
         "trust", "recommendation", "setting", "search", "batch", "target", "data", "sizes",
-        "checks", "methods",
+        "checks", "methods", "steps", "steps_are",
     }  # fmt: skip
     assert best["samples_to"] == 5 * best["steps_to"]
     assert (document["checks"], document["search"]) == ([], None)

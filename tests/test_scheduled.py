@@ -82,15 +82,15 @@ def test_where_the_schedule_gets_there_late_constants_are_searched(hard, missed)
     assert missed.check.late
     assert 1 <= len(missed.searched) <= 7
     found = missed.replaced
-    assert found.measured == min(r.measured for r in missed.searched if r.measured is not None)
-    assert missed.check.measured is None or found.measured < missed.check.measured
+    assert found.settles == min(r.settles for r in missed.searched if r.settles is not None)
+    assert missed.check.measured is None or found.settles < missed.check.measured
     run = train(
         TwoLayerReLU(100, hard.x.shape[1]), hard.x, hard.y, missed.setting,
-        seed=0, steps=found.measured + held(found.measured),
+        seed=0, steps=found.settles + held(found.settles),
     )  # fmt: skip
     # It settles there, up to single precision.
-    assert (run.loss[found.measured :] <= 0.101 * run.loss[0]).all()
-    assert run.loss[found.measured - 1] > 0.099 * run.loss[0]
+    assert (run.loss[found.settles :] <= 0.101 * run.loss[0]).all()
+    assert run.loss[found.settles - 1] > 0.099 * run.loss[0]
 
 
 def test_the_faster_constants_are_recommended_in_the_place_of_the_schedule(missed):
@@ -126,7 +126,7 @@ def test_the_faster_constants_are_in_frame_and_figure(missed):
 
 def test_a_late_schedule_that_is_the_fastest_is_kept_with_its_steps_as_measured(missed):
     (first, *_), run = missed.searched, dataclasses.replace(missed.check, promised=4, measured=9)
-    slower = dataclasses.replace(first, measured=9)  # of equals the schedule
+    slower = dataclasses.replace(first, measured=9, settles=9)  # of equals the schedule
     advice = dataclasses.replace(missed, check=run, searched=(slower,))
     assert advice.replaced is None
     assert advice.setting == advice.method

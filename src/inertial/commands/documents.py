@@ -3,6 +3,8 @@
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from inertial.runs.check import first_step
+
 if TYPE_CHECKING:
     from inertial.data import Provenance
     from inertial.runs.advised import Advice
@@ -18,6 +20,8 @@ def of_advice(advice: "Advice") -> dict[str, Any]:
         "trust": advice.best.trust and asdict(advice.best.trust),
         "recommendation": advice.recommendation,
         "setting": dict(zip(("eta", "beta", "gamma"), advice.setting.constant, strict=True)),
+        "steps": advice.steps,
+        "steps_are": advice.steps_are,
         "bound": advice.bound,
         "checks": [run.document for run in advice.checks],
         "decay": advice.decay,
@@ -56,12 +60,15 @@ def of_batch(advice: "BatchAdvice") -> dict[str, Any]:
         "target": advice.target,
         "data": _facts(advice.data),
         "setting": dict(zip(("eta", "beta", "gamma"), advice.setting.constant, strict=True)),
+        "steps": advice.steps,
+        "steps_are": advice.steps_are,
         "sizes": asdict(advice.sizes),
         "search": None
         if advice.searched is None
         else {
             "runs": len(advice.searched.trials),
-            "measured": advice.searched.best.measured_steps,
+            "measured": first_step(advice.searched.best.losses, advice.target),
+            "settles": advice.searched.best.measured_steps,
             "other_draws": list(advice.searched.draws),
         },
         "checks": [] if advice.check is None else [advice.check.document],
@@ -86,6 +93,8 @@ def of_schedule(advice: "ScheduleAdvice") -> dict[str, Any]:
         "recommendation": advice.recommendation,
         "bound": advice.bound,
         "setting": {name: getattr(advice.setting, name) for name in ("eta", "beta", "gamma")},
+        "steps": advice.steps,
+        "steps_are": advice.steps_are,
         "checks": [run.document for run in (advice.check, *advice.searched) if run is not None],
         "target": advice.target,
         "data": _facts(advice.data),

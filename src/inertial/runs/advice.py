@@ -439,7 +439,9 @@ def _tune_data(
     if data.test is None:
         return advice
     run = advice.replaced or advice.nearest
-    name, steps = (best.name, best.steps_to) if run is None else (run.name, run.measured)
+    name, steps = (
+        (best.name, best.steps_to) if run is None else (run.name, run.settles or run.measured)
+    )
     stopping = stopping_of_data(
         advice.setting, data, basis, name=name, width=width, seed=seed, steps=horizon(steps),
         train=bool(trials), decay=decay,

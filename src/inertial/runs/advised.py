@@ -1,7 +1,7 @@
 """What `tune` returns for data or a measure, and how it is said."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -111,7 +111,7 @@ class Advice(Shown):
         Steps to the target that no gradient method can undercut on the linearised network; None
         beyond the search limit, and with weight decay.
     checks
-        The real runs, that of the best method first; the fastest of them is recommended.
+        The real runs, that of the best method first; the one that `measured` names is recommended.
     decay
         Rate of weight decay, >= 0.
     floor
@@ -136,13 +136,17 @@ class Advice(Shown):
 
     @property
     def measured(self) -> Check | None:
-        """The run that reached the target first, of equals the later one, or None."""
+        """The run whose loss stays at the target from the fewest steps, or None.
+
+        Where no run was seen to stay there, as it ended with the first step at the target, that
+        step counts.  Of equals it is the later one; None where none reached the target.
+        """
         reached = [run for run in reversed(self.checks) if run.measured is not None]
-        return min(reached, key=lambda run: place(reached=run.measured), default=None)
+        return min(reached, key=lambda run: run.order, default=None)
 
     @property
     def replaced(self) -> Check | None:
-        """The fastest run, where it is not that of the best method by the forecast."""
+        """The run `measured`, where it is not that of the best method by the forecast."""
         return None if self.measured in self.checks[:1] else self.measured
 
     @property
@@ -155,6 +159,23 @@ class Advice(Shown):
         """What to train with: the forecast's best method, or what real runs put in its place."""
         run = self._recommended
         return self.best.method if run is None else run.method
+
+    @property
+    def steps(self) -> int | None:
+        """Steps to the first one at the target at this setting, as the recommendation says them.
+
+        They are measured where real runs replaced the forecast, or broke its promise, and forecast
+        otherwise: `steps_are` says which.  None where the target is not reached.
+        """
+        if self.steps_are == "forecast":
+            return self.best.steps_to
+        return None if self.measured is None else self.measured.measured
+
+    @property
+    def steps_are(self) -> Literal["measured", "forecast"]:
+        """Whether `steps` were counted on a real run or are forecast."""
+        kept = not self.checks or (self.replaced is None and self.checks[0].kept)
+        return "forecast" if kept else "measured"
 
     @property
     def _recommended(self) -> Check | None:
@@ -202,14 +223,12 @@ class Advice(Shown):
     @property
     def recommendation(self) -> str:
         """Which method at which setting, in how many steps, beside what else there is."""
-        best, run = self.best, self.replaced
-        if run is None and self.measured is not None and not self.measured.kept:
-            run = self.measured  # what was forecast is no promise any more
+        best, run = self.best, self.measured if self.steps_are == "measured" else None
         share = f"{self.target:.3g} of the initial loss"
         if run is not None:
             return (
-                f"Use {at(run.name, self.setting)}: {of_steps(run.measured)} to {share}, measured "
-                f"on the network itself (width {run.width:,}, seed {run.seed})"
+                f"Use {at(run.name, self.setting)}: {of_steps(self.steps)} to {share}{run.stays}, "
+                f"measured on the network itself (width {run.width:,}, seed {run.seed})"
                 f"{of_tried(len(self.checks))}{self._left(run)}."
             )
         if self.checks and self.measured is None:
@@ -250,17 +269,17 @@ class Advice(Shown):
         beside = f" ({'; '.join(others)})" if others else ""
         stays = ""
         if best.rings:
-            seen = f"{count(best.settles)} to" if best.settles else "not seen to"
-            stays = f", {seen} stay there"
+            seen = f"stays from {count(best.settles)}" if best.settles else "is not seen to stay"
+            stays = f", where it {seen}"
         return (
-            f"Use {at(best.name, self.setting)}: {of_steps(best.steps_to)} to "
+            f"Use {at(best.name, self.setting)}: {of_steps(self.steps)} to "
             f"{share}{stays}, forecast {where}{beside}."
         )
 
     def _left(self, run: Check) -> str:
         """Say of a run that ended where it reached the target if its forecast leaves it again."""
         entry = next(entry for entry in self.entries if entry.method == run.method)
-        if run.steps != run.measured or not entry.rings:
+        if run.settles or run.steps != run.measured or not entry.rings:
             return ""
         stays = f"stays from {entry.settles:,}" if entry.settles else "is not seen to stay"
         return (
@@ -352,6 +371,9 @@ class Advice(Shown):
             rows.append(
                 ["measured", *(count(None if run is None else run.measured) for run in runs)]
             )
+            if any(run is not None and run.stays for run in runs):
+                stays = (count(None if run is None else run.settles) for run in runs)
+                rows.append(["measured, stays from", *stays])
         notes = []
         plain = [m.name for m in entries if not m.method.constant[1]]
         if any(name != "gradient_descent" for name in plain):
@@ -375,8 +397,9 @@ class Advice(Shown):
         """Return one row per method, and one for the setting recommended if it is none of them.
 
         Its setting, limit, radius, forecast `steps`, the step from which the forecast `settles` at
-        the target, and `trust` in them; `measured_steps` of a real run, and whether that `kept` the
-        promise to its start; `recommended` marks the advice.
+        the target, and `trust` in them; `measured_steps` of a real run to the first step at the
+        target, and whether that `kept` the promise to its start; the step from which its loss was
+        seen to stay there, `measured_settles`; `recommended` marks the advice.
         """
         import pandas as pd
 
@@ -394,12 +417,14 @@ class Advice(Shown):
                     "measured_steps": None if run is None else run.measured,
                     "trust": None if entry.trust is None else entry.trust.verdict,
                     "kept": None if run is None else run.kept,
+                    "measured_settles": None if run is None else run.settles,
                     "recommended": entry.method == self.setting,
                 }
                 for entry, run in zip(self.entries, runs, strict=True)
             ]
         ).astype(
-            {"steps": "Int64", "settles": "Int64", "measured_steps": "Int64", "kept": "boolean"}
+            dict.fromkeys(("steps", "settles", "measured_steps", "measured_settles"), "Int64")
+            | {"kept": "boolean"}
         )
 
     def plot(self) -> "Figure":

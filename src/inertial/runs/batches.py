@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from inertial.runs.check import (
     UNTRAINED,
     Check,
     check,
+    first_step,
     judged,
     measure_at_start,
     passes_for,
@@ -129,7 +130,10 @@ class BatchAdvice(Shown):
 
     @property
     def replaced(self) -> TunedMethod | None:
-        """What the search found, where it is faster than the best method's run, or came lower."""
+        """What the search found, where it stays before the best method's run gets there.
+
+        Where neither does, it is what came lower.
+        """
         if self.check is None or self.searched is None:
             return None
         found, run = self.searched.best, self.check
@@ -162,11 +166,29 @@ class BatchAdvice(Shown):
         return (*self.methods, _entry(found.name, self.setting, limit, steps, self.batch))
 
     def measured(self, entry: BatchMethod) -> int | None:
-        """Return the steps of the real run at the setting of an entry, or None."""
-        if self.replaced is not None and entry.method == self.replaced.method:
-            return self.replaced.measured_steps
+        """Return the first step at the target of the real run at an entry's setting, or None."""
+        found = self.replaced
+        if found is not None and entry.method == found.method:
+            return first_step(found.losses, self.target)
         run = self.check
         return None if run is None or entry.method != run.method else run.measured
+
+    @property
+    def steps(self) -> int | None:
+        """Steps to the first one at the target at this setting, as the recommendation says them.
+
+        They are measured where real runs replaced the forecast, or broke its promise, and forecast
+        otherwise: `steps_are` says which.  None where the target is not reached.
+        """
+        if self.steps_are == "forecast":
+            return self.best.steps_to
+        return self.measured(next(one for one in self.entries if one.method == self.setting))
+
+    @property
+    def steps_are(self) -> Literal["measured", "forecast"]:
+        """Whether `steps` were counted on a real run or are forecast."""
+        kept = self.check is None or (self.replaced is None and self.check.kept)
+        return "forecast" if kept else "measured"
 
     @property
     def recommendation(self) -> str:
@@ -190,20 +212,22 @@ class BatchAdvice(Shown):
                 f"Give {give}."
             )
         if found is not None and self.searched is not None and run is not None:
-            others = self.searched.other_draws
+            stays = found.measured_steps
+            where = "is not seen to stay" if stays is None else f"stays from {stays:,}"
+            if self.searched.draws:
+                where += f" (on {self.searched.other_draws})"
             return (
-                f"{use}: {self._cost(found.measured_steps)} to {share}, measured on the network "
-                f"itself (width {run.width:,}, seed {run.seed}; on {others})"
-                f"{of_tried(self._tried)}."
+                f"{use}: {self._cost(self.steps)} to {share}, where it {where}, measured on the "
+                f"network itself (width {run.width:,}, seed {run.seed}){of_tried(self._tried)}."
             )
-        if run is not None and run.measured is not None and not run.kept:
+        if run is not None and self.steps_are == "measured":
             return (
-                f"{use}: {self._cost(run.measured)} to {share}, measured on the network itself "
+                f"{use}: {self._cost(self.steps)} to {share}, measured on the network itself "
                 f"(width {run.width:,}, seed {run.seed}){of_tried(self._tried)}."
             )
         beside = f" ({label(plain.name)}: {_within(plain.steps_to)})"
         return (
-            f"{use}: {self._cost(best.steps_to)} to {share}, forecast at infinite width"
+            f"{use}: {self._cost(self.steps)} to {share}, forecast at infinite width"
             f"{'' if best.name == plain.name else beside}."
         )
 
@@ -215,8 +239,7 @@ class BatchAdvice(Shown):
     @property
     def _missed(self) -> bool:
         """Whether there were real runs, and none reached the target."""
-        reached = self.searched is not None and self.searched.best.measured_steps is not None
-        return self.check is not None and self.check.measured is None and not reached
+        return self.check is not None and self.steps_are == "measured" and self.steps is None
 
     @property
     def _tried(self) -> int:
@@ -252,6 +275,9 @@ class BatchAdvice(Shown):
         ]
         if self.check is not None:
             rows.append(["steps, measured", *(count(self.measured(m)) for m in methods)])
+        if self.replaced is not None:
+            stays = ["-"] * len(self.methods) + [count(self.replaced.measured_steps)]
+            rows.append(["measured, stays from", *stays])
         return "\n".join(
             [
                 f"Trust: {self.trust.sentence}",
@@ -275,8 +301,8 @@ class BatchAdvice(Shown):
     def to_dataframe(self) -> "pd.DataFrame":
         """Return one row per method, and one for the setting that real runs put in their place.
 
-        Its setting, limit, forecast `steps` and `samples`, and `measured_steps` of a real run;
-        `recommended` marks the advice.
+        Its setting, limit, forecast `steps` and `samples`, and `measured_steps` of a real run, all
+        to the first step at the target; `recommended` marks the advice.
         """
         import pandas as pd
 

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -28,7 +28,6 @@ from inertial.runs.check import (
     said,
     search,
 )
-from inertial.runs.ranking import place
 from inertial.runs.shown import (
     Curve,
     Shown,
@@ -99,17 +98,17 @@ class ScheduleAdvice(Shown):
 
     @property
     def replaced(self) -> Check | None:
-        """The fastest run of constants, where it took fewer steps than the schedule's.
+        """The run of constants that settles first, where it does before the schedule gets there.
 
+        A schedule ends soon after its target, where nobody sees whether it would stay.
         Where neither got there, the one that came lowest, if it came lower than the schedule.
         """
         if self.check is None:
             return None
-        found = min(self.searched, key=lambda run: place(reached=run.measured), default=self.check)
+        found = min(self.searched, key=lambda run: run.order, default=self.check)
         if (low := nearest((self.check, *self.searched))) is not None:
             return None if low is self.check else low
-        faster = place(reached=found.measured) < place(reached=self.check.measured)
-        return found if faster else None
+        return found if found.order < self.check.order else None
 
     @property
     def setting(self) -> Recursion:
@@ -117,10 +116,25 @@ class ScheduleAdvice(Shown):
         return self.method if self.replaced is None else self.replaced.method
 
     @property
+    def steps(self) -> int | None:
+        """Steps to the first one at the target at this setting, as the recommendation says them.
+
+        They are measured where the forecast's promise is not kept, and forecast otherwise:
+        `steps_are` says which.  None where the target is not reached.
+        """
+        run = self.replaced or self.check
+        return self.steps_to if self.steps_are == "forecast" or run is None else run.measured
+
+    @property
+    def steps_are(self) -> Literal["measured", "forecast"]:
+        """Whether `steps` were counted on a real run or are forecast."""
+        return "forecast" if self.check is None or self.check.kept else "measured"
+
+    @property
     def recommendation(self) -> str:
         """In how many steps, as measured where the forecast's promise is not kept."""
         run, found, share = self.check, self.replaced, f"{self.target:.3g} of the initial loss"
-        if run is not None and not run.kept:
+        if run is not None and self.steps_are == "measured":
             tried, network = 1 + len(self.searched), f"width {run.width:,}, seed {run.seed}"
             if run.measured is None and (found is None or found.measured is None):
                 none = "No setting" if self.searched else "The schedule never"
@@ -136,16 +150,16 @@ class ScheduleAdvice(Shown):
             if found is not None:
                 return (
                     f"Use {at(found.name, found.method)}, not the schedule: "
-                    f"{of_steps(found.measured)} to {share}, measured on the network itself "
-                    f"({network}){of_tried(tried)}."
+                    f"{of_steps(self.steps)} to {share}{found.stays}, measured on the network "
+                    f"itself ({network}){of_tried(tried)}."
                 )
             return (
-                f"Use the optimal schedule: {of_steps(run.measured)} to {share}, measured on the "
+                f"Use the optimal schedule: {of_steps(self.steps)} to {share}, measured on the "
                 f"network itself ({network}){of_tried(tried)}."
             )
         bound = "" if self.bound is None else f" (no gradient method below {self.bound})"
         return (
-            f"Use the optimal schedule: {of_steps(self.steps_to)} to {share}, forecast at infinite "
+            f"Use the optimal schedule: {of_steps(self.steps)} to {share}, forecast at infinite "
             f"width{bound}."
         )
 

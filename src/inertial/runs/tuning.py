@@ -378,6 +378,7 @@ class ModelAdvice(Shown):
         notes += [
             f"{self.model}; loss {self.loss} over {self.rows:,} rows, {self.start:.4g} at the start"
         ]
+        notes.append("steps are those from which the loss stays at the target")
         notes += self._notes_on_batches
         if self._asks_for_little:
             notes.append(
