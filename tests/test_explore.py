@@ -1233,6 +1233,37 @@ def test_paper_begins_with_picture_and_lesson(chromium, file):
     assert whole > 2 * head > 0
 
 
+def test_the_five_steps_are_on_one_sheet(chromium, file):
+    """Also where the head is longer: a sheet is another without them only where they all are."""
+
+    def sheets(view, steps):
+        """Draw the first three without some of the steps."""
+        view.evaluate(
+            """steps => [...document.querySelectorAll(".thread li")].slice(0, steps)
+                .forEach((one) => { one.style.visibility = "hidden"; })""",
+            steps,
+        )
+        return [drawn(view.pdf(format="A4", page_ranges=sheet)) for sheet in "123"]
+
+    for height in range(0, 500, 125):
+        with opened(chromium, file) as view:
+            view.evaluate(
+                "h => { document.querySelector('main').style.paddingTop = h }", f"{height}px"
+            )
+            whole, all_but_first, none = (sheets(view, steps) for steps in (0, 1, 5))
+        (place,) = (i for i in range(3) if none[i] != whole[i])
+        assert none[place] < all_but_first[place] < whole[place]
+
+
+def test_paper_asks_for_no_hand(chromium, file):
+    """What is moved and pressed on the screen is not on paper."""
+    asked = re.compile("Move the two sliders|Drag the ring|Press ")
+    with opened(chromium, file) as view:
+        assert len(asked.findall(view.locator("body").inner_text())) >= 2
+        view.emulate_media(media="print")
+        assert asked.findall(view.locator("body").inner_text()) == []
+
+
 def test_the_last_page_on_paper_is_never_the_footer_alone(chromium, file):
     """It holds the last figures too, wherever the pages before it end."""
 

@@ -138,7 +138,7 @@ const plane = (() => {
     const how = state.colour === "rate" ? `${painted.colours === RAMPS.dark ? "Brighter" : "Darker"} is faster in the long run, where the slowest mode rules.` : "Colour is the loss left after the steps shown: what you would see, all modes and their weights.";
     const edges = state.method === "gradient_descent" ? " Gradient descent is the bottom edge." : state.method === "nesterov_varying" ? " Momentum t/(t+d) climbs to the top edge." : "";
     const divide = noise() ? `Right of the line, the expected loss on batches of ${plural(state.batch, "row")} grows; dashed, the limit for all rows, which the colours are for.` : `Right of the line, ${LABELS[family()]} diverges.`;
-    $("plane-caption").textContent = `${how} ${divide}${edges} Drag the ring, or press a place.`;
+    $("plane-caption").textContent = `${how} ${divide}${edges}`;
     drawPoints();
     drawCurve(null);
     $("plane-save").replaceChildren(charts.buttons(svg, {
