@@ -143,6 +143,22 @@ def test_cells_that_draw_say_in_words_what_they_show(page):
             assert "alt: |" in cell
 
 
+def test_what_is_handed_over_is_the_recommendation_and_not_the_forecasts_choice():
+    """Of a model `best` is the recommendation, so pages of models may read it."""
+    shown = {page: page.read_text("utf-8") for page in (ROOT / "README.md", *PAGES)}
+    cells = [
+        (page, code)
+        for page, text in shown.items()
+        for code in re.findall(r"(?ms)^```(?:\{code-cell\}|python)\n(.*?)^```", text)
+        if page.parent.name != "frameworks" and page.stem != "models"
+    ]
+    book = json.loads((DOCS / "inertial.ipynb").read_text(encoding="utf-8"))
+    cells += [(DOCS / "inertial.ipynb", "".join(cell["source"])) for cell in book["cells"]]
+    assert [(page, code) for page, code in cells if re.search(r"\.best\b", code)] == []
+    handed = {page.name for page, code in cells if ".setting" in code}
+    assert handed == {"README.md", "quickstart.md", "choose.md", "inertial.ipynb"}
+
+
 def test_the_commands_shown_exist():
     shown = {
         name

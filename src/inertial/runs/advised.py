@@ -205,7 +205,10 @@ class Advice(Shown):
 
     @property
     def best(self) -> MethodAdvice:
-        """The method with the fewest forecast steps to the target, or the smallest radius."""
+        """The forecast's own choice: the fewest steps to the target, or the smallest radius.
+
+        What is recommended, once there are real runs, is `setting`.
+        """
         return min(self.methods, key=lambda m: (place(forecast=m.steps_to), m.spectral_radius))
 
     def of(self, name: str) -> MethodAdvice:

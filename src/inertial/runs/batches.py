@@ -151,7 +151,10 @@ class BatchAdvice(Shown):
 
     @property
     def best(self) -> BatchMethod:
-        """The method with the fewest steps of the expected loss to the target."""
+        """The forecast's own choice, with the fewest steps of the expected loss to the target.
+
+        What is recommended, once there are real runs, is `setting`.
+        """
         return min(self.methods, key=_order)
 
     @property
