@@ -40,7 +40,7 @@ def test_the_python_example_runs(tmp_path):
 def test_the_first_journey_keeps_its_promise(tmp_path):
     code, _ = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
     code += """
-run = inertial.simulate(problem, advice.best.method, steps=2 * advice.best.measured_steps)
+run = inertial.simulate(problem, advice.setting, steps=2 * advice.best.measured_steps)
 print(run.steps_to(0.03), advice.best.measured_steps)
 """
     out = subprocess.run(

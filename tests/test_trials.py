@@ -128,7 +128,8 @@ def test_printing_gives_the_table_and_the_lines(advised):
     assert "compared with" in text
     assert text.replace("<", "&lt;").replace(">", "&gt;") in advice._repr_html_()
     assert len(advice.to_dataframe()) == len(advice.trials)
-    assert advice.suggestion["lr"] == advice.best.method.constant[0]
+    assert advice.setting == advice.best.method
+    assert advice.suggestion["lr"] == advice.setting.constant[0]
     assert "weight_decay" not in advice.suggestion
     decayed = replace(advice, decay=0.03)
     assert decayed.suggestion == advice.suggestion | {"weight_decay": 0.03}

@@ -15,8 +15,7 @@ from typing import Any, Literal, Protocol, Union, get_args, get_origin
 from inertial._checks import InvalidInput, number, numbers, one_of, printable
 
 _REMEDIES = {
-    "Recursion": "a Recursion, such as heavy_ball(eta, beta) or advice.setting (of a model "
-    "advice.best.method)",
+    "Recursion": "a Recursion, such as heavy_ball(eta, beta) or advice.setting",
     "Measure": "a Measure, such as measure_of(data) or Measure.from_kernel(kernel, residual)",
     "Spectrum": "a Spectrum, such as decompose(kernel)",
     "Data": "what load() returned",

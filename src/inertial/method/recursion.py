@@ -35,10 +35,7 @@ Start = Literal["zero", "copy"]
 Sequence = Literal["iterate", "extrapolated"]
 Coefficient = float | tuple[float, ...]
 
-REMEDY = (
-    "give a Recursion, such as heavy_ball(eta, beta) or advice.setting (of a model "
-    "advice.best.method)"
-)
+REMEDY = "give a Recursion, such as heavy_ball(eta, beta) or advice.setting"
 """What to pass where a method is asked for."""
 
 _SHOWN = 3

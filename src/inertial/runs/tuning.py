@@ -254,16 +254,21 @@ class ModelAdvice(Shown):
         return self.best.trust
 
     @property
+    def setting(self) -> Recursion | Adaptive:
+        """What to train with: the method of `best`."""
+        return self.best.method
+
+    @property
     def suggestion(self) -> dict[str, Any]:
         """Keywords of ``torch.optim.SGD``, or of ``torch.optim.Adam`` or ``RMSprop``."""
-        method = self.best.method
+        method = self.setting
         words = method.keywords if isinstance(method, Adaptive) else to_torch(method)
         return {**words, **({"weight_decay": self.decay} if self.decay else {})}
 
     @property
     def lines(self) -> str:
         """Lines to copy for optax, PyTorch and Keras: for this model and this loss."""
-        method = self.best.method
+        method = self.setting
         if isinstance(method, Adaptive):
             lines = adaptive.lines(method, decay=self.decay)
         else:
