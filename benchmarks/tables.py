@@ -10,6 +10,7 @@ FILE`` the result becomes a page.
 import argparse
 import multiprocessing
 import re
+import shlex
 import sys
 import tarfile
 import tempfile
@@ -27,6 +28,7 @@ import numpy as np
 import pandas as pd
 
 from inertial import InvalidInput, load, tune
+from inertial._surface import terminal
 from inertial.runs.shown import of_steps
 
 LIST = Path(__file__).with_suffix(".txt")
@@ -87,8 +89,9 @@ def tried(table: str, label: str, path: Path) -> Outcome:
     refused = ""
     for _ in range(3):
         try:
-            data = load(path, most=ROWS, **arguments)
-            best = tune(data, trials=0).best
+            with terminal():
+                data = load(path, most=ROWS, **arguments)
+                best = tune(data, trials=0).best
         except InvalidInput as error:
             refused = refused or str(error).replace(str(path), path.name)
             more = remedy(str(error))
@@ -116,8 +119,8 @@ def remedy(message: str) -> dict[str, object]:
     """Read the options out of a refusal's remedy."""
     if found := re.search(r"did you mean '(.+?)'", message):
         return {"label": found[1]}
-    if found := re.search(r"--keep '(.+?)'", message):
-        return {"keep": (found[1],)}
+    if found := re.search(r"--keep (.+?) takes", message):
+        return {"keep": shlex.split(found[1])}
     if found := re.search(r"with --label, one of (.+?)[,.]", message):
         return {"label": found[1]}
     words = re.findall(r"--(standardize|constant|dedupe)", message)
