@@ -13,7 +13,7 @@ from sklearn.datasets import load_breast_cancer, load_wine
 
 from inertial import MLP, InvalidInput, Problem, TwoLayerReLU, heavy_ball, load, tangent, tune
 from inertial.method.recursion import label
-from inertial.runs.trials import Search, held, setting, settled
+from inertial.runs.trials import AFTER, BUDGET, REFINED, Search, held, setting, settled
 
 
 def cancer(activation="relu", loss="mse"):
@@ -309,6 +309,34 @@ def falling(steps, leaves=None):
     t = np.arange(200)
     losses = np.where(t < steps, 0.1 ** (t / steps) * 1.01, 0.1)
     return np.where(t >= (leaves or 200), 5.0, losses)
+
+
+def resting(until):
+    """A loss that rests just above the target, 0.1, and falls below it at a step."""
+    return np.where(np.arange(200) < until, 0.11 + 0.5 ** np.arange(200), 0.05)
+
+
+def test_a_loss_that_rests_goes_on_before_smaller_steps_are_tried():
+    """What waits on a plateau is no step that is too large: it falls soon after the first race."""
+    above = np.full(200, 1.1)
+    search = Search(Scripted(resting(45), *[above] * 60), 1.0, 0.1, trials=60)
+    search.run()
+    assert search.best.setting == search.trials[0].setting == setting("heavy_ball", 0.12, 0.8)
+    assert search.best.steps == 45
+    assert [len(trial.losses) for trial in search.trials[1:5]] == [40] * 4  # these never fell
+    assert {trial.setting.u for trial in search.trials} >= {math.log2(0.12) - 0.6}
+
+
+def test_a_search_whose_first_race_was_not_enough_has_passes_around_its_winner():
+    """They come after those of the races, which on a fiftieth of a grid would leave fewer."""
+    others = [resting(1000)] * 4 + [np.full(200, 0.9)] * 60
+    search = Search(Scripted(resting(41), *others), 1.0, 0.1, trials=60)
+    search.run()
+    run = 41 + held(41)
+    races = sum(len(trial.losses) for trial in search.trials[:5])
+    around = sum(len(trial.losses) for trial in search.trials[5:])
+    assert races + around > (BUDGET - AFTER) * run
+    assert REFINED * run <= around < (REFINED + 1) * run
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ five at least.
 
 1. A few settings race side by side.  The scale of the momentum follows from how far they get: where
    nobody is near the target after :math:`8/(1-\beta)` steps, the next race has the momentum
-   :math:`1 - 4/N`, with N steps extrapolated from the best loss.
+   :math:`1 - 4/N`, with N steps extrapolated from the best loss.  Where all diverged or came to
+   rest, the lowest go on twice as long, and the next race has smaller steps.
 2. Around the winner a pattern search in :math:`(\log_2 s, -\log_2(1-\beta))`, with steps that
    halve when nothing around is better.  Settings of the other family beside the best are tried
    when nothing around is better at the first step, or while there are passes left for them: its
@@ -22,7 +23,8 @@ five at least.
 The search ends after the trials or passes that it may make, or with its budget.  The measure for
 that is a grid of 20 x 20 settings for either family, in runs just long enough to see the best one
 settle: search and forecast together take a fiftieth of its passes.  While no setting has settled,
-only the passes that it may make bound it.
+only the passes that it may make bound it, and where the first race was not enough, the search
+around the winner has passes of its own.
 """
 
 import itertools
@@ -52,6 +54,9 @@ A fiftieth of the grid are 16 of the runs in which the grid's own best setting s
 
 AFTER = 1.5 + 0.6
 """Runs of that length which are kept for the forecast, and for the winner to go on."""
+
+REFINED = 8
+"""Runs of that length for the search around a winner that did not settle in the first race."""
 
 HANDICAP = 1.15
 """A setting whose loss leaves the target before twice its steps counts as so many times slower."""
@@ -244,7 +249,8 @@ class Search:
     `families` are those of `MOMENTUM`, or one alone; no trial goes on beyond `passes` in all.  All
     trials see the same batches, which `draw` gives; all rows if absent.
     `ended` is the state in which the winner's run ended, `compared` whether the other family was
-    tried beside the best.
+    tried beside the best, `opening` whether the first race was enough, and `raced` what the races
+    took where it was not.
     """
 
     def __init__(
@@ -271,6 +277,7 @@ class Search:
         self.progress = progress
         self.families, self.longest = tuple(families), longest
         self.compared = len(self.families) == 1
+        self.raced, self.opening = -math.inf, True
         self.ended: Any = None
         self.random = np.random.default_rng(seed)
 
@@ -284,6 +291,7 @@ class Search:
             if trial.outcome == "running":
                 trial.outcome, trial.state = "stopped", None
         if self.best is not None:
+            self.raced = -math.inf if self.opening else self.passes
             self._around()
             self._scatter()
             self.confirm()
@@ -305,15 +313,19 @@ class Search:
         """Passes that are left for trials."""
         if self.best is None or self.best.steps is None:
             return self.limit - self.passes
-        paid = (BUDGET - AFTER) * (self.best.steps + held(self.best.steps))
+        paid = max((BUDGET - AFTER) * self._run, self.raced + REFINED * self._run)
         return min(paid, self.limit) - self.passes
+
+    @property
+    def _run(self) -> int:
+        """Length of a run in which the best setting settles."""
+        assert self.best is not None  # noqa: S101 - the race has a winner
+        assert self.best.steps is not None  # noqa: S101 - it has settled
+        return self.best.steps + held(self.best.steps)
 
     def _scarce(self, kept: int) -> bool:
         """Whether one more trial could leave less than `kept` others need."""
-        assert self.best is not None  # noqa: S101 - the race has a winner
-        assert self.best.steps is not None  # noqa: S101 - it has settled
-        needed = (kept + 1) * (self.best.steps + held(self.best.steps))
-        return self._left < needed or self.most - len(self.trials) <= kept
+        return self._left < (kept + 1) * self._run or self.most - len(self.trials) <= kept
 
     def try_out(self, one: Setting) -> Trial:
         """Train with a setting until it has settled or cannot win."""
@@ -464,6 +476,10 @@ class Search:
                     if self.best is not None:
                         return
                     ranked = self._falling(ranked)
+            self.opening = False
+            ranked = ranked or self._resumed(racing, int(scale))
+            if self.best is not None:
+                return
             if not ranked:  # all diverged, or came to rest above the target
                 field_ = self._smaller(field_)
                 continue
@@ -486,6 +502,17 @@ class Search:
         """Return the trials that run and do not come to rest, the lowest first."""
         running = [trial for trial in trials if trial.outcome == "running"]
         return sorted((t for t in running if not _rests(t, self._needed(t))), key=_recent)
+
+    def _resumed(self, trials: list[Trial], scale: int) -> list[Trial]:
+        """Let the two lowest that came to rest go on, twice as long; return those that fall again.
+
+        A loss rests on a plateau, such as where its mean is fitted, as well as where a step is too
+        large.
+        """
+        running = [trial for trial in trials if trial.outcome == "running"]
+        resting = sorted((t for t in running if _recent(t) < math.log(self.start)), key=_recent)[:2]
+        self._race(resting, 2 * scale)
+        return self._falling(resting)
 
     def _own(self, settings: Iterable[Setting]) -> list[Setting]:
         return [one for one in settings if one.family in self.families]
