@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from inertial.runs.measures import envelope, last_mean, rings_back, stays_from, window, windowed
+from inertial.runs.measures import (
+    envelope,
+    last_mean,
+    partly_at,
+    rings_back,
+    stays_from,
+    window,
+    windowed,
+)
 
 
 def of_length(steps):
@@ -82,6 +90,8 @@ def test_every_start_stays_from_the_step_after_the_last_above(starts, rings, sta
     )
     for scaled in (loss, loss * xr.DataArray([4.0, 9.0][: len(starts)], dims="seed")):
         assert rings_back(scaled, 0.1) == rings
+        there = [min(start) <= LOW for start in starts]
+        assert partly_at(scaled, 0.1) == (any(there) and not all(there))
         assert stays_from(scaled.transpose("step", "seed"), 0.1) == (
             None if stays is None else 3 * stays
         )

@@ -12,7 +12,14 @@ from inertial._checks import below_one, one_of, significant
 from inertial.method.bound import RESOLUTION as EXACT
 from inertial.method.bound import said_of_zero
 from inertial.method.recursion import label
-from inertial.runs.measures import Summary, repeated, rings_back, starts_in, stays_from
+from inertial.runs.measures import (
+    Summary,
+    partly_at,
+    repeated,
+    rings_back,
+    starts_in,
+    stays_from,
+)
 from inertial.runs.ranking import Ranking, Standing, rank
 from inertial.runs.settings import COMPANIONS
 from inertial.runs.shown import Curve, Shown, columns, count, draw, of_steps
@@ -76,6 +83,7 @@ class Comparison(Shown):
             steps["predicted"],
             left,
             diverged,
+            partly_at(loss, self.target),
             rings_back(loss, self.target),
             stays_from(loss, self.target),
         )

@@ -80,6 +80,12 @@ def stays_from(loss: xr.DataArray, share: float) -> int | None:
     return int(loss.step.values[after]) if after < loss.sizes["step"] else None
 
 
+def partly_at(loss: xr.DataArray, share: float) -> bool:
+    """Whether some start got to a share of its first loss, though not every one."""
+    there = (~_above(loss, share)).any(axis=1)
+    return bool(there.any() and not there.all())
+
+
 def rings_back(loss: xr.DataArray, share: float) -> bool:
     """Whether some start is above a share of its first loss after it has been there."""
     above = _above(loss, share)

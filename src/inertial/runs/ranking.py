@@ -1,10 +1,11 @@
 """Which of several trained methods to use: first what was asked, then how near they came.
 
 What was asked is a share of the initial loss.  A method that reached it comes before one that did
-not; of two that did, the one with fewer steps; of two that did not, the one with less of its loss
-left.  A method that diverged, from any start, comes last.  Where none got there, the forecast says
-what was expected: nobody is advised on a target that was not asked for.  Steps count to the first
-one there: who stops there has what was asked, even where the loss would ring back above it.
+not; of two that did, the one with fewer steps; of two that did not, the one that did from some
+start, or else with less of its loss left.  A method that diverged, from any start, comes last.
+Where none got there, the forecast says what was expected: nobody is advised on a target that was
+not asked for.  Steps count to the first one there: who stops there has what was asked, even where
+the loss would ring back above it.
 
 Everything that recommends a method asks `place`: what is not known of it (nothing was trained, or
 nothing forecast) does not count.
@@ -13,6 +14,9 @@ nothing forecast) does not count.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+Place = tuple[bool, float, bool, float, float]
+"""What methods are sorted by."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class Standing:
         Share of the initial loss that is left at the end, mean over seeds.
     diverged
         How many runs diverged.
+    partly
+        Whether some start got there, though not every one.
     rings
         Whether the loss of some start is above the target after it has been there.
     stays
@@ -44,6 +50,7 @@ class Standing:
     forecast: float | None
     left: float
     diverged: int
+    partly: bool = False
     rings: bool = False
     stays: int | None = None
 
@@ -94,8 +101,8 @@ class Ranking:
 
     @property
     def in_part(self) -> bool:
-        """Whether the best has the target's loss in the mean, though not from every start."""
-        return not self.reached and not self.best.diverged and self.best.left <= self.target
+        """Whether no method got there from every start, and the best did from some."""
+        return not self.best.diverged and self.best.partly
 
     @property
     def predicted(self) -> Standing | None:
@@ -115,17 +122,23 @@ def place(
     forecast: float | None = None,
     left: float = math.nan,
     diverged: bool = False,
-) -> tuple[bool, float, float, float]:
+    partly: bool = False,
+) -> Place:
     """Return what methods are sorted by: parts as in `Standing`, what is better first."""
     return (
         diverged,
         math.inf if reached is None else reached,
+        not partly,
         math.inf if math.isnan(left) else left,
         math.inf if forecast is None else forecast,
     )
 
 
-def _place_of(one: Standing) -> tuple[bool, float, float, float]:
+def _place_of(one: Standing) -> Place:
     return place(
-        reached=one.reached, forecast=one.forecast, left=one.left, diverged=one.diverged > 0
+        reached=one.reached,
+        forecast=one.forecast,
+        left=one.left,
+        diverged=one.diverged > 0,
+        partly=one.partly,
     )

@@ -38,7 +38,7 @@ from inertial.problem.loss import Outputs, constant_loss
 from inertial.problem.networks import WideNetwork
 from inertial.problem.problem import Problem, Trainable
 from inertial.runs.check import UNTRAINED
-from inertial.runs.ranking import place
+from inertial.runs.ranking import Place, place
 from inertial.runs.shown import Curve, Shown, called, columns, draw, mark
 from inertial.runs.stopping import Stopping, horizon, stopping_of
 from inertial.runs.trials import (
@@ -991,7 +991,7 @@ def _winner(trials: list[Trial], family: str) -> Trial | None:
     return min(own, key=_order)
 
 
-def _order(trial: Trial) -> tuple[bool, float, float, float]:
+def _order(trial: Trial) -> Place:
     return place(
         reached=None if trial.steps is None else trial.counts,
         left=float(np.nanmin(trial.losses)),
@@ -999,7 +999,7 @@ def _order(trial: Trial) -> tuple[bool, float, float, float]:
     )
 
 
-def _forecast_order(entry: TunedMethod) -> tuple[bool, float, float, float]:
+def _forecast_order(entry: TunedMethod) -> Place:
     return place(forecast=entry.steps_to)
 
 

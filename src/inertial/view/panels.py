@@ -21,6 +21,7 @@ from inertial.method.trust import Trust
 from inertial.runs.measures import (
     diverged,
     forecast_error,
+    partly_at,
     rings_back,
     stays_from,
     steps_to_share,
@@ -65,10 +66,11 @@ class Row:
     """A method's line of the summary table; None where a seed did not get there.
 
     `steps_to` are measured steps to shares of the initial loss, `forecast` those to the target that
-    were forecast, `stays` the step from which every start stays there (`stays_from`), and `rings`
-    whether one is above in between; `left` is the share of the loss at the end; `unforeseen` counts
-    the diverged runs whose forecast did not diverge, and `trust` judges the forecast.  `stored` of
-    `seeds` runs are there; everything else is a statistic over those.
+    were forecast, `partly` says whether some start got to it, though not every one, `stays` is the
+    step from which every start stays there (`stays_from`), and `rings` says whether one is above in
+    between; `left` is the share of the loss at the end; `unforeseen` counts the diverged runs whose
+    forecast did not diverge, and `trust` judges the forecast.  `stored` of `seeds` runs are there;
+    everything else is a statistic over those.
     """
 
     key: str
@@ -78,6 +80,7 @@ class Row:
     gamma: float
     steps_to: dict[float, float | None]
     forecast: float | None
+    partly: bool
     rings: bool
     stays: int | None
     left: float
@@ -116,6 +119,7 @@ def ranked(rows: Sequence[Row], target: float) -> Ranking:
                 row.forecast,
                 row.left,
                 row.diverged,
+                row.partly,
                 row.rings,
                 row.stays,
             )
@@ -301,6 +305,7 @@ def _row(run: xr.Dataset, name: str, target: float, width: int) -> Row:
         gamma=float(run.gamma),
         steps_to={share: steps_to_share(run.loss, share) for share in shares_of(target)},
         forecast=_forecast_steps(run, target),
+        partly=partly_at(run.loss, target),
         rings=rings_back(run.loss, target),
         stays=stays_from(run.loss, target),
         left=float(last.mean() / loss[:, 0].mean()),
