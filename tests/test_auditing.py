@@ -131,6 +131,14 @@ def test_the_latex_table_is_whole_and_escaped(bare, tmp_path):
     assert not [w for w in re.findall(r"\(([\d.]+)pt too wide", done.stdout) if float(w) > 20]
 
 
+def test_what_cannot_be_verified_says_why_also_where_its_claim_fails(bare):
+    entry = next(entry for entry in bare.entries if entry.verdict == "unverifiable")
+    failed = replace(entry, finding="violated", first_violation=5, reason="a constant is open")
+    assert "first violated at" in finding(failed)
+    assert "a constant is open" in finding(failed)
+    assert "a constant is open" not in finding(replace(failed, verdict="violated"))
+
+
 def test_formulas_of_every_statement_are_whole():
     """No bracket opens in a formula and closes in the text, and no name stays outside."""
     for theorem in CATALOG:

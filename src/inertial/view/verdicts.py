@@ -96,7 +96,8 @@ def finding(entry: AuditEntry) -> str:
     if entry.frequency is not None:
         seen = entry.frequency
         parts.append(f"{seen.counted} (95 %: {seen.low:.2f} to {seen.high:.2f})")
-    if entry.reason and entry.first_violation is None and not missed:
+    open_ = entry.verdict == "unverifiable"
+    if entry.reason and (open_ or (entry.first_violation is None and not missed)):
         parts.append(entry.reason)
     if entry.looked_at:
         parts.append(f"looked at {entry.looked_at}")

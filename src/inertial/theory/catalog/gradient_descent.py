@@ -33,7 +33,11 @@ THEOREMS = (
     Theorem(
         key="gradient-descent-loss",
         source="Wang and Abernethy (2020), Theorem 1, eq. (7)",
-        statement="Gradient descent has |xi_t|^2 <= (1 - eta lambda_0/2)^t |xi_0|^2.",
+        statement=(
+            "Gradient descent has |xi_t|^2 <= (1 - eta lambda_0/2)^t |xi_0|^2, where every mode of "
+            "H_0 contracts so; the source asks for eta = O(lambda_0/n^2) and a width instead, with "
+            "constants left open."
+        ),
         covers=("003 Thm1",),
         scope="run",
         methods=GRADIENT_DESCENT,

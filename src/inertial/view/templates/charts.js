@@ -337,7 +337,8 @@ const charts = (() => {
     if (before !== undefined && document.activeElement === document.body && host.wasFocused) { host.cursor = before; svg.focus(); }
   }
 
-  /* Buttons that save a figure: its picture, with what canvases lie under it, and its numbers. */
+  /* Buttons that save a figure: its picture, with what canvases lie under it, its ramp of colours
+     and the words of its marks, and its numbers. */
   function buttons(svg, spec, legend) {
     const save = (kind, text, make) => {
       const button = html("button", { type: "button", textContent: text });
@@ -346,7 +347,7 @@ const charts = (() => {
       button.addEventListener("click", () => download(`${spec.file}.${kind}`, make()));
       return button;
     };
-    const row = html("div", { className: "save" }, save("svg", "SVG", () => standalone(svg, legend, spec.canvases ? spec.canvases() : [], spec.label)));
+    const row = html("div", { className: "save" }, save("svg", "SVG", () => standalone(svg, legend, spec)));
     if (spec.table) row.append(save("csv", "CSV", () => csv(spec.table())));
     return row;
   }
@@ -368,28 +369,39 @@ const charts = (() => {
   }
 
   /* The picture as a file of its own, on the page's background, its legend below. */
-  function standalone(svg, legend, canvases, label) {
+  function standalone(svg, legend, spec) {
     const copy = inlined(svg), width = Number(svg.getAttribute("width")), height = Number(svg.getAttribute("height"));
     const entries = legend ? [...legend.querySelectorAll("li")].filter((one) => !one.querySelector('[aria-pressed="false"]')) : [];
-    let x = 4, y = height + 10;
-    for (const entry of entries) {
-      const words = entry.textContent, style = getComputedStyle(entry), room = 44 + 7 * words.length;
+    let x = 4, y = height + 10, tall = height;
+    const place = (room, ...parts) => {
       if (x > 4 && x + room > width) { x = 4; y += 20; }
-      const place = node("g", { transform: `translate(${x} ${y})` });
-      place.append(...inlined(entry.querySelector("svg")).children);
-      place.append(node("text", { x: 33, y: 10, fill: style.color, "font-family": style.fontFamily, "font-size": "12px" }, words));
-      copy.append(place);
+      const group = node("g", { transform: `translate(${x} ${y})` });
+      group.append(...parts);
+      copy.append(group);
       x += room;
+      tall = y + 22;
+    };
+    const written = (at, words, host) => {
+      const style = getComputedStyle(host);
+      return node("text", { x: at, y: 10, fill: style.color, "font-family": style.fontFamily, "font-size": "12px" }, words);
+    };
+    for (const entry of entries) place(44 + 7 * entry.textContent.length, ...inlined(entry.querySelector("svg")).children, written(33, entry.textContent, entry));
+    const ramps = spec.ramps ? spec.ramps() : [];
+    for (const ramp of ramps) {
+      const [low, canvas, high] = ramp.children, from = 8 + 7 * low.textContent.length;
+      const colours = node("image", { x: from, y: 2, width: 110, height: 9, preserveAspectRatio: "none", href: canvas.toDataURL() });
+      place(from + 118, written(0, low.textContent, ramp), colours);
+      place(20 + 7 * high.textContent.length, written(0, high.textContent, ramp));
     }
-    const tall = entries.length ? y + 22 : height;
-    for (const canvas of canvases) {
+    for (const words of spec.marks ? spec.marks() : []) place(20 + 7 * words.length, written(0, words, ramps[0]));
+    for (const canvas of spec.canvases ? spec.canvases() : []) {
       const [left, top, wide, high] = ["left", "top", "width", "height"].map((side) => parseFloat(canvas.style[side]));
       copy.prepend(node("image", { x: left, y: top, width: wide, height: high, preserveAspectRatio: "none", href: canvas.toDataURL() }));
     }
     copy.setAttribute("height", tall);
     copy.setAttribute("viewBox", `0 0 ${width} ${tall}`);
     copy.prepend(node("rect", { width: "100%", height: "100%", fill: getComputedStyle(document.body).backgroundColor }));
-    copy.prepend(node("title", {}, label));
+    copy.prepend(node("title", {}, spec.label));
     copy.setAttribute("xmlns", NS);
     return new Blob(['<?xml version="1.0" encoding="UTF-8"?>\n', new XMLSerializer().serializeToString(copy)], { type: "image/svg+xml" });
   }

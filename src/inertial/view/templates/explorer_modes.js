@@ -134,7 +134,7 @@
     heat = { ...made, canvas };
     if (host.matches(":focus-visible")) readCell(now.at, state.mode, here, y);
     $("heat-save").replaceChildren(charts.buttons(svg, {
-      label: "What is left of each mode", file: "modes", canvases: () => [canvas],
+      label: "What is left of each mode", file: "modes", canvases: () => [canvas], ramps: () => [$("heat-ramp")],
       table: () => ({ columns: ["eigenvalue", "step", "left"], rows: nodes.flatMap((l) => Array.from(numerics.history(now.method, l, now.steps), (a, t) => [l, t, a])) }),
     }, null));
     host.setAttribute("aria-label", `What is left of each mode over ${state.steps} steps, eigenvalues ${short(SMALLEST)} to ${short(LARGEST)}. Arrow keys up and down follow another eigenvalue, left and right another step.`);

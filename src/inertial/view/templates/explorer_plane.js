@@ -83,7 +83,7 @@ const plane = (() => {
       image.data.set([...colour, 255], 4 * i);
     });
     context.putImageData(image, 0, 0);
-    Object.assign(planeCache, { key, canvas, best, worst, colours, limit });
+    Object.assign(planeCache, { key, canvas, best, worst, beyond: known[known.length - 1] > worst ? " or more" : "", colours, limit });
     return planeCache;
   }
 
@@ -133,8 +133,8 @@ const plane = (() => {
     if (host.matches(":focus-visible")) tip(host, sx(Math.min(PLANE.x[1], Math.max(PLANE.x[0], state.eta * LARGEST))), sy(level) - 40, [[words(explorer.current())]]);
     host.setAttribute("aria-label", `Plane of step size and momentum for ${LABELS[family()]}: step size times largest eigenvalue ${short(state.eta * LARGEST)}, momentum ${momentum(state.beta)}`);
     const slow = 10 ** painted.worst, fast = 10 ** painted.best;
-    if (state.colour === "rate") paintRamp("plane-ramp", painted.colours.plane, `${short(+slow.toPrecision(2))} steps`, `${short(+fast.toPrecision(2))} steps a factor of ten`);
-    else paintRamp("plane-ramp", painted.colours.plane, `${percent(slow)}`, `${percent(fast)} of the loss left`);
+    if (state.colour === "rate") paintRamp("plane-ramp", painted.colours.plane, `${short(+slow.toPrecision(2))} steps${painted.beyond}`, `${short(+fast.toPrecision(2))} steps a factor of ten`);
+    else paintRamp("plane-ramp", painted.colours.plane, `${percent(slow)}${painted.beyond}`, `${percent(fast)} of the loss left`);
     const how = state.colour === "rate" ? `${painted.colours === RAMPS.dark ? "Brighter" : "Darker"} is faster in the long run, where the slowest mode rules.` : "Colour is the loss left after the steps shown: what you would see, all modes and their weights.";
     const edges = state.method === "gradient_descent" ? " Gradient descent is the bottom edge." : state.method === "nesterov_varying" ? " Momentum t/(t+d) climbs to the top edge." : "";
     const divide = noise() ? `Right of the line, the expected loss on batches of ${plural(state.batch, "row")} grows; dashed, the limit for all rows, which the colours are for.` : `Right of the line, ${LABELS[family()]} diverges.`;
@@ -142,7 +142,8 @@ const plane = (() => {
     drawPoints();
     drawCurve(null);
     $("plane-save").replaceChildren(charts.buttons(svg, {
-      label: "Plane of settings", file: "plane", canvases: () => [canvas],
+      label: "Plane of settings", file: "plane", canvases: () => [canvas], ramps: () => [$("plane-ramp")],
+      marks: () => [...new Set(visiblePoints().map((point) => point.rule))].map((rule) => `${GLYPHS[rule]} ${RULES[rule]}`).concat("○ the setting"),
       table,
     }, null));
   }
