@@ -859,6 +859,10 @@ def test_every_figure_saves_its_picture_and_its_numbers(chromium, file):
                 assert ("image" in tags) == (name in {"plane", "roots", "modes", "meaning"})
                 assert root.find("{http://www.w3.org/2000/svg}title").text
                 assert not any(one.get("class") for one in root.iter())
+                words = " ".join(root.itertext())
+                assert ("a factor of ten" in words) == (name == "plane")
+                assert ("▲ Liu–Pan–Tao" in words) == (name == "plane")
+                assert ("what is left of a mode" in words) == (name == "modes")
                 # Behind a text lies its halo, which covers it if it is drawn last.
                 for one in root.iter("{http://www.w3.org/2000/svg}text"):
                     halo = one.get("stroke", "none") != "none"

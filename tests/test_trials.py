@@ -11,9 +11,20 @@ import optax
 import pytest
 from sklearn.datasets import load_breast_cancer, load_wine
 
-from inertial import MLP, InvalidInput, Problem, TwoLayerReLU, heavy_ball, load, tangent, tune
+from inertial import (
+    MLP,
+    InvalidInput,
+    Problem,
+    TwoLayerReLU,
+    heavy_ball,
+    load,
+    simulate,
+    tangent,
+    tune,
+)
 from inertial.method.recursion import label
 from inertial.runs.trials import AFTER, BUDGET, REFINED, Search, held, setting, settled
+from inertial.runs.tuning import _repeated
 
 
 def cancer(activation="relu", loss="mse"):
@@ -352,6 +363,35 @@ def test_a_winner_that_leaves_the_target_again_may_lose(slower, wins, leaves):
     assert (search.best.steps, search.best.leaves) == (wins, leaves)
     assert len(search.best.losses) == (2 * wins if leaves is None else leaves) + 1
     assert all(trial.state is None for trial in search.trials)
+
+
+@pytest.mark.parametrize(
+    ("again", "said"),
+    [
+        ((20,), "; stop there, for at step 31 the loss is above it again."),
+        ((23,), "; stop there, for at step 31 the loss is above it again."),
+        ((24,), "at a step size larger by a millionth it takes 24, so look at the loss"),
+        ((16,), "at a step size larger by a millionth it takes 16, so look at the loss"),
+        ((None,), "it is not in twice the steps, so look at the loss"),
+    ],
+)
+def test_where_rounding_decides_the_steps_the_answer_says_so(advised, again, said):
+    advice = advised[1]
+    best = replace(advice.best, measured_steps=20, leaves=31)
+    assert said in replace(advice, best=best, repeats=again).recommendation
+
+
+def test_what_leaves_is_trained_again_at_about_the_same_step_size():
+    problem = cancer("relu", "mse")
+    method = heavy_ball(0.02, 0.9)
+    best = replace(tune(problem, target=0.1, trials=0).best, method=method)
+    losses = simulate(problem, method, steps=100).loss
+    best = replace(best, measured_steps=settled(losses, 0.1 * losses[0]), leaves=90)
+    (trial,) = _repeated(problem, best, 0.1)
+    assert trial.steps == best.measured_steps
+    assert trial.method.constant[0] == pytest.approx(0.02, rel=2e-6)
+    assert trial.method.constant[0] != 0.02
+    assert _repeated(problem, replace(best, leaves=None), 0.1) == []
 
 
 def test_the_advice_says_where_its_loss_leaves_the_target_again(advised):

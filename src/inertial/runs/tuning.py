@@ -106,6 +106,9 @@ _DRAWS, _PATIENCE = 4, 3
 """Other draws of the batches that a recommendation is trained on, and for how many times its steps.
 """
 
+_NUDGE, _APART = 1e-6, 0.15
+"""Share by which the step size of a repeat is larger, and its steps may be more or fewer."""
+
 _ROUNDING = 1e-5
 """Share of the largest output by which rounding tells equal rows apart."""
 
@@ -213,6 +216,9 @@ class ModelAdvice(Shown):
         What the gradient of a batch is multiplied by to stand for that of all rows, > 0.
     draws
         Steps of the recommendation on other draws of the batches; None where it did not get there.
+    repeats
+        Steps of the recommendation again, with gradients of all rows, at a step size larger by a
+        millionth: made where its loss leaves the target again.  None where it did not get there.
     alike
         Whether no setting got there, and the model cannot tell one row from another.
     """
@@ -241,6 +247,7 @@ class ModelAdvice(Shown):
     order: Order = "fresh"
     factor: float = 1.0
     draws: tuple[int | None, ...] = ()
+    repeats: tuple[int | None, ...] = ()
     alike: bool = False
 
     @property
@@ -322,7 +329,22 @@ class ModelAdvice(Shown):
         place = f"at step {self.best.leaves:,}"
         if self.batch is not None:
             return f"; {place} of this draw the loss is above it again"
+        if not self._repeatable:
+            again = self.repeats[0]
+            return (
+                f"; {place} the loss is above it again, and rounding decides when it is there: at "
+                "a step size larger by a millionth it "
+                + ("is not in twice the steps" if again is None else f"takes {again:,}")
+                + ", so look at the loss and stop by that"
+            )
         return f"; stop there, for {place} the loss is above it again"
+
+    @property
+    def _repeatable(self) -> bool:
+        """Whether the repeat, if one was made, took about the steps that were measured."""
+        steps = self.best.measured_steps or 0
+        most = max(1, _APART * steps)
+        return all(again is not None and abs(again - steps) <= most for again in self.repeats)
 
     @property
     def _leaves_at_once(self) -> bool:
@@ -674,7 +696,8 @@ def tune_problem(
     ]
     best = min(entries, key=_forecast_order) if first is None else entries[measured.index(first)]
     bounded = problem.loss.squared and not problem.decay and batch is None
-    taken = spent + PRODUCT * (operator.products - forecast.counted)
+    again = [] if batch else _repeated(problem, best, target)
+    taken = PRODUCT * (operator.products - forecast.counted)
     won = None if first is None else found[measured.index(first)][1]
     return ModelAdvice(
         model=problem.model,
@@ -689,7 +712,7 @@ def tune_problem(
         trials=tuple(tried),
         against=None if rival is None else _alone(problem, rival, target, best, largest, draw),
         bound=_bound(forecast.measure, target) if bounded else None,
-        passes=taken,
+        passes=spent + taken + sum(len(trial.losses) for trial in again),
         unreachable=_unreachable(forecast.measure) if bounded else 0.0,
         decay=problem.decay,
         stopping=None if batch else _stopping(problem, best, operator, train=trials > 0),
@@ -701,6 +724,7 @@ def tune_problem(
         order=order,
         factor=1.0 if batch is None else problem.batch_factor(batch),
         draws=() if batch is None else _on_other_draws(problem, best, target, batch, order, seed),
+        repeats=tuple(trial.steps for trial in again),
         alike=trials > 0 and best.measured_steps is None and _answers_alike(operator),
     )
 
@@ -765,6 +789,15 @@ def _on_other_draws(
         Search(problem, 1.0, target, trials=0, draw=draw).alone(any_, best.method, most).steps
         for draw in draws
     )
+
+
+def _repeated(problem: Trainable, best: TunedMethod, target: float) -> list[Trial]:
+    """Train again where the loss leaves: if rounding decides when, its steps are one of many."""
+    if best.leaves is None or best.measured_steps is None or not isinstance(best.method, Recursion):
+        return []
+    nudged = replace(best.method, eta=best.method.constant[0] * (1 + _NUDGE))
+    any_, most = setting("heavy_ball", 1.0, 0.5), 2 * best.measured_steps
+    return [Search(problem, 1.0, target, trials=0).alone(any_, nudged, most)]
 
 
 class _OnBatches:
