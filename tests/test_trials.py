@@ -327,6 +327,15 @@ def resting(until):
     return np.where(np.arange(200) < until, 0.11 + 0.5 ** np.arange(200), 0.05)
 
 
+def test_a_winner_of_few_steps_goes_on_for_twenty_more():
+    """What diverges after some steps at the target is seen to leave it."""
+    for leaves, seen in ((24, 24), (26, None)):
+        search = Search(Scripted(falling(5, leaves), falling(5, leaves)), 1.0, 0.1, trials=9)
+        search.try_out(setting("heavy_ball", 0.3, 0.8))
+        search.confirm()
+        assert (search.best.steps, search.best.leaves) == (5, seen)
+
+
 def test_a_loss_that_rests_goes_on_before_smaller_steps_are_tried():
     """What waits on a plateau is no step that is too large: it falls soon after the first race."""
     above = np.full(200, 1.1)

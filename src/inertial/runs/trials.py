@@ -17,8 +17,9 @@ five at least.
    best may be far away, and takes half as many steps on some tables.  A trial is stopped at the
    step from which it cannot win any more, or, from half of the best one's steps on, when the
    logarithm of its lowest loss would have to fall four times as fast as it did so far.
-3. The winner goes on to twice its steps, for the sharpness of many models grows on the way.  If
-   its loss leaves the target again it counts as 1.15 times its steps, and the next one may win.
+3. The winner goes on to twice its steps, and twenty more at least, for the sharpness of many models
+   grows.  If its loss leaves the target again it counts as 1.15 times its steps, and the next one
+   may win.
 
 The search ends after the trials or passes that it may make, or with its budget.  The measure for
 that is a grid of 20 x 20 settings for either family, in runs just long enough to see the best one
@@ -59,7 +60,10 @@ REFINED = 8
 """Runs of that length for the search around a winner that did not settle in the first race."""
 
 HANDICAP = 1.15
-"""A setting whose loss leaves the target before twice its steps counts as so many times slower."""
+"""A setting whose loss leaves the target while it goes on counts as so many times slower."""
+
+ON = 20
+"""Steps for which the winner goes on at least: what diverges takes some to show it."""
 
 LONGEST = 20_000
 """Steps after which a race gives up."""
@@ -201,8 +205,8 @@ class Trial:
     steps
         Step at which the loss settled at the target; None if it did not.
     leaves
-        Step before twice as many at which a run that settled is above the target again; None if it
-        stays there.
+        Step before twice as many, or twenty more, at which a run that settled is above the target
+        again; None if it stays there.
     losses
         Loss at steps 0, 1, ...
     state
@@ -422,13 +426,14 @@ class Search:
             self._release(trial)
 
     def _go_on(self, trial: Trial) -> None:
-        """Train on to twice the steps, or until the loss leaves the target."""
+        """Train on to twice the steps, `ON` more at least, or until the loss leaves the target."""
         assert trial.steps is not None  # noqa: S101 - it has settled
+        end = trial.steps + max(ON, trial.steps)
         if trial.state is None:
             self._begin(trial)
-        while trial.leaves is None and len(trial.losses) <= 2 * trial.steps:
+        while trial.leaves is None and len(trial.losses) <= end:
             done = len(trial.losses)
-            self._advance(trial, min(max(_BLOCK, done // 8), 2 * trial.steps + 1 - done))
+            self._advance(trial, min(max(_BLOCK, done // 8), end + 1 - done))
             above = np.flatnonzero(~(trial.losses[trial.steps :] <= self.level))
             trial.leaves = trial.steps + int(above[0]) if above.size else None
 

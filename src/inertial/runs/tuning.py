@@ -135,8 +135,8 @@ class TunedMethod:
         Steps that the real model took until its loss settled at the target; None without a trial,
         or if it did not get there.
     leaves
-        Step before twice as many at which the real model is above the target again; None if it
-        stays, or if it was not seen that far.
+        Step before twice as many, or twenty more, at which the real model is above the target
+        again; None if it stays, or if it was not seen that far.
     trust
         `holds` if both agree within 15 % or a step, `departs` if not or if one of them alone gets
         there, `unchecked` without a trial, or where neither does.
@@ -796,7 +796,7 @@ def _repeated(problem: Trainable, best: TunedMethod, target: float) -> list[Tria
     if best.leaves is None or best.measured_steps is None or not isinstance(best.method, Recursion):
         return []
     nudged = replace(best.method, eta=best.method.constant[0] * (1 + _NUDGE))
-    any_, most = setting("heavy_ball", 1.0, 0.5), 2 * best.measured_steps
+    any_, most = setting("heavy_ball", 1.0, 0.5), 2 * best.measured_steps + held(0)
     return [Search(problem, 1.0, target, trials=0).alone(any_, nudged, most)]
 
 
