@@ -1854,3 +1854,15 @@ def test_two_is_not_said_to_be_two(chromium, file, exploration):
     with opened(chromium, file, f"#method=gradient_descent&eta={eta}") as view:
         said = view.locator("#why").inner_text()
     assert "is not below 2. " in said
+
+
+def test_no_axis_has_a_single_tick(chromium, file):
+    """One tick is no scale: ranges just over a multiple of the step, at the width of a phone."""
+    with opened(chromium, file) as view:
+        counts = view.evaluate(
+            """() => [1.04, 1.3, 1.51, 1.6, 3.2, 16, 160].flatMap((end) => [200, 260, 700].map(
+                (width) => charts.frame(width, 200, { domain: [-end, end], title: "" },
+                    { domain: [0, 1], title: "" }).axes.querySelectorAll(".axis").length - 1))"""
+        )
+    assert min(counts) >= 2
+    assert max(counts) <= 16

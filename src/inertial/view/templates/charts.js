@@ -44,10 +44,14 @@ const charts = (() => {
     }
     const rough = (high - low) / most;
     const power = 10 ** Math.floor(Math.log10(rough));
-    const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough);
-    const found = [];
-    for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k++) found.push(+(k * step).toPrecision(12));
-    return found;
+    const multiples = (step) => {
+      const found = [];
+      for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k++) found.push(+(k * step).toPrecision(12));
+      return found;
+    };
+    const steps = [0.5, 1, 2, 5, 10].map((m) => m * power), fitting = steps.findIndex((s) => s >= rough);
+    const found = multiples(steps[fitting]);
+    return found.length > 1 ? found : multiples(steps[fitting - 1]);  // one tick is no scale
   }
 
   const SUPERSCRIPTS = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };

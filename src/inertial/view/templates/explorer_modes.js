@@ -64,13 +64,13 @@
     }
     const first = leading(z), [lx, ly] = at(Math.max(-1.1, Math.min(1.1, z[first])), z[first + 1]);
     const words = `λ = ${short(nodes[state.mode])}${Math.abs(z[first]) > 1.1 ? `, z = ${short(z[first])}` : ""}`, wide = 7 * words.length;
-    // The place beside the root where the words cover the fewest dots, and least of the circle.
+    // The place beside the root where the words cover least: dots by their size, then the circle.
     for (let angle = 0; angle < 2 * Math.PI; angle += 0.03) dots.push([...at(Math.cos(angle), Math.sin(angle)), 1]);
     const places = [-1, 1].flatMap((side) => [4, -ring - 6, ring + 14].map((down) => ({ x: lx + (down === 4 ? side * (ring + 6) : 0), y: ly + down, side })));
     const covered = ({ x, y, side }) => {
       const [left, right] = side < 0 ? [x - wide, x] : [x, x + wide];
       if (left < 2 || right > width - 2) return Infinity;
-      return dots.filter(([px, py, r]) => px + r > left && px - r < right && py + r > y - 12 && py - r < y + 4).length;
+      return dots.filter(([px, py, r]) => px + r > left && px - r < right && py + r > y - 12 && py - r < y + 4).reduce((sum, [, , r]) => sum + r * r, 0);
     };
     const free = places.reduce((best, place) => (covered(place) < covered(best) ? place : best));
     svg.append(node("text", { class: "halo", x: free.x, y: free.y, "text-anchor": free.side < 0 ? "end" : "start" }, words));
