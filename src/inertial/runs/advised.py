@@ -1,7 +1,7 @@
 """What `tune` returns for data or a measure, and how it is said."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
@@ -21,7 +21,7 @@ from inertial.runs.check import Check, first_step, nearest, said, settles
 from inertial.runs.ranking import place
 from inertial.runs.shown import (
     Curve,
-    Shown,
+    Promised,
     advised,
     at,
     came_lowest,
@@ -93,7 +93,7 @@ class MethodAdvice:
 
 
 @dataclass(frozen=True, repr=False)
-class Advice(Shown):
+class Advice(Promised):
     """What `tune` returns for data or a measure; printed, it is a table.
 
     Parameters
@@ -161,21 +161,16 @@ class Advice(Shown):
         return self.best.method if run is None else run.method
 
     @property
-    def steps(self) -> int | None:
-        """Steps to the first one at the target at this setting, as the recommendation says them.
-
-        They are measured where real runs replaced the forecast, or broke its promise, and forecast
-        otherwise: `steps_are` says which.  None where the target is not reached.
-        """
-        if self.steps_are == "forecast":
-            return self.best.steps_to
-        return None if self.measured is None else self.measured.measured
+    def _kept(self) -> bool:
+        return not self.checks or (self.replaced is None and self.checks[0].kept)
 
     @property
-    def steps_are(self) -> Literal["measured", "forecast"]:
-        """Whether `steps` were counted on a real run or are forecast."""
-        kept = not self.checks or (self.replaced is None and self.checks[0].kept)
-        return "forecast" if kept else "measured"
+    def _forecast_steps(self) -> int | None:
+        return self.best.steps_to
+
+    @property
+    def _measured_steps(self) -> int | None:
+        return None if self.measured is None else self.measured.measured
 
     @property
     def _recommended(self) -> Check | None:
@@ -226,7 +221,7 @@ class Advice(Shown):
     @property
     def recommendation(self) -> str:
         """Which method at which setting, in how many steps, beside what else there is."""
-        best, run = self.best, self.measured if self.steps_are == "measured" else None
+        best, run = self.best, None if self._kept else self.measured
         share = f"{self.target:.3g} of the initial loss"
         if run is not None:
             return (

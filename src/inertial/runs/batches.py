@@ -4,7 +4,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -39,7 +39,7 @@ from inertial.runs.check import (
 from inertial.runs.ranking import place
 from inertial.runs.shown import (
     Curve,
-    Shown,
+    Promised,
     advised,
     at,
     came_lowest,
@@ -91,7 +91,7 @@ class BatchMethod:
 
 
 @dataclass(frozen=True, repr=False)
-class BatchAdvice(Shown):
+class BatchAdvice(Promised):
     """What `tune` returns for a batch: an entry for each method, and the sizes that matter.
 
     Parameters
@@ -177,21 +177,16 @@ class BatchAdvice(Shown):
         return None if run is None or entry.method != run.method else run.measured
 
     @property
-    def steps(self) -> int | None:
-        """Steps to the first one at the target at this setting, as the recommendation says them.
-
-        They are measured where real runs replaced the forecast, or broke its promise, and forecast
-        otherwise: `steps_are` says which.  None where the target is not reached.
-        """
-        if self.steps_are == "forecast":
-            return self.best.steps_to
-        return self.measured(next(one for one in self.entries if one.method == self.setting))
+    def _kept(self) -> bool:
+        return self.check is None or (self.replaced is None and self.check.kept)
 
     @property
-    def steps_are(self) -> Literal["measured", "forecast"]:
-        """Whether `steps` were counted on a real run or are forecast."""
-        kept = self.check is None or (self.replaced is None and self.check.kept)
-        return "forecast" if kept else "measured"
+    def _forecast_steps(self) -> int | None:
+        return self.best.steps_to
+
+    @property
+    def _measured_steps(self) -> int | None:
+        return self.measured(next(one for one in self.entries if one.method == self.setting))
 
     @property
     def recommendation(self) -> str:
@@ -223,7 +218,7 @@ class BatchAdvice(Shown):
                 f"{use}: {self._cost(self.steps)} to {share}, where it {where}, measured on the "
                 f"network itself (width {run.width:,}, seed {run.seed}){of_tried(self._tried)}."
             )
-        if run is not None and self.steps_are == "measured":
+        if run is not None and not self._kept:
             return (
                 f"{use}: {self._cost(self.steps)} to {share}, measured on the network itself "
                 f"(width {run.width:,}, seed {run.seed}){of_tried(self._tried)}."
@@ -242,7 +237,7 @@ class BatchAdvice(Shown):
     @property
     def _missed(self) -> bool:
         """Whether there were real runs, and none reached the target."""
-        return self.check is not None and self.steps_are == "measured" and self.steps is None
+        return self.check is not None and not self._kept and self.steps is None
 
     @property
     def _tried(self) -> int:

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,7 +30,7 @@ from inertial.runs.check import (
 )
 from inertial.runs.shown import (
     Curve,
-    Shown,
+    Promised,
     advised,
     at,
     came_lowest,
@@ -59,7 +59,7 @@ _BEYOND = 3
 
 
 @dataclass(frozen=True, repr=False)
-class ScheduleAdvice(Shown):
+class ScheduleAdvice(Promised):
     """What `tune` returns for the rule `optimal`.
 
     Parameters
@@ -116,25 +116,23 @@ class ScheduleAdvice(Shown):
         return self.method if self.replaced is None else self.replaced.method
 
     @property
-    def steps(self) -> int | None:
-        """Steps to the first one at the target at this setting, as the recommendation says them.
-
-        They are measured where the forecast's promise is not kept, and forecast otherwise:
-        `steps_are` says which.  None where the target is not reached.
-        """
-        run = self.replaced or self.check
-        return self.steps_to if self.steps_are == "forecast" or run is None else run.measured
+    def _kept(self) -> bool:
+        return self.check is None or self.check.kept
 
     @property
-    def steps_are(self) -> Literal["measured", "forecast"]:
-        """Whether `steps` were counted on a real run or are forecast."""
-        return "forecast" if self.check is None or self.check.kept else "measured"
+    def _forecast_steps(self) -> int | None:
+        return self.steps_to
+
+    @property
+    def _measured_steps(self) -> int | None:
+        run = self.replaced or self.check
+        return None if run is None else run.measured
 
     @property
     def recommendation(self) -> str:
         """In how many steps, as measured where the forecast's promise is not kept."""
         run, found, share = self.check, self.replaced, f"{self.target:.3g} of the initial loss"
-        if run is not None and self.steps_are == "measured":
+        if run is not None and not self._kept:
             tried, network = 1 + len(self.searched), f"width {run.width:,}, seed {run.seed}"
             if run.measured is None and (found is None or found.measured is None):
                 none = "No setting" if self.searched else "The schedule never"

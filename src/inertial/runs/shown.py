@@ -4,7 +4,7 @@ import html
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -47,6 +47,39 @@ class Shown(ABC):
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(str(self))}</pre>"
+
+
+class Promised(Shown):
+    """Advice from a forecast, which real runs of the papers' network may keep or break."""
+
+    @property
+    @abstractmethod
+    def _kept(self) -> bool:
+        """Whether real runs kept to the forecast of the recommended setting, or none were made."""
+
+    @property
+    @abstractmethod
+    def _forecast_steps(self) -> int | None:
+        """Forecast steps to the target of the forecast's own choice."""
+
+    @property
+    @abstractmethod
+    def _measured_steps(self) -> int | None:
+        """Steps to the target of the real run of the recommended setting."""
+
+    @property
+    def steps(self) -> int | None:
+        """Steps to the first one at the target at `setting`, as the recommendation says them.
+
+        They are measured where real runs replaced the forecast, or broke its promise, and forecast
+        otherwise: `steps_are` says which.  None where the target is not reached.
+        """
+        return self._forecast_steps if self._kept else self._measured_steps
+
+    @property
+    def steps_are(self) -> Literal["measured", "forecast"]:
+        """Whether `steps` were counted on a real run or are forecast."""
+        return "forecast" if self._kept else "measured"
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
