@@ -93,6 +93,16 @@ def test_the_promised_steps_are_those_of_a_run_with_the_copied_line(advised):
     assert settled(losses, 0.1 * losses[0]) == advice.best.measured_steps
 
 
+def test_the_answer_says_how_far_the_recommended_run_was_looked_at(advised):
+    _, advice = advised
+    seen = advice.best.measured_steps + max(20, advice.best.measured_steps)
+    assert len(advice.best.losses) == seen + 1
+    words = f"nobody looked at the recommended run beyond step {seen:,}"
+    assert words in advice.table
+    left = replace(advice, best=replace(advice.best, leaves=seen))
+    assert "nobody looked" not in left.table
+
+
 def test_the_advice_is_not_beaten_by_much_on_a_grid(advised):
     problem, advice = advised
     counts = []

@@ -405,7 +405,12 @@ class ModelAdvice(Shown):
         notes += [
             f"{self.model}; loss {self.loss} over {self.rows:,} rows, {self.start:.4g} at the start"
         ]
-        notes.append("steps are those from which the loss stays at the target")
+        seen = len(self.best.losses) - 1
+        looked = self.best.measured_steps is not None and self.best.leaves is None
+        notes.append(
+            "steps are those from which the loss stays at the target"
+            + (f"; nobody looked at the recommended run beyond step {seen:,}" if looked else "")
+        )
         notes += self._notes_on_batches
         if self._asks_for_little:
             notes.append(
