@@ -745,6 +745,67 @@ def test_the_strip_of_regimes_has_the_critical_momentum_of_its_caption(chromium,
     assert rows.tolist() == [["0", "1", "glides"], ["1", "2", "flips"], ["2", "2.6", "grows"]]
 
 
+def phase_words(view, method, mode):
+    """What is said of a mode at a setting of heavy ball or Nesterov."""
+    view.evaluate(
+        "(address) => { location.hash = address; }",
+        f"method={method.name}&eta={method.eta}&beta={method.beta}&mode={mode}",
+    )
+    settle(view)
+    return view.locator("#phase-words").inner_text()
+
+
+@pytest.mark.parametrize("make", [heavy_ball, nesterov])
+def test_critically_damped_is_a_mode_that_decays_as_fast_as_it_can(
+    chromium, file, exploration, make
+):
+    """At tiny steps too, where both roots are near 1; never at twice or half the friction."""
+    nodes = exploration.measure.nodes
+    with opened(chromium, file) as view:
+        for mode, scaled in ((len(nodes) - 1, 0.3), (len(nodes) - 1, 1e-3), (0, 1e-4), (0, 1e-8)):
+            root = np.sqrt(scaled)
+            critical = (1 - root) ** 2 if make is heavy_ball else (1 - root) / (1 + root)
+            for share in (0.05, 0.5, 0.9, 1, 1.1, 2, 20):
+                beta = 1 - share * (1 - critical)
+                if not 0 < beta <= 0.99999:  # the most that the page takes
+                    continue
+                said = phase_words(view, make(scaled / nodes[mode], beta), mode)
+                kind = "over" if share > 1 else "critically " if share == 1 else "under"
+                assert f": {kind}damped:" in said, (scaled, share)
+
+
+def test_critical_is_as_near_as_four_digits_of_a_setting_get(chromium, file, exploration):
+    nodes = exploration.measure.nodes
+    with opened(chromium, file) as view:
+        for scaled in (0.3, 0.1, 0.01):
+            eta = float(f"{scaled / nodes[-1]:.4g}")
+            exact = (1 - np.sqrt(scaled)) ** 2
+            for beta in (float(f"{exact:.4g}"), exact + 5e-5, exact - 5e-5):
+                method = heavy_ball(eta, beta)
+                assert "critically damped" in phase_words(view, method, len(nodes) - 1)
+                rate = -np.log(spectral_radius(method, nodes[-1:]))
+                assert rate == pytest.approx(-np.log(1 - np.sqrt(scaled)), rel=0.04)
+
+
+def test_what_lies_just_below_one_is_told_by_what_it_lacks(chromium, file, exploration):
+    """The factor and the roots of a flat mode, and its critical momentum."""
+    l = exploration.measure.nodes[0]
+    method = heavy_ball(1e-11 / l, 0.99999)
+    with opened(chromium, file) as view:
+        said = phase_words(view, method, 0)
+        assert "β = (1 − √(ηλ))² = 1 − 6.32·10⁻⁶." in said
+        view.locator("#disc").focus()
+        view.keyboard.press("ArrowUp")
+        view.keyboard.press("Home")
+        settle(view)
+        spoken = view.locator("p[role=status]", has_text="a step")
+        spoken.wait_for(state="attached", timeout=5000)
+        digits = float(f"{1e6 * (1 - spectral_radius(method, np.array([l]))):.3g}")
+        assert f"factor 1 − {digits:g}·10⁻⁶ a step" in spoken.inner_text()
+        assert "1.0000" not in view.locator("#disc .tip").inner_text()
+        assert view.locator("#radius").inner_text().startswith("× (1 − ")
+
+
 def saved_rows(view, name):
     """Head and rows of a table that a figure saves."""
     with view.expect_download() as download:

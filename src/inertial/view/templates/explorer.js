@@ -136,9 +136,9 @@ const explorer = (() => {
     return `${short(+(100 * value).toPrecision(3))}\u00a0%`;
   }
 
-  /* Momentum near 1 by what it lacks: four digits would say 1. */
-  function momentum(beta) {
-    return +beta.toPrecision(4) === 1 ? `1 − ${short(1 - beta)}` : short(beta);
+  /* Momentum, and a factor a step, near below 1 by what it lacks: four digits would say 1. */
+  function belowOne(value) {
+    return value < 1 && +value.toPrecision(4) === 1 ? `1 − ${short(1 - value)}` : short(value);
   }
 
   function plural(count, word) {
@@ -218,7 +218,7 @@ const explorer = (() => {
 
   return {
     $, page, nodes, weights, K, LARGEST, SMALLEST, MASS, HEAVIEST, STEPS_LIMIT, METHODS, LABELS, RUN_STEPS, RAMPS,
-    MODES, ROWS, BATCH_STEPS, noise, limitOf, state, clamp, address, current, switched, update, percent, plural, counted, staying, momentum, theme, ramp, modeColour, canvasIn, paintRamp,
+    MODES, ROWS, BATCH_STEPS, noise, limitOf, state, clamp, address, current, switched, update, percent, plural, counted, staying, belowOne, theme, ramp, modeColour, canvasIn, paintRamp,
     view, start,
   };
 })();

@@ -1,7 +1,7 @@
 /* Sliders, fields, buttons and readouts of the explorer, and why a setting diverges. */
 (() => {
   const { short, say } = charts;
-  const { $, page, nodes, weights, K, LARGEST, MASS, HEAVIEST, STEPS_LIMIT, BATCH_STEPS, LABELS, MODES, ROWS, noise, state, clamp, address, switched, update, percent, plural, counted, staying, momentum } = explorer;
+  const { $, page, nodes, weights, K, LARGEST, MASS, HEAVIEST, STEPS_LIMIT, BATCH_STEPS, LABELS, MODES, ROWS, noise, state, clamp, address, switched, update, percent, plural, counted, staying, belowOne } = explorer;
   let heard = false;
 
   /* Which modes grow, past which limit, and how fast. */
@@ -45,7 +45,7 @@
     $("at-hint").textContent = plural(now.at, "step");
     $("beta-top").disabled = fixed || varying;
     $("eta-top-hint").textContent = short(state.eta);
-    $("beta-top-hint").textContent = fixed ? "none" : varying ? "t/(t+d)" : momentum(state.beta);
+    $("beta-top-hint").textContent = fixed ? "none" : varying ? "t/(t+d)" : belowOne(state.beta);
     for (const [copy, original] of [["eta-top", "eta"], ["beta-top", "beta"]]) {
       setRange(copy, $(original).valueAsNumber);
       $(copy).setAttribute("aria-valuetext", $(`${copy}-hint`).textContent);
@@ -61,7 +61,7 @@
     $("mode-hint").textContent = `λ = ${short(nodes[state.mode])}, ${percent(weights[state.mode] / MASS)} of the loss`;
     for (const [id, text] of [["eta", $("eta-hint").textContent], ["beta", $("beta-hint").textContent], ["mode", $("mode-hint").textContent], ["steps", `${state.steps} steps`], ["friction", $("friction-hint").textContent]]) $(id).setAttribute("aria-valuetext", text);
     const unstable = now.share >= 1, most = noise() ? BATCH_STEPS : STEPS_LIMIT;
-    show("radius", now.radius, now.radius < 1 ? `× ${now.radius.toFixed(now.radius > 0.999 ? 6 : 4)}` : "grows", now.radius >= 1);
+    show("radius", now.radius, now.radius >= 1 ? "grows" : now.radius > 0.99995 ? `× (${belowOne(now.radius)})` : `× ${now.radius.toFixed(now.radius > 0.999 ? 6 : 4)}`, now.radius >= 1);
     const { first } = now.reached;
     show("steps-to", first, first === null ? (unstable ? "never" : `> ${most.toLocaleString("en")}`) : counted(first), unstable && first === null);
     show("steps-stay", now.reached.stays, staying(now.reached), unstable);

@@ -1,23 +1,25 @@
 /* The modes: two roots each, what is left of them over the steps and at one step, one in its phase. */
 (() => {
   const { node, html, frame, short, tip, say } = charts;
-  const { $, nodes, weights, K, LARGEST, SMALLEST, MASS, LABELS, state, update, percent, plural, theme, ramp, modeColour, canvasIn, paintRamp } = explorer;
+  const { $, nodes, weights, K, LARGEST, SMALLEST, MASS, LABELS, state, update, percent, plural, belowOne, theme, ramp, modeColour, canvasIn, paintRamp } = explorer;
   let disc = null;
 
   function moveMode(change) {
     const mode = Math.max(0, Math.min(K - 1, state.mode + change));
     update({ mode }, null);
     const l = nodes[mode], m = explorer.current();
-    say(`eigenvalue ${short(l)}, ${percent(weights[mode] / MASS)} of the loss, ${kindOf(m, l)}, factor ${numerics.radius(m, l).toFixed(4)} a step`);
+    say(`eigenvalue ${short(l)}, ${percent(weights[mode] / MASS)} of the loss, ${kindOf(m, l)}, factor ${belowOne(numerics.radius(m, l))} a step`);
   }
 
   function leap(event) { return event.shiftKey ? Math.max(1, Math.round(K / 10)) : 1; }
 
-  /* The regime, and between gliding and swinging the critical one, as near as four digits of a setting get. */
+  /* The regime, and between gliding and swinging the critical one: both roots apart from their middle by
+     at most a twenty-fifth of its way to 1, which is no damping, and to 0.  So near get four digits of a
+     setting, and the mode decays within 4 % as fast. */
   function kindOf(m, l) {
-    const [a, b, c, d] = numerics.roots(m, l), kind = numerics.regime(m, l);
-    const apart = b ? 2 * Math.abs(b) : Math.abs(a - c);
-    return m.beta > 0 && a + c > 0 && kind !== "grows" && apart < 0.01 * (a + c) ? "critical" : kind;
+    const [re, im, other] = numerics.roots(m, l), kind = numerics.regime(m, l), middle = (re + other) / 2;
+    const apart = Math.abs(im) + Math.abs(re - other) / 2;
+    return m.beta > 0 && kind !== "grows" && apart < 0.04 * Math.min(middle, 1 - middle) ? "critical" : kind;
   }
 
   /* Places of the roots that matter: gradient descent's second one is 0 and says nothing. */
@@ -81,7 +83,7 @@
       table: () => ({ columns: ["eigenvalue", "share of the loss", "re", "im", "re of the other", "im of the other"], rows: nodes.map((l, k) => [l, weights[k] / MASS, ...numerics.roots(now.method, l)]) }),
     }, null));
     if (host.matches(":focus-visible")) readRoot(state.mode, ...at(z[first], z[first + 1]), [z[first], z[first + 1]]);
-    host.setAttribute("aria-label", `Roots on the unit disc: ${swinging} of ${K} eigenvalues swing, the others glide; the largest modulus is ${now.radius.toFixed(6)}. Arrow keys follow another eigenvalue.`);
+    host.setAttribute("aria-label", `Roots on the unit disc: ${swinging} of ${K} eigenvalues swing, the others glide; the largest modulus is ${belowOne(now.radius)}. Arrow keys follow another eigenvalue.`);
   }
 
   /* ---- the modes over time ---- */
@@ -166,7 +168,7 @@
     readRoot(found.k, found.px, found.py, found.z);
   });
   function readRoot(k, px, py, [re, im]) {
-    tip($("disc"), px, py, [[`λ = ${short(nodes[k])}`], ["ink", "root", `${short(+re.toFixed(4))}${im ? `${im < 0 ? " − " : " + "}${Math.abs(+im.toFixed(4))} i` : ""}`], ["ink", "modulus", Math.hypot(re, im).toFixed(4)], ["ink", "share of the loss", percent(weights[k] / MASS)]]);
+    tip($("disc"), px, py, [[`λ = ${short(nodes[k])}`], ["ink", "root", `${belowOne(re > 0.9999 ? re : +re.toFixed(4))}${im ? `${im < 0 ? " − " : " + "}${short(Math.abs(im))} i` : ""}`], ["ink", "modulus", belowOne(Math.hypot(re, im))], ["ink", "share of the loss", percent(weights[k] / MASS)]]);
   }
   for (const what of ["pointerleave", "blur"]) $("disc").addEventListener(what, () => tip($("disc"), 0, 0, null));
   $("disc").addEventListener("click", (event) => { const found = pointsOfDisc(event); if (found) update({ mode: found.k }, null); });
@@ -357,7 +359,7 @@
     phase = { ...made, run };
     const critical = (1 - Math.sqrt(m.eta * l)) ** 2;
     $("phase-words").textContent = `λ = ${short(l)}, ηλ = ${short(m.eta * l)}: ${m.friction === null ? WORDS[kind] : "momentum t/(t+d) takes the damping away as it goes"}.`
-      + (m.name === "heavy_ball" && m.eta * l < 1 ? ` Critical damping ${kind === "critical" ? "is" : "would be"} at β = (1 − √(ηλ))² = ${short(critical)}.` : "")
+      + (m.name === "heavy_ball" && m.eta * l < 1 ? ` Critical damping ${kind === "critical" ? "is" : "would be"} at β = (1 − √(ηλ))² = ${belowOne(critical)}.` : "")
       + (portrait ? " Faint: the same method from other starts." : "");
     $("phase-save").replaceChildren(charts.buttons(svg, {
       label: "Phase portrait", file: "phase", table: () => ({ columns: ["step", "position", "velocity"], rows: run.map(([x, v], t) => [t, x, v]) }),
@@ -377,7 +379,7 @@
       const [start, end] = [from, to].map(place);
       svg.append(node("rect", { class: `regime ${kind}`, x: start, y: 4, width: end - start, height: high }));
       if (end - start > 44) svg.append(node("text", { class: "regime-word", x: (start + end) / 2, y: 19, "text-anchor": "middle" }, kind));
-      return { from, to, kind, start, end, words: `${name} ${short(from)} to ${short(to)}` };
+      return { from, to, kind, start, end, words: `${name} ${[from, to].map(byStep ? (end) => short(end) : belowOne).join(" to ")}` };
     });
     const px = place(byStep ? m.eta * l : m.beta);
     svg.append(node("path", { class: "dot", d: `M${px} ${high + 4}l-5 8h10z` }));
