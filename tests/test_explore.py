@@ -46,6 +46,7 @@ from inertial.method.recursion import (
 )
 from inertial.method.trust import trust
 from inertial.problem.networks import MLP
+from inertial.runs.batches import of_sizes
 from inertial.runs.exploration import MOST_MODES, MOST_NODES, explore, explore_model
 from inertial.runs.meanings import MOST_MODES as MOST_MEANINGS
 from inertial.runs.model_runs import starts_of
@@ -1480,12 +1481,13 @@ def test_the_command_writes_the_page(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("low", "said"), [(1.04, "no batch"), (1.06, "1.1 rows"), (4.2, "4.2 rows")]
+    ("low", "said"),
+    [(1.04, "on no batch"), (1.06, "on batches below about 1.1 rows"), (4.2, "4.2 rows, with")],
 )
 def test_noise_limits_no_step_where_only_one_row_is_below(exploration, low, said):
     sizes = dataclasses.replace(exploration.sizes, noise_limits_below=low)
     text = explorer_page(dataclasses.replace(exploration, sizes=sizes))
-    assert re.search(r"Noise limits the step (?:at|below about) ([\w. ]+)", text)[1] == said
+    assert re.search(rf"Noise limits the step (?:on batches below about )?{said}", text)
 
 
 @pytest.mark.parametrize(
@@ -1495,7 +1497,7 @@ def test_momentum_pays_in_full_at_the_latest_with_all_rows(exploration, high, sa
     assert exploration.data.n == 60
     sizes = dataclasses.replace(exploration.sizes, momentum_pays_above=high)
     text = explorer_page(dataclasses.replace(exploration, sizes=sizes))
-    assert f"momentum does all it can {said}." in text
+    assert f"momentum pays in full {said}." in text
 
 
 def test_moments_of_batches_are_those_of_python(shared, exploration):
@@ -1622,7 +1624,14 @@ def test_the_limits_against_the_batch_are_those_of_python(chromium, file, explor
             assert step == pytest.approx(expected, rel=1e-9)
             assert scaled == pytest.approx(step * exploration.measure.largest, rel=1e-12)
         words = view.locator("section:has(#batches) .caption").inner_text()
-        assert f"{exploration.sizes.noise_limits_below:.2g} rows" in words
+        legend = view.locator("#batches .legend").inner_text()
+    sizes, n = exploration.sizes, exploration.data.n
+    assert of_sizes(sizes, n) in words  # what `tune --batch` prints
+    assert f"{sizes.noise_limits_below:.2g} rows" in words
+    # The mark in the chart says what the words say.
+    pays = f"{sizes.momentum_pays_above:.2g}"
+    assert f"momentum pays in full from about {pays} rows on" in words
+    assert f"momentum pays in full from {pays}" in legend
 
 
 @pytest.mark.parametrize(

@@ -447,7 +447,7 @@ class BatchSizes:
     noise_limits_below
         Batch below which noise limits the step size, > 0.
     momentum_pays_above
-        Batch above which momentum is fully useful, > 0; infinite where an eigenvalue is 0.
+        Batch from which on momentum pays in full, > 0; infinite where an eigenvalue is 0.
 
     """
 

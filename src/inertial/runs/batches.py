@@ -1,7 +1,6 @@
 """Advice for training on batches: step size, momentum, steps and samples, and the useful sizes."""
 
 import dataclasses
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -281,7 +280,7 @@ class BatchAdvice(Promised):
                 f"Trust: {self.trust.sentence}",
                 self.recommendation,
                 self.checked,
-                _sizes(self.sizes, n),
+                of_sizes(self.sizes, n),
                 "",
                 self.lines,
                 "",
@@ -355,16 +354,20 @@ def _order(method: BatchMethod) -> tuple[float, ...]:
     return place(forecast=method.steps_to)
 
 
-def _sizes(sizes: BatchSizes, rows: int) -> str:
-    """Say from which batch on noise matters less, and momentum pays."""
-    pays = sizes.momentum_pays_above
-    full = (
-        f"momentum pays in full from batches of {math.ceil(pays):,}"
-        if pays <= rows
-        else "momentum does not pay in full on batches of these rows"
+def of_sizes(sizes: BatchSizes, rows: int) -> str:
+    """Say at which batches of so many rows noise limits the step, and momentum pays in full."""
+    low, high = significant(sizes.noise_limits_below, 2), significant(sizes.momentum_pays_above, 2)
+    noisy = (
+        f"on batches below about {low} rows, with momentum also above"
+        if float(low.replace(",", "")) > 1  # about 1 row is no batch
+        else "on no batch"
     )
-    low = significant(sizes.noise_limits_below)
-    return f"Noise limits the step on batches below {low} rows, with momentum also above; {full}."
+    useful = (
+        f"from about {high} rows on"
+        if sizes.momentum_pays_above <= rows
+        else "on no batch short of all rows"
+    )
+    return f"Noise limits the step {noisy}; momentum pays in full {useful}."
 
 
 def tune_batch(

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from inertial._checks import significant
 from inertial.linear.measure import Measure
-from inertial.method.batch import BatchSizes, Modes
+from inertial.method.batch import Modes
 from inertial.method.race import STEPS as RACE
 from inertial.method.recursion import label
 from inertial.method.rules import MARGIN as RULE_MARGIN
 from inertial.method.trust import DEPARTS, DIGITS, HOLDS, STEPS
+from inertial.runs.batches import of_sizes
 from inertial.runs.exploration import MARGIN, Curve, Exploration, TunedPoint
 from inertial.runs.meanings import Meaning
 from inertial.view.page import render
@@ -113,7 +113,7 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
         label=label,
         count_of_nodes=f"{len(measure.nodes):,}",
         proven=measure.proven,
-        batch_words=_batch_words(exploration.sizes, data.n),
+        batch_words=of_sizes(exploration.sizes, data.n) if exploration.sizes else "",
         pictures=any(one.picture is not None for one in exploration.meanings),
         command=command,
         version=version("inertial"),
@@ -122,24 +122,6 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
 
 def _strain(curve: Curve) -> float:
     return 0.0 if curve.trust is None else curve.trust.strain
-
-
-def _batch_words(sizes: BatchSizes | None, rows: int) -> str:
-    """Say at which batches noise limits the step, and from which on momentum pays in full."""
-    if sizes is None:
-        return ""
-    low, high = sizes.noise_limits_below, sizes.momentum_pays_above
-    noisy = (
-        f"Noise limits the step below about {significant(low, 2)} rows, with momentum also above"
-        if float(significant(low, 2).replace(",", "")) > 1  # about 1 row is no batch
-        else ("Noise limits the step at no batch")
-    )
-    useful = (
-        f"momentum does all it can from about {significant(high, 2)} rows on"
-        if high <= rows
-        else ("momentum does all it can on no batch short of all rows")
-    )
-    return f"{noisy}; {useful}."
 
 
 def _modes(modes: Modes, measure: Measure) -> dict[str, list[float]]:
