@@ -1254,6 +1254,35 @@ def test_a_curve_that_leaves_or_ends_is_marked(shared):
         ("up", 5),
         ("end", 6),
     ]
+    dots = shared.evaluate("""() => charts.exits(
+        { x: [0, 1, 2, 3, 4, 5], y: [1, 9, 12, -9, -1, NaN], dots: 2 }, [-8, 8], false)""")
+    assert [(one["kind"], one["x"]) for one in dots] == [("up", 1), ("up", 2), ("down", 3)]
+
+
+@pytest.mark.parametrize(("share", "beyond"), [(0.4, False), (0.997, False), (1.2, True)])
+def test_the_flow_of_a_mode_shows_every_dot_or_says_where_it_is_beyond(
+    chromium, file, exploration, share, beyond
+):
+    """Swings that are wider than the start, near the limit; above it, one mark for each step."""
+    last = len(exploration.measure.nodes) - 1
+    eta = share * 3.8 / exploration.measure.largest
+    address = f"#method=heavy_ball&eta={eta}&beta=0.9&steps=40&mode={last}"
+    with opened(chromium, file, address) as view:
+        _, rows = saved_rows(view, "flow-mode.csv")
+        factor = rows[rows[:, 0] == "heavy ball"][:, 2].astype(float)
+        assert np.abs(factor).max() > 1.08 or share < 0.5  # more than it starts from
+        outside, marked = view.evaluate("""() => {
+            const chart = document.querySelector("#flow-mode > svg");
+            const frame = chart.querySelector("clipPath rect").getBBox();
+            const dots = [...chart.querySelectorAll("g > g > circle.c-ink")];
+            return [dots.filter((dot) => {
+                const y = Number(dot.getAttribute("cy")), r = Number(dot.getAttribute("r"));
+                return y - r < frame.y || y + r > frame.y + frame.height; }).length,
+                chart.querySelectorAll(".mark.c-ink").length]; }""")
+        said = "▲ and ▼: steps beyond the figure." in view.inner_text("#flow-caption")
+    expected = int((np.abs(factor) > 1.08 * 8).sum()) if beyond else 0
+    assert outside <= marked == expected
+    assert (expected > 0) == said == beyond
 
 
 @pytest.mark.parametrize("width", [390, 1280])

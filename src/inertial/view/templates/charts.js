@@ -124,9 +124,11 @@ const charts = (() => {
     return { svg, sx, sy, axes, margin };
   }
 
-  /* Where a line leaves the axis, upwards or downwards, and where it ends before the others do. */
-  function exits({ x, y }, [low, high]) {
+  /* Where a line leaves the axis, upwards or downwards, and where it ends before the others do; every dot
+     outside, on a logarithmic axis the first of them. */
+  function exits({ x, y, dots }, [low, high], log) {
     const inside = (v) => v >= low && v <= high, found = [];
+    if (dots && !log) return Array.from(x, (at, i) => ({ kind: y[i] > high ? "up" : "down", x: at, y: y[i] > high ? high : low })).filter((_, i) => y[i] > high || y[i] < low);
     for (let i = 0; i + 1 < y.length && found.length < 12; i++) {
       if (!inside(y[i]) || inside(y[i + 1])) continue;
       if (y[i + 1] > high) found.push({ kind: "up", x: x[i + 1], y: high });
@@ -139,9 +141,12 @@ const charts = (() => {
   const MARKS = { up: "l-5 9h10z", down: "l-5 -9h10z", end: "m-4 -4l8 8m0 -8l-8 8" };
   const WORDS = { up: "leaves the figure upwards here", down: "leaves the figure downwards here", end: "a run diverged: its numbers end here" };
 
-  function marks(series, sx, sy) {
-    const group = node("g");
-    for (const one of series) for (const exit of exits(one, sy.domain)) {
+  function marks(series, sx, sy, log) {
+    const group = node("g"), drawn = new Set();
+    for (const one of series) for (const exit of exits(one, sy.domain, log)) {
+      const place = `${one.colour} ${exit.kind} ${Math.round(sx(exit.x) / 5)}`;
+      if (drawn.has(place)) continue; // none is drawn over another
+      drawn.add(place);
       const mark = node("path", { class: `${exit.kind === "end" ? "cross" : "mark"} c-${one.colour}`, d: `M${sx(exit.x).toFixed(2)} ${sy(exit.y).toFixed(2)}${MARKS[exit.kind]}` });
       mark.append(node("title", {}, `${one.name || one.title || ""} ${WORDS[exit.kind]}`.trim()));
       group.append(mark);
@@ -236,7 +241,7 @@ const charts = (() => {
         inside.append(node("path", { class: `line c-${one.colour}`, d: line(one.x, one.y, sx, sy, y.log), ...(one.dash ? { "stroke-dasharray": one.dash } : {}), ...(one.width ? { "stroke-width": one.width } : {}) }));
       }
     }
-    svg.append(clip, inside, marks(spec.series.filter((one) => !one.shade), sx, sy));
+    svg.append(clip, inside, marks(spec.series.filter((one) => !one.shade), sx, sy, y.log));
     if (y.title) svg.append(node("text", { class: "title", x: 4, y: 13 }, y.title));
     const parts = [], legend = spec.plain ? spec.legend : legendOf(all, spec.toggles);
     if (!spec.plain) parts.push(legend);

@@ -86,8 +86,8 @@
     $("batches-momentum").textContent = { gradient_descent: "", nesterov_varying: ", at momentum 1, to which yours climbs" }[state.method] ?? ", at your momentum";
   }
 
-  /* Swings of a flow that are shown of one mode. */
-  const SWINGS = 8;
+  /* Swings of a flow that are shown of one mode, and how far from 0 the figure of one that grows goes. */
+  const SWINGS = 8, FARTHEST = 8;
 
   function drawFlows(now) {
     const m = now.method, flows = numerics.flows(m), l = nodes[state.mode];
@@ -105,8 +105,10 @@
     const first = steps.slice(0, last + 1), factor = numerics.history(m, l, first);
     const dotted = (count) => (count > 400 ? 1.2 : count > 80 ? 1.8 : 2.6), dots = dotted(steps.length);
     const modes = [...lines(4, last, (flow, x) => x.map((k) => numerics.flowValue(flow, l, numerics.flowTime(flow, m, k)))), { name: LABELS[state.method], colour: "ink", x: first, y: factor, dots: dotted(first.length) }];
+    const sizes = modes.flatMap((one) => Array.from(one.y, Math.abs)), most = sizes.reduce((a, b) => (b > a ? b : a), 1);
+    const reach = 1.08 * Math.min(most, numerics.radius(m, l) < 1 ? Infinity : FARTHEST);
     draw($("flow-mode"), {
-      label: `Mode of eigenvalue ${short(l)}: method and flow`, x: across(last), y: { title: `what is left, λ = ${short(l)}`, domain: [-1.08, 1.08] },
+      label: `Mode of eigenvalue ${short(l)}: method and flow`, x: across(last), y: { title: `what is left, λ = ${short(l)}`, domain: [-reach, reach] },
       series: modes, file: "flow-mode", table: () => tableOf(modes),
     });
     const losses = [...lines(1, state.steps, (flow, x) => numerics.flowLoss(flow, m, nodes, weights, x)), { name: LABELS[state.method], colour: "ink", x: steps, y: now.all, dots }];
@@ -115,10 +117,11 @@
       series: losses, file: "flow-loss", table: () => tableOf(losses),
     });
     const cut = last < state.steps ? ` The first ${plural(last, "step")} of ${state.steps.toLocaleString("en")}, about ${SWINGS} swings of the line.` : "";
+    const beyond = most > reach ? " ▲ and ▼: steps beyond the figure." : "";
     $("flow-caption").textContent = ({
       gradient_descent: "For gradient descent that is w′ = −∇L (Bu, Xu and Chen 2021); one step takes time η.",
       nesterov_varying: "Momentum t/(t+d) becomes friction d/t (Bu, Xu and Chen 2021); one step takes time √η.",
-    }[state.method] || `One step takes time √η. ${state.method === "heavy_ball" ? "Heavy ball" : "Nesterov"} and its rival share the plain flow; the high-resolution flow (Liu, Tao, Wang and Pan 2022) tells them apart.`) + cut;
+    }[state.method] || `One step takes time √η. ${state.method === "heavy_ball" ? "Heavy ball" : "Nesterov"} and its rival share the plain flow; the high-resolution flow (Liu, Tao, Wang and Pan 2022) tells them apart.`) + cut + beyond;
   }
 
   explorer.view(drawLoss);
