@@ -13,6 +13,7 @@ from inertial import (
     Measure,
     extremes,
     forecast_loss,
+    heavy_ball,
     infinite_gram,
     load,
     measure_of,
@@ -323,6 +324,51 @@ def test_of_runs_that_were_seen_to_stay_the_first_to_do_so_is_recommended(result
     other, found = tried(settles=39, leaves=60)
     assert found.measured is other
     assert ", where it stays from 39 to 59, measured on" in found.recommendation
+
+
+def test_a_setting_beyond_the_limit_is_said_to_be_for_this_start_alone(results):
+    """Its step over the limit beside it in the table, and how far its loss first rises."""
+    advice = results["Advice"]
+    (run,) = advice.checks
+    edge = 2 * 1.5 / advice.measure.largest  # 2 (1 + beta)/lambda_max of heavy ball
+
+    def tried(share, growth, **words):
+        method = heavy_ball(share * edge, 0.5)
+        return dataclasses.replace(
+            advice,
+            checks=(
+                dataclasses.replace(run, promised=1, measured=None),
+                dataclasses.replace(run, name="heavy_ball", method=method, growth=growth, **words),
+            ),
+        )
+
+    found = tried(1.14, 5.94)
+    first, _, said = found.recommendation.partition(". ")
+    assert first.startswith("Use heavy ball with eta ")
+    assert said == (
+        "Its step is 1.14 times the stability limit: it is for this width and start alone; its "
+        "loss first rises to 5.9 times its start."
+    )
+    limit = float(
+        next(x for x in found.table.splitlines() if x.startswith("stability")).split()[-1]
+    )
+    assert found.setting.eta / limit == pytest.approx(1.14, rel=1e-4)
+    document = of_advice(found)
+    assert document["recommendation"] == found.recommendation
+    assert document["share_of_limit"] == pytest.approx(1.14)
+    assert document["growth"] == 5.94
+    for share, growth, ends in (
+        (1.0001, 1.9, "it is for this width and start alone."),
+        (0.9999, 2.1, " Its loss first rises to 2.1 times its start."),
+        (0.9999, 1.9, "the fastest of 2 settings."),
+    ):
+        assert tried(share, growth).recommendation.endswith(ends)
+    lowest = tried(1.14, 5.94, measured=None, lowest=0.01)  # there to copy, too
+    assert lowest.recommendation.startswith("No setting reached")
+    assert "Its step is 1.14 times" in lowest.recommendation
+    lost = tried(1.14, 1e9, measured=None, diverged=True)
+    assert lost.growth is None or "rises" not in lost.recommendation
+    assert "stability limit" not in dataclasses.replace(advice, checks=()).recommendation
 
 
 def test_steps_are_those_of_the_recommendation_and_say_whose_they_are(results):

@@ -175,6 +175,27 @@ def test_what_the_search_found_is_what_is_recommended(missed):
     assert (document["steps"], document["steps_are"]) == (steps, "measured")
 
 
+def test_a_setting_found_beyond_the_limit_is_said_to_be_for_this_start_alone(missed):
+    best = missed.searched.best
+    limit = largest_step(best.name, best.method.beta, missed.measure, 20)
+    method = dataclasses.replace(best.method, eta=1.25 * limit)
+    losses = best.losses.copy()
+    losses[1] = 3.14 * losses[0]
+    found = dataclasses.replace(best, method=method, losses=losses)
+    searched = dataclasses.replace(missed.searched, best=found)
+    advice = dataclasses.replace(missed, searched=searched)
+    assert advice.replaced is found
+    assert advice.recommendation.endswith(
+        " settings. Its step is 1.25 times the stability limit: it is for this width and start "
+        "alone; its loss first rises to 3.1 times its start."
+    )
+    document = of_batch(advice)
+    assert (document["share_of_limit"], document["growth"]) == pytest.approx((1.25, 3.14))
+    run = dataclasses.replace(missed.check, growth=2.5, diverged=False)
+    alone = dataclasses.replace(missed, check=run, searched=None)
+    assert alone.recommendation.endswith(" Its loss first rises to 2.5 times its start.")
+
+
 def test_what_the_search_found_is_in_table_frame_and_figure(missed):
     frame, run = missed.to_dataframe(), missed.searched.best
     (row,) = frame[frame.recommended].itertuples()
@@ -294,7 +315,7 @@ def test_the_command_prints_steps_samples_and_sizes(capsys):
     assert any(f"learning_rate={40 * best['eta']:.6g}, " in line for line in rest)
     assert set(document) == {
         "trust", "recommendation", "setting", "search", "batch", "target", "data", "sizes",
-        "checks", "methods", "steps", "steps_are",
+        "checks", "methods", "steps", "steps_are", "share_of_limit", "growth",
     }  # fmt: skip
     assert best["samples_to"] == 5 * best["steps_to"]
     assert (document["checks"], document["search"]) == ([], None)

@@ -193,7 +193,8 @@ def test_recorded_residuals_have_the_recorded_losses(data, tmp_path):
 def test_a_diverged_run_is_named_and_the_others_finish(data, tmp_path):
     settings = Settings(methods=("gradient_descent", "nesterov"), width=100, seeds=(0,), steps=80,
                         eta=1e3, beta=0.5)  # fmt: skip
-    with pytest.warns(StabilityWarning, match="not below the stability limit"):
+    said = "not below the stability limit .* it depends on width and start whether a network does"
+    with pytest.warns(StabilityWarning, match=said):
         result = compare(data, settings, out=tmp_path / "run")
     for row in result.methods:
         assert row.status == "diverged"

@@ -13,6 +13,7 @@ from inertial import (
     TwoLayerReLU,
     compare,
     forecast_loss,
+    heavy_ball,
     load,
     measure_of,
     optimal_schedule,
@@ -107,6 +108,23 @@ def test_the_faster_constants_are_recommended_in_the_place_of_the_schedule(misse
     assert len(document["checks"]) == 1 + len(missed.searched)
 
 
+def test_constants_beyond_the_limit_are_said_to_be_for_this_start_alone(missed):
+    edge = 2 * 1.5 / missed.measure.largest  # 2 (1 + beta)/lambda_max of heavy ball
+    method = heavy_ball(1.2 * edge, 0.5)
+    found = dataclasses.replace(missed.replaced, name="heavy_ball", method=method, growth=2.66)
+    advice = dataclasses.replace(missed, searched=(found,))
+    assert advice.recommendation.endswith(
+        " settings. Its step is 1.2 times the stability limit: it is for this width and start "
+        "alone; its loss first rises to 2.7 times its start."
+    )
+    document = of_schedule(advice)
+    assert (document["share_of_limit"], document["growth"]) == pytest.approx((1.2, 2.66))
+    run = dataclasses.replace(missed.check, promised=4, measured=9, growth=2.2, diverged=False)
+    kept = dataclasses.replace(missed, check=run, searched=())
+    assert kept.share_of_limit is None  # a schedule has a limit at each step
+    assert kept.recommendation.endswith("). Its loss first rises to 2.2 times its start.")
+
+
 def test_the_faster_constants_are_in_frame_and_figure(missed):
     frame, found = missed.to_dataframe(), missed.replaced
     own = frame[frame.recommended]
@@ -132,7 +150,8 @@ def test_a_late_schedule_that_is_the_fastest_is_kept_with_its_steps_as_measured(
     assert advice.setting == advice.method
     assert advice.recommendation == (
         "Use the optimal schedule: 9 steps to 0.1 of the initial loss, measured on the network "
-        "itself (width 100, seed 0), the fastest of 2 settings."
+        "itself (width 100, seed 0), the fastest of 2 settings. Its loss first rises to "
+        f"{run.growth:.2g} times its start."
     )
     assert "eta_t" in advice.table
 

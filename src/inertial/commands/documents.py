@@ -22,6 +22,8 @@ def of_advice(advice: "Advice") -> dict[str, Any]:
         "setting": dict(zip(("eta", "beta", "gamma"), advice.setting.constant, strict=True)),
         "steps": advice.steps,
         "steps_are": advice.steps_are,
+        "share_of_limit": advice.share_of_limit,
+        "growth": advice.growth,
         "bound": advice.bound,
         "checks": [run.document for run in advice.checks],
         "decay": advice.decay,
@@ -62,6 +64,8 @@ def of_batch(advice: "BatchAdvice") -> dict[str, Any]:
         "setting": dict(zip(("eta", "beta", "gamma"), advice.setting.constant, strict=True)),
         "steps": advice.steps,
         "steps_are": advice.steps_are,
+        "share_of_limit": advice.share_of_limit,
+        "growth": advice.growth,
         "sizes": asdict(advice.sizes),
         "search": None
         if advice.searched is None
@@ -95,6 +99,8 @@ def of_schedule(advice: "ScheduleAdvice") -> dict[str, Any]:
         "setting": {name: getattr(advice.setting, name) for name in ("eta", "beta", "gamma")},
         "steps": advice.steps,
         "steps_are": advice.steps_are,
+        "share_of_limit": advice.share_of_limit,
+        "growth": advice.growth,
         "checks": [run.document for run in (advice.check, *advice.searched) if run is not None],
         "target": advice.target,
         "data": _facts(advice.data),

@@ -142,7 +142,7 @@ class Trust:
         if not np.isfinite(self.strain):
             return (
                 f"the forecast {self.verdict}: the forecast loss grows; take a step size below the "
-                "stability limit."
+                "stability limit, or go by a real run."
             )
         often = f" in {self._how_often} such runs" if self.verdict == "departs" else ""
         digits = self.movement_digits
@@ -329,7 +329,9 @@ def _remedy(residual: float, needed: int) -> str:
             f"{significant(residual)}, and about {_EXPECTED:g} with standardised targets."
         )
     if needed <= WIDEST:
-        return "take at least that width, or go by a real run."
+        return (
+            f"ask again with --width {_rounded(needed)} to train one so wide, or go by a real run."
+        )
     return "go by a real run, and lower the step size until it settles."
 
 

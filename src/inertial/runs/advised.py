@@ -219,7 +219,19 @@ class Advice(Promised):
         return entries[one_of("method", name, entries)]
 
     @property
-    def recommendation(self) -> str:
+    def share_of_limit(self) -> float:
+        """Step size of `setting` over the stability limit that is tabulated."""
+        entry = next(entry for entry in self.entries if entry.method == self.setting)
+        return entry.method.constant[0] / entry.eta_limit
+
+    @property
+    def growth(self) -> float | None:
+        """Largest loss over the first in the run at `setting`; None if it diverged or is none."""
+        run = next((run for run in self.checks if run.method == self.setting), None)
+        return None if run is None or run.diverged else run.growth
+
+    @property
+    def _use(self) -> str:
         """Which method at which setting, in how many steps, beside what else there is."""
         best, run = self.best, None if self._kept else self.measured
         share = f"{self.target:.3g} of the initial loss"

@@ -188,7 +188,20 @@ class BatchAdvice(Promised):
         return self.measured(next(one for one in self.entries if one.method == self.setting))
 
     @property
-    def recommendation(self) -> str:
+    def share_of_limit(self) -> float:
+        """Step size of `setting` over the step size from which the expected loss grows."""
+        entry = next(entry for entry in self.entries if entry.method == self.setting)
+        return entry.method.constant[0] / entry.eta_limit
+
+    @property
+    def growth(self) -> float | None:
+        """Largest loss over the first in the run at `setting`; None if it diverged or is none."""
+        if self.replaced is not None:
+            return float(np.nanmax(self.replaced.losses) / self.replaced.losses[0])
+        return None if self.check is None or self.check.diverged else self.check.growth
+
+    @property
+    def _use(self) -> str:
         """Which method at which setting, in how many steps and samples."""
         best, plain, found, run = self.best, self.methods[0], self.replaced, self.check
         name = best.name if found is None else found.name

@@ -432,7 +432,8 @@ def _warn_above_limit(methods: Mapping[str, Chosen], largest: float) -> None:
         if eta >= limit:
             warnings.warn(
                 f"eta = {eta:g} is not below the stability limit {limit:.4g} of {name} on this "
-                "kernel: the forecast grows, and the network may diverge.",
+                "kernel: the forecast grows, and it depends on width and start whether a network "
+                "does.",
                 StabilityWarning,
                 stacklevel=4,
             )
@@ -448,7 +449,8 @@ def _warn_above_batch_limit(
             limit = largest_step(name, beta, modes, batch, decay=decay)
             warnings.warn(
                 f"eta = {eta:g} is not below {limit:.4g}, from which on the expected loss of "
-                f"{name} grows on batches of {batch}: take a smaller step size or larger batches.",
+                f"{name} grows on batches of {batch}: take a smaller step size or larger batches, "
+                "or go by the run.",
                 StabilityWarning,
                 stacklevel=4,
             )

@@ -14,6 +14,7 @@ from inertial.linear.measure import Measure
 from inertial.method.bound import fewest_steps
 from inertial.method.conventions import snippet
 from inertial.method.curve import forecast_loss, steps_to
+from inertial.method.modes import stability_limit
 from inertial.method.recursion import Recursion
 from inertial.method.schedule import keras_lines, optimal_schedule, to_optax_schedules
 from inertial.method.trust import Trust
@@ -129,7 +130,20 @@ class ScheduleAdvice(Promised):
         return None if run is None else run.measured
 
     @property
-    def recommendation(self) -> str:
+    def share_of_limit(self) -> float | None:
+        """Step size of constants over their stability limit; None of the schedule."""
+        if self.replaced is None:
+            return None
+        return self.setting.constant[0] * self.measure.largest / stability_limit(self.setting)
+
+    @property
+    def growth(self) -> float | None:
+        """Largest loss over the first in the run at `setting`; None if it diverged or is none."""
+        run = self.replaced or self.check
+        return None if run is None or run.diverged else run.growth
+
+    @property
+    def _use(self) -> str:
         """In how many steps, as measured where the forecast's promise is not kept."""
         run, found, share = self.check, self.replaced, f"{self.target:.3g} of the initial loss"
         if run is not None and not self._kept:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from jaxtyping import Float
 
-from inertial._checks import below_one, plain
+from inertial._checks import below_one, plain, significant
 from inertial.linear.measure import Measure
 from inertial.method.recursion import FAMILIES, Recursion, label
 
@@ -49,8 +49,44 @@ class Shown(ABC):
         return f"<pre>{html.escape(str(self))}</pre>"
 
 
+_RISES = 2.0
+"""Times its start from which a loss that first rises is told of."""
+
+
 class Promised(Shown):
     """Advice from a forecast, which real runs of the papers' network may keep or break."""
+
+    @property
+    @abstractmethod
+    def share_of_limit(self) -> float | None:
+        """Step size of `setting` over the stability limit that is tabulated; None of a schedule."""
+
+    @property
+    @abstractmethod
+    def growth(self) -> float | None:
+        """Largest loss over the first in the run at `setting`; None if it diverged or is none."""
+
+    @property
+    @abstractmethod
+    def _use(self) -> str:
+        """Which method at which setting, in how many steps."""
+
+    @property
+    def recommendation(self) -> str:
+        """Which method at which setting, in how many steps, and what its run did beyond limits."""
+        cautions, share = [], self.share_of_limit
+        if self.growth is None:
+            return self._use
+        if share is not None and share >= 1:
+            cautions.append(
+                f"its step is {share:.3g} times the stability limit: it is for this width and "
+                "start alone"
+            )
+        if self.growth > _RISES:
+            rise = significant(self.growth, 2)
+            cautions.append(f"its loss first rises to {rise} times its start")
+        said = "; ".join(cautions)
+        return f"{self._use} {said[0].upper()}{said[1:]}." if said else self._use
 
     @property
     @abstractmethod
