@@ -13,7 +13,7 @@ from inertial.theory.gather import StoredRun
 from inertial.view.auditing import measured
 from inertial.view.figures import convergence
 from inertial.view.run_page import model_page, report_page
-from test_report import rows_of, saved
+from test_report import rows_of, saved, spectrum_figures
 
 __all__ = ["chromium"]
 
@@ -62,6 +62,13 @@ def test_every_figure_is_drawn_and_gives_its_numbers_back(chromium, file, run):
         share = share_of_limit(arrays.sel({"optimizer": "heavy_ball"})).values.ravel()
         np.testing.assert_array_equal([float(row[5]) for row in rows[: share.size]], share)
         assert {row[5] for row in rows[share.size :]} == {""}
+        head, rows = rows_of(saved(view, "weight.csv"))
+        assert head == ["modes", "share", "eigenvalue"]
+        first = arrays.isel(optimizer=0, seed=0)
+        nodes, weights = first.node.values, first.node_weight.values
+        there = (nodes > 0) & (weights > 0)
+        _, numbers = spectrum_figures(nodes[there], weights[there])["weight"]
+        np.testing.assert_allclose(np.array(rows, float), numbers, rtol=1e-12)
 
 
 def test_the_page_speaks_of_this_model_and_of_no_neurons(file):

@@ -259,14 +259,32 @@ def test_csv_is_the_store(shared, stored, figure, names):
     assert_same(rows, long_table(arrays, names))
 
 
+def spectrum_figures(eigenvalues, weights):
+    """What the two figures of a spectrum draw, largest eigenvalue first, as their CSV has it."""
+    falling, heavy = np.flip(eigenvalues), np.flip(weights)
+    share = [heavy[:k].sum() / heavy.sum() for k in range(1, len(heavy) + 1)]
+    count = np.arange(len(falling)) + 1
+    return {
+        "spectrum": (["rank", "eigenvalue"], np.column_stack([count, falling])),
+        "weight": (["modes", "share", "eigenvalue"], np.column_stack([count, share, falling])),
+    }
+
+
 @pytest.mark.parametrize("figure", ["spectrum", "weight"])
-def test_csv_of_the_spectrum_is_the_store(shared, stored, figure):
+def test_csv_of_the_spectrum_has_the_numbers_of_its_figure(chromium, file, stored, figure):
     arrays, _ = stored
-    head, rows = rows_of(saved(shared, f"{figure}.csv"))
-    assert head == ["mode", "eigenvalue", "weight"]
-    read = np.array(rows, float)
-    np.testing.assert_array_equal(read[:, 1], arrays.eigenvalue)
-    np.testing.assert_array_equal(read[:, 2], arrays.weight)
+    columns, numbers = spectrum_figures(arrays.eigenvalue.values, arrays.weight.values)[figure]
+    with opened(chromium, file) as view:
+        head, rows = rows_of(saved(view, f"{figure}.csv"))
+        drawn = view.locator(f"#{figure} svg circle.dot").evaluate_all(
+            "(dots) => dots.map((dot) => [dot.cx.baseVal.value, dot.cy.baseVal.value])"
+        )
+    assert head == columns
+    np.testing.assert_allclose(np.array(rows, float), numbers, rtol=1e-12)
+    x, y = np.array(drawn).T
+    height = numbers[:, 1] if figure == "weight" else np.log(numbers[:, 1])
+    assert np.corrcoef(x, np.log(numbers[:, 0]))[0, 1] > 1 - 1e-6  # two digits of a pixel
+    assert np.corrcoef(y, height)[0, 1] < -1 + 1e-6
 
 
 def test_every_figure_is_saved_as_svg(shared):

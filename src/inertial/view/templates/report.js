@@ -181,14 +181,15 @@
     let sum = 0;
     const total = weights.reduce((a, b) => a + b, 0);
     const share = Array.from(weights).reverse().map((w) => (sum += w) / total);
-    const table = () => ({ columns: ["mode", "eigenvalue", "weight"], rows: Array.from(eigenvalues, (l, i) => [i, l, weights[i]]) });
     const domain = [0.9, rank.length * 1.1];
     add(`${id}spectrum`, {
-      ...options, plain: true, table, file: `${file}spectrum`, label: "Eigenvalues of the kernel, largest first", x: { title: "rank", log: true, domain }, y: { title: "eigenvalue", log: true },
+      ...options, plain: true, file: `${file}spectrum`, table: () => ({ columns: ["rank", "eigenvalue"], rows: rank.map((k, i) => [k, falling[i]]) }),
+      label: "Eigenvalues of the kernel, largest first", x: { title: "rank", log: true, domain }, y: { title: "eigenvalue", log: true },
       series: [{ name: "", colour: "ink", x: rank, y: falling, dots: rank.length > 300 ? 1.8 : 2.6 }],
     });
     add(`${id}weight`, {
-      ...options, plain: true, table, file: `${file}weight`, label: "Share of the initial loss in the largest modes", x: { title: "number of modes", log: true, domain }, y: { title: "share of the initial loss", domain: [0, 1.04] },
+      ...options, plain: true, file: `${file}weight`, table: () => ({ columns: ["modes", "share", "eigenvalue"], rows: rank.map((k, i) => [k, share[i], falling[i]]) }),
+      label: "Share of the initial loss in the largest modes", x: { title: "number of modes", log: true, domain }, y: { title: "share of the initial loss", domain: [0, 1.04] },
       series: [{ name: "", colour: "ink", x: rank, y: share, width: 2.2 }, { name: "", colour: "ink", x: rank, y: share, dots: 2 }],
     });
   }
