@@ -507,8 +507,11 @@ FLOOR_4 = 16 * math.sqrt(2) * ETA_H * N * RADIUS_4 * C_T * 2 / (1 - RATE_H)
 DECAYS_4 = min(1 - PAIR[t] / (RATE_H**t * PAIR[0] + FLOOR_4) for t in range(7))
 GAMMA = 12 * ROOT
 SMALL_RADIUS = 1 - mpf("1e-4") / (LOW / (360 * N * GAMMA))
-LOSS_BOUND = [24 * ROOT * CLAIMED**t * PAIR[0] for t in range(7)]
-DECAYS_E = min(1 - PAIR[t] / LOSS_BOUND[t] for t in range(7))
+# Algorithm 1's first step (1 + beta) eta g_0 is that from xi_{-1} = (I - eta H_0)^{-1} xi_0.
+BEFORE = np.linalg.solve(np.eye(N) - float(ETA_N) * GRAM, XI)
+PAIR_N = np.hypot(NORM, [np.linalg.norm(BEFORE), *NORM[:-1]])
+LOSS_BOUND = [24 * ROOT * CLAIMED**t * PAIR_N[0] for t in range(7)]
+DECAYS_E = min(1 - PAIR_N[t] / LOSS_BOUND[t] for t in range(7))
 PROOF = (*RULE, SMALL_RADIUS, DECAYS_E)
 WIDTH_E = 1 - (48 * 360 * 12 * mp.sqrt(2) * mpf(N) ** 1.5 * KAPPA * 2 / LOW**2) ** 2 / M
 NOISE_2 = lambda _: 2 * ROUND  # noqa: E731
@@ -1050,12 +1053,12 @@ VALUES: dict[str, Values | Chains] = {
     **{
         key: by_step(
             fast,
-            lambda t: PAIR[int(t)],
+            lambda t: PAIR_N[int(t)],
             lambda t: LOSS_BOUND[int(t)],
             *RULE,
             *more,
             noise=NOISE_2,
-            trivial=PAIR[0],
+            trivial=PAIR_N[0],
         )
         for key, more in {
             "nesterov-loss": (),
@@ -1077,14 +1080,14 @@ VALUES: dict[str, Values | Chains] = {
         fast,
         (5, 0, 4),
         lambda t: np.linalg.norm(PHI[int(t)]),
-        lambda t: 2 / (15 * ROOT) * CLAIMED ** int(t) * PAIR[0],
+        lambda t: 2 / (15 * ROOT) * CLAIMED ** int(t) * PAIR_N[0],
         *PROOF,
     ),
     "nesterov-drift-part": at(
         fast,
         (5, 0, 4),
         lambda t: np.linalg.norm(PSI[int(t)]),
-        lambda t: 1 / (30 * KAPPA) * CLAIMED ** int(t) * PAIR[0],
+        lambda t: 1 / (30 * KAPPA) * CLAIMED ** int(t) * PAIR_N[0],
         *PROOF,
     ),
     **{
@@ -1095,7 +1098,7 @@ VALUES: dict[str, Values | Chains] = {
             lambda t, first=first: (2 / (15 * ROOT) + 1 / (30 * KAPPA)) * CLAIMED ** int(t) * first,
             *PROOF,
         )
-        for form, first in (("printed", NORM[0]), ("corrected", PAIR[0]))
+        for form, first in (("printed", NORM[0]), ("corrected", PAIR_N[0]))
     },
     "nesterov-proof": Chains(
         kernel,

@@ -12,6 +12,7 @@ from catalog_cases import (
     HB,
     NAG,
     NOTHING,
+    STEPS,
     healthy,
     kernel,
     of_inputs,
@@ -293,6 +294,26 @@ def test_a_run_may_outgrow_the_bound_on_its_largest_eigenvalue():
             value = high + factor * quarters * low / 4
             entry = evaluate(BY_KEY[key], probed(largest=np.full(5, value)))
             assert entry.finding == finding
+
+
+def test_z_0_is_that_of_the_first_step():
+    """(1 + beta) eta g_0 is the step from ``xi_{-1} = (I - eta H_0)^{-1} xi_0``, eta g_0 not."""
+    xi, gram = spread().start.residual, spread().start.gram
+    records = run(NAG, norm=np.linalg.norm(xi) * 0.9 ** np.arange(STEPS)).along_run
+    zero, copy = (
+        replace(spread(), along_run=replace(records, method=nesterov(NAG.eta, NAG.beta, start=s)))
+        for s in ("zero", "copy")
+    )
+    before = np.linalg.solve(np.eye(4) - NAG.eta * gram, xi)
+    step = (1 + NAG.beta) * (np.eye(4) - NAG.eta * gram) @ xi
+    step -= NAG.beta * (np.eye(4) - NAG.eta * gram) @ before
+    assert step == pytest.approx(xi - (1 + NAG.beta) * NAG.eta * gram @ xi)
+    sizes = np.hypot(np.linalg.norm(xi), np.linalg.norm(before)), np.sqrt(2) * np.linalg.norm(xi)
+    bounds = [BY_KEY["nesterov-loss"].right(one)[0] for one in (zero, copy)]
+    assert bounds[0] / bounds[1] == pytest.approx(sizes[0] / sizes[1])
+    assert sizes[0] > 1.001 * sizes[1]
+    assert BY_KEY["nesterov-loss"].left(zero)[0] == pytest.approx(sizes[0])
+    assert BY_KEY["nesterov-loss"].left(copy)[0] == pytest.approx(sizes[1])
 
 
 @pytest.mark.parametrize(
