@@ -96,7 +96,7 @@ def test_entries_are_plain_json(judged):
     first = json.loads(text)[0]
     wanted = {"theorem", "source", "statement", "verdict", "margin", "first_violation"}
     assert wanted <= set(first)
-    assert set(first["assumptions"][0]) == {"name", "margin"}
+    assert set(first["assumptions"][0]) == {"name", "margin", "where"}
     assert not any(isinstance(x, float) and not np.isfinite(x) for x in numbers(json.loads(text)))
 
 

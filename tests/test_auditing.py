@@ -1,5 +1,6 @@
 """Audits of stored folders: what is measured again, what JSON and LaTeX say."""
 
+import copy
 import json
 import re
 import shutil
@@ -17,6 +18,7 @@ from inertial.theory.gather import StoredRun
 from inertial.view.auditing import audit_folders, measured
 from inertial.view.verdicts import (
     KINDS,
+    MEASURED,
     VERDICTS,
     _sentence,
     audit_table,
@@ -103,6 +105,22 @@ def test_the_table_and_the_listing_name_every_entry(capsys, folder, bare):
         assert headline(entry) in out
         assert finding(entry) in out
     assert summary(bare.entries).answer in " ".join(out.split())
+    assert " ".join(out.split()).endswith(MEASURED)
+
+
+def test_of_several_settings_the_one_that_misses_most_is_named(folder):
+    one = StoredRun("a", *read_run(folder))
+    manifest, arrays = copy.deepcopy(one.manifest), one.arrays.copy(deep=True)
+    for k, method in enumerate(manifest["methods"]):
+        method["eta"] *= 1.25
+        arrays["eta"].values[k] = method["eta"]
+    other = StoredRun("b", arrays, manifest)
+    entry = audit([one, other]).of("nesterov-loss")
+    assert entry.verdict == "not applicable"
+    (missed,) = (a for a in entry.assumptions if a.name.startswith("eta ="))
+    assert (missed.margin, missed.where) == (pytest.approx(-0.25, abs=1e-5), "b, seed 0, nesterov")
+    assert f"misses {missed.name!r} by 0.25 (b, seed 0, nesterov)" in finding(entry)
+    assert "seed 0" not in finding(replace(entry, by_run={}))
 
 
 def test_the_latex_table_is_whole_and_escaped(bare, tmp_path):
@@ -146,6 +164,7 @@ def test_formulas_of_every_statement_are_whole():
         for formula in parts[1::2]:
             assert formula.count("[") == formula.count("]"), theorem.statement
             assert formula.count(r"\{") == formula.count(r"\}"), theorem.statement
+        assert not any(re.search(r"(^| )\d[\d.]* $", text) for text in parts[:-1:2])  # factors
         prose = re.findall("[A-Za-z_]+", " ".join(parts[::2]))
         assert not set(prose) & {"sqrt", "eta", "beta", "lambda", "kappa", "dmu"}, theorem.statement
 
@@ -157,6 +176,10 @@ def test_formulas_of_every_statement_are_whole():
         ("t^-min(2s, d)", r"t^{-\min (2s, d)}"),
         ("eta sum beta^i g_i", r"\eta \sum \beta ^{i} g_{i}"),
         ("M^t [psi_i + phi_i; 0]", r"M^{t} [\psi _{i} + \varphi _{i}; 0]"),
+        ("2 n R", "2 n R"),
+        ("2 (1 + beta)", r"2 (1 + \beta )"),
+        ("(48*360*12 sqrt(2) n^1.5)^2", r"(48\cdot 360\cdot 12 \sqrt{2} n^{1.5})^{2}"),
+        ("f_0 - f* + 2", "f_{0} - f^{*} + 2"),
     ],
 )
 def test_formulas_as_a_reader_writes_them(words, formula):

@@ -58,7 +58,7 @@ def audit(
 
 def _show(judged: "Audit") -> None:
     """Print the answer, then every entry with its margin and reason."""
-    from inertial.view.verdicts import KINDS, VERDICTS, finding, headline, summary
+    from inertial.view.verdicts import KINDS, MEASURED, VERDICTS, finding, headline, summary
 
     out = console()
     short = summary(judged.entries)
@@ -72,3 +72,4 @@ def _show(judged: "Audit") -> None:
                 if (entry.kind, entry.verdict) == (kind, verdict):
                     lines = (headline(entry), f"    {entry.statement}", f"    {finding(entry)}")
                     out.print("\n".join(f"  {line}" for line in lines))
+    out.print(f"\n{MEASURED}")

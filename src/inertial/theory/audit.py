@@ -296,7 +296,8 @@ def _combine(theorem: Theorem, judgements: Sequence[_Judgement]) -> AuditEntry:
         return _absent(theorem)
     decisive = min(judgements, key=_rank)
     entries = [judgement.entry for judgement in judgements]
-    counted = [entry for entry in entries if entry.verdict in _DECIDED] or entries
+    chosen = [j for j in judgements if j.entry.verdict in _DECIDED] or judgements
+    counted = [judgement.entry for judgement in chosen]
     verdict, reason = decisive.entry.verdict, decisive.entry.reason
     frequency = None
     if theorem.chance is not None:
@@ -318,7 +319,7 @@ def _combine(theorem: Theorem, judgements: Sequence[_Judgement]) -> AuditEntry:
         axis=theorem.axis,
         looked_at=decisive.entry.looked_at,
         where=decisive.label,
-        assumptions=_worst_margins(counted),
+        assumptions=_worst_margins(chosen),
         counts=dict(Counter(entry.verdict for entry in entries)),
         frequency=frequency,
         by_run=_by_run(theorem, judgements),
@@ -370,15 +371,15 @@ def _rank(judgement: _Judgement) -> tuple[int, float]:
     return WEIGHT.index(entry.verdict), worst
 
 
-def _worst_margins(entries: Sequence[Entry]) -> tuple[Margin, ...]:
-    """Return the smallest margin of each assumption; None where it is never known."""
-    known: dict[str, list[float]] = {}
-    for entry in entries:
-        for assumption in entry.assumptions:
+def _worst_margins(judgements: Sequence[_Judgement]) -> tuple[Margin, ...]:
+    """Return the smallest margin of each assumption, and where; None where it is never known."""
+    known: dict[str, list[tuple[float, str]]] = {}
+    for judgement in judgements:
+        for assumption in judgement.entry.assumptions:
             margins = known.setdefault(assumption.name, [])
             if assumption.margin is not None:
-                margins.append(assumption.margin)
-    return tuple(Margin(name, min(margins, default=None)) for name, margins in known.items())
+                margins.append((assumption.margin, judgement.label))
+    return tuple(Margin(name, *min(margins, default=(None, ""))) for name, margins in known.items())
 
 
 def _frequency(judgements: Sequence[_Judgement]) -> Frequency | None:

@@ -183,11 +183,14 @@ class Margin:
         The assumption in words.
     margin
         At least 0 where met, below 0 where missed; None where unknown.
+    where
+        Of several judgements the one that it is the worst of.
 
     """
 
     name: str
     margin: float | None
+    where: str = ""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,13 @@ KINDS: dict[Kind, str] = {
 }
 """Kinds of statements, in the order in which they are shown, and their headings."""
 
+MEASURED = (
+    "margin: 1 - left/right where it is least in all that was judged, below 0 where the claim "
+    "fails. misses: by what share of what it asks an assumption is missed, where it is missed most "
+    "(the width of a proof: by what share of the run's width)."
+)
+"""What the numbers of `finding` are."""
+
 
 @dataclass(frozen=True)
 class Summary:
@@ -92,7 +99,9 @@ def finding(entry: AuditEntry) -> str:
     if entry.first_violation is not None:
         parts.append(f"first violated at {entry.axis} {entry.first_violation:g}")
     missed = [a for a in entry.assumptions if a.margin is not None and a.margin < 0]
-    parts += [f"misses {a.name!r} by {-a.margin:.3g}" for a in missed if a.margin is not None]
+    for a in missed:
+        where = f" ({a.where})" if entry.by_run and a.where else ""
+        parts.append(f"misses {a.name!r} by {-(a.margin or 0):.3g}{where}")
     if entry.frequency is not None:
         seen = entry.frequency
         parts.append(f"{seen.counted} (95 %: {seen.low:.2f} to {seen.high:.2f})")
@@ -224,8 +233,12 @@ def _sentence(statement: str) -> str:
     marked = [_is_formula(word) for word in words]
     for k, word in enumerate(words):
         beside = [words[j] for j in (k - 1, k + 1) if 0 <= j < len(words)]
-        if re.fullmatch(r"[-A-Za-z0-9().,/]{1,4}", word) and word not in _WORDS:
+        if re.fullmatch(r"[-A-Za-z0-9().,:/]{1,4}", word) and word not in _WORDS:
             marked[k] |= any(other in _OPERATORS for other in beside)
+        marked[k] |= word == "I" and k > 0 and marked[k - 1]
+    for k in range(len(words) - 1):  # a factor stands with what it multiplies
+        factor = re.fullmatch(r"\d+(\.\d+)?", words[k]) and words[k + 1] not in _OPERATORS
+        marked[k] |= bool(factor) and marked[k + 1]
     depth = 0
     for k, word in enumerate(words):
         prose = re.fullmatch(r"[a-z]{3,}[,.);]*", word) and word.strip(",.);") not in _NAMES
@@ -284,6 +297,11 @@ def _tokens(body: str) -> list[str]:
             inner, k = _argument(parts, k + 1)
             out.append(f"{part}{{{''.join(_tokens(inner))}}}")
             continue
+        if part == "*":
+            product = out and out[-1].isdigit()
+            out.append(r"\cdot " if product else "^{*}")
+            k += 1
+            continue
         if part == "sqrt" and k + 1 < len(parts):
             inner, k = _argument(parts, k + 1)
             out.append(rf"\sqrt{{{''.join(_tokens(inner))}}}")
@@ -313,7 +331,7 @@ def _argument(parts: Sequence[str], k: int) -> tuple[str, int]:
 
 def _symbol(part: str) -> str:
     """Translate one name, number or sign."""
-    signs = {"<=": r"\le ", ">=": r"\ge ", "->": r"\to ", "|": r"\vert ", "*": r"\,", "#": r"\#"}
+    signs = {"<=": r"\le ", ">=": r"\ge ", "->": r"\to ", "|": r"\vert ", "#": r"\#"}
     if part in signs:
         return signs[part]
     if part in _NAMES:

@@ -141,7 +141,8 @@ THEOREMS = (
         key="lyapunov-fine-heavy-ball",
         source="Liu, Tao, Wang and Pan (2022), eqs. (15) and (17)",
         statement=(
-            "V' <= -(2 - sqrt(2)) sqrt(lambda_0/2) V for every state of high-resolution heavy ball."
+            "V' <= -(2 - sqrt(2)) sqrt(lambda_0/2) V for every state of high-resolution heavy ball "
+            "(at s = 2/lambda_m, the largest that it is stated for)."
         ),
         covers=("000 (15), HB",),
         assumptions=(POSITIVE_DEFINITE,),
@@ -153,7 +154,10 @@ THEOREMS = (
     Theorem(
         key="lyapunov-fine-nesterov",
         source="Liu, Tao, Wang and Pan (2022), eqs. (24) to (26)",
-        statement="V' <= -rho(a) sqrt(lambda_0/2) V for every state of high-resolution Nesterov.",
+        statement=(
+            "V' <= -rho(a) sqrt(lambda_0/2) V for every state of high-resolution Nesterov "
+            "(at s = 2/lambda_m, the largest that it is stated for)."
+        ),
         covers=("000 (24), NAG",),
         assumptions=(POSITIVE_DEFINITE,),
         left=_nesterov_claim,
@@ -164,7 +168,10 @@ THEOREMS = (
     Theorem(
         key="lyapunov-fine-nesterov-derivative",
         source="Liu, Tao, Wang and Pan (2022), eq. (24), proof",
-        statement=("The derivative of V along high-resolution Nesterov has the stated four terms."),
+        statement=(
+            "The derivative of V along high-resolution Nesterov has the stated four terms "
+            "(at s = 2/lambda_m)."
+        ),
         covers=("000 (24), NAG",),
         assumptions=(POSITIVE_DEFINITE,),
         left=_stated_derivative,
