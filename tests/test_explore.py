@@ -903,6 +903,25 @@ FIGURES = (
 )
 
 
+def test_a_share_beside_a_whole_is_told_from_one(shared):
+    """A method that diverges is not at 100 % of its limit."""
+    told = shared.evaluate(
+        "(values) => values.map((value) => explorer.percent(value))",
+        [1, 1 + 1e-12, 3.542 / 3.535, 1.00002, 0.9996, 0.42, 1.234, 0.99],
+    )
+    said = ["100", "100", "100.2", "100.002", "99.96", "42", "123", "99"]
+    assert [one.removesuffix("\N{NO-BREAK SPACE}%") for one in told] == said
+
+
+def test_a_bar_that_is_higher_than_its_figure_is_said_to_be(chromium, file, exploration):
+    for share, beyond in ((0.5, False), (1.3, True)):
+        eta = 2 * share / exploration.measure.largest
+        with opened(chromium, file, f"#method=gradient_descent&eta={eta}&at=20") as view:
+            said = view.locator("#bars-words").inner_text()
+            assert ("▲: higher than the figure." in said) == beyond
+            assert (view.locator("#bars .mark").count() > 0) == beyond
+
+
 def test_every_figure_saves_its_picture_and_its_numbers(chromium, file):
     halos = 0
     for some in (
@@ -925,6 +944,10 @@ def test_every_figure_saves_its_picture_and_its_numbers(chromium, file):
                 assert ("a factor of ten" in words) == (name == "plane")
                 assert ("▲ Liu–Pan–Tao" in words) == (name == "plane")
                 assert ("what is left of a mode" in words) == (name == "modes")
+                for said in ("outlined: at the start", "filled: what is left", "square roots"):
+                    assert (said in words) == (name == "errors")
+                assert ("forecast of a run" in words) == (name == "loss")
+                assert not {"", "forecast of a run"} & {*rows[:, 0]} or name != "loss"
                 # Behind a text lies its halo, which covers it if it is drawn last.
                 for one in root.iter("{http://www.w3.org/2000/svg}text"):
                     halo = one.get("stroke", "none") != "none"

@@ -402,7 +402,7 @@ const charts = (() => {
       place(from + 118, written(0, low.textContent, ramp), colours);
       place(20 + 7 * high.textContent.length, written(0, high.textContent, ramp));
     }
-    for (const words of spec.marks ? spec.marks() : []) place(20 + 7 * words.length, written(0, words, ramps[0]));
+    for (const words of spec.marks ? spec.marks() : []) place(20 + 7 * words.length, written(0, words, ramps[0] ?? svg.querySelector("text")));
     for (const canvas of spec.canvases ? spec.canvases() : []) {
       const [left, top, wide, high] = ["left", "top", "width", "height"].map((side) => parseFloat(canvas.style[side]));
       copy.prepend(node("image", { x: left, y: top, width: wide, height: high, preserveAspectRatio: "none", href: canvas.toDataURL() }));

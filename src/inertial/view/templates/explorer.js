@@ -133,7 +133,11 @@ const explorer = (() => {
   function percent(value) {
     if (value > 1e4) return "> 10⁶\u00a0%";
     if (value !== 0 && Math.abs(value) < 1e-12) return "< 10⁻¹⁰\u00a0%";
-    return `${short(+(100 * value).toPrecision(3))}\u00a0%`;
+    const exact = 100 * value;
+    let digits = 3;
+    // Beside a whole, as many as tell it from one.
+    while (digits < 7 && Math.abs(value - 1) > 1e-6 && +exact.toPrecision(digits) === 100) digits++;
+    return `${digits > 3 ? +exact.toPrecision(digits) : short(+exact.toPrecision(3))}\u00a0%`;
   }
 
   /* Momentum, and a factor a step, near below 1 by what it lacks: four digits would say 1. */

@@ -37,6 +37,7 @@
       series.push({ name: LABELS[run.method], colour: run.method, x: cut(run.steps), y: cut(run.mean), ...(run.loss.length > 1 ? { band: [cut(run.low), cut(run.high)] } : {}) });
       series.push({ name: "", title: `forecast of ${LABELS[run.method]}`, colour: run.method, x: cut(run.steps), y: cut(run.forecast), dash: "5 4", width: 1.4 });
     }
+    series.push({ name: "forecast of a run", colour: "soft", x: [0], y: [NaN], dash: "5 4", silent: true });
     const shifted = (values) => Array.from(values, (value) => value + page.offset);
     if (now.spread) {
       // One standard deviation, as a factor in both directions: it may be more than the mean.

@@ -244,6 +244,7 @@
     const { svg, sx, sy } = made, floor = sy(0);
     svg.setAttribute("role", "img");
     svg.append(node("text", { class: "title", x: 4, y: 13 }, "share of the first loss"));
+    let cut = false;
     for (const bin of found) {
       if (!bin.count) continue;
       const left = sx(bin.low) + 0.8, wide = Math.max(1, sx(bin.high) - sx(bin.low) - 1.6);
@@ -252,7 +253,9 @@
       const bar = node("rect", { x: left, y: top, width: wide, height: Math.max(0, floor - top) });
       bar.style.fill = modeColour(Math.sqrt(bin.low * bin.high));
       svg.append(bar);
-      if (top <= margin.top - 4) svg.append(node("path", { class: "mark c-bad", d: `M${left + wide / 2} ${margin.top - 12}l-5 8h10z` }));
+      if (top > margin.top - 4) continue;
+      cut = true;
+      svg.append(node("path", { class: "mark c-bad", d: `M${left + wide / 2} ${margin.top - 12}l-5 8h10z` }));
     }
     const l = nodes[state.mode];
     svg.append(node("path", { class: "dot", d: `M${sx(l)} ${floor + 1}l-5 8h10z` }));
@@ -260,10 +263,11 @@
     const where = bad.count === 1 ? `the eigenvalue ${short(bad.last)}` : `eigenvalues between ${short(bad.low)} and ${short(bad.high)}`;
     host.replaceChildren(svg);
     svg.setAttribute("aria-label", `Error by eigenvalue after ${plural(now.at, "step")}: ${percent(left)} of the loss is left`);
-    $("bars-words").textContent = `After ${plural(now.at, "step")}: ${percent(left)} of the loss left, the largest part of it (${percent(bad.left / left)}) at ${where}.${now.spread ? " So far the mean run; the noise of the batches comes on top." : ""}`;
+    $("bars-words").textContent = `After ${plural(now.at, "step")}: ${percent(left)} of the loss left, the largest part of it (${percent(bad.left / left)}) at ${where}.${now.spread ? " So far the mean run; the noise of the batches comes on top." : ""}${cut ? " ▲: higher than the figure." : ""}`;
     bars = { ...made, found };
     $("bars-save").replaceChildren(charts.buttons(svg, {
       label: "Error by eigenvalue", file: "errors",
+      marks: () => ["outlined: at the start", `filled: what is left after ${plural(now.at, "step")}`, "heights are square roots of the shares", ...(cut ? ["▲ higher than the figure"] : [])],
       table: () => ({ columns: ["from eigenvalue", "to eigenvalue", "eigenvalues", "share at the start", `share after ${now.at} steps`], rows: found.map((bin) => [bin.low, bin.high, bin.count, bin.start, bin.left]) }),
     }, null));
   }
