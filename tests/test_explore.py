@@ -1893,6 +1893,7 @@ def test_the_page_of_a_model_says_which_network_and_how_far(chromium, model_file
         assert "NaN" not in view.locator("body").inner_text()
         # A count is marked exactly where the nodes prove it no longer.
         thread = view.locator("#thread").inner_text()
+        assert "each method was searched by itself: “tune” searches heavy ball" in thread
         counts = re.findall(r"(≈\s)?([\d,]+) steps (?:to|before)", thread)
         assert len(counts) >= 3
         for sign, count in counts:

@@ -108,7 +108,7 @@
     const model = page.offset ? "the quadratic model" : "the forecast";
     const real = run.diverged ? "diverged" : run.measured == null ? "did not get there" : `took ${plural(+run.measured.toFixed(1), "step")}`;
     const best = ball.rule === "trials"
-      ? `Real runs of this network chose ${setting}; by ${model} it ${promised}.`
+      ? `Real runs of this network chose ${setting} (each method was searched by itself: “tune” searches heavy ball and Nesterov at once, and may name another setting of about as many steps); by ${model} it ${promised}.`
       : `Weighing all ${K} of them for the loss to stay below the target soonest, the rule “forecast” takes ${setting}: it ${promised}.`;
     // Flatter modes than the one that rings may gain more by memory than it loses.
     const [rung, damped] = [ringing, critical].map((beta) => count(made("heavy_ball", eta, beta)));
