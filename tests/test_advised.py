@@ -319,10 +319,13 @@ def test_of_runs_that_were_seen_to_stay_the_first_to_do_so_is_recommended(result
     assert (document["steps"], document["steps_are"]) == (20, "measured")
     run = document["checks"][1]
     assert (run["measured"], run["settles"], run["leaves_at"]) == (20, 44, None)
+    lost = {"leaves": 60, "lost": True}
     for words in ({"settles": 46}, {"settles": None}, {"settles": 40, "leaves": 60}):
         assert tried(**words)[1].measured is first  # one that leaves counts 15 % more
-    other, found = tried(settles=39, leaves=60)
-    assert found.measured is other
+    assert tried(settles=23, **lost)[1].measured is first  # twice as many
+    for words in ({"settles": 22, **lost}, {"settles": 39, "leaves": 60}):
+        other, found = tried(**words)
+        assert found.measured is other
     assert ", where it stays from 39 to 59, measured on" in found.recommendation
 
 

@@ -325,11 +325,11 @@ class Scripted(Problem):
         return (run, done + len(eta)), self.curves[run][done : done + len(eta)]
 
 
-def falling(steps, leaves=None):
-    """A loss that halves to just the target, 0.1, at a step, and may rise at another one."""
+def falling(steps, leaves=200, back=200):
+    """A loss that halves to just the target, 0.1, at a step, and may rise between two others."""
     t = np.arange(200)
     losses = np.where(t < steps, 0.1 ** (t / steps) * 1.01, 0.1)
-    return np.where(t >= (leaves or 200), 5.0, losses)
+    return np.where((leaves <= t) & (t < back), 5.0, losses)
 
 
 def resting(until):
@@ -340,7 +340,7 @@ def resting(until):
 def test_a_winner_of_few_steps_goes_on_for_twenty_more():
     """What diverges after some steps at the target is seen to leave it."""
     for leaves, seen in ((24, 24), (26, None)):
-        search = Search(Scripted(falling(5, leaves), falling(5, leaves)), 1.0, 0.1, trials=9)
+        search = Search(Scripted(*[falling(5, leaves)] * 9), 1.0, 0.1, trials=9)
         search.try_out(setting("heavy_ball", 0.3, 0.8))
         search.confirm()
         assert (search.best.steps, search.best.leaves) == (5, seen)
@@ -370,18 +370,43 @@ def test_a_search_whose_first_race_was_not_enough_has_passes_around_its_winner()
 
 
 @pytest.mark.parametrize(
-    ("slower", "wins", "leaves"),
-    [(22, 22, None), (24, 20, 30)],  # 20 steps count as 23
+    ("slower", "back", "wins"),
+    [
+        (22, 31, 22),  # 20 steps count as 23
+        (24, 31, 20),
+        (24, 60, 20),
+        (24, 61, 24),  # twice the step at which it left: they count as 40
+        (39, 61, 39),
+    ],
 )
-def test_a_winner_that_leaves_the_target_again_may_lose(slower, wins, leaves):
-    search = Search(Scripted(falling(slower), falling(20, 30), falling(slower)), 1.0, 0.1, trials=9)
+def test_a_winner_that_leaves_the_target_again_may_lose(slower, back, wins):
+    runs = falling(slower), falling(20, 30, back), falling(slower)
+    search = Search(Scripted(*runs), 1.0, 0.1, trials=9)
     search.try_out(setting("heavy_ball", 0.3, 0.8))
     search.try_out(setting("heavy_ball", 0.4, 0.8))
-    assert search.best.steps == 20
+    left = search.best
+    assert left.steps == 20
     search.confirm()
-    assert (search.best.steps, search.best.leaves) == (wins, leaves)
-    assert len(search.best.losses) == (2 * wins if leaves is None else leaves) + 1
+    assert (left.leaves, left.lost) == (30, back > 60)
+    assert (search.best.steps, search.best.leaves) == (wins, 30 if search.best is left else None)
+    assert len(search.trials) == 2
     assert all(trial.state is None for trial in search.trials)
+
+
+def test_smaller_steps_are_tried_where_the_winner_does_not_come_back():
+    """Here of the third step that is smaller: two leave as well, and it takes 30 steps for 20."""
+    gone, stays = falling(20, 30), falling(30)
+    search = Search(Scripted(gone, gone, gone, stays), 1.0, 0.1, trials=9)
+    first = search.try_out(setting("heavy_ball", 0.4, 0.8)).setting
+    search.confirm()
+    assert [trial.setting.u - first.u for trial in search.trials] == pytest.approx(
+        [0, -0.3, -0.6, -1.2]
+    )
+    assert (search.best.steps, search.best.leaves, search.best.lost) == (30, None, False)
+    alone = Search(Scripted(*[gone] * 4), 1.0, 0.1, trials=9)
+    alone.try_out(setting("heavy_ball", 0.4, 0.8))
+    alone.confirm()
+    assert (alone.best.steps, alone.best.leaves, alone.best.lost) == (20, 30, True)
 
 
 @pytest.mark.parametrize(
@@ -419,7 +444,9 @@ def test_the_advice_says_where_its_loss_leaves_the_target_again(advised):
     assert (advice.best.losses[advice.best.measured_steps :] <= 0.1 * advice.start).all()
     assert len(advice.best.losses) > 2 * advice.best.measured_steps
     left = replace(advice, best=replace(advice.best, leaves=99))
-    assert "at step 99 the loss is above it again" in left.recommendation
+    assert left.recommendation.endswith("stop there, for at step 99 the loss is above it again.")
+    lost = replace(left, best=replace(left.best, lost=True))
+    assert lost.recommendation.endswith("above it again and does not come back.")
 
 
 @pytest.mark.parametrize(

@@ -147,6 +147,7 @@ def of_model(advice: "ModelAdvice", data: "Provenance") -> dict[str, Any]:
                 "steps_to": entry.steps_to,
                 "measured_steps": entry.measured_steps,
                 "leaves_at": entry.leaves,
+                "lost": entry.lost,
                 "trust": entry.trust,
             }
             for entry in shown

@@ -28,7 +28,7 @@ from inertial.method.trust import Trust, trust
 from inertial.problem.model import TwoLayerReLU, outputs, start_key
 from inertial.problem.problem import Problem
 from inertial.runs.shown import of_steps
-from inertial.runs.trials import HANDICAP, Search, Trial, held, setting, settled
+from inertial.runs.trials import Search, Trial, handicap, held, setting, settled
 from inertial.simulation.span import Span, span
 from inertial.simulation.train import initial_residual, train
 
@@ -92,6 +92,8 @@ class Check:
     leaves
         Later step, before twice as many, at which it is above the target again; None if it stays,
         or if it was not seen that far.
+    lost
+        Whether it leaves and is not back before twice that step.
 
     """
 
@@ -108,19 +110,20 @@ class Check:
     lowest: float
     settles: int | None = None
     leaves: int | None = None
+    lost: bool = False
 
     @property
     def order(self) -> tuple[float, float]:
         """What runs are sorted by: the step from which the loss stays, then the first one.
 
-        One that leaves again counts as 15 % slower, as in a search; a schedule, which ends soon
-        after its target, as one that stays.
+        One that leaves again counts as slower, as in a search; a schedule, which ends soon after
+        its target, as one that stays.
         """
         reached = math.inf if self.measured is None else self.measured
         stays = self.settles if self.method.steps is None else self.measured
         if stays is None:
             return math.inf, reached
-        return stays if self.leaves is None else HANDICAP * stays, reached
+        return handicap(self.leaves, lost=self.lost) * stays, reached
 
     @property
     def stays(self) -> str:
@@ -152,6 +155,7 @@ class Check:
             **{word: getattr(self.method, word) for word in ("eta", "beta", "gamma")},
             **{word: getattr(self, word) for word in words},
             "leaves_at": self.leaves,
+            "lost": self.lost,
             **{word: getattr(self, word) for word in ("steps", "growth", "lowest")},
         }
 
@@ -397,6 +401,7 @@ def search(
             float(np.nanmin(trial.losses) / trial.losses[0]),
             trial.steps,
             trial.leaves,
+            trial.lost,
         )
 
     if first.measured is not None and first.method.steps is None:

@@ -18,8 +18,9 @@ five at least.
    step from which it cannot win any more, or, from half of the best one's steps on, when the
    logarithm of its lowest loss would have to fall four times as fast as it did so far.
 3. The winner goes on to twice its steps, and twenty more at least, for the sharpness of many models
-   grows.  If its loss leaves the target again it counts as 1.15 times its steps, and the next one
-   may win.
+   grows.  If its loss leaves the target again it counts as 1.15 times its steps, and as twice as
+   many if it is not back before twice the step at which it left; the next one may win.  Where it
+   wins though it is not back, smaller steps are tried.
 
 The search ends after the trials or passes that it may make, or with its budget.  The measure for
 that is a grid of 20 x 20 settings for either family, in runs just long enough to see the best one
@@ -61,6 +62,12 @@ REFINED = 8
 
 HANDICAP = 1.15
 """A setting whose loss leaves the target while it goes on counts as so many times slower."""
+
+LOST = 2.0
+"""A setting whose loss leaves the target and does not come back counts as so many times slower."""
+
+_LESS = (0.3, 0.6, 1.2)
+"""Powers of two by which the step of a winner whose loss does not come back is made smaller."""
 
 ON = 20
 """Steps for which the winner goes on at least: what diverges takes some to show it."""
@@ -192,6 +199,13 @@ def setting(family: str, share: float, beta: float) -> Setting:
     return Setting(family, math.log2(share), -math.log2(1 - beta))
 
 
+def handicap(leaves: int | None, *, lost: bool) -> float:
+    """How many times slower a setting counts, whose loss leaves the target and may be lost."""
+    if leaves is None:
+        return 1.0
+    return LOST if lost else HANDICAP
+
+
 @dataclass(eq=False)
 class Trial:
     """A setting, its method, the losses of its run so far, and how it ended.
@@ -207,10 +221,14 @@ class Trial:
     leaves
         Step before twice as many, or twenty more, at which a run that settled is above the target
         again; None if it stays there.
+    lost
+        Whether it leaves, and is not at the target again before twice that step.
     losses
         Loss at steps 0, 1, ...
     state
         Where the run can go on; None before its first step and when it has ended.
+    watched
+        Whether it went on to where `leaves` and `lost` are known.
 
     """
 
@@ -219,15 +237,17 @@ class Trial:
     outcome: str = "running"
     steps: int | None = None
     leaves: int | None = None
+    lost: bool = False
     losses: Float[np.ndarray, "t"] = field(default_factory=lambda: np.empty(0))
     state: Any = field(default=None, repr=False)
+    watched: bool = False
 
     @property
     def counts(self) -> float:
-        """Steps, times `HANDICAP` if it leaves the target again; infinite if it has not settled."""
+        """Steps, times `HANDICAP` or `LOST` if it leaves the target; infinite if not settled."""
         if self.steps is None:
             return math.inf
-        return self.steps if self.leaves is None else HANDICAP * self.steps
+        return self.steps * handicap(self.leaves, lost=self.lost)
 
 
 def settled(losses: Float[np.ndarray, "t"], level: float) -> int | None:
@@ -413,29 +433,50 @@ class Search:
         return missing / (first - done) > _FASTER * fallen / done
 
     def confirm(self) -> None:
-        """Let the winner go on; where it leaves, those that are not much slower may win instead."""
-        while True:
-            self.best = min(self.trials, key=lambda trial: trial.counts)
-            if self.best.leaves is not None:
-                break
-            self._go_on(self.best)
-            if self.best.leaves is None:
-                break
-        self.ended = self.best.state
+        """Let the winner go on; where it leaves, those that are not much slower may win instead.
+
+        Where the winner's loss does not come back, smaller steps are tried.
+        """
+        best = self._confirmed()
+        self.raced, at = self.passes if best.lost else self.raced, best.setting
+        for less in _LESS:
+            if best.lost and self.open:
+                self.try_out(replace(at, u=at.u - less))
+                best = self._confirmed()
+        self.ended = best.state
         for trial in self.trials:
             self._release(trial)
 
+    def _confirmed(self) -> Trial:
+        """Return the best of those that settled, once it has gone on."""
+        while True:
+            self.best = min(self.trials, key=lambda trial: trial.counts)
+            if self.best.watched:
+                return self.best
+            self._go_on(self.best)
+
     def _go_on(self, trial: Trial) -> None:
-        """Train on to twice the steps, `ON` more at least, or until the loss leaves the target."""
+        """Train on to twice the steps, `ON` more at least; where the loss leaves, till it is back.
+
+        It has come back at the target before twice the step at which it leaves, or is lost.
+        """
         assert trial.steps is not None  # noqa: S101 - it has settled
         end = trial.steps + max(ON, trial.steps)
         if trial.state is None:
             self._begin(trial)
-        while trial.leaves is None and len(trial.losses) <= end:
+        while len(trial.losses) <= end:
             done = len(trial.losses)
             self._advance(trial, min(max(_BLOCK, done // 8), end + 1 - done))
-            above = np.flatnonzero(~(trial.losses[trial.steps :] <= self.level))
-            trial.leaves = trial.steps + int(above[0]) if above.size else None
+            above = ~(trial.losses[trial.steps :] <= self.level)
+            if trial.leaves is None and above.any():
+                trial.leaves = trial.steps + int(np.argmax(above))
+                end = 2 * trial.leaves
+            if trial.leaves is not None:
+                later = trial.losses[trial.leaves :]
+                trial.lost = not (later <= self.level).any()
+                if not (trial.lost and (later <= _DIVERGED * self.start).all()):
+                    break
+        trial.watched = True
 
     @staticmethod
     def _release(trial: Trial | None) -> None:

@@ -137,6 +137,8 @@ class TunedMethod:
     leaves
         Step before twice as many, or twenty more, at which the real model is above the target
         again; None if it stays, or if it was not seen that far.
+    lost
+        Whether it leaves and is not back before twice that step.
     trust
         `holds` if both agree within 15 % or a step, `departs` if not or if one of them alone gets
         there, `unchecked` without a trial, or where neither does.
@@ -151,6 +153,7 @@ class TunedMethod:
     steps_to: int | None
     measured_steps: int | None
     leaves: int | None
+    lost: bool
     trust: str
     losses: Float[np.ndarray, "t"]
     forecast: Float[np.ndarray, "s"]
@@ -337,7 +340,8 @@ class ModelAdvice(Shown):
                 + ("is not in twice the steps" if again is None else f"takes {again:,}")
                 + ", so look at the loss and stop by that"
             )
-        return f"; stop there, for {place} the loss is above it again"
+        rises = f"{place} the loss is above it again"
+        return f"; stop there, for {rises}" + (" and does not come back" if self.best.lost else "")
 
     @property
     def _repeatable(self) -> bool:
@@ -970,7 +974,16 @@ def _entry(
     elif trial.losses.size and losses.size and (trial.steps, steps) != (None, None):
         trust = "departs"
     return TunedMethod(
-        name, method, share, steps, trial.steps, trial.leaves, trust, trial.losses, losses
+        name,
+        method,
+        share,
+        steps,
+        trial.steps,
+        trial.leaves,
+        trial.lost,
+        trust,
+        trial.losses,
+        losses,
     )
 
 
