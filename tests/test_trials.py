@@ -133,6 +133,35 @@ def test_what_is_compared_with_is_trained_as_it_is(advised):
     assert advice.against.measured_steps > advice.best.measured_steps
 
 
+@pytest.mark.parametrize(("share", "wins"), [(1, True), (0.1, False)])
+def test_a_setting_to_compare_with_is_recommended_where_it_takes_fewer_steps(advised, share, wins):
+    problem, advice = advised
+    eta, beta, gamma = advice.setting.constant
+    given = replace(advice.setting, eta=share * eta, beta=beta, gamma=gamma)
+    beside = tune(problem, target=0.1, trials=1, against=given)  # a single trial is far from it
+    assert beside.against.method == given
+    assert (beside.best is beside.against) == wins
+    if wins:
+        assert (beside.steps, beside.steps_are) == (advice.steps, "measured")
+        assert ", measured on the model itself, the setting to compare with" in str(beside)
+        assert beside.best.leaves == advice.best.leaves
+        assert beside.best.steps_to == advice.best.steps_to
+        assert len(beside.plot().axes[0].lines) >= 3
+    else:
+        assert beside.setting != given
+        assert "the setting to compare with" not in str(beside)
+
+
+def test_few_steps_are_tried_with_little_momentum_too():
+    """One step of gradient descent at half of the limit is all that one mode takes."""
+    x = np.eye(4)
+    apply = lambda w, rows: rows @ w  # noqa: E731
+    problem = Problem.from_apply(apply, np.zeros(4, np.float32), x, np.ones(4), loss="half_sum")
+    advice = tune(problem, target=1e-3)
+    assert advice.best.method.constant[1:] == (0.0, 0.0)
+    assert advice.steps == 1
+
+
 def test_trust_compares_the_forecast_with_the_run(advised):
     _, advice = advised
     for entry in advice.methods:
@@ -197,6 +226,16 @@ def test_on_the_wide_network_of_the_papers_the_forecast_holds():
     advice = tune(problem, target=0.3, trials=8)
     assert advice.trust == "holds"
     assert advice.bound <= advice.best.measured_steps
+
+
+def test_who_only_touched_the_target_is_not_said_to_be_above_it(advised):
+    advice = advised[1]
+    low = replace(advice.best, measured_steps=None, losses=advice.start * np.array([1, 0.098, 0.3]))
+    none = replace(advice, best=low).recommendation
+    assert none.startswith("No setting stayed at 10 % of the loss at the start in ")
+    assert "got the lowest, to 9.8 %" in none
+    above = replace(low, losses=advice.start * np.array([1, 0.102, 0.3]))
+    assert "No setting reached 10 %" in replace(advice, best=above).recommendation
 
 
 def test_a_search_that_finds_nothing_says_so():
@@ -355,6 +394,17 @@ def test_a_loss_that_rests_goes_on_before_smaller_steps_are_tried():
     assert search.best.steps == 45
     assert [len(trial.losses) for trial in search.trials[1:5]] == [40] * 4  # these never fell
     assert {trial.setting.u for trial in search.trials} >= {math.log2(0.12) - 0.6}
+
+
+@pytest.mark.parametrize(("until", "steps", "less"), [(24, 24, 0), (1000, 10, 2)])
+def test_one_family_goes_on_where_its_loss_rests_and_then_takes_smaller_steps(until, steps, less):
+    """Three that fall after the first race of 16 steps, or that rest for good."""
+    curves = [resting(until)] * 3 + [falling(10)] * 60
+    families, most = ("gradient_descent",), 6 if less else 3
+    search = Search(Scripted(*curves), 1.0, 0.1, trials=most, families=families)
+    search.run()
+    assert search.best.steps == steps
+    assert search.trials[most - 3].setting.u == search.trials[0].setting.u - less
 
 
 def test_a_search_whose_first_race_was_not_enough_has_passes_around_its_winner():

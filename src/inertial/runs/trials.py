@@ -125,6 +125,12 @@ On the grids of 17 models Nesterov's best are 0.4 and 2.3 away in the median; th
 the first.
 """
 
+_FEW = 5
+"""Steps of a winner up to which settings of little momentum are tried first."""
+
+_LITTLE = (("heavy_ball", 0.5, 0.0), ("nesterov", 0.5, 0.5))
+"""These: momentum takes more steps than that to help, and the race has none with less than 0.8."""
+
 _NO_MOMENTUM = ("gradient_descent", "rmsprop")
 
 MOMENTUM = ("heavy_ball", "nesterov")
@@ -358,8 +364,13 @@ class Search:
             self._extend(trial, max(_BLOCK // 2, len(trial.losses) // 8))
         return trial
 
-    def alone(self, one: Setting, method: Recursion, longest: int) -> Trial:
-        """Train with a method for at most `longest` steps, outside of the search."""
+    def alone(
+        self, one: Setting, method: Recursion, longest: int, *, watched: bool = False
+    ) -> Trial:
+        """Train with a method for at most `longest` steps, outside of the search.
+
+        One that settles goes on as a winner does if it is to be `watched`.
+        """
         trial = Trial(one, method, state=self.problem.begin())
         while trial.outcome == "running" and len(trial.losses) < longest:
             done = len(trial.losses)
@@ -371,9 +382,11 @@ class Search:
                 trial.outcome = "settled"
             elif not (trial.losses <= _DIVERGED * self.start).all():
                 trial.outcome = "diverged"
-        trial.state = None
         if trial.outcome == "running":
             trial.outcome = "stopped"
+        if watched and trial.steps is not None:
+            self._go_on(trial)
+        trial.state = None
         return trial
 
     def _new(self, one: Setting) -> Trial:
@@ -564,18 +577,22 @@ class Search:
         return [one for one in settings if one.family in self.families]
 
     def _lengthening(self) -> None:
-        """Race in one family, twice as long again and again, until one settles."""
+        """Race in one family, twice as long again and again, until one settles.
+
+        Where all came to rest the lowest go on, and then the next race has smaller steps.
+        """
         field_ = self._own(setting(*one) for one in _OPENING)
         while field_ and self.open:
-            racing, length = [self._new(one) for one in field_], FIRST_STEPS
-            running = racing
+            racing = [self._new(one) for one in field_[: self.most - len(self.trials)]]
+            running, length = racing, FIRST_STEPS
             while running and self.best is None and length <= self.longest:
                 self._race(running, length)
-                running = self._falling(running)[:2]
+                running = self._falling(running)[:2] or self._resumed(racing, length)
                 length *= 2
-            if self.best is not None or any(trial.outcome != "diverged" for trial in racing):
+            if self.best is not None or running:
                 return
-            field_ = [replace(one, u=one.u - 4) for one in field_]
+            less = 4 if all(trial.outcome == "diverged" for trial in racing) else 2
+            field_ = [replace(one, u=one.u - less) for one in field_]
 
     def _smaller(self, field_: list[Setting]) -> list[Setting]:
         low = min(one.u for one in field_)
@@ -604,6 +621,10 @@ class Search:
 
     def _around(self) -> None:
         """Search around the best setting, and beside it in the other family."""
+        assert self.best is not None  # noqa: S101 - the race has a winner
+        if self.families[0] in MOMENTUM and self.best.counts <= _FEW:
+            for one in self._own(setting(*one) for one in _LITTLE):
+                self.try_out(one)
         step = 0.6
         while step > _FINEST and self.open:
             moved = False

@@ -7,7 +7,7 @@ on the real model, and the number of steps in the advice is the one that was cou
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -48,6 +48,7 @@ from inertial.runs.trials import (
     Search,
     Setting,
     Trial,
+    handicap,
     held,
     setting,
     settled,
@@ -158,6 +159,13 @@ class TunedMethod:
     losses: Float[np.ndarray, "t"]
     forecast: Float[np.ndarray, "s"]
 
+    @property
+    def counts(self) -> float:
+        """Measured steps as a search counts them: more where the loss leaves; else infinite."""
+        if self.measured_steps is None:
+            return np.inf
+        return self.measured_steps * handicap(self.leaves, lost=self.lost)
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ModelAdvice(Shown):
@@ -184,7 +192,8 @@ class ModelAdvice(Shown):
     trials
         Every setting that was tried.
     against
-        A setting of one's own to compare with; None if none was given.
+        A setting of one's own to compare with; None if none was given.  It is `best` where it takes
+        fewer steps.
     bound
         Steps that no gradient method can undercut on the linearised model; None for other losses
         than squares, with weight decay, or where the products do not reach that far.
@@ -269,6 +278,19 @@ class ModelAdvice(Shown):
         return self.best.method
 
     @property
+    def steps(self) -> int | None:
+        """Steps from which the loss stays at the target at this setting: `steps_are` says of what.
+
+        None where the target is not reached.
+        """
+        return self.best.measured_steps if self.checked else self.best.steps_to
+
+    @property
+    def steps_are(self) -> Literal["measured", "forecast"]:
+        """Whether `steps` were counted on a real run or are forecast."""
+        return "measured" if self.checked else "forecast"
+
+    @property
     def suggestion(self) -> dict[str, Any]:
         """Keywords of ``torch.optim.SGD``, or of ``torch.optim.Adam`` or ``RMSprop``."""
         method = self.setting
@@ -311,14 +333,16 @@ class ModelAdvice(Shown):
                     "inputs that differ from row to row, for the model answers all of these alike, "
                     "or a larger target"
                 )
-            low = f"{100 * float(np.nanmin(best.losses)) / self.start:.3g} %"
+            lowest = float(np.nanmin(best.losses)) / self.start
+            came = "stayed at" if lowest <= self.target else "reached"
             return (
-                f"No setting reached {share} of the loss at the start in {self.passes:,.0f} "
-                f"passes; {words} got the lowest, to {low}. Give {remedy}."
+                f"No setting {came} {share} of the loss at the start in {self.passes:,.0f} passes; "
+                f"{words} got the lowest, to {100 * lowest:.3g} %. Give {remedy}."
             )
         return (
             f"Use {words}: {_steps(best.measured_steps)} to {share} of the loss at the start, "
             f"measured on the model itself{self._on_batches}"
+            + (", the setting to compare with" if best is self.against else "")
             + (" in evaluation mode" if self.evaluation else "")
             + self._leaving
             + "."
@@ -515,7 +539,7 @@ class ModelAdvice(Shown):
         """
         best, own = self.best, runs or {}
         curves = [Curve("other trials", trial.losses) for trial in self.trials if not own]
-        if self.against is not None:
+        if self.against is not None and self.against is not best:
             eta, beta, _ = self.against.method.constant
             words = f"compared with: step size {eta:.4g}, momentum {below_one(beta)}"
             curves.append(Curve("compared with", self.against.losses, label=words))
@@ -664,8 +688,7 @@ def tune_problem(
     noisy = forecast.noisy
     found: list[tuple[Trial, Search | None]] = []
     tried: list[Trial] = []
-    spent, longest = PRODUCT * forecast.counted, LONGEST
-    start = operator.loss
+    spent, longest, start = PRODUCT * forecast.counted, LONGEST, operator.loss
     while families:
         group = families.pop(0)
         unit: float | Limit = _unit(group[0], problem, operator, largest)
@@ -704,9 +727,10 @@ def tune_problem(
         for trial, search in found
     ]
     best = min(entries, key=_forecast_order) if first is None else entries[measured.index(first)]
+    best, compared = _beside(best, rival, forecast, largest, draw, trained=trials > 0)
     bounded = problem.loss.squared and not problem.decay and batch is None
     again = [] if batch else _repeated(problem, best, target)
-    taken = PRODUCT * (operator.products - forecast.counted)
+    spent += PRODUCT * (operator.products - forecast.counted)
     won = None if first is None else found[measured.index(first)][1]
     return ModelAdvice(
         model=problem.model,
@@ -719,9 +743,9 @@ def tune_problem(
         best=best,
         methods=tuple(entries),
         trials=tuple(tried),
-        against=None if rival is None else _alone(problem, rival, target, best, largest, draw),
+        against=compared,
         bound=_bound(forecast.measure, target) if bounded else None,
-        passes=spent + taken + sum(len(trial.losses) for trial in again),
+        passes=spent + sum(len(trial.losses) for trial in again),
         unreachable=_unreachable(forecast.measure) if bounded else 0.0,
         decay=problem.decay,
         stopping=None if batch else _stopping(problem, best, operator, train=trials > 0),
@@ -757,21 +781,29 @@ def _same_rows(values: Outputs) -> bool:
     return bool(np.ptp(values, axis=0).max() <= _ROUNDING * np.abs(values).max())
 
 
-def _alone(
-    problem: Trainable,
-    method: Recursion,
-    target: float,
+def _beside(
     best: TunedMethod,
+    method: Recursion | None,
+    forecast: "_Forecast",
     largest: float,
     draw: Draw | None,
-) -> TunedMethod:
-    """Train with a setting of one's own, for a multiple of the steps that the best one takes."""
+    *,
+    trained: bool,
+) -> tuple[TunedMethod, TunedMethod | None]:
+    """Train with a setting of one's own, for a multiple of the steps that the best one takes.
+
+    It is the best one itself where that was `trained` and takes more steps.
+    """
+    if method is None:
+        return best, None
     longest = min(LONGEST, _AGAINST * (best.measured_steps or best.steps_to or 100))
-    trial = Search(problem, largest, target, trials=0, draw=draw).alone(
-        setting("heavy_ball", 1.0, 0.5), method, longest
+    trial = Search(forecast.problem, largest, forecast.target, trials=0, draw=draw).alone(
+        setting("heavy_ball", 1.0, 0.5), method, longest, watched=True
     )
     share = method.constant[0] * largest / stability_limit(method)
-    return _entry(method.name, method, trial, None, share)
+    wins = trained and trial.counts < best.counts
+    own = _entry(method.name, method, trial, forecast if wins else None, share)
+    return own if wins else best, own
 
 
 def _stopping(
