@@ -267,8 +267,8 @@ def test_what_nothing_reaches_ends_with_the_passes_and_says_so():
     assert tune(problem, target=1.01 * low, passes=400).best.measured_steps
     longer = tune(problem, target=0.1, passes=400)
     assert sum(len(trial.losses) for trial in longer.trials) > trained
-    rested = tune(problem, target=0.1, methods="adam")  # all its runs came to rest
-    assert (rested.lacks, len(rested.trials)) == ("", 3)
+    rested = tune(problem, target=0.1, methods="adam")  # all its runs come to rest
+    assert (rested.lacks, len(rested.trials)) == ("trials", 60)
     assert rested.recommendation.endswith(differ)
     apart = Problem(MLP(1, (3,), 1, "tanh"), "mse", np.array([[1.0], [1.001]]), y)
     lacking = tune(apart, target=0.1, passes=150).recommendation
@@ -394,6 +394,28 @@ def test_a_loss_that_rests_goes_on_before_smaller_steps_are_tried():
     assert search.best.steps == 45
     assert [len(trial.losses) for trial in search.trials[1:5]] == [40] * 4  # these never fell
     assert {trial.setting.u for trial in search.trials} >= {math.log2(0.12) - 0.6}
+
+
+def test_on_a_plateau_a_trial_has_to_be_no_lower_than_the_winner_was():
+    """It waits at 0.9 and falls at a step; what waits higher than the winner did is stopped."""
+    t = np.arange(200)
+    winner = np.where(t < 30, 0.9, 0.05)
+    for height, outcome in ((0.89, "settled"), (0.91, "stopped")):
+        search = Search(Scripted(winner, np.where(t < 19, height, 0.05)), 1.0, 0.1, trials=9)
+        search.try_out(setting("heavy_ball", 0.1, 0.8))
+        found = search.try_out(setting("heavy_ball", 0.2, 0.8))
+        assert found.outcome == outcome
+        assert len(found.losses) >= 15  # half of the winner's steps
+
+
+def test_the_leader_of_a_race_goes_on_in_the_next_one():
+    """It needs more steps than a race has, and with more momentum everything diverges."""
+    slow, gone = falling(90), np.full(200, 1e9)
+    search = Search(Scripted(slow, *[gone] * 60), 1.0, 0.1, trials=8)
+    search.run()
+    assert search.best is search.trials[0]
+    assert search.best.steps == 90
+    assert min(trial.setting.u for trial in search.trials[:8]) == math.log2(0.12) - 1
 
 
 @pytest.mark.parametrize(("until", "steps", "less"), [(24, 24, 0), (1000, 10, 2)])

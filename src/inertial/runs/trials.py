@@ -440,8 +440,8 @@ class Search:
         if done >= first:  # it would have to be at the target by now, and stay
             above = np.flatnonzero(~(trial.losses <= self.level))
             return bool(above.size and above[-1] + 1 >= first)
-        if done < _LOOK * first or lowest <= self.level:
-            return False
+        if done < _LOOK * first or lowest <= max(self.level, self.best.losses[:done].min()):
+            return False  # on a plateau the best one itself did not fall before
         fallen, missing = math.log(self.start / lowest), math.log(lowest / self.level)
         return missing / (first - done) > _FASTER * fallen / done
 
@@ -521,30 +521,21 @@ class Search:
         """Race settings of one scale of momentum after another, until one settles."""
         beyond = () if self.problem.loss.squared else (_BEYOND,)
         field_ = self._own(setting(*one) for one in (*_OPENING, *beyond))
+        leading: list[Trial] = []
         while field_ and self.open:
             racing = [self._new(one) for one in field_[: self.most - len(self.trials)]]
             scale = 8 * 2 ** min(one.v for one in field_)
-            self._race(racing, int(scale))
+            ranked = self._raced(racing, leading, int(scale))
             if self.best is not None:
                 return
-            ranked = self._falling(racing)
-            if ranked and self._needed(ranked[0]) <= 2 * scale:
-                ranked = ranked[:2]
-                for longer in (2, 4, 8):
-                    self._race(ranked, min(LONGEST, longer * int(scale)))
-                    if self.best is not None:
-                        return
-                    ranked = self._falling(ranked)
             self.opening = False
-            ranked = ranked or self._resumed(racing, int(scale))
-            if self.best is not None:
-                return
             if not ranked:  # all diverged, or came to rest above the target
                 field_ = self._smaller(field_)
                 continue
-            needed = self._needed(ranked[0])
+            needed, leading = self._needed(ranked[0]), ranked[:1]
             for trial in racing:
-                trial.state, trial.outcome = None, "stopped"
+                if trial not in leading:
+                    trial.state, trial.outcome = None, "stopped"
             v = math.log2(min(max(needed / 4, 2 * scale / 8), 4 * scale / 8))
             u = ranked[0].setting.u
             field_ = self._own(
@@ -556,6 +547,24 @@ class Search:
             )
             if scale > LONGEST:
                 return
+
+    def _raced(self, racing: list[Trial], leading: list[Trial], scale: int) -> list[Trial]:
+        """Race, and let those near the target go on; return what falls if none settled.
+
+        Where nothing falls, for more momentum was too much, the leader of the race before goes on.
+        """
+        for trials in (racing, leading):
+            self._race(trials, scale)
+            ranked = self._falling(trials)
+            near = ranked[:2] if ranked and self._needed(ranked[0]) <= 2 * scale else []
+            for longer in (2, 4, 8):
+                if near and self.best is None:
+                    self._race(near, min(LONGEST, longer * scale))
+                    ranked = near = self._falling(near)
+            if ranked or self.best is not None:
+                return ranked
+        self.opening = False
+        return self._resumed(racing, scale)
 
     def _falling(self, trials: list[Trial]) -> list[Trial]:
         """Return the trials that run and do not come to rest, the lowest first."""
@@ -599,15 +608,15 @@ class Search:
         return [Setting(f, low - d, 2.3) for f in self.families for d in (1.5, 3)]
 
     def _race(self, racing: list[Trial], longest: int) -> None:
-        done = max((len(trial.losses) for trial in racing), default=longest)
+        done = min((len(trial.losses) for trial in racing), default=longest)
         while done < longest:
             alive = [t for t in racing if t.outcome == "running"]
             if not alive:
                 return
-            count = min(max(_BLOCK, done // 8), longest - done)
+            done += min(max(_BLOCK, done // 8), longest - done)
             for trial in alive:
-                self._extend(trial, done + count - len(trial.losses))
-            done += count
+                if len(trial.losses) < done:
+                    self._extend(trial, done - len(trial.losses))
 
     def _needed(self, trial: Trial) -> float:
         """Extrapolate the steps of a run to the target from its last half, on a log scale."""
