@@ -170,6 +170,15 @@ def test_the_audit_on_the_page_says_on_which_settings(shared, folder):
         named = [run for run, other in entry.by_run.items() if other == verdict]
         there = line.locator(f'.by-run dt:text-is("{verdict}") + dd').inner_text()
         assert there == "; ".join(named)
+    missed = [
+        (entry, assumption)
+        for entry in judged.entries
+        for assumption in entry.assumptions
+        if entry.by_run and assumption.margin is not None and assumption.margin < 0
+    ]
+    entry, assumption = missed[0]
+    rows = shared.locator(f'details[data-theorem="{entry.theorem}"] th[scope=row]')
+    assert f"{assumption.name} ({assumption.where})" in rows.all_text_contents()
 
 
 def test_the_page_says_which_verdict_of_several_settings_is_shown(shared, folder):
