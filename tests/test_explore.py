@@ -1979,6 +1979,14 @@ def test_two_is_not_said_to_be_two(chromium, file, exploration):
     assert "is not below 2. " in said
 
 
+def test_just_beyond_the_limit_the_reason_tells_both_sides_apart(chromium, file, exploration):
+    eta = (2 + 4e-5) / exploration.measure.largest
+    with opened(chromium, file, f"#method=gradient_descent&eta={eta}") as view:
+        said = view.locator("#why").inner_text()
+    assert re.search(r"ηλₘₐₓ is not below 2 but 100\.002\s% of it\. ", said)
+    assert "by a factor of up to 1 + 4·10⁻⁵ a step" in said
+
+
 def test_no_axis_has_a_single_tick(chromium, file):
     """One tick is no scale: ranges just over a multiple of the step, at the width of a phone."""
     with opened(chromium, file) as view:

@@ -140,9 +140,10 @@ const explorer = (() => {
     return `${digits > 3 ? +exact.toPrecision(digits) : short(+exact.toPrecision(3))}\u00a0%`;
   }
 
-  /* Momentum, and a factor a step, near below 1 by what it lacks: four digits would say 1. */
-  function belowOne(value) {
-    return value < 1 && +value.toPrecision(4) === 1 ? `1 − ${short(1 - value)}` : short(value);
+  /* Momentum, and a factor a step, near 1 by how far it is from there: four digits would say 1. */
+  function besideOne(value) {
+    if (value === 1 || +value.toPrecision(4) !== 1) return short(value);
+    return value < 1 ? `1 − ${short(1 - value)}` : `1 + ${short(value - 1)}`;
   }
 
   function plural(count, word) {
@@ -222,7 +223,7 @@ const explorer = (() => {
 
   return {
     $, page, nodes, weights, K, LARGEST, SMALLEST, MASS, HEAVIEST, STEPS_LIMIT, METHODS, LABELS, RUN_STEPS, RAMPS,
-    MODES, ROWS, BATCH_STEPS, noise, limitOf, state, clamp, address, current, switched, update, percent, plural, counted, staying, belowOne, theme, ramp, modeColour, canvasIn, paintRamp,
+    MODES, ROWS, BATCH_STEPS, noise, limitOf, state, clamp, address, current, switched, update, percent, plural, counted, staying, besideOne, theme, ramp, modeColour, canvasIn, paintRamp,
     view, start,
   };
 })();

@@ -1,7 +1,7 @@
 /* Sliders, fields, buttons and readouts of the explorer, and why a setting diverges. */
 (() => {
   const { short, say } = charts;
-  const { $, page, nodes, weights, K, LARGEST, MASS, HEAVIEST, STEPS_LIMIT, BATCH_STEPS, LABELS, MODES, ROWS, noise, state, clamp, address, switched, update, percent, plural, counted, staying, belowOne } = explorer;
+  const { $, page, nodes, weights, K, LARGEST, MASS, HEAVIEST, STEPS_LIMIT, BATCH_STEPS, LABELS, MODES, ROWS, noise, state, clamp, address, switched, update, percent, plural, counted, staying, besideOne } = explorer;
   let heard = false;
 
   /* Which modes grow, past which limit, and how fast. */
@@ -15,8 +15,9 @@
     const formula = m.name === "gradient_descent" ? "2" : m.name === "heavy_ball" ? "2(1+β)" : m.name === "nesterov" ? "2(1+β)/(1+2β)" : "4/3, the limit of 2(1+β)/(1+2β)";
     const bound = m.name === "gradient_descent" || m.friction !== null ? formula : `${formula} = ${short(numerics.stabilityLimit(m))}`;
     const noisy = noise() && limit > 0 ? `, and on batches of ${plural(state.batch, "row")} it has to be below ${short(limit * LARGEST)}` : "";
-    return `Diverges: ηλₘₐₓ = ${short(m.eta * LARGEST)} is not below ${bound}${noisy}. `
-      + `${growing.length === 1 ? "The steepest mode grows" : `The ${growing.length} steepest modes grow`}, by a factor of up to ${short(radius)} a step; ${growing.length === 1 ? "it carries" : "they carry"} ${percent(carried)} of the loss.`;
+    const step = m.eta * LARGEST, most = numerics.stabilityLimit(m), near = short(step) === short(most);
+    return `Diverges: ηλₘₐₓ ${near ? "" : `= ${short(step)} `}is not below ${bound}${near ? ` but ${percent(step / most)} of it` : ""}${noisy}. `
+      + `${growing.length === 1 ? "The steepest mode grows" : `The ${growing.length} steepest modes grow`}, by a factor of up to ${besideOne(radius)} a step; ${growing.length === 1 ? "it carries" : "they carry"} ${percent(carried)} of the loss.`;
   }
 
   function show(id, value, text, bad) {
@@ -45,7 +46,7 @@
     $("at-hint").textContent = plural(now.at, "step");
     $("beta-top").disabled = fixed || varying;
     $("eta-top-hint").textContent = short(state.eta);
-    $("beta-top-hint").textContent = fixed ? "none" : varying ? "t/(t+d)" : belowOne(state.beta);
+    $("beta-top-hint").textContent = fixed ? "none" : varying ? "t/(t+d)" : besideOne(state.beta);
     for (const [copy, original] of [["eta-top", "eta"], ["beta-top", "beta"]]) {
       setRange(copy, $(original).valueAsNumber);
       $(copy).setAttribute("aria-valuetext", $(`${copy}-hint`).textContent);
@@ -61,7 +62,7 @@
     $("mode-hint").textContent = `λ = ${short(nodes[state.mode])}, ${percent(weights[state.mode] / MASS)} of the loss`;
     for (const [id, text] of [["eta", $("eta-hint").textContent], ["beta", $("beta-hint").textContent], ["mode", $("mode-hint").textContent], ["steps", `${state.steps} steps`], ["friction", $("friction-hint").textContent]]) $(id).setAttribute("aria-valuetext", text);
     const unstable = now.share >= 1, most = noise() ? BATCH_STEPS : STEPS_LIMIT;
-    show("radius", now.radius, now.radius >= 1 ? "grows" : now.radius > 0.99995 ? `× (${belowOne(now.radius)})` : `× ${now.radius.toFixed(now.radius > 0.999 ? 6 : 4)}`, now.radius >= 1);
+    show("radius", now.radius, now.radius >= 1 ? "grows" : now.radius > 0.99995 ? `× (${besideOne(now.radius)})` : `× ${now.radius.toFixed(now.radius > 0.999 ? 6 : 4)}`, now.radius >= 1);
     const { first } = now.reached;
     show("steps-to", first, first === null ? (unstable ? "never" : `> ${most.toLocaleString("en")}`) : counted(first), unstable && first === null);
     show("steps-stay", now.reached.stays, staying(now.reached), unstable);

@@ -1,7 +1,7 @@
 /* The lesson: a path over the contours of two modes, a thread of five steps, what a mode means. */
 (() => {
   const { node, html, frame, short, tip, say } = charts;
-  const { $, page, nodes, weights, K, LARGEST, SMALLEST, MASS, HEAVIEST, STEPS_LIMIT, LABELS, ROWS, state, address, update, percent, plural, counted, staying, belowOne, theme, ramp, modeColour } = explorer;
+  const { $, page, nodes, weights, K, LARGEST, SMALLEST, MASS, HEAVIEST, STEPS_LIMIT, LABELS, ROWS, state, address, update, percent, plural, counted, staying, besideOne, theme, ramp, modeColour } = explorer;
 
   /* ---- the opening picture ---- */
 
@@ -127,10 +127,10 @@
         `A larger step helps the flat directions, but at η = 2/λₘₐₓ = ${short(2 / LARGEST)} the steepest one jumps from side to side for ever, and beyond it grows. Here is 99 % of that limit. Tuned, gradient descent takes η = ${short(plain.eta)}, ${percent(plain.eta * LARGEST / 2)} of that limit: by ${model} it ${said(count(made("gradient_descent", plain.eta, 0)))} of the loss.`,
         { method: "gradient_descent", eta: 1.98 / LARGEST, beta: 0, mode: STEEP }),
       one("Memory carries along the flat direction",
-        `Keep a share β of the last move: steps along the flat direction add up, jumps along the steep one cancel. With β = ${belowOne(critical)} the flat mode is critically damped: as fast as it can be without passing its goal.`,
+        `Keep a share β of the last move: steps along the flat direction add up, jumps along the steep one cancel. With β = ${besideOne(critical)} the flat mode is critically damped: as fast as it can be without passing its goal.`,
         { method: "heavy_ball", eta, beta: critical }),
       one("Too much memory rings",
-        `With β = ${belowOne(ringing)} the mode passes its goal and swings back: a spiral in its phase portrait, ripples in the loss. From here on each step takes only the factor √β = ${belowOne(Math.sqrt(ringing))}, whatever the step size. ${flatter}`,
+        `With β = ${besideOne(ringing)} the mode passes its goal and swings back: a spiral in its phase portrait, ripples in the loss. From here on each step takes only the factor √β = ${besideOne(Math.sqrt(ringing))}, whatever the step size. ${flatter}`,
         { method: "heavy_ball", eta, beta: ringing }),
       one("Tuning for these data weighs all modes",
         `No single mode decides: the bars say where the loss sits. ${best}${batches} ${trained} under “Added up, they are the loss”.`,

@@ -1,14 +1,14 @@
 /* The modes: two roots each, what is left of them over the steps and at one step, one in its phase. */
 (() => {
   const { node, html, frame, short, tip, say } = charts;
-  const { $, nodes, weights, K, LARGEST, SMALLEST, MASS, LABELS, state, update, percent, plural, belowOne, theme, ramp, modeColour, canvasIn, paintRamp } = explorer;
+  const { $, nodes, weights, K, LARGEST, SMALLEST, MASS, LABELS, state, update, percent, plural, besideOne, theme, ramp, modeColour, canvasIn, paintRamp } = explorer;
   let disc = null;
 
   function moveMode(change) {
     const mode = Math.max(0, Math.min(K - 1, state.mode + change));
     update({ mode }, null);
     const l = nodes[mode], m = explorer.current();
-    say(`eigenvalue ${short(l)}, ${percent(weights[mode] / MASS)} of the loss, ${kindOf(m, l)}, factor ${belowOne(numerics.radius(m, l))} a step`);
+    say(`eigenvalue ${short(l)}, ${percent(weights[mode] / MASS)} of the loss, ${kindOf(m, l)}, factor ${besideOne(numerics.radius(m, l))} a step`);
   }
 
   function leap(event) { return event.shiftKey ? Math.max(1, Math.round(K / 10)) : 1; }
@@ -83,7 +83,7 @@
       table: () => ({ columns: ["eigenvalue", "share of the loss", "re", "im", "re of the other", "im of the other"], rows: nodes.map((l, k) => [l, weights[k] / MASS, ...numerics.roots(now.method, l)]) }),
     }, null));
     if (host.matches(":focus-visible")) readRoot(state.mode, ...at(z[first], z[first + 1]), [z[first], z[first + 1]]);
-    host.setAttribute("aria-label", `Roots on the unit disc: ${swinging} of ${K} eigenvalues swing, the others glide; the largest modulus is ${belowOne(now.radius)}. Arrow keys follow another eigenvalue.`);
+    host.setAttribute("aria-label", `Roots on the unit disc: ${swinging} of ${K} eigenvalues swing, the others glide; the largest modulus is ${besideOne(now.radius)}. Arrow keys follow another eigenvalue.`);
   }
 
   /* ---- the modes over time ---- */
@@ -137,7 +137,7 @@
     if (host.matches(":focus-visible")) readCell(now.at, state.mode, here, y);
     $("heat-save").replaceChildren(charts.buttons(svg, {
       label: "What is left of each mode", file: "modes", canvases: () => [canvas], ramps: () => [$("heat-ramp")],
-      table: () => ({ columns: ["eigenvalue", "step", "left"], rows: nodes.flatMap((l) => Array.from(numerics.history(now.method, l, now.steps), (a, t) => [l, t, a])) }),
+      table: () => ({ columns: ["eigenvalue", "share of the loss", "step", "left"], rows: nodes.flatMap((l, k) => Array.from(numerics.history(now.method, l, now.steps), (a, t) => [l, weights[k] / MASS, t, a])) }),
     }, null));
     host.setAttribute("aria-label", `What is left of each mode over ${state.steps} steps, eigenvalues ${short(SMALLEST)} to ${short(LARGEST)}. Arrow keys up and down follow another eigenvalue, left and right another step.`);
     paintRamp("heat-ramp", stops, "−1", "1, what is left of a mode that started at 1");
@@ -168,7 +168,7 @@
     readRoot(found.k, found.px, found.py, found.z);
   });
   function readRoot(k, px, py, [re, im]) {
-    tip($("disc"), px, py, [[`λ = ${short(nodes[k])}`], ["ink", "root", `${belowOne(re > 0.9999 ? re : +re.toFixed(4))}${im ? `${im < 0 ? " − " : " + "}${short(Math.abs(im))} i` : ""}`], ["ink", "modulus", belowOne(Math.hypot(re, im))], ["ink", "share of the loss", percent(weights[k] / MASS)]]);
+    tip($("disc"), px, py, [[`λ = ${short(nodes[k])}`], ["ink", "root", `${besideOne(re > 0.9999 ? re : +re.toFixed(4))}${im ? `${im < 0 ? " − " : " + "}${short(Math.abs(im))} i` : ""}`], ["ink", "modulus", besideOne(Math.hypot(re, im))], ["ink", "share of the loss", percent(weights[k] / MASS)]]);
   }
   for (const what of ["pointerleave", "blur"]) $("disc").addEventListener(what, () => tip($("disc"), 0, 0, null));
   $("disc").addEventListener("click", (event) => { const found = pointsOfDisc(event); if (found) update({ mode: found.k }, null); });
@@ -363,7 +363,7 @@
     phase = { ...made, run };
     const critical = (1 - Math.sqrt(m.eta * l)) ** 2;
     $("phase-words").textContent = `λ = ${short(l)}, ηλ = ${short(m.eta * l)}: ${m.friction === null ? WORDS[kind] : "momentum t/(t+d) takes the damping away as it goes"}.`
-      + (m.name === "heavy_ball" && m.eta * l < 1 ? ` Critical damping ${kind === "critical" ? "is" : "would be"} at β = (1 − √(ηλ))² = ${belowOne(critical)}.` : "")
+      + (m.name === "heavy_ball" && m.eta * l < 1 ? ` Critical damping ${kind === "critical" ? "is" : "would be"} at β = (1 − √(ηλ))² = ${besideOne(critical)}.` : "")
       + (portrait ? " Faint: the same method from other starts." : "");
     $("phase-save").replaceChildren(charts.buttons(svg, {
       label: "Phase portrait", file: "phase", table: () => ({ columns: ["step", "position", "velocity"], rows: run.map(([x, v], t) => [t, x, v]) }),
@@ -383,7 +383,7 @@
       const [start, end] = [from, to].map(place);
       svg.append(node("rect", { class: `regime ${kind}`, x: start, y: 4, width: end - start, height: high }));
       if (end - start > 44) svg.append(node("text", { class: "regime-word", x: (start + end) / 2, y: 19, "text-anchor": "middle" }, kind));
-      return { from, to, kind, start, end, words: `${name} ${[from, to].map(byStep ? (end) => short(end) : belowOne).join(" to ")}` };
+      return { from, to, kind, start, end, words: `${name} ${[from, to].map(byStep ? (end) => short(end) : besideOne).join(" to ")}` };
     });
     const px = place(byStep ? m.eta * l : m.beta);
     svg.append(node("path", { class: "dot", d: `M${px} ${high + 4}l-5 8h10z` }));
