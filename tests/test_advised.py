@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 
 from inertial import (
+    MLP,
     InvalidInput,
     Measure,
+    Problem,
     extremes,
     forecast_loss,
     heavy_ball,
@@ -464,6 +466,10 @@ def test_what_is_no_measure_is_refused_in_a_sentence(words, message):
         tune(**words)
 
 
+def problem_of(data):
+    return Problem(MLP(data.x.shape[1], (2,), 1), "mse", data.x, data.y)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -479,6 +485,9 @@ def test_what_is_no_measure_is_refused_in_a_sentence(words, message):
             "no rows to draw from; give the data",
         ),
         (lambda data: tune(data, label="y"), "the option is 'label'"),
+        (lambda data: tune(problem_of(data), decay=0.1), "give it to Problem or to inertial.torch"),
+        (lambda data: tune(problem_of(data), batch=2, test=data), "test is part of a problem"),
+        (lambda data: tune(problem_of(data), foo=1), "rule, batch, target, trials, [^b]*$"),
         (lambda data: tune(print, data.x, data.y), r"Problem\(model, x, y, loss=...\), or where"),
         (lambda _: tune([[1.0], [2.0]]), "pass them as well: load"),
         (lambda data: tune(data, batch=2, rule="paper"), "leave out the rule or the batch"),

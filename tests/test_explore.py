@@ -1604,6 +1604,20 @@ def test_merging_for_batches_hardly_moves_what_noise_adds(rng):
         )
 
 
+def test_the_slider_of_the_batch_ends_with_all_rows(chromium, rng, tmp_path):
+    """The logarithm of 442 is no multiple of a step of the slider."""
+    x = rng.standard_normal((442, 3))
+    found = explore(load(x, np.sign(x[:, 0])), Settings(seeds=(0,), steps=5, width=20))
+    page = tmp_path / "rows.html"
+    page.write_text(explorer_page(found), encoding="utf-8")
+    with opened(chromium, page) as view:
+        for key, rows in (("Home", 1), ("End", 442)):
+            view.locator("#batch").press(key)
+            settle(view)
+            assert numbers_of(view)[0]["batch"] == rows
+        assert "all 442 rows" in view.locator("#batch-hint").inner_text()
+
+
 def test_the_slider_of_the_batch_moves_the_numbers_to_those_of_python(chromium, file, exploration):
     measure = exploration.measure
     address = f"#method=nesterov&eta={0.2 / measure.largest}&beta=0.8&steps=60"

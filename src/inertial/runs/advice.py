@@ -335,12 +335,15 @@ def _check_options(
     function: Callable[..., Any], options: Mapping[str, Any], taken: Iterable[str]
 ) -> None:
     """Name an option that the function does not have; `taken` are those that it does not see."""
-    known = ["rule", *taken] + [
-        name
-        for name, parameter in inspect.signature(function).parameters.items()
-        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
-    ]
+    parameters = inspect.signature(function).parameters.values()
+    own = [one.name for one in parameters if one.kind is inspect.Parameter.KEYWORD_ONLY]
+    known = dict.fromkeys(["rule", *taken, *own])
+    of_problem = getattr(function, "func", function) is tune_problem
     for name in options:
+        if of_problem and name in ("decay", "loss", "test"):
+            raise InvalidInput(
+                f"{name} is part of a problem; give it to Problem or to inertial.torch.problem."
+            )
         one_of("the option", name, known)
 
 

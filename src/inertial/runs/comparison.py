@@ -321,7 +321,7 @@ def _tuned(
     if linear and settings.eta is None:
         trials = TRIALS if settings.rule == TRIALS_RULE else 0
         advice = tune_problem(
-            start.problem, target=settings.target, trials=trials, each=True,
+            start.problem, target=settings.target, trials=trials, methods=linear, each=True,
             batch=settings.batch, order=settings.order, progress=report,
         )  # fmt: skip
     tuned = () if advice is None else advice.methods

@@ -299,7 +299,7 @@ def explore_model(
     start = start_of_model(starts, seed, settings.steps, batch=batch, progress=report)
     problem, found = start.problem, start.measure
     advice = tune_problem(
-        problem, target=settings.target, trials=trials, each=True, batch=batch,
+        problem, target=settings.target, trials=trials, methods=METHODS, each=True, batch=batch,
         order=settings.order, progress=progress,
     )  # fmt: skip
     modes = None

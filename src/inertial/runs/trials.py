@@ -316,7 +316,7 @@ class Search:
         if self.families[0] in MOMENTUM:
             self._races()
         else:
-            self._lengthening()
+            self._lengthening(self._own(setting(*one) for one in _OPENING), FIRST_STEPS)
         for trial in self.trials:
             if trial.outcome == "running":
                 trial.outcome, trial.state = "stopped", None
@@ -529,6 +529,11 @@ class Search:
             if self.best is not None:
                 return
             self.opening = False
+            if not ranked and self._less_far(racing):
+                lowest = min(self._standing(self.trials), key=_recent)
+                around = [replace(lowest.setting, u=lowest.setting.u - less) for less in range(3)]
+                self._lengthening(around, 2 * len(lowest.losses))
+                return
             if not ranked:  # all diverged, or came to rest above the target
                 field_ = self._smaller(field_)
                 continue
@@ -585,23 +590,34 @@ class Search:
     def _own(self, settings: Iterable[Setting]) -> list[Setting]:
         return [one for one in settings if one.family in self.families]
 
-    def _lengthening(self) -> None:
-        """Race in one family, twice as long again and again, until one settles.
+    def _lengthening(self, field_: list[Setting], first: int) -> None:
+        """Race from a first length on, twice as long again and again, until one settles.
 
-        Where all came to rest the lowest go on, and then the next race has smaller steps.
+        Where all came to rest the lowest go on, and then the next race has smaller steps, until
+        they come less far.
         """
-        field_ = self._own(setting(*one) for one in _OPENING)
         while field_ and self.open:
             racing = [self._new(one) for one in field_[: self.most - len(self.trials)]]
-            running, length = racing, FIRST_STEPS
+            running, length = racing, first
             while running and self.best is None and length <= self.longest:
                 self._race(running, length)
                 running = self._falling(running)[:2] or self._resumed(racing, length)
                 length *= 2
-            if self.best is not None or running:
+            if self.best is not None or running or self._less_far(racing):
                 return
-            less = 4 if all(trial.outcome == "diverged" for trial in racing) else 2
+            less = 2 if self._standing(racing) else 4
             field_ = [replace(one, u=one.u - less) for one in field_]
+
+    @staticmethod
+    def _standing(trials: list[Trial]) -> list[Trial]:
+        """Return the trials that did not diverge."""
+        return [t for t in trials if t.outcome != "diverged" and np.isfinite(t.losses).all()]
+
+    def _less_far(self, racing: list[Trial]) -> bool:
+        """Whether a race in which nothing diverged came less far than one before it."""
+        before = [_recent(trial) for trial in self._standing(self.trials) if trial not in racing]
+        standing = self._standing(racing) == racing
+        return standing and bool(before) and min(before) <= min(map(_recent, racing))
 
     def _smaller(self, field_: list[Setting]) -> list[Setting]:
         low = min(one.u for one in field_)

@@ -72,7 +72,7 @@
     if (MODES) {
       show("samples-to", samples, samples === null ? "–" : counted(first).replace(/[\d,]+/, samples.toLocaleString("en")));
       $("batch-hint").textContent = noise() ? `${state.batch.toLocaleString("en")} of ${plural(ROWS, "row")}` : `all ${plural(ROWS, "row")}`;
-      setRange("batch", Math.log10(state.batch));
+      setRange("batch", 1000 * Math.log(state.batch) / Math.log(Math.max(2, ROWS)));
       setNumber("batch-number", state.batch);
       $("batch").setAttribute("aria-valuetext", $("batch-hint").textContent);
       $("batch-note").hidden = !noise();
@@ -130,8 +130,7 @@
     slide("friction", (v) => ({ friction: v }));
     slide("steps", (v) => ({ steps: clamp("steps", Math.round(10 ** v)) }), null);
     if (MODES) {
-      $("batch").max = Math.log10(ROWS);
-      slide("batch", (v) => ({ batch: clamp("batch", Math.round(10 ** v)) }));
+      slide("batch", (v) => ({ batch: clamp("batch", Math.round(ROWS ** (v / 1000))) }));
     }
     slide("mode", (v) => ({ mode: v }), null);
     slide("at", (v) => ({ at: v }), null);
