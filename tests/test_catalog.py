@@ -77,6 +77,16 @@ def test_keys_are_unique_and_sources_name_a_file():
         assert theorem.statement.endswith("."), theorem.key
 
 
+def test_no_statement_with_a_probability_or_about_several_runs_is_called_algebra():
+    by_chance = [t for t in CATALOG if t.chance is not None or "probability" in t.statement]
+    of_runs = [t for t in CATALOG if re.search(r"\bruns?\b", t.open)]
+    assert by_chance
+    assert of_runs
+    for theorem in (*by_chance, *of_runs):
+        assert theorem.kind != "algebra", theorem.key
+        assert theorem.scope != "kernel", theorem.key
+
+
 def test_every_theorem_has_its_cases():
     assert set(CASES) == set(BY_KEY)
 

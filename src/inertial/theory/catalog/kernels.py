@@ -316,7 +316,9 @@ THEOREMS: tuple[Theorem, ...] = (
         source="Liu, Pan and Tao (2022), Lemma 7; Wang and Abernethy (2020), Lemma 8",
         statement="|xi_0|^2 is of order n log(m/delta) log^2(n/delta) with probability 1 - delta.",
         covers=("K5",),
+        scope="start",
         open="the constant of the order is left open",
+        chance=free_chance,
     ),
     Theorem(
         key="quarter-bounds-printed",

@@ -363,6 +363,7 @@ THEOREMS = (
         source="Liu, Pan and Tao (2022), Remark 3",
         statement="Largest distance and share of changed activations are of order 1/sqrt(m).",
         covers=("002 Remark 3",),
+        scope="run",
         open="the constant of the order is left open; runs at several widths show the slope",
     ),
 )
