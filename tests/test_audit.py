@@ -56,6 +56,12 @@ def edit(stored, **changes):
     return replace(stored, arrays=arrays)
 
 
+def planted(shape, size, spread):
+    """Rise to `size` at the last step: less by the share `spread` on a seed, more on the other."""
+    rise = np.array([[1 - spread], [1 + spread]]) * np.linspace(0, 1, shape[-1])
+    return np.broadcast_to(np.asarray(size)[..., None] * rise, shape)
+
+
 def with_manifest(stored, path, value):
     manifest = json.loads(json.dumps(stored.manifest))
     place = manifest
@@ -439,6 +445,35 @@ def test_runs_from_one_start_are_counted_once(stored, judged):
         (other, "of 4 starts of 2 problems (data and"),
     ):
         assert words in finding(entries.of("decay-on-run"))
+
+
+def test_runs_at_several_widths_show_the_slope_of_what_is_of_an_order_in_the_width(stored, judged):
+    """Distances are planted at a power for each method, shares at -1 for all."""
+    runs = []
+    for width in (64, 256, 1024):
+        manifest = with_manifest(stored, ("settings", "width"), width).manifest
+        one = edit(
+            replace(stored, name=f"m{width}", manifest=manifest),
+            max_distance=lambda a, m=width: planted(
+                a.shape, [[m**-0.5], [m**-0.4], [m**-0.45]], 16 / m
+            ),
+            pattern_change=lambda a, m=width: planted(a.shape, 1 / m, 16 / m),
+        )
+        runs.append(one)
+    alone, entry = judged.of("width-scaling"), audit(runs).of("width-scaling")
+    assert alone.verdict == entry.verdict == "unverifiable"
+    assert alone.reason.endswith("show the slope")
+    assert entry.reason == (
+        f"{alone.reason}: of the largest distance -0.50 to -0.40, of the largest share of changed "
+        "activations -1.00 (logarithms against log m, means over seeds)"
+    )
+    assert entry.reason in finding(entry)
+    assert entry.where == ""  # no single run says it
+    # A run that diverged has no size, and where nothing changes there is no logarithm.
+    broken = [edit(run, diverged_at=lambda a: np.full_like(a, 5)) for run in runs]
+    still = [edit(run, pattern_change=np.zeros_like) for run in (broken[0], *runs[1:])]
+    assert "-0.50 to -0.40 (log" in audit(still).of("width-scaling").reason
+    assert audit(broken).of("width-scaling").reason == alone.reason
 
 
 def test_a_statement_with_a_probability_is_counted_over_starts(judged):

@@ -2,7 +2,8 @@
 
 A theorem on the infinite kernel is judged once per run, one on the start once per seed, one on
 iterates once per seed and method.  The judgements of a theorem become one entry; none is dropped:
-the counts say how many of each kind there were, and a violation outweighs everything else.
+the counts say how many of each kind there were, and a violation outweighs everything else.  Of an
+order in the width, runs at several widths show the slope, a method and data set at a time.
 
 A statement "with probability at least p" is counted over the starts, with Clopper and Pearson's
 (1934) interval at 95 %; it is violated only if the whole interval lies below p.
@@ -10,11 +11,12 @@ A statement "with probability at least p" is counted over the starts, with Clopp
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 from scipy.stats import binomtest
 
 from inertial.theory.catalog import CATALOG
@@ -37,6 +39,9 @@ WEIGHT: tuple[Verdict, ...] = (
 
 _SEED = ", seed "
 """What stands between a problem and the seed of a start of it."""
+
+_WIDTH = ", m = "
+"""What stands between the data of a problem and its width."""
 
 _HELD = ("holds", "vacuous")
 _DECIDED = ("violated", "unresolved", *_HELD)
@@ -107,7 +112,7 @@ class AuditEntry:
     looked_at
         At how many coordinates, from where to where.
     where
-        The judgement that decided.
+        The judgement that decided; empty where several give the reason together.
     assumptions
         Worst margins of the judgements that counted.
     counts
@@ -247,6 +252,15 @@ class _Judgement(NamedTuple):
     label: str
     start: str
     promised: float | None
+    size: "_Size | None" = None
+
+
+class _Size(NamedTuple):
+    """What of a run goes with a power of the width, and of which setting at which width it is."""
+
+    setting: Hashable
+    width: int
+    values: tuple[float, ...]
 
 
 def _units(
@@ -262,7 +276,7 @@ def _units(
     yield _Unit("kernel", run.name, run.name, "", gathered.evidence)
     for seed in seeds(run):
         label = f"{run.name}, seed {seed}"
-        start = f"{data}, m = {run.manifest['settings']['width']}{_SEED}{seed}"
+        start = f"{data}{_WIDTH}{run.manifest['settings']['width']}{_SEED}{seed}"
         advance(label)
         evidence = at_seed(gathered, seed)
         if "start" in evidence.lacking and "start" not in gathered.evidence.lacking:
@@ -287,7 +301,27 @@ def _judge(theorem: Theorem, unit: _Unit) -> _Judgement:
             promised = theorem.chance(unit.evidence)
         except Missing:
             promised = None
-    return _Judgement(evaluate(theorem, unit.evidence), unit.run, unit.label, unit.start, promised)
+    return _Judgement(
+        evaluate(theorem, unit.evidence),
+        unit.run,
+        unit.label,
+        unit.start,
+        promised,
+        _size(theorem, unit),
+    )
+
+
+def _size(theorem: Theorem, unit: _Unit) -> _Size | None:
+    """Measure what the theorem says the power of the width of; None if the run lacks it."""
+    run = unit.evidence.along_run
+    if not theorem.scaling or run is None or run.diverged_at is not None:
+        return None
+    try:
+        values = tuple(measure(unit.evidence) for _, measure in theorem.scaling)
+    except Missing:
+        return None
+    data = unit.start.rpartition(_WIDTH)[0]
+    return _Size((data, run.method, int(run.steps[-1])), run.width, values)
 
 
 def _combine(theorem: Theorem, judgements: Sequence[_Judgement]) -> AuditEntry:
@@ -298,7 +332,10 @@ def _combine(theorem: Theorem, judgements: Sequence[_Judgement]) -> AuditEntry:
     entries = [judgement.entry for judgement in judgements]
     chosen = [j for j in judgements if j.entry.verdict in _DECIDED] or judgements
     counted = [judgement.entry for judgement in chosen]
-    verdict, reason = decisive.entry.verdict, decisive.entry.reason
+    verdict, reason, where = decisive.entry.verdict, decisive.entry.reason, decisive.label
+    slopes = _slopes(theorem, judgements)
+    if slopes and reason == theorem.open:
+        reason, where = f"{reason}: {slopes}", ""
     frequency = None
     if theorem.chance is not None:
         frequency = _frequency(judgements)
@@ -318,12 +355,34 @@ def _combine(theorem: Theorem, judgements: Sequence[_Judgement]) -> AuditEntry:
         first_violation=decisive.entry.first_violation,
         axis=theorem.axis,
         looked_at=decisive.entry.looked_at,
-        where=decisive.label,
+        where=where,
         assumptions=_worst_margins(chosen),
         counts=dict(Counter(entry.verdict for entry in entries)),
         frequency=frequency,
         by_run=_by_run(theorem, judgements),
     )
+
+
+def _slopes(theorem: Theorem, judgements: Sequence[_Judgement]) -> str:
+    """Say with which power of the width the theorem's numbers go; nothing of a single width.
+
+    Slopes of logarithms by least squares, of means over the seeds that did not diverge.
+    """
+    settings: dict[Hashable, dict[int, list[tuple[float, ...]]]] = {}
+    for size in (judgement.size for judgement in judgements):
+        if size is not None:
+            settings.setdefault(size.setting, {}).setdefault(size.width, []).append(size.values)
+    said = []
+    for k, (name, _) in enumerate(theorem.scaling):
+        slopes = []
+        for widths in settings.values():
+            means = np.array([np.mean(values, axis=0)[k] for values in widths.values()])
+            if len(means) > 1 and (means > 0).all():
+                slopes.append(np.polyfit(np.log(list(widths)), np.log(means), 1)[0])
+        if slopes:
+            ends = dict.fromkeys(f"{slope:.2f}" for slope in (min(slopes), max(slopes)))
+            said.append(f"of the {name} {' to '.join(ends)}")
+    return f"{', '.join(said)} (logarithms against log m, means over seeds)" if said else ""
 
 
 def _by_run(theorem: Theorem, judgements: Sequence[_Judgement]) -> dict[str, Verdict]:

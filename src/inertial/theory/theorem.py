@@ -127,6 +127,8 @@ class Theorem:
         Why the statement cannot be judged at all: a constant left open by its source, or wording.
     false
         Why no evidence can make the statement hold, for slips that are never true.
+    scaling
+        Names and numbers of a run whose power of the width the statement gives.
 
     """
 
@@ -152,6 +154,7 @@ class Theorem:
     chance: Callable[[Evidence], float | None] | None = None
     open: str = ""
     false: str = ""
+    scaling: tuple[tuple[str, Callable[[Evidence], float]], ...] = ()
 
     def __post_init__(self) -> None:
         if (self.left is None) != (self.right is None):

@@ -365,5 +365,9 @@ THEOREMS = (
         covers=("002 Remark 3",),
         scope="run",
         open="the constant of the order is left open; runs at several widths show the slope",
+        scaling=(
+            ("largest distance", lambda e: float(e.run.distance.max())),
+            ("largest share of changed activations", lambda e: float(e.run.change.max())),
+        ),
     ),
 )
