@@ -1,5 +1,6 @@
 """The page of a run on a model: what it says, what it draws, and that it gives the numbers back."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -69,6 +70,23 @@ def test_every_figure_is_drawn_and_gives_its_numbers_back(chromium, file, run):
         there = (nodes > 0) & (weights > 0)
         _, numbers = spectrum_figures(nodes[there], weights[there])["weight"]
         np.testing.assert_allclose(np.array(rows, float), numbers, rtol=1e-12)
+
+
+def test_a_forecast_that_grows_leaves_the_figures_and_the_runs_stay_apart(chromium, run, tmp_path):
+    """The forecast goes to 1e6; what was measured keeps a tenth of the height at least."""
+    arrays = run.arrays.copy(deep=True)
+    for name in ("forecast_loss", "forecast_distance"):
+        arrays[name].loc[{"optimizer": "heavy_ball"}] *= 1e6 ** (arrays.step / 24)
+    path = tmp_path / "grown.html"
+    path.write_text(model_page(dataclasses.replace(run, arrays=arrays)), encoding="utf-8")
+    with opened(chromium, path) as view:
+        for name in ("convergence", "movement"):
+            chart = view.locator(f"#{name} > svg").first
+            said = "forecast leaves the figure upwards here"
+            assert any(said in title for title in chart.locator(".mark title").all_text_contents())
+            lines = chart.locator("path.line.c-heavy_ball:not([stroke-dasharray])")
+            heights = lines.evaluate_all("(all) => all.map((one) => one.getBBox().height)")
+            assert max(heights) > 0.1 * chart.bounding_box()["height"]
 
 
 def test_the_page_speaks_of_this_model_and_of_no_neurons(file):

@@ -113,6 +113,18 @@ def test_missing_seeds_are_left_out_and_counted_and_a_divergence_leaves_visibly(
     assert exits[0].get_color() == STYLES["gradient_descent"].colour
 
 
+def test_a_forecast_that_grows_leaves_the_figure_and_the_runs_stay_apart(stored):
+    part = stored.copy(deep=True)
+    part.forecast_loss.loc[{"data": "first", "optimizer": "heavy_ball", "step": 4}] = 1e5
+    axes = FIGURES["convergence"](part).axes[0]
+    most = float(part.loss.sel({"data": "first"}).max())
+    top = axes.get_ylim()[1]
+    assert top == pytest.approx(13 * most)  # ten times, and the room of 1.3 at the rim
+    marks = [line for line in axes.lines if line.get_marker() == "^" and len(line.get_xdata()) == 1]
+    assert [(line.get_xdata()[0], line.get_ydata()[0]) for line in marks] == [(4, top)]
+    assert marks[0].get_color() == STYLES["heavy_ball"].colour
+
+
 @pytest.mark.parametrize("first", [np.inf, np.nan, 0.0])
 def test_a_first_loss_that_is_none_costs_no_figure(stored, first):
     part = stored.copy(deep=True)

@@ -161,9 +161,26 @@ def test_the_plain_table_is_standardised_with_a_constant_input(plain):
     np.testing.assert_allclose(plain.y, (y - y.mean()) / y.std(), rtol=0, atol=1e-14)
     assert plain.columns == ("depth", "salt", "flow", "constant")
     (note,) = plain.provenance.notes
-    assert note.startswith(
-        "inputs and targets are standardised and a constant input is added; raw=True"
+    assert note == (
+        "inputs and targets are standardised, a constant input is added and every row's inputs are "
+        "then scaled to norm 1; raw=True takes the numbers as they are but for their norm."
     )
+
+
+def test_the_note_on_the_preparation_names_the_steps_that_were_taken():
+    for options, said in (
+        (
+            {"normalize": False},
+            "inputs and targets are standardised and a constant input is added;",
+        ),
+        ({"constant": False, "normalize": False}, "inputs and targets are standardised;"),
+        (
+            {"standardize": False},
+            "a constant input is added and every row's inputs are then scaled",
+        ),
+    ):
+        notes = load(FRAME, label="yield", **options).provenance.notes
+        assert any(note.startswith(said) for note in notes)
 
 
 @pytest.mark.parametrize(

@@ -644,7 +644,11 @@ def _as_prepared(steps: Preparation, task: Task) -> str:
         )
     if steps.constant:
         parts.append("a constant input is added")
-    return f"{' and '.join(parts)}; {option('raw', True)} takes the numbers as they are."
+    if steps.normalize:
+        parts.append("every row's inputs are then scaled to norm 1")
+    said = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+    norm = " but for their norm" if steps.normalize else ""
+    return f"{said}; {option('raw', True)} takes the numbers as they are{norm}."
 
 
 def _frozen(array: np.ndarray) -> np.ndarray:

@@ -30,6 +30,9 @@ _TOP = 1e6
 _BOTTOM = 0.1
 """It ends at this share of the lowest measured loss, below which only forecasts go."""
 
+_ABOVE = 10.0
+"""A forecast is drawn up to this many times the largest measured loss, so that runs stay apart."""
+
 _ROOM = 1.3
 """Factor between the outermost loss and the end of the axis."""
 
@@ -103,9 +106,9 @@ def captioned(figure: Figure, words: str) -> None:
 def frame_losses(axes: Axes, measured: Float[np.ndarray, "..."]) -> None:
     """Limit an axis of losses, and mark every line that leaves it or ends before the last step.
 
-    What was measured is shown in full up to 1e6 times its first loss, and a forecast as far below
-    the lowest of them as a tenth.  A triangle on the rim says where a line leaves, a cross where it
-    ends because a run diverged: no line is cut in silence.
+    What was measured is shown in full up to 1e6 times its first loss, and a forecast from a tenth
+    of the lowest of them up to ten times the largest.  A triangle on the rim says where a line
+    leaves, a cross where it ends because a run diverged: no line is cut in silence.
 
     Parameters
     ----------
@@ -122,7 +125,8 @@ def frame_losses(axes: Axes, measured: Float[np.ndarray, "..."]) -> None:
     first = float(starts[np.isfinite(starts) & (starts > 0)].max(initial=0.0)) or float(known.max())
     drawn = np.concatenate([known, *(np.asarray(line.get_ydata(), float) for line in axes.lines)])
     drawn = drawn[np.isfinite(drawn) & (drawn > 0)]
-    high = min(max(float(known.max()), float(drawn.max())), _TOP * first)
+    high = min(max(float(known.max()), float(drawn.max())), _ABOVE * float(known.max()))
+    high = min(high, _TOP * first)
     low = max(min(float(known.min()), float(drawn.min())), _BOTTOM * float(known.min()))
     axes.set_ylim(low / _ROOM, high * _ROOM)
     for line in list(axes.lines):

@@ -86,21 +86,24 @@
     const have = (...names) => names.filter((name) => series[name]);
     const first = series.loss ? Math.max(...methods.flatMap((_, i) => there(i).map((j) => record("loss", i, j)[0]))) : 0;
     const some = (name, make) => (series[name] ? make() : []);
+    const largest = (name) => (series[name] ?? []).reduce((most, value) => (Number.isFinite(value) && value > most ? value : most), 0);
     const kernel = given.kernel && { ...panelOf({ ...given.kernel, kernel: null }), least: given.kernel.least };
-    return { ...given, series, flows, methods, steps, kernel, have, banded, dashed, dotted, shaded, table, ceiling: 1e6 * first, some };
+    return { ...given, series, flows, methods, steps, kernel, have, banded, dashed, dotted, shaded, table, largest, first, some };
   }
 
   /* The figures that every panel has; `file` names what they are saved as. */
   function figuresOf(panel) {
-    const { have, banded, dashed, dotted, shaded, table, ceiling, some } = panel;
+    const { have, banded, dashed, dotted, shaded, table, largest, first, some } = panel;
+    // Forecasts and flows go up to ten times what was measured, so that the runs stay apart.
+    const ceiling = (name) => Math.min(1e6 * first, 10 * largest(name));
     return {
       convergence: {
-        label: "Loss against step, measured and forecast", x: STEP, y: LOSS, floor: 1e-12, ceiling,
+        label: "Loss against step, measured and forecast", x: STEP, y: LOSS, floor: 1e-12, ceiling: ceiling("loss"),
         series: [...banded("loss"), ...some("forecast_loss", () => dashed("forecast_loss", "forecast")), ...some("bound_loss", shaded), ...dotted()],
         table: () => table(have("loss", "forecast_loss", "bound_loss"), panel.flows),
       },
       test: {
-        label: "Loss on the test rows against step, measured and forecast", x: STEP, y: { log: true, title: "loss on the test rows" }, ceiling,
+        label: "Loss on the test rows against step, measured and forecast", x: STEP, y: { log: true, title: "loss on the test rows" }, ceiling: ceiling("test_loss"),
         series: some("test_loss", () => [...banded("test_loss"), ...some("forecast_test_loss", () => dashed("forecast_test_loss", "forecast"))]),
         table: () => table(have("test_loss", "forecast_test_loss", "gcv")),
       },
@@ -119,7 +122,7 @@
         series: some("pattern_change", () => banded("pattern_change")), table: () => table(have("pattern_change")),
       },
       movement: {
-        label: "Distance of the parameters from their start", x: STEP, y: { title: "distance |w − w₀|" },
+        label: "Distance of the parameters from their start", x: STEP, y: { title: "distance |w − w₀|" }, ceiling: 1.5 * largest("distance"),
         series: some("distance", () => [...banded("distance"), ...some("forecast_distance", () => dashed("forecast_distance", "forecast"))]),
         table: () => table(have("distance", "forecast_distance")),
       },
