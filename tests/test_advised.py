@@ -485,6 +485,10 @@ def problem_of(data):
             "no rows to draw from; give the data",
         ),
         (lambda data: tune(data, label="y"), "the option is 'label'"),
+        (
+            lambda data: tune(problem_of(data), order="shuffled"),
+            "an order is given without a batch",
+        ),
         (lambda data: tune(problem_of(data), decay=0.1), "give it to Problem or to inertial.torch"),
         (lambda data: tune(problem_of(data), batch=2, test=data), "test is part of a problem"),
         (lambda data: tune(problem_of(data), foo=1), "rule, batch, target, trials, [^b]*$"),

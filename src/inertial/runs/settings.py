@@ -169,7 +169,7 @@ class Settings:
 
     def _check_batch(self) -> None:
         """Raise if there is a batch, and something that is defined for all rows only."""
-        _check_order(self.batch, self.order)
+        check_order(self.batch, self.order)
         if self.batch is None:
             return
         alone = [name for name in self.methods if name in (*SCHEDULES, *TRANSFORMATIONS)]
@@ -254,7 +254,7 @@ class ModelSettings:
         fraction("target", self.target)
         one_of("rule", self.rule, MODEL_RULES)
         one_of("order", self.order, ("fresh", "shuffled"))
-        _check_order(self.batch, self.order)
+        check_order(self.batch, self.order)
         check_methods(self.methods)
         check_seeds(self.seeds or (0,))
         check_by_hand(
@@ -287,7 +287,8 @@ def check_methods(methods: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in methods if name in FAMILIES)
 
 
-def _check_order(batch: int | None, order: Order) -> None:
+def check_order(batch: int | None, order: Order) -> None:
+    """Raise if an order of batches is given without them."""
     if batch is None and order != "fresh":
         raise InvalidInput("an order is given without a batch; give both, or neither.")
 

@@ -39,6 +39,7 @@ from inertial.problem.networks import WideNetwork
 from inertial.problem.problem import Problem, Trainable
 from inertial.runs.check import UNTRAINED
 from inertial.runs.ranking import Place, place
+from inertial.runs.settings import check_order
 from inertial.runs.shown import Curve, Shown, called, columns, draw, mark
 from inertial.runs.stopping import Stopping, horizon, stopping_of
 from inertial.runs.trials import (
@@ -670,10 +671,7 @@ def tune_problem(
         measurable(target, "float64" if "float64" in kinds else "float32", UNTRAINED)
     whole("passes", passes)
     families = _families(methods)
-    if batch is not None and any(name in ADAPTIVE for group in families for name in group):
-        raise InvalidInput(
-            "Adam and RMSprop are searched on all rows alone; leave them out, or the batch."
-        )
+    _check_batches(batch, order, families)
     rival = None if against is None else method_of(against, problem.decay)
     operator = tangent(problem, told=teller(progress, "forecast"))
     if not operator.loss > 0:
@@ -1017,6 +1015,14 @@ def _entry(
         trial.losses,
         losses,
     )
+
+
+def _check_batches(batch: int | None, order: Order, families: list[tuple[str, ...]]) -> None:
+    check_order(batch, order)
+    if batch is not None and any(name in ADAPTIVE for group in families for name in group):
+        raise InvalidInput(
+            "Adam and RMSprop are searched on all rows alone; leave them out, or the batch."
+        )
 
 
 def _families(methods: Sequence[str]) -> list[tuple[str, ...]]:
