@@ -917,6 +917,7 @@ VALUES: dict[str, Values | Chains] = {
         lambda t: ball_power(1 / UP, 1 - mp.sqrt(L0 / UP), t)(L0, 0),
         lambda _: 1,
         PD,
+        tolerance=1e-6,
         relative=1e-7,
     ),
     "heavy-ball-powers": at(
@@ -1479,6 +1480,7 @@ MORE = {
         )(mpf(1e-4), 0),
         lambda _: 1,
         1 - 2 * mpf(2) ** -52 * mpf(4.7) / mpf(1e-4),
+        tolerance=1e-6,
         relative=1e-7,
     ),
     # A mode with 1 + beta < eta l, so that the trace is negative.

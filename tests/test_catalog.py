@@ -189,6 +189,13 @@ def test_a_decay_is_looked_at_until_it_has_happened(raw_table):
     assert last == pytest.approx(20 / (1 - rate), rel=1e-3)
 
 
+@pytest.mark.parametrize("condition", [10.0, 1e4, 1e8])
+def test_the_powers_of_a_double_root_are_not_beyond_the_first_before_a_step(condition):
+    """At t = 0 both sides are |z_0|; rounding of the root is no violation."""
+    entry = evaluate(BY_KEY["double-root"], kernel(*np.geomspace(1 / condition, 1, 20)))
+    assert (entry.verdict, entry.first_violation) == ("violated", 1)
+
+
 @pytest.mark.parametrize("condition", [10.0, 1e4, 1e8, 1e11])
 def test_a_true_limit_holds_whatever_the_condition_number(condition):
     """At a step fixed beforehand a large condition number is not in the limit yet."""

@@ -9,7 +9,15 @@ from inertial import forecast_loss, heavy_ball, load, steps_to, train, tune
 from inertial.linear.expected import spectrum_of
 from inertial.method.rules import fastest
 from inertial.problem.model import TwoLayerReLU
-from inertial.runs.check import Check, check, from_start, problem_within, search, start_measure
+from inertial.runs.check import (
+    Check,
+    check,
+    from_start,
+    problem_within,
+    said,
+    search,
+    start_measure,
+)
 from inertial.runs.trials import Search, settled
 from inertial.simulation.span import span
 from inertial.simulation.train import initial_residual
@@ -43,6 +51,23 @@ def test_it_holds_a_run_against_the_forecast_of_its_own_start(digits):
 def test_a_promise_is_kept_within_a_fifth_or_a_step(promised, measured, kept, late):
     found = Check("", heavy_ball(1, 0.5), 10, 0, 0.1, promised, measured, 50, 1.0, False, 0.1)
     assert (found.kept, found.late) == (kept, late)
+
+
+@pytest.mark.parametrize(
+    ("promised", "measured", "words"),
+    [
+        (20, 25, "heavy ball promised 20 steps for this start, measured 25. The promise does not"),
+        (20, None, "promised 20 steps for this start, measured: not reached in 50 steps. The prom"),
+        (None, None, "is forecast not to get there from this start, measured: not reached in 50 "),
+        (None, 20, "is forecast not to get there from this start, measured 20. The forecast does"),
+    ],
+)
+def test_who_promised_nothing_is_not_said_to_have_broken_it(promised, measured, words):
+    run = Check("", heavy_ball(1, 0.5), 10, 0, 0.1, promised, measured, 50, 1.0, False, 0.1)
+    run = dataclasses.replace(run, name="heavy_ball")
+    assert words in said(run)
+    if (promised, measured) == (None, None):
+        assert said(run).endswith("not reached in 50 steps.")
 
 
 def test_where_it_does_not_hold_the_search_of_models_goes_on(digits):

@@ -343,7 +343,7 @@ class Advice(Promised):
             beyond = ", above the target" if self.floor >= self.target else ""
             head.append(
                 f"With weight decay {self.decay:g} the loss, without the penalty, ends at "
-                f"{100 * self.floor:.2g} % of its start{beyond}."
+                f"{100 * self.floor:.2g} % of its start in the mean over starts{beyond}."
             )
         head += self.stopping.sentences if self.stopping is not None else ()
         if trusted is not None:

@@ -167,11 +167,14 @@ def said(run: Check | None, *, batches: bool = False) -> str:
     missed = "diverged" if run.diverged else f"not reached in {of_steps(run.steps)}"
     measured = f": {missed}" if run.measured is None else f" {run.measured:,}"
     kept = "" if run.kept else " The promise does not hold."
+    promised = f"promised {of_steps(run.promised)} for this start"
+    if run.promised is None:
+        promised = "is forecast not to get there from this start"
+        kept = "" if run.measured is None else " The forecast does not hold."
     name = label(run.name if run.method.beta else "gradient_descent")
     return (
         f"Checked by a real run{' on such batches' if batches else ''} (width {run.width:,}, seed "
-        f"{run.seed}): {name} promised {of_steps(run.promised)} for this start, "
-        f"measured{measured}.{kept}"
+        f"{run.seed}): {name} {promised}, measured{measured}.{kept}"
     )
 
 

@@ -270,6 +270,7 @@ THEOREMS = (
         right=lambda _: 1.0,
         at=lambda e: steps_of(_double_root(e)),
         axis="step",
+        tolerance=_DOUBLE_ROOT,
         false="the double root makes the ratio grow like t",
     ),
     Theorem(
