@@ -1908,10 +1908,13 @@ def test_the_page_of_a_model_says_which_network_and_how_far(chromium, model_file
         # A count is marked exactly where the nodes prove it no longer.
         thread = view.locator("#thread").inner_text()
         assert "each method was searched by itself: “tune” searches heavy ball" in thread
-        counts = re.findall(r"(≈\s)?([\d,]+) steps (?:to|before)", thread)
+        counts = re.findall(r"(≈\s|over )?([\d,]+) steps (?:to|before)", thread)
         assert len(counts) >= 3
         for sign, count in counts:
             assert bool(sign) == (int(count.replace(",", "")) > of_model.measure.proven)
+        told = view.evaluate("[20, 30, 31, 60, 61, 2045].map((steps) => explorer.counted(steps))")
+        near = [f"≈\N{NO-BREAK SPACE}{steps}" for steps in (31, 60)]
+        assert told == ["20", "30", *near, "over 60", "over 60"]
         view.locator("#steps").press("End")
         settle(view)
         assert "exact up to step 30" in view.locator("#loss .legend").inner_text()

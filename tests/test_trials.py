@@ -508,6 +508,9 @@ def test_where_rounding_decides_the_steps_the_answer_says_so(advised, again, sai
     advice = advised[1]
     best = replace(advice.best, measured_steps=20, leaves=31)
     assert said in replace(advice, best=best, repeats=again).recommendation
+    stays = replace(advice, best=replace(best, leaves=None), repeats=again).recommendation
+    assert "above it again" not in stays
+    assert ("; rounding decides when it is there" in stays) != ("stop there" in said)
 
 
 def test_what_leaves_is_trained_again_at_about_the_same_step_size():
@@ -521,6 +524,8 @@ def test_what_leaves_is_trained_again_at_about_the_same_step_size():
     assert trial.method.constant[0] == pytest.approx(0.02, rel=2e-6)
     assert trial.method.constant[0] != 0.02
     assert _repeated(problem, replace(best, leaves=None), 0.1) == []
+    assert _repeated(problem, replace(best, leaves=None, measured_steps=99), 0.1) == []
+    assert len(_repeated(problem, replace(best, leaves=None, measured_steps=100), 0.1)) == 1
 
 
 def test_the_advice_says_where_its_loss_leaves_the_target_again(advised):

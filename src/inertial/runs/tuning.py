@@ -111,6 +111,9 @@ _DRAWS, _PATIENCE = 4, 3
 _NUDGE, _APART = 1e-6, 0.15
 """Share by which the step size of a repeat is larger, and its steps may be more or fewer."""
 
+_LONG = 100
+"""Steps from which on a recommendation is repeated though its loss stays."""
+
 _ROUNDING = 1e-5
 """Share of the largest output by which rounding tells equal rows apart."""
 
@@ -231,7 +234,8 @@ class ModelAdvice(Shown):
         Steps of the recommendation on other draws of the batches; None where it did not get there.
     repeats
         Steps of the recommendation again, with gradients of all rows, at a step size larger by a
-        millionth: made where its loss leaves the target again.  None where it did not get there.
+        millionth: made where its loss leaves the target again, and of a hundred steps or more.
+        None where it did not get there.
     alike
         Whether no setting got there, and the model cannot tell one row from another.
     """
@@ -352,21 +356,20 @@ class ModelAdvice(Shown):
     @property
     def _leaving(self) -> str:
         """Say that the loss comes back; on batches another draw may not have arrived by then."""
-        if self.best.leaves is None:
-            return ""
-        place = f"at step {self.best.leaves:,}"
-        if self.batch is not None:
-            return f"; {place} of this draw the loss is above it again"
+        best, rises = self.best, f"at step {self.best.leaves or 0:,} the loss is above it again"
+        if self.batch is not None and best.leaves is not None:
+            return f"; at step {best.leaves:,} of this draw the loss is above it again"
         if not self._repeatable:
             again = self.repeats[0]
             return (
-                f"; {place} the loss is above it again, and rounding decides when it is there: at "
-                "a step size larger by a millionth it "
+                ("; " if best.leaves is None else f"; {rises}, and ")
+                + "rounding decides when it is there: at a step size larger by a millionth it "
                 + ("is not in twice the steps" if again is None else f"takes {again:,}")
                 + ", so look at the loss and stop by that"
             )
-        rises = f"{place} the loss is above it again"
-        return f"; stop there, for {rises}" + (" and does not come back" if self.best.lost else "")
+        if best.leaves is None:
+            return ""
+        return f"; stop there, for {rises}" + (" and does not come back" if best.lost else "")
 
     @property
     def _repeatable(self) -> bool:
@@ -831,8 +834,10 @@ def _on_other_draws(
 
 
 def _repeated(problem: Trainable, best: TunedMethod, target: float) -> list[Trial]:
-    """Train again where the loss leaves: if rounding decides when, its steps are one of many."""
-    if best.leaves is None or best.measured_steps is None or not isinstance(best.method, Recursion):
+    """Train again where the loss leaves, or is long under way: its steps may be one of many."""
+    if best.measured_steps is None or not isinstance(best.method, Recursion):
+        return []
+    if best.leaves is None and best.measured_steps < _LONG:
         return []
     nudged = replace(best.method, eta=best.method.constant[0] * (1 + _NUDGE))
     any_, most = setting("heavy_ball", 1.0, 0.5), 2 * best.measured_steps + held(0)

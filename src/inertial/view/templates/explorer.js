@@ -110,9 +110,12 @@ const explorer = (() => {
   }
 
   /* A forecast's count, with a sign where it is not exact: beyond what the nodes that stand for the
-   * eigenvalues prove, and on batches, where eigenvectors are taken as even over the rows. */
-  function counted(steps, rough = noise() > 0) {
-    return `${rough || (page.proven !== null && steps > page.proven) ? "≈\u00a0" : ""}${steps.toLocaleString("en")}`;
+   * eigenvalues prove, and on batches, where eigenvectors are taken as even over the rows.  Beyond twice
+   * that step the nodes tell no count: it was seen to be five times too small. */
+  function counted(steps, rough = noise() > 0, times = 1) {
+    const beyond = page.proven !== null && !noise() && steps > 2 * page.proven;
+    const sign = beyond ? "over " : rough || (page.proven !== null && steps > page.proven) ? "≈\u00a0" : "";
+    return `${sign}${(times * (beyond ? 2 * page.proven : steps)).toLocaleString("en")}`;
   }
 
   /* What follows on the first step at the target where the loss rings back above it, after a joint. */

@@ -70,7 +70,7 @@
     show("limit-share", now.share, percent(now.share), unstable);
     const samples = first === null ? null : first * state.batch;
     if (MODES) {
-      show("samples-to", samples, samples === null ? "–" : counted(first).replace(/[\d,]+/, samples.toLocaleString("en")));
+      show("samples-to", samples, samples === null ? "–" : counted(first, undefined, state.batch));
       $("batch-hint").textContent = noise() ? `${state.batch.toLocaleString("en")} of ${plural(ROWS, "row")}` : `all ${plural(ROWS, "row")}`;
       setRange("batch", 1000 * Math.log(state.batch) / Math.log(Math.max(2, ROWS)));
       setNumber("batch-number", state.batch);
