@@ -28,7 +28,7 @@ from inertial import (
 from inertial.commands.documents import of_batch
 from inertial.linear.expected import spectrum_of
 from inertial.method.batch import distance_on_batches, excess, largest_step
-from inertial.method.recursion import Recursion, gradient_descent
+from inertial.method.recursion import Recursion
 from inertial.runs import batches
 from inertial.runs.check import judged, start_measure
 from inertial.runs.trials import held
@@ -98,23 +98,6 @@ def test_the_more_doubtful_of_mean_and_start_is_said(data, advice):
         found = judged(method, measure, own, 300, rows=40, batch=5)
         assert found.strain == pytest.approx(max(mean.strain, starts[-1]))
     assert min(starts) < mean.strain < max(starts)
-
-
-def test_with_weight_decay_the_start_is_judged_on_moved_eigenvalues_too(data):
-    """Every start, as the mean: without them all six would be called more doubtful."""
-    spectrum, measure = spectrum_of(data)
-    largest = float(spectrum.eigenvalues[-1])
-    method, decay = gradient_descent(0.5 / largest), 0.01 * largest
-    mean = trust(method, measure.shifted(decay), 300, rows=40).strain
-    starts = []
-    for seed in range(6):
-        residual = initial_residual(TwoLayerReLU(300, data.x.shape[1]), data.x, data.y, seed=seed)
-        own = start_measure(spectrum, residual)
-        starts.append(trust(method, own.shifted(decay), 300).strain)
-        assert trust(method, own, 300).strain > 1.05 * max(mean, starts[-1])
-        found = judged(method, measure.shifted(decay), own.shifted(decay), 300, rows=40)
-        assert found.strain == pytest.approx(max(mean, starts[-1]))
-    assert min(starts) < mean < max(starts)
 
 
 def test_the_best_setting_is_judged_on_such_batches(data, advice):

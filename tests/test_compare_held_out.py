@@ -11,14 +11,13 @@ from inertial import (
     MLP,
     InvalidInput,
     Problem,
-    Recursion,
     Settings,
     compare,
     load,
     measure_of,
     read_run,
     simulate,
-    trust,
+    tune,
 )
 from inertial.method.schedule import for_measure
 from inertial.problem.model import TwoLayerReLU
@@ -138,12 +137,16 @@ def run_report(folder, path):
     return 0
 
 
-def test_trust_with_decay_is_that_of_the_shifted_eigenvalues():
+def test_a_forecast_is_not_judged_under_weight_decay():
+    """It shrinks the weights by a share of themselves at any width, which no strain counts."""
     data = load("digits", n=40)
-    settings = Settings(methods=("nesterov",), width=50, steps=3, seeds=(0,), decay=0.5)
-    (row,) = compare(data, settings).methods
-    method = Recursion(row.eta, row.beta, row.gamma)
-    assert row.trust == trust(method, measure_of(data).shifted(0.5), 50, target=settings.target)
+    settings = Settings(methods=("nesterov",), width=50, steps=3, seeds=(0,))
+    for decay, judged in ((0.0, True), (0.5, False)):
+        (row,) = compare(data, dataclasses.replace(settings, decay=decay)).methods
+        advice = tune(data, width=50, decay=decay, trials=0)
+        assert {row.trust is not None, advice.best.trust is not None} == {judged}
+        assert advice.table.startswith("Trust: the forecast") == judged
+        assert advice.table.startswith("Trust: not judged under weight decay") != judged
 
 
 def test_schedules_with_decay_are_those_of_the_shifted_eigenvalues(tmp_path):

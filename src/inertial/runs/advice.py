@@ -394,9 +394,7 @@ def _tune_data(
         )
     basis, kernel = spectrum_of(data) if dense else (None, measure_of(data, progress=progress))
     measure = kernel.shifted(decay) if decay else kernel
-    own = None
-    if basis is not None:
-        own = measure_at_start(data, basis, width=width, seed=seed).shifted(decay)
+    own = None if basis is None else measure_at_start(data, basis, width=width, seed=seed)
     judge = partial(
         judged, measure=measure, own=own, width=width, target=target, rows=len(data.x)
     )  # fmt: skip
@@ -408,7 +406,14 @@ def _tune_data(
     chosen = {name: choose(rule, name, measure, target=target) for name in names}
     entries = [
         forecast_entry(
-            name, method, rule, kernel, target, targets, decay=decay, trust=judge(method)
+            name,
+            method,
+            rule,
+            kernel,
+            target,
+            targets,
+            decay=decay,
+            trust=None if decay else judge(method),
         )
         for name, method in chosen.items()
     ]

@@ -92,6 +92,9 @@ class MethodAdvice:
         return self.settles != self.steps_to
 
 
+_UNJUDGED = "Trust: not judged under weight decay, which shrinks the weights; go by a real run."
+
+
 @dataclass(frozen=True, repr=False)
 class Advice(Promised):
     """What `tune` returns for data or a measure; printed, it is a table.
@@ -340,6 +343,7 @@ class Advice(Promised):
         ends, trusted = self.extremes, self.best.trust
         head = [self.recommendation, self.checked]
         if self.decay:
+            head.insert(0, _UNJUDGED)
             beyond = ", above the target" if self.floor >= self.target else ""
             head.append(
                 f"With weight decay {self.decay:g} the loss, without the penalty, ends at "

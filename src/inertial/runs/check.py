@@ -300,10 +300,9 @@ def judged(
     method, width, target, rows, batch
         As for `trust`.
     measure
-        Expected measure, shifted by the decay where there is one.
+        Expected measure.
     own
-        Measure of the start, `measure_at_start`, shifted alike, or None where the kernel is not
-        decomposed.
+        Measure of the start, `measure_at_start`, or None where the kernel is not decomposed.
 
     """
     found = [

@@ -121,8 +121,8 @@ def _grown(loss: xr.DataArray) -> xr.DataArray:
 def trust_of(run: xr.Dataset, target: float, width: int) -> Trust | None:
     """Judge the forecast of one method by the stored spectrum, as `tune` does; None without one.
 
-    Weight decay moves every eigenvalue, and batches make the movement that of the expected loss;
-    None on batches with weight decay, whose noise is not that of the moved eigenvalues.
+    Batches make the movement that of the expected loss.  None with weight decay, which shrinks the
+    weights at any width, besides what the loss moves.
 
     Parameters
     ----------
@@ -135,13 +135,11 @@ def trust_of(run: xr.Dataset, target: float, width: int) -> Trust | None:
 
     """
     method = _recursion(run)
-    if not {"eigenvalue", "weight"} <= set(run) or method is None:
+    if not {"eigenvalue", "weight"} <= set(run) or method is None or run.attrs.get("decay"):
         return None
-    measure = Measure(run.eigenvalue.values, run.weight.values)
-    decay, batch = float(run.attrs.get("decay", 0.0)), run.attrs.get("batch")
-    if batch is None:
-        return trust(method, measure.shifted(decay), width, target=target)
-    return None if decay else trust(method, measure, width, target=target, batch=int(batch))
+    measure, batch = Measure(run.eigenvalue.values, run.weight.values), run.attrs.get("batch")
+    rows = None if batch is None else int(batch)
+    return trust(method, measure, width, target=target, batch=rows)
 
 
 def _recursion(run: xr.Dataset) -> Recursion | None:
