@@ -294,7 +294,7 @@ def test_few_texts_become_one_column_a_value_and_missing_ones_a_value_of_their_o
     np.testing.assert_array_equal(found.x[:4, :4], np.eye(4)[[0, 3, 2, 1]])
     np.testing.assert_array_equal(found.x[:4, -1], [1, 0, 1, 0])
     for note in (
-        "encoded as one column per value: soil (3 values), wet (2 values); drop=['NAME']",
+        "encoded as one column per value, two values as one: soil (3 values), wet (2 values); drop=['NAME']",
         "missing cells are one more value of: soil; drop=['NAME']",
     ):
         assert any(word.startswith(note) for word in found.provenance.notes)

@@ -442,6 +442,17 @@ def test_one_family_goes_on_where_its_loss_rests_and_then_takes_smaller_steps(un
     assert search.trials[most - 3].setting.u == search.trials[0].setting.u - less
 
 
+def test_one_family_trains_on_beside_what_falls_the_lowest_that_seems_to_rest():
+    """It falls at step 20, after the first race; the one that falls needs more than there are."""
+    curves = resting(20), falling(150), resting(1000)
+    search = Search(
+        Scripted(*curves), 1.0, 0.1, trials=3, families=("gradient_descent",), longest=40
+    )
+    search.run()
+    assert search.best is search.trials[0]
+    assert search.best.steps == 20
+
+
 def test_a_search_whose_first_race_was_not_enough_has_passes_around_its_winner():
     """They come after those of the races, which on a fiftieth of a grid would leave fewer."""
     others = [resting(1000)] * 4 + [np.full(200, 0.9)] * 60

@@ -128,7 +128,7 @@ class _Columns:
         few = f"of more than {FEW} values or of one per row"
         out, kept = f"{option('drop', ['NAME'])} leaves one out", option("keep", ["NAME"])
         said = {
-            f"encoded as one column per value: {{}}; {out}.": self.encoded,
+            f"encoded as one column per value, two values as one: {{}}; {out}.": self.encoded,
             f"missing cells are one more value of: {{}}; {out}.": self.blank,
             f"left out as texts or dates {few}: {{}}; {kept} encodes one.": self.texts,
             f"dates read as days since the first: {{}}; {out}.": self.dated,

@@ -5,6 +5,7 @@ rule of products with its tangent at the start.  Other forecasts the page comput
 measure, in the formulas of `inertial.method`.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -329,9 +330,16 @@ def explore_model(
         ]
     if advice.checked:
         kind = "" if batch is None else f" on batches of {batch:,}"
-        source = f"the best of {len(advice.trials)} real runs of this network{kind}"
+        tried = Counter(trial.setting.family for trial in advice.trials)
         points += [
-            TunedPoint(entry.name, TRIALS_RULE, source, entry.method)
+            TunedPoint(
+                entry.name,
+                TRIALS_RULE,
+                f"the {'lowest' if entry.measured_steps is None else 'best'} of "
+                f"{tried[entry.name]} real runs of this network with this method{kind}"
+                + (", none of which got to the target" if entry.measured_steps is None else ""),
+                entry.method,
+            )
             for entry in advice.methods
             if isinstance(entry.method, Recursion)
         ]

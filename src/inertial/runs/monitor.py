@@ -43,7 +43,7 @@ class Monitor:
     every
         Steps between two looks.
     products
-        Products with the tangent operator at a look.
+        Products with the tangent operator at a look: more forecast more steps.
     target
         Share of the loss at a look whose step is forecast, for squared losses.
 
@@ -81,8 +81,9 @@ class Monitor:
         """Look at the parameters (a tree, or a module) after `step` steps; None between two looks.
 
         The result has `step`, `loss`, `sharpness`, `share_of_limit`, `kernel_drift`, and for
-        squared losses `forecast_steps`, NaN if the target is not reached.  Where the model has
-        diverged, or is at a minimum, all but the loss is NaN: a look ends no training.
+        squared losses `forecast_steps`, NaN if the target is not reached within the steps that
+        `products` products prove, one fewer than these.  Where the model has diverged, or is at a
+        minimum, all but the loss is NaN: a look ends no training.
 
         Raises
         ------
@@ -119,7 +120,8 @@ class Monitor:
         }
         if self.problem.loss.squared:
             measure = here.measure(self.products)
-            count = steps_to(self.method, measure, self.target, limit=_LIMIT)
+            limit = _LIMIT if measure.proven is None else min(_LIMIT, measure.proven)
+            count = steps_to(self.method, measure, self.target, limit=limit)
             found["forecast_steps"] = np.nan if count is None else float(count)
         return found
 

@@ -582,10 +582,14 @@ class Search:
         A loss rests on a plateau, such as where its mean is fitted, as well as where a step is too
         large.
         """
-        running = [trial for trial in trials if trial.outcome == "running"]
-        resting = sorted((t for t in running if _recent(t) < math.log(self.start)), key=_recent)[:2]
+        resting = self._resting(trials)[:2]
         self._race(resting, 2 * scale)
         return self._falling(resting)
+
+    def _resting(self, trials: list[Trial]) -> list[Trial]:
+        """Return the trials that run and are below the start, the lowest first."""
+        running = [trial for trial in trials if trial.outcome == "running"]
+        return sorted((t for t in running if _recent(t) < math.log(self.start)), key=_recent)
 
     def _own(self, settings: Iterable[Setting]) -> list[Setting]:
         return [one for one in settings if one.family in self.families]
@@ -601,7 +605,10 @@ class Search:
             running, length = racing, first
             while running and self.best is None and length <= self.longest:
                 self._race(running, length)
-                running = self._falling(running)[:2] or self._resumed(racing, length)
+                running = self._falling(running)[:2]
+                if len(running) == 1:  # one that jumped at the end seems to rest
+                    running += self._resting([one for one in racing if one not in running])[:1]
+                running = running or self._resumed(racing, length)
                 length *= 2
             if self.best is not None or running or self._less_far(racing):
                 return
