@@ -19,8 +19,11 @@ def test_a_perceptron_needs_no_file(capsys):
     assert document["model"] == "MLP, 465 parameters"  # 10 x 16 + 16 + 16 x 16 + 16 + 16 + 1
     assert document["loss"] == "mse"
     assert document["checked"]
+    # What leaves the target counts as slower, and as twice as slow where it does not come back.
+    times = {(False, False): 1, (True, False): 1.15, (True, True): 2}
     best = min(
-        (m for m in document["methods"] if m["measured_steps"]), key=lambda m: m["measured_steps"]
+        (m for m in document["methods"] if m["measured_steps"]),
+        key=lambda m: m["measured_steps"] * times[m["leaves_at"] is not None, m["lost"]],
     )
     assert str(best["measured_steps"]) in document["recommendation"]
 

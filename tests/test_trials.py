@@ -268,7 +268,7 @@ def test_what_nothing_reaches_ends_with_the_passes_and_says_so():
     longer = tune(problem, target=0.1, passes=400)
     assert sum(len(trial.losses) for trial in longer.trials) > trained
     rested = tune(problem, target=0.1, methods="adam")  # all its runs come to rest
-    assert (rested.lacks, len(rested.trials)) == ("", 6)  # smaller steps come less far
+    assert rested.lacks == ""  # it ends by itself, where smaller steps come less far
     assert rested.recommendation.endswith(differ)
     apart = Problem(MLP(1, (3,), 1, "tanh"), "mse", np.array([[1.0], [1.001]]), y)
     lacking = tune(apart, target=0.1, passes=150).recommendation
