@@ -51,7 +51,7 @@ from inertial.runs.exploration import MOST_MODES, MOST_NODES, explore, explore_m
 from inertial.runs.meanings import MOST_MODES as MOST_MEANINGS
 from inertial.runs.model_runs import starts_of
 from inertial.runs.settings import ModelSettings, Settings
-from inertial.runs.trials import settled
+from inertial.runs.trials import held, settled
 from inertial.simulation.integrate import flow_loss, solve
 from inertial.simulation.linearised import linearised_loss
 from inertial.simulation.simulate import simulate
@@ -1890,6 +1890,15 @@ def test_a_models_verdict_is_what_forecast_and_run_say():
             assert curve.verdict == ("holds" if near else "departs")
         assert curve.drift > 0
     assert any(curve.measured is not None for curve in found.curves)
+
+
+def test_the_real_runs_of_a_model_last_until_its_best_setting_arrives():
+    starts = starts_of(small_model("mse"))
+    found = explore_model(starts, ModelSettings(steps=2), trials=6)
+    stays = [settled(curve.loss[0], found.target * curve.loss[0][0]) for curve in found.curves]
+    best = min(step for step in stays if step is not None)
+    assert best > 2
+    assert {curve.loss.shape[1] for curve in found.curves} == {1 + best + held(best)}
 
 
 def test_the_page_of_a_model_says_which_network_and_how_far(chromium, model_file, of_model):

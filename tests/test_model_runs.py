@@ -527,6 +527,20 @@ def test_a_comparison_shows_each_method_at_its_best(tmp_path):
     assert (row.eta, row.beta) == pytest.approx(alone.method.constant[:2])
 
 
+def test_a_comparison_says_which_methods_no_trial_brought_to_the_target(rows, tmp_path):
+    x, y = rows
+    noise = np.where(np.arange(len(y)) % 2, 1.0, -1.0)
+    problem = Problem.from_apply(lambda w, x: x @ w, jnp.zeros(5), x, noise)
+    lowest = np.linalg.lstsq(x, noise, rcond=None)[1][0] / len(y)
+    settings = ModelSettings(methods=("gradient_descent",), target=lowest / 2, steps=10)
+    with pytest.warns(Notice, match="no trial of gradient descent reached"):
+        compare(problem, settings, out=tmp_path / "run")
+    reachable = dataclasses.replace(settings, target=(1 + lowest) / 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Notice)
+        compare(problem, reachable, out=tmp_path / "reached")
+
+
 def test_a_method_that_was_sooner_and_diverged_is_told(linear, tmp_path):
     """Twice beyond the limit the loss dips once and grows: the other was not first."""
     settings = ModelSettings(eta=0.05, beta=0.8, steps=20, target=0.9)

@@ -41,7 +41,7 @@ def explore(
     runs
         Random starts of each method that are trained to stand beside the forecast (default: 3).
     steps
-        Updates of these runs.
+        Updates of these runs, or more if the best setting of a model takes them to the target.
     width
         Neurons of the papers' network in these runs (default: 1000).
     target

@@ -26,7 +26,7 @@ from inertial.data.loading import Provenance
 from inertial.linear.measure import Measure
 from inertial.method.batch import Modes, excess, fastest_for_batch, largest_step, noise_share
 from inertial.method.modes import stability_limit
-from inertial.method.recursion import FAMILIES, Recursion
+from inertial.method.recursion import FAMILIES, Recursion, label
 from inertial.method.rules import DEFAULT_RULE, fastest
 from inertial.method.schedule import SCHEDULES
 from inertial.problem.devices import first_process
@@ -54,7 +54,7 @@ from inertial.runs.model_runs import (
 from inertial.runs.observables import join
 from inertial.runs.settings import TRIALS_RULE, ModelSettings, Settings
 from inertial.runs.spec import RESULT_VERSION, Spec, model_specs, specs
-from inertial.runs.tuning import FORECAST_MARGIN, TRIALS, tune_problem
+from inertial.runs.tuning import FORECAST_MARGIN, TRIALS, ModelAdvice, tune_problem
 from inertial.simulation.transformations import TRANSFORMATIONS, USUAL, Optax
 
 Progress = Callable[[str, int, int], None]
@@ -326,6 +326,7 @@ def _tuned(
         )  # fmt: skip
     tuned = () if advice is None else advice.methods
     tried = {one.name: one.method for one in tuned if isinstance(one.method, Recursion)}
+    _say_what_none_reached(advice)
     for name in settings.methods:
         rules[name] = _rule_of(name, settings.rule, settings.eta)
         if name in TRANSFORMATIONS:
@@ -376,6 +377,20 @@ def _say_what_is_usual(settings: Settings | ModelSettings) -> None:
         warnings.warn(
             f"no rule chooses the step size of {' and '.join(names)}: {USUAL:g} is the usual one; "
             "give another with eta.",
+            Notice,
+            stacklevel=4,
+        )
+
+
+def _say_what_none_reached(advice: ModelAdvice | None) -> None:
+    """Say of which methods no trial reached the target: their setting is no advice."""
+    if advice is None or not advice.checked:
+        return
+    names = [label(one.name) for one in advice.methods if one.measured_steps is None]
+    if names:
+        warnings.warn(
+            f"no trial of {' or '.join(names)} reached {100 * advice.target:g} % of the initial "
+            "loss: what is trained is the one that came lowest; give a larger target.",
             Notice,
             stacklevel=4,
         )

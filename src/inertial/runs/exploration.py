@@ -34,6 +34,7 @@ from inertial.runs.model_runs import Starts, run_model, start_of_model
 from inertial.runs.observables import join
 from inertial.runs.settings import TRIALS_RULE, ModelSettings, Settings
 from inertial.runs.spec import Spec, model_specs, specs
+from inertial.runs.trials import held
 from inertial.runs.tuning import RESOLUTION, TRIALS, tune_problem
 
 MOST_NODES = 600
@@ -283,7 +284,7 @@ def explore_model(
     starts
         The model, its loss and rows.
     settings
-        Steps of the real runs, the target, and the batch.
+        Steps of the real runs, or more if the best setting takes them, the target, and the batch.
     trials
         Settings that are trained to find the best, at most; 0 for forecasts alone.
     progress
@@ -344,7 +345,8 @@ def explore_model(
             if isinstance(entry.method, Recursion)
         ]
     tuned = {point.name: point for point in points}
-    wanted = replace(settings, methods=METHODS)
+    reached = advice.best.measured_steps or 0
+    wanted = replace(settings, methods=METHODS, steps=max(settings.steps, reached + held(reached)))
     rules = {name: point.rule for name, point in tuned.items()}
     runs: list[xr.Dataset] = []
     for spec in model_specs(wanted, rules, {seed: start.name}):
