@@ -70,6 +70,21 @@ def test_a_bound_that_is_met_exactly_holds():
     assert judge([4.0 * (1 + 1e-6)], [4.0]).verdict == "violated"
 
 
+def test_the_margin_is_0_where_sides_are_equal_within_rounding():
+    """Its sign is then no accident of the last digit, and above 0 only where a claim holds."""
+    assert judge([1.0, 4.0 * (1 + 1e-12)], [4.0, 4.0]).margin == 0
+    assert judge([4.0 * (1 - 1e-12)], [4.0]).margin == pytest.approx(1e-12, rel=1e-3)
+    noisy = judge([1.0, 4.0 * (1 + 1e-12)], [4.0, 4.0], noise=lambda _: 1e-13)
+    assert (noisy.verdict, noisy.margin) == ("holds", 0)
+    for near in (1 + 1e-12, 1, 1 - 1e-12):
+        strict = judge([1.0, 4.0 * near], [4.0, 4.0], relation="below")
+        assert (strict.verdict, strict.margin) == ("violated", 0)
+        assert strict.reason == "first at step 1, where the sides are equal and the claim is strict"
+    over = judge([1.0, 4.0 * (1 + 1e-6)], [4.0, 4.0], relation="below")
+    assert over.margin == pytest.approx(-1e-6, rel=1e-3)
+    assert over.reason == "first at step 1"
+
+
 def test_strict_relation_is_violated_by_equality():
     assert judge([4.0], [4.0], relation="below").verdict == "violated"
     assert judge([3.9], [4.0], relation="below").verdict == "holds"
@@ -98,7 +113,7 @@ def test_the_same_number_on_both_sides_is_not_a_matter_of_rounding():
 def test_bound_below_the_rounding_is_not_counted_but_named():
     entry = judge([1.0, 0.05], [2.0, 1e-5], noise=lambda _: 0.1)
     assert (entry.verdict, entry.ratio) == ("holds", 0.5)
-    assert "1 steps below rounding" in entry.reason
+    assert "1 step below rounding" in entry.reason
     assert judge([0.05], [1e-5], noise=lambda _: 0.1).verdict == "unresolved"
     # A bound just above the rounding is counted.
     assert judge([1.0, 0.12], [2.0, 0.15], noise=lambda _: 0.1).verdict == "unresolved"

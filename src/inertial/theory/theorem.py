@@ -385,6 +385,8 @@ def _decide(theorem: Theorem, sides: _Sides, trivial: Series | None) -> _Finding
         first = float(sides.at[over][0])
         where = int(first) if theorem.axis in ("step", "entry") else first
         reason = "the two sides contradict it" if single else f"first at {theorem.axis} {where:g}"
+        if theorem.relation == "below" and margin == 0:
+            reason += ", where the sides are equal and the claim is strict"
         return _Finding("violated", reason, ratio, margin, None if single else where)
     if undecided.any() or buried.all():
         at = "" if single else f" at {theorem.axis} {sides.at[undecided | buried][0]:g}"
@@ -395,7 +397,9 @@ def _decide(theorem: Theorem, sides: _Sides, trivial: Series | None) -> _Finding
         return _Finding("vacuous", f"the bound is infinite{at}", ratio, margin)
     if trivial is not None and (sides.right >= trivial).all():
         return _Finding("vacuous", "the bound is never below the trivial one", ratio, margin)
-    note = f"; {int(buried.sum())} steps below rounding not counted" if buried.any() else ""
+    hidden = int(buried.sum())
+    places = f"{hidden} step{'' if hidden == 1 else 's'}"
+    note = f"; {places} below rounding not counted" if hidden else ""
     shown = "" if ratio is None else f"worst ratio {ratio:.4g}"
     return _Finding("holds", shown + note, ratio, margin)
 
@@ -407,11 +411,9 @@ def _steps(
 
     Two sides that are the same number, such as a bound at step 0, agree whatever the rounding.
     """
-    left, right, noise, _ = sides
-    scale = np.maximum(np.abs(left), np.abs(right))
-    slack = theorem.tolerance * np.where(np.isfinite(scale), scale, 0.0)
-    same = left == right
-    gap = np.where(same, 0.0, left - np.where(same, 0.0, right))
+    _, right, noise, _ = sides
+    gap, slack, scale = _gap(theorem, sides)
+    same = gap == 0
     if theorem.relation == "equal":
         return np.abs(gap) > slack + noise, (noise > 0) & (noise >= scale), np.zeros_like(same)
     over = gap > slack + noise
@@ -422,6 +424,15 @@ def _steps(
     return over, undecided, buried
 
 
+def _gap(theorem: Theorem, sides: _Sides) -> tuple[Series, Series, Series]:
+    """Left less right at every step, how much of it is tolerated, and the larger of the two."""
+    left, right, _, _ = sides
+    scale = np.maximum(np.abs(left), np.abs(right))
+    same = left == right
+    gap = np.where(same, 0.0, left - np.where(same, 0.0, right))
+    return gap, theorem.tolerance * np.where(np.isfinite(scale), scale, 0.0), scale
+
+
 def _worst(
     theorem: Theorem, sides: _Sides, counted: Bool[np.ndarray, "T"]
 ) -> tuple[float | None, float | None]:
@@ -429,14 +440,17 @@ def _worst(
     if not counted.any():
         return None, None
     left, right, noise = sides.left[counted], sides.right[counted], sides.noise[counted]
+    gap, slack, scale = (one[counted] for one in _gap(theorem, sides))
     with np.errstate(divide="ignore", invalid="ignore"):
         ratios = np.where(left <= 0, 0.0, np.where(left == right, 1.0, left / right))
         ratios = np.where((right <= 0) & (left > right), np.inf, ratios)
     if theorem.relation == "equal":
-        scale = np.maximum(np.maximum(np.abs(left), np.abs(right)), np.finfo(float).tiny)
-        margin = float(np.min(theorem.tolerance - (np.abs(left - right) - noise) / scale))
+        off = (np.abs(gap) - noise) / np.maximum(scale, np.finfo(float).tiny)
+        margin = float(np.min(theorem.tolerance - off))
+    elif theorem.relation == "below":
+        margin = float(1 - np.where(np.abs(gap) <= slack, 1.0, ratios).max())
     else:
-        margin = float(1 - ratios.max())
+        margin = float(1 - np.where((gap > 0) & (gap <= slack + noise), 1.0, ratios).max())
     ratio = float(ratios.max())
     return _finite(ratio), _finite(margin)
 

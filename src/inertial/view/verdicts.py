@@ -26,9 +26,10 @@ KINDS: dict[Kind, str] = {
 """Kinds of statements, in the order in which they are shown, and their headings."""
 
 MEASURED = (
-    "margin: 1 - left/right where it is least in all that was judged, below 0 where the claim "
-    "fails. misses: by what share of what it asks an assumption is missed, where it is missed most "
-    "(the width of a proof: by what share of the run's width)."
+    "margin: 1 - left/right where it is least in all that was judged, 0 where the sides are equal "
+    "within rounding, below 0 where the claim fails. misses: by what share of what it asks an "
+    "assumption is missed, where it is missed most (the width of a proof: by what share of the "
+    "run's width)."
 )
 """What the numbers of `finding` are."""
 

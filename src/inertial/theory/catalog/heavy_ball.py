@@ -463,7 +463,7 @@ THEOREMS = (
     Theorem(
         key="theta-values-printed",
         source="Wang and Abernethy (2020), eq. (10), remark",
-        statement="theta is 0.1 at 1e-2 and 0.01 at 1e-4.",
+        statement="theta is 0.1 at 1e-2 and 0.01 at 1e-4 (to one digit it is).",
         covers=("E-003-5",),
         form="printed",
         erratum="E-003-5",
