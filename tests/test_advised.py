@@ -57,10 +57,11 @@ def test_advice_prints_as_its_table_and_is_one_sentence_on_a_prompt(results, kin
 
 def test_without_momentum_the_winner_is_called_gradient_descent():
     equal = tune(Measure(np.ones(2), np.ones(2)))
-    assert equal.best.name == "heavy_ball"
     assert equal.setting.beta == 0
     assert equal.recommendation.startswith("Use gradient descent with eta 1: 1 step to 0.01")
     assert "gradient descent: 1" not in equal.recommendation  # nothing beside itself
+    assert {entry.method.constant for entry in equal.methods} == {(1.0, 0.0, 0.0)}
+    assert called("heavy_ball", (1.0, 0.0, 0.0)) == "gradient descent"
     assert called("adam", (0.1, 0.0, 0.0)) == "Adam"  # which is something else without momentum
     uneven = tune(Measure(np.array([1.0, 100.0]), np.ones(2)))
     assert uneven.recommendation.startswith(f"Use heavy ball with eta {uneven.setting.eta:.4g}, m")

@@ -245,6 +245,22 @@ def test_a_target_out_of_reach_gets_the_lowest_loss(monkeypatch):
             assert lowest <= forecast_loss(other, Measure(eigenvalues, weights), last)[0] * 1.02
 
 
+@pytest.mark.parametrize("target", [0.5, 0.1, 1e-12])
+def test_of_gradient_descents_with_as_many_steps_the_lowest_loss_wins(target):
+    for nodes in (np.full(3, 2.0), np.array([0.3, 1.0, 1.1])):
+        kernel = Measure(nodes, np.ones(3))
+        ours = fastest("gradient_descent", kernel, target)
+        steps = steps_to(ours, kernel, target)
+        lowest = forecast_loss(ours, kernel, np.array([steps]))[0]
+        for share in np.linspace(0.018, 0.9, 50):  # of its own grid
+            other = heavy_ball(2 * share / nodes.max(), 0.0)
+            count = steps_to(other, kernel, target)
+            assert count is None or count >= steps
+            if count == steps:
+                assert lowest <= forecast_loss(other, kernel, np.array([steps]))[0]
+    assert fastest("gradient_descent", Measure(np.full(3, 2.0), np.ones(3)), 0.5).eta == 0.5
+
+
 def test_merging_eigenvalues_changes_the_choice_little():
     rng = np.random.default_rng(0)
     eigenvalues = np.sort(np.concatenate([rng.uniform(1e-3, 1, 1500), [20.0, 300.0]]))

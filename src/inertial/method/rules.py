@@ -13,7 +13,7 @@ import numpy as np
 from inertial._checks import InvalidInput, fraction, one_of
 from inertial.linear.measure import Measure
 from inertial.linear.spectrum import Extremes
-from inertial.method.curve import steps_to
+from inertial.method.curve import STEPS_LIMIT, forecast_loss, steps_to
 from inertial.method.modes import stability_limit
 from inertial.method.race import first_to_settle
 from inertial.method.recursion import (
@@ -201,8 +201,15 @@ def fastest(name: str, measure: Measure, target: float, *, margin: float = MARGI
             if method.constant[0] * ends.largest <= margin * stability_limit(method):
                 candidates.append(method)
     if name == "gradient_descent":
-        return min(candidates, key=lambda m: (steps_to(m, few, target) or np.inf, -m.constant[0]))
+        return min(candidates, key=partial(_steps_and_loss, few, target))
     return candidates[first_to_settle(candidates, few.nodes, few.weights, target)]
+
+
+def _steps_and_loss(measure: Measure, target: float, method: Recursion) -> tuple[float, float]:
+    """Return the steps to a target and the loss there; the last loss looked at if it is not."""
+    steps = steps_to(method, measure, target)
+    last = np.array([STEPS_LIMIT if steps is None else steps])
+    return np.inf if steps is None else steps, float(forecast_loss(method, measure, last)[0])
 
 
 def _candidates(name: str, largest: float, margin: float) -> list[Recursion]:
