@@ -7,6 +7,7 @@ import json
 import math
 import re
 import shlex
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -392,6 +393,17 @@ def test_where_no_forecast_holds_the_page_says_first_what_to_do(index, records):
     assert text.index('class="doubted"') < text.index('<table id="advice"')
 
 
+def test_the_width_that_a_study_asks_for_is_given_as_one_of_its_settings(index, records):
+    """A study has no option --width."""
+    text = html.unescape(study_page(arrange(index, records), folder="it"))
+    said = re.findall(r'<p class="doubted">(.*?)</p>', text)
+    assert said
+    for line in said:
+        asked = re.search(r"ask again with (widths = \[(\d+)\]) in the study to train", line)
+        followed = re.sub(r"widths = \[.*\]", asked[1], as_toml(asdict(STUDY)))
+        assert parse_study(followed, "page").widths == (int(asked[2]),)
+
+
 def test_commands_to_copy_are_quoted_for_the_shell(index, records):
     folder = "a b; touch $(id)"
     text = html.unescape(study_page(arrange(index, records), folder=folder))
@@ -448,8 +460,6 @@ def test_the_study_on_the_page_is_the_study(shared):
 
 @pytest.mark.parametrize("label", [None, 'a "b" \\ \x7f \t é 😀', "<b>"])
 def test_any_study_reads_back_from_its_toml(label):
-    from dataclasses import asdict, replace
-
     data = (replace(STUDY.data[0], label=label), STUDY.data[1])
     study = Study("x", data, widths=(7,), rules=("forecast", "paper"), target=1e-5)
     assert parse_study(as_toml(asdict(study)), "page") == study

@@ -5,6 +5,7 @@ runs there should be; what is not stored is listed as lacking.
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -88,14 +89,18 @@ class Group:
         return panels.ends(self.arrays)
 
     @property
-    def doubted(self) -> tuple[Panel, Row] | None:
-        """Of the methods to use the one least in doubt, where the forecast of none holds."""
+    def doubted(self) -> tuple[Panel, Row, str] | None:
+        """Of the methods to use the one least in doubt, where the forecast of none holds, and why.
+
+        A study has no option for its widths.
+        """
         best = [(panel, panel.best) for panel in self.panels]
         known = [(row.trust, panel, row) for panel, row in best if row.trust]
         if not known:
             return None
         trust, panel, row = min(known, key=lambda one: one[0].strain)
-        return None if trust.verdict == "holds" else (panel, row)
+        said = re.sub(r"--width (\d+)", r"widths = [\1] in the study", trust.sentence)
+        return None if trust.verdict == "holds" else (panel, row, said)
 
     @property
     def widths(self) -> tuple[Widths, ...]:

@@ -107,8 +107,7 @@ const plane = (() => {
     const context = canvas.getContext("2d");
     context.imageSmoothingEnabled = state.colour === "loss";
     context.drawImage(painted.canvas, 0, 0, canvas.width, canvas.height);
-    const apart = (place) => y.ticks.every((tick) => Math.abs(sy(tick) - margin.top - place) > 15);
-    svg.append(node("text", { class: "math", x: margin.left - 44, y: margin.top + ([34, 16, 52, 64].find(apart) || 34) }, "β"));
+    svg.append(node("text", { class: "math", x: 3, y: margin.top + 34 }, "β"));
     const border = (limit, kind) => {
       const edge = [];
       for (let level = 0; level <= PLANE.top + 1e-9; level += 0.05) edge.push(`${sx(Math.min(PLANE.x[1], Math.max(PLANE.x[0], limit(level)))).toFixed(2)} ${sy(level).toFixed(2)}`);
