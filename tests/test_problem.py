@@ -20,6 +20,7 @@ from inertial import (
     nesterov,
 )
 from inertial import tangent as tangent_of
+from inertial._checks import Notice
 from inertial.linear import tangent as tangent_module
 from inertial.problem import problem as problem_module
 from inertial.problem.loss import LOSSES, Loss, constant_loss, curvature_of
@@ -111,6 +112,30 @@ def test_no_constant_outputs_have_a_lower_loss(rng, name):
     for direction in np.eye(k):
         assert problem.loss_of(np.tile(best + 1e-3 * direction, (40, 1))) > least
     assert constant_loss(Loss("own", LOSSES["mse"].value), y) is None
+
+
+def test_targets_that_a_loss_of_ones_own_would_broadcast_are_named(rng):
+    x, y = rng.standard_normal((30, 3)), rng.standard_normal(30)
+
+    def own(f, targets):
+        return jnp.mean((f - targets) ** 2)
+
+    for column, other, same in ((True, (30,), (30, 1)), (False, (30, 1), (30,))):
+        w = jnp.ones((3, 1) if column else 3)
+
+        def made(shape, loss, w=w):
+            return Problem.from_apply(lambda w, x: x @ w, w, x, y.reshape(shape), loss=loss)
+
+        with pytest.warns(Notice, match="would compare each row with all targets") as told:
+            problem = made(other, own)
+        assert f"give targets of shape {same} there" in str(told[0].message)
+        plain, mixed = (float(own(x @ w, y.reshape(shape))) for shape in (same, other))
+        outputs = np.asarray(x @ w).reshape(30, 1)
+        assert problem.loss_of(outputs) == pytest.approx(plain, rel=1e-6)
+        assert abs(mixed - plain) > 0.01 * plain
+        made(same, own)  # no word: filters make it an error
+        made(other, "mse")  # nor of a loss of ours, which takes both
+        made(other, lambda f, t: own(f.reshape(-1), t.reshape(-1)))
 
 
 def test_weights_of_the_measure_are_twice_the_loss(rng):

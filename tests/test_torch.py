@@ -2,6 +2,8 @@
 
 import copy
 import functools
+import re
+import warnings
 
 import jax.numpy as jnp
 import numpy as np
@@ -125,12 +127,48 @@ def test_a_module_without_its_data_is_told_where_both_go():
     assert tune(inertial_torch.problem(module(), x, y, loss="cross_entropy"), trials=0)
 
 
-def test_targets_that_torch_would_broadcast_are_named():
-    x, y = torch.randn(8, 3), torch.randn(8)
-    with pytest.warns(Notice, match=r"outputs have shape \(8, 1\) and the targets \(8,\)"):
-        inertial_torch.problem(torch.nn.Linear(3, 1), x, y, loss=torch.nn.MSELoss())
-    flat = torch.nn.Sequential(torch.nn.Linear(3, 1), torch.nn.Flatten(0))
-    inertial_torch.problem(flat, x, y, loss=torch.nn.MSELoss())  # no word: filters make it an error
+def mean_square(f, y):
+    return ((f - y) ** 2).mean()
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [torch.nn.MSELoss(), torch.nn.functional.mse_loss, torch.nn.L1Loss(), mean_square],
+)
+@pytest.mark.parametrize("flat", [False, True])
+def test_targets_that_a_loss_would_broadcast_are_named(loss, flat):
+    x, module = torch.randn(8, 3), torch.nn.Linear(3, 1)
+    y = 0.9 * module(x).detach().reshape(8)
+    module = torch.nn.Sequential(module, torch.nn.Flatten(0)) if flat else module
+    other, same = (y[:, None], y) if flat else (y, y[:, None])
+    words = (
+        f"outputs have shape {(8,) if flat else (8, 1)} and the targets {tuple(other.shape)}: in "
+        "your own loop the loss would compare each row with all targets; give targets of shape "
+        f"{tuple(same.shape)} there."
+    )
+    with pytest.warns(Notice, match=re.escape(words)):
+        inertial_torch.problem(module, x, other, loss=loss)
+    inertial_torch.problem(module, x, same, loss=loss)  # no word: filters make it an error
+    given = loss(module(x), same)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        assert loss(module(x), other) > 2 * given
+
+
+@pytest.mark.parametrize(
+    ("loss", "outputs", "wrong"),
+    [(torch.nn.BCEWithLogitsLoss(), 1, (8,)), (torch.nn.CrossEntropyLoss(), 3, (8, 1))],
+)
+def test_targets_that_a_loss_would_refuse_are_named(loss, outputs, wrong):
+    x, y, module = torch.randn(8, 3), torch.arange(8) % 2, torch.nn.Linear(3, outputs)
+    y = y if outputs > 1 else y.to(torch.float32)
+    right = (8,) if outputs > 1 else (8, 1)
+    with pytest.raises((ValueError, RuntimeError)):
+        loss(module(x), y.reshape(wrong))
+    words = f"the loss would refuse them; give targets of shape {right} there."
+    with pytest.warns(Notice, match=re.escape(words)):
+        inertial_torch.problem(module, x, y.reshape(wrong), loss=loss)
+    inertial_torch.problem(module, x, y.reshape(right), loss=loss)
 
 
 def test_dropout_and_batch_norm_act_as_in_evaluation():

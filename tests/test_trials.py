@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,7 @@ from inertial import (
     InvalidInput,
     Problem,
     TwoLayerReLU,
+    compare,
     heavy_ball,
     load,
     simulate,
@@ -23,6 +25,8 @@ from inertial import (
     tune,
 )
 from inertial.method.recursion import label
+from inertial.runs.exploration import explore_model
+from inertial.runs.model_runs import starts_of
 from inertial.runs.trials import AFTER, BUDGET, REFINED, Search, held, setting, settled
 from inertial.runs.tuning import _repeated
 
@@ -247,6 +251,35 @@ def test_a_search_that_finds_nothing_says_so():
     assert "Give a larger target or more trials." in advice.recommendation
 
 
+@pytest.mark.parametrize(
+    "ask",
+    [
+        tune,
+        partial(tune, trials=0),
+        partial(tune, batch=5),
+        partial(tune, methods="adam"),
+        compare,
+        lambda problem: explore_model(starts_of(problem)),
+    ],
+)
+def test_a_start_from_which_no_step_leads_away_is_refused(ask, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((20, 3))
+
+    def network(bias):
+        def apply(params, x):
+            return jax.nn.relu(x @ params[0] + params[1]) @ params[2]
+
+        params = [rng.standard_normal((3, 4)), np.full(4, bias), rng.standard_normal((4, 1))]
+        return Problem.from_apply(apply, params, x, np.sin(x[:, 0]))
+
+    with pytest.raises(InvalidInput, match=r"no step moves the model; give another start\."):
+        ask(network(-50.0))
+    assert list(tmp_path.rglob("*.nc")) == []
+    ask(network(0.1))
+
+
 def test_what_nothing_reaches_ends_with_the_passes_and_says_so():
     """Two rows of one input with different targets, whose mean is the best that there is."""
     x, y = np.ones((2, 1)), np.array([1.0, -1.0])
@@ -270,6 +303,18 @@ def test_what_nothing_reaches_ends_with_the_passes_and_says_so():
     rested = tune(problem, target=0.1, methods="adam")  # all its runs come to rest
     assert rested.lacks == ""  # it ends by itself, where smaller steps come less far
     assert rested.recommendation.endswith(differ)
+    dead = [np.ones((1, 3)), np.full(3, -50.0), np.ones((3, 1)), np.ones(1)]
+
+    def relu(params, x):
+        return jax.nn.relu(x @ params[0] + params[1]) @ params[2] + params[3]
+
+    apart = np.array([[1.0], [2.0]])
+    start = tune(Problem.from_apply(relu, dead, apart, y), target=0.1, passes=150).recommendation
+    assert start.endswith(
+        "Give another start, for at this one the model answers all rows alike, or a larger target."
+    )
+    alive = [dead[0], np.array([-1.5, 0.0, 0.0]), *dead[2:]]  # followed
+    assert tune(Problem.from_apply(relu, alive, apart, y), target=0.1).best.measured_steps
     apart = Problem(MLP(1, (3,), 1, "tanh"), "mse", np.array([[1.0], [1.001]]), y)
     lacking = tune(apart, target=0.1, passes=150).recommendation
     assert lacking.endswith("Give a larger target or more passes.")

@@ -20,7 +20,14 @@ needed("torch", "torch")
 import torch  # noqa: E402
 
 from inertial._memory import check_parameters  # noqa: E402
-from inertial.problem.loss import LOSSES, Loss, Outputs, batch_factor  # noqa: E402
+from inertial.problem.loss import (  # noqa: E402
+    LOOKED_AT,
+    LOSSES,
+    Loss,
+    Outputs,
+    batch_factor,
+    told_of_shapes,
+)
 from inertial.problem.problem import Batches, Flat, check_targets  # noqa: E402
 
 BLOCK = 4096
@@ -458,17 +465,18 @@ def problem(
             raise InvalidInput(f"test has {len(pair)} parts; give inputs and targets.")
         held = _tensor("inputs", pair[0]), _tensor("targets", pair[1])
     made = TorchProblem(module, known, function, x, y, test=held, decay=decay)
-    if isinstance(loss, torch.nn.Module) and not known.classes and y.shape != made.y.shape:
+    if not isinstance(loss, str):
+        double = _in_doubles(function)
         with torch.no_grad():
-            one = copy.deepcopy(module).eval()(made.x[:1])
-        if one.ndim > y.ndim:
-            warnings.warn(
-                f"the module's outputs have shape {made.y.shape} and the targets {tuple(y.shape)}: "
-                "in your own loop torch would compare each row with all targets; give the targets "
-                "the outputs' shape there.",
-                Notice,
-                stacklevel=2,
+            few = copy.deepcopy(module).eval()(made.x[:LOOKED_AT]).cpu().double().numpy()
+            said = told_of_shapes(
+                lambda f, t: float(double(torch.as_tensor(f), torch.as_tensor(t))),
+                few,
+                made.y,
+                tuple(y.shape),
             )
+        if said:
+            warnings.warn(said, Notice, stacklevel=2)
     return made
 
 

@@ -85,6 +85,22 @@ class Tangent:
             self.found = lanczos(self.product, self.start, steps, resume=self.found)
         return self.found
 
+    def check_moves(self) -> None:
+        """Refuse a place from which no step leads away.
+
+        Raises
+        ------
+        InvalidInput
+            If the gradient of the loss in the parameters is zero, though that in the outputs is
+            not.
+
+        """
+        if not self.lanczos(1).largest[0] > 0:
+            raise InvalidInput(
+                "the gradient of the loss in the parameters is zero at the start, so no step moves "
+                "the model; give another start."
+            )
+
     def measure(self, steps: int | None = None) -> Measure:
         """Return the Gauss rule of `steps` products as a measure, or all of it, decomposed."""
         if steps is None:

@@ -11,6 +11,7 @@ dynamics near the start, :math:`\xi_{t+1} = \xi_t - \eta A H \xi_t`, into symmet
 - any other: k products with its Hessian.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,10 @@ _FLAT = 1e-12
 
 _SLACK = 1e-6
 """Relative rounding that is allowed when it is checked that rows are independent."""
+
+
+_ALIKE = 1e-4
+"""Relative rounding of a loss in single precision."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +130,55 @@ def loss_of(loss: str | Callable[..., Any]) -> Loss:
         )
 
     return Loss(getattr(loss, "__name__", type(loss).__name__), loss)
+
+
+LOOKED_AT = 16
+"""Rows on which a loss of one's own is tried on shapes as they came."""
+
+
+def told_of_shapes(
+    value: Callable[[Shaped[np.ndarray, "..."], Shaped[np.ndarray, "..."]], float],
+    outputs: Shaped[np.ndarray, "..."],
+    targets: Shaped[np.ndarray, "..."],
+    given: tuple[int, ...],
+) -> str:
+    """Say that a loss of one's own is another one on shapes as they came; empty if it is not.
+
+    Parameters
+    ----------
+    value
+        The loss, from outputs and targets to a number.
+    outputs
+        Of some rows, in the model's own shape.
+    targets
+        Of all rows, in the shape that is counted with: beside outputs of shape (n, k).
+    given
+        Shape in which they came.
+
+    """
+    y = targets[: len(outputs)]
+    f = outputs.reshape(len(outputs), -1)
+    shape, right = (len(targets), *outputs.shape[1:]), targets.shape
+    if y.shape == f.shape:
+        f, right = f + y, shape  # where squares are 0, unless rows are mixed
+    try:
+        counted = value(f, y)
+    except (TypeError, ValueError, RuntimeError):
+        return ""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a library's own word on the same
+            own = value(f.reshape(outputs.shape), y.reshape(len(y), *given[1:]))
+    except (TypeError, ValueError, RuntimeError):
+        does = "refuse them"
+    else:
+        if np.isclose(own, counted, rtol=_ALIKE, atol=_ALIKE**2):
+            return ""
+        does = "compare each row with all targets"
+    return (
+        f"the model's outputs have shape {shape} and the targets {given}: in your own loop the "
+        f"loss would {does}; give targets of shape {right} there."
+    )
 
 
 def batch_factor(

@@ -7,6 +7,7 @@ that for JAX models, `inertial.torch.problem` for PyTorch's.
 
 import copy
 import itertools
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -18,11 +19,11 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 from jaxtyping import Float, Int, Shaped
 
-from inertial._checks import InvalidInput, nonnegative, whole
+from inertial._checks import InvalidInput, Notice, nonnegative, whole
 from inertial._door import door
 from inertial._memory import check_parameters
 from inertial.problem.devices import EVERYWHERE, PARTS, mesh_of, placed, together
-from inertial.problem.loss import Loss, Outputs, batch_factor, loss_of
+from inertial.problem.loss import LOOKED_AT, Loss, Outputs, batch_factor, loss_of, told_of_shapes
 from inertial.problem.model import Model, start_key
 
 Params: TypeAlias = Any
@@ -94,6 +95,10 @@ class Trainable(Protocol):
     @property
     def decay(self) -> float:
         """Rate alpha of weight decay: every step adds ``alpha w`` to the gradient of the loss."""
+
+    @property
+    def x(self) -> Any:  # noqa: ANN401 - any array
+        """Inputs, rows first."""
 
     @property
     def y(self) -> Any:  # noqa: ANN401 - any array
@@ -372,6 +377,16 @@ class Problem:
                 f"the loss at the start is {first}; check the inputs, the targets and the "
                 "parameters for entries that are not finite or far too large."
             )
+        if callable(loss):
+            few = apply(rebuild(leaves), jnp.asarray(self.x[:LOOKED_AT]))
+            said = told_of_shapes(
+                lambda f, t: float(value(jnp.asarray(f), jnp.asarray(t, kind))),
+                np.asarray(few),
+                self.y,
+                np.shape(y),
+            )
+            if said:
+                warnings.warn(said, Notice, stacklevel=2)
         self.test: Problem | None = None if test is None else self._on(*test)
 
     @classmethod

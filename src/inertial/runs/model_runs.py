@@ -184,6 +184,7 @@ def start_of_model(
         noise_share(batch, problem.rows)
         problem.batch_factor(batch)
     operator = tangent(problem, told=teller(progress, f"start {seed}"))
+    operator.check_moves()
     measure = operator.measure(min(steps + 1, PRODUCTS))
     probe = problem.gradient_of(operator.linearised.outputs)
     arrays = problem.parameters_of()

@@ -237,7 +237,8 @@ class ModelAdvice(Shown):
         millionth: made where its loss leaves the target again, and of a hundred steps or more.
         None where it did not get there.
     alike
-        Whether no setting got there, and the model cannot tell one row from another.
+        Where no setting got there and the model cannot tell one row from another: whether `inputs`
+        are the same in all, or only the answers at this `start`; empty otherwise.
     """
 
     model: str
@@ -265,7 +266,7 @@ class ModelAdvice(Shown):
     factor: float = 1.0
     draws: tuple[int | None, ...] = ()
     repeats: tuple[int | None, ...] = ()
-    alike: bool = False
+    alike: Literal["", "inputs", "start"] = ""
 
     @property
     def checked(self) -> bool:
@@ -334,10 +335,7 @@ class ModelAdvice(Shown):
             more = f" or more {self.lacks}" if self.lacks else ""
             remedy = STANDARDISED if self._scaled_badly else f"a larger target{more}"
             if self.alike and not self._asks_for_little:
-                remedy = (
-                    "inputs that differ from row to row, for the model answers all of these alike, "
-                    "or a larger target"
-                )
+                remedy = f"{_TO_TELL_APART[self.alike]}, or a larger target"
             lowest = float(np.nanmin(best.losses)) / self.start
             came = "stayed at" if lowest <= self.target else "reached"
             return (
@@ -560,7 +558,7 @@ class ModelAdvice(Shown):
                     given,
                     colour=f"C{(6, 9, 2, 4)[i % 4]}",
                     marker=_MARKED[i % 4],
-                    covers=_alike(given, best.losses),
+                    covers=_on_one_line(given, best.losses),
                 )
             )
         seen = max(len(best.losses), len(best.forecast), 2)
@@ -578,11 +576,17 @@ class ModelAdvice(Shown):
         return figure
 
 
+_TO_TELL_APART = {
+    "inputs": "inputs that differ from row to row, for the model answers all of these alike",
+    "start": "another start, for at this one the model answers all rows alike",
+}
+
+
 def _steps(number: int) -> str:
     return "1 step" if number == 1 else f"{number:,} steps"
 
 
-def _alike(one: Float[np.ndarray, "t"], other: Float[np.ndarray, "s"]) -> bool:
+def _on_one_line(one: Float[np.ndarray, "t"], other: Float[np.ndarray, "s"]) -> bool:
     """Whether two runs have the same shares of their first loss, as far as both go."""
     both = min(len(one), len(other))
     return both > 0 and np.allclose(one[:both] / one[0], other[:both] / other[0], rtol=_WIDTH)
@@ -682,6 +686,7 @@ def tune_problem(
             f"the loss at the start is {operator.loss:.4g}, and a target is a share of it; give a "
             "loss whose least value is 0, by adding a number to yours."
         )
+    operator.check_moves()
     # Decay moves every eigenvalue up.
     largest = operator.lanczos(_FIRST).largest[0] + problem.decay
     draw = None if batch is None else draws_of(problem, batch, order, seed)
@@ -759,7 +764,7 @@ def tune_problem(
         factor=1.0 if batch is None else problem.batch_factor(batch),
         draws=() if batch is None else _on_other_draws(problem, best, target, batch, order, seed),
         repeats=tuple(trial.steps for trial in again),
-        alike=trials > 0 and best.measured_steps is None and _answers_alike(operator),
+        alike=_alike(problem, operator) if trials and best.measured_steps is None else "",
     )
 
 
@@ -770,12 +775,14 @@ def teller(
     return progress and (lambda count: progress(f"{what}, {count} products", 0, 0))
 
 
-def _answers_alike(operator: Tangent) -> bool:
-    """Whether all rows have the same outputs, and a step for the first one changes all alike."""
+def _alike(problem: Trainable, operator: Tangent) -> Literal["", "inputs", "start"]:
+    """Say by what all rows have one answer, also after a step for the first of them."""
     outputs = operator.linearised.outputs
     unit = np.zeros_like(outputs)
     unit[0] = 1
-    return len(outputs) > 1 and _same_rows(outputs) and _same_rows(operator.plain(unit))
+    if len(outputs) == 1 or not (_same_rows(outputs) and _same_rows(operator.plain(unit))):
+        return ""
+    return "inputs" if bool((problem.x == problem.x[:1]).all()) else "start"
 
 
 def _same_rows(values: Outputs) -> bool:
