@@ -138,6 +138,49 @@ def test_targets_that_a_loss_of_ones_own_would_broadcast_are_named(rng):
         made(other, lambda f, t: own(f.reshape(-1), t.reshape(-1)))
 
 
+@pytest.mark.parametrize(
+    ("own", "numbers"),
+    [
+        (lambda f, y: jnp.mean((f[:, 0] - y) ** 2), True),
+        (lambda f, y: optax.huber_loss(f.squeeze(1), y).mean(), True),
+        (lambda f, y: optax.sigmoid_binary_cross_entropy(f[:, 0], y).sum(), False),
+    ],
+)
+def test_a_loss_of_ones_own_is_called_on_the_shapes_of_ones_own_loop(rng, own, numbers):
+    """Whatever it does with the model's outputs beside targets of the shape they came in."""
+    x, y = np.float32(rng.standard_normal((30, 3))), np.float32(rng.standard_normal(30))
+    y, w = y if numbers else np.float32(y > 0), jnp.ones((3, 1))
+    problem = Problem.from_apply(lambda w, x: x @ w, w, x, y, loss=own)
+    f = x @ np.ones((3, 1), np.float32)
+    assert problem.loss_of(f) == pytest.approx(float(own(f, y)), rel=1e-6)
+    np.testing.assert_allclose(problem.gradient_of(f), jax.grad(own)(f, y), rtol=1e-5, atol=1e-7)
+    some = problem.advance(problem.begin(), *np.array([[0.01, 0.5, 0.0]] * 3).T)[1]
+    by_hand = [float(own(f, y))]
+    velocity = jnp.zeros((3, 1))
+    for _ in range(2):
+        velocity = 0.5 * velocity - 0.01 * jax.grad(lambda w: own(x @ w, y))(w)
+        w = w + velocity
+        by_hand.append(float(own(x @ w, y)))
+    np.testing.assert_allclose(some, by_hand, rtol=1e-5)
+
+
+def test_a_loss_that_does_not_change_with_the_outputs_is_not_told_to_start_elsewhere(rng):
+    x, y = rng.standard_normal((30, 3)), np.ones((30, 1))
+
+    def softmax_of_one(f, y):
+        return -(y * jax.nn.log_softmax(f)).mean()
+
+    for seed in range(2):
+        problem = Problem(MLP(3, (4,)), softmax_of_one, x, y, seed=seed)
+        with pytest.raises(InvalidInput, match="give one output per class, or another loss"):
+            tangent_of(problem)
+    two = Problem(MLP(3, (4,), 2), softmax_of_one, x, np.hstack([y, 0 * y]))  # followed
+    assert tangent_of(two).loss > 0
+    zero = Problem.from_apply(lambda w, x: x @ w, jnp.zeros((3, 1)), x, 0 * y)
+    with pytest.raises(InvalidInput, match="at a minimum already, give another start"):
+        tangent_of(zero)
+
+
 def test_weights_of_the_measure_are_twice_the_loss(rng):
     for loss in ("mse", "half_sum"):
         operator = tangent_of(linear_problem(rng, loss))
@@ -375,7 +418,7 @@ def test_a_mistake_is_one_sentence(apply, loss, y, words):
         (lambda f, y: jnp.mean(jnp.abs(f - y)), "no curvature"),
         (lambda f, y: jnp.mean(f - y) ** 2, "couples rows"),
         (lambda f, y: -jnp.mean((f - y) ** 2) / 2, "not convex"),
-        (lambda f, y: jnp.mean((f - y) ** 2) * 0, "no gradient"),
+        (lambda f, y: jnp.mean((f - y) ** 2) * 0, "does not change with the outputs"),
     ],
 )
 def test_a_loss_that_cannot_be_linearised_is_one_sentence(rng, loss, words):

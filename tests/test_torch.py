@@ -156,6 +156,32 @@ def test_targets_that_a_loss_would_broadcast_are_named(loss, flat):
 
 
 @pytest.mark.parametrize(
+    "loss",
+    [
+        lambda f, y: torch.nn.functional.mse_loss(f.squeeze(1), y),
+        lambda f, y: torch.nn.functional.huber_loss(f[:, 0], y, reduction="sum"),
+        lambda f, y: torch.nn.functional.binary_cross_entropy_with_logits(f.squeeze(1), y),
+    ],
+)
+def test_a_loss_of_ones_own_is_called_on_the_shapes_of_ones_own_loop(loss):
+    torch.manual_seed(0)
+    x, y = torch.randn(30, 3), (torch.randn(30) > 0).float()
+    module = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.Tanh(), torch.nn.Linear(8, 1))
+    problem = inertial_torch.problem(module, x, y, loss=loss)
+    assert tangent(problem).loss == pytest.approx(loss(module(x), y).item(), rel=1e-6)
+    steps = problem.advance(problem.begin(), *np.array([[0.01, 0.5, 0.0]] * 9).T)[1]
+    optimizer = torch.optim.SGD(module.parameters(), lr=0.01, momentum=0.5)
+    own = []
+    for _ in range(9):
+        optimizer.zero_grad()
+        value = loss(module(x), y)
+        value.backward()
+        optimizer.step()
+        own.append(value.item())
+    np.testing.assert_allclose(steps, own, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
     ("loss", "outputs", "wrong"),
     [(torch.nn.BCEWithLogitsLoss(), 1, (8,)), (torch.nn.CrossEntropyLoss(), 3, (8, 1))],
 )

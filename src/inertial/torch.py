@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from inertial._checks import InvalidInput, Notice, needed, nonnegative, printable
 
@@ -25,8 +25,9 @@ from inertial.problem.loss import (  # noqa: E402
     LOSSES,
     Loss,
     Outputs,
+    Slope,
     batch_factor,
-    told_of_shapes,
+    shapes_of,
 )
 from inertial.problem.problem import Batches, Flat, check_targets  # noqa: E402
 
@@ -138,6 +139,19 @@ def _in_doubles(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Te
     return function
 
 
+def _slope(loss: Callable[..., torch.Tensor]) -> Slope:
+    """Return the gradient of a loss in the outputs, of arrays."""
+
+    def slope(
+        outputs: Shaped[np.ndarray, "..."], targets: Shaped[np.ndarray, "..."]
+    ) -> Shaped[np.ndarray, "..."]:
+        given = torch.as_tensor(targets)
+        found = torch.func.grad(lambda f: loss(f, given))(torch.as_tensor(outputs))
+        return np.asarray(found.numpy(force=True))
+
+    return slope
+
+
 @dataclass(frozen=True, eq=False)
 class _Linearised:
     outputs: Outputs
@@ -182,6 +196,7 @@ class TorchProblem:
         x: torch.Tensor,
         y: torch.Tensor,
         *,
+        asked: Any = None,  # noqa: ANN401 - a name, a module or a function
         test: tuple[torch.Tensor, torch.Tensor] | None = None,
         decay: float = 0.0,
     ) -> None:
@@ -231,6 +246,7 @@ class TorchProblem:
         _refuse_changes(forward, single, _single(self.x), outputs)
         self._kernels = _kernels(forward, single, _single(self.x[:1]))
         self._take(outputs, y)
+        self.told = self._shape(asked, inner, y) if callable(asked) else ""
         try:
             value = self.loss_of(outputs)
             self.gradient_of(outputs)
@@ -245,6 +261,18 @@ class TorchProblem:
                 "parameters for entries that are not finite or far too large."
             )
         self.test: TorchProblem | None = None if test is None else self._on(*test)
+
+    def _shape(
+        self, asked: Callable[..., torch.Tensor], inner: torch.nn.Module, y: torch.Tensor
+    ) -> str:
+        """Call a loss of one's own on the shapes that it is for, and say what has to be known."""
+        with torch.no_grad():
+            few = inner(self.x[:LOOKED_AT]).cpu().double().numpy()
+        shapes = shapes_of(_slope(_in_doubles(asked)), few, self.y, tuple(y.shape))
+        if self._function is asked:
+            self._function = shapes.calling(asked)
+            self._double = shapes.calling(self._double)
+        return shapes.told
 
     def _first(self) -> Outputs:
         """Return the outputs at the start."""
@@ -464,19 +492,9 @@ def problem(
         if len(pair) != _PAIR:
             raise InvalidInput(f"test has {len(pair)} parts; give inputs and targets.")
         held = _tensor("inputs", pair[0]), _tensor("targets", pair[1])
-    made = TorchProblem(module, known, function, x, y, test=held, decay=decay)
-    if not isinstance(loss, str):
-        double = _in_doubles(function)
-        with torch.no_grad():
-            few = copy.deepcopy(module).eval()(made.x[:LOOKED_AT]).cpu().double().numpy()
-            said = told_of_shapes(
-                lambda f, t: float(double(torch.as_tensor(f), torch.as_tensor(t))),
-                few,
-                made.y,
-                tuple(y.shape),
-            )
-        if said:
-            warnings.warn(said, Notice, stacklevel=2)
+    made = TorchProblem(module, known, function, x, y, asked=loss, test=held, decay=decay)
+    if made.told:
+        warnings.warn(made.told, Notice, stacklevel=2)
     return made
 
 

@@ -210,8 +210,15 @@ def tangent(
             "inputs, targets or parameters are far too large."
         )
     if not np.abs(gradient).max() > 0:
+        elsewhere = outputs + np.cos(np.arange(outputs.size)).reshape(outputs.shape)
+        if np.abs(problem.gradient_of(elsewhere)).max() > 0:
+            raise InvalidInput(
+                "the loss has no gradient at the start; it is at a minimum already, give another "
+                "start."
+            )
         raise InvalidInput(
-            "the loss has no gradient at the start; it is at a minimum already, give another start."
+            "the loss does not change with the outputs, as the cross-entropy of one output does "
+            "not; give one output per class, or another loss."
         )
     curvature = curvature_of(problem.loss, outputs, gradient, problem.hessian_of(outputs))
     residual = curvature.solve(gradient).reshape(-1)

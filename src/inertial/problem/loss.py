@@ -13,7 +13,7 @@ dynamics near the start, :math:`\xi_{t+1} = \xi_t - \eta A H \xi_t`, into symmet
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -35,7 +35,7 @@ _SLACK = 1e-6
 
 
 _ALIKE = 1e-4
-"""Relative rounding of a loss in single precision."""
+"""Relative rounding of a gradient in single precision."""
 
 
 @dataclass(frozen=True)
@@ -133,52 +133,95 @@ def loss_of(loss: str | Callable[..., Any]) -> Loss:
 
 
 LOOKED_AT = 16
-"""Rows on which a loss of one's own is tried on shapes as they came."""
+"""Rows on which it is tried what shapes a loss of one's own is for."""
+
+Slope = Callable[[Shaped[np.ndarray, "..."], Shaped[np.ndarray, "..."]], Shaped[np.ndarray, "..."]]
+"""From outputs and targets to the gradient of the loss in the outputs."""
 
 
-def told_of_shapes(
-    value: Callable[[Shaped[np.ndarray, "..."], Shaped[np.ndarray, "..."]], float],
-    outputs: Shaped[np.ndarray, "..."],
-    targets: Shaped[np.ndarray, "..."],
-    given: tuple[int, ...],
-) -> str:
-    """Say that a loss of one's own is another one on shapes as they came; empty if it is not.
+@dataclass(frozen=True)
+class Shapes:
+    """Shapes of a row's outputs and target with which a loss of one's own is called.
 
     Parameters
     ----------
-    value
-        The loss, from outputs and targets to a number.
+    outputs, target
+        As the model and its reader give them, or (k,) for both.
+    told
+        What has to be known of the reader's own loop; empty if nothing.
+
+    """
+
+    outputs: tuple[int, ...]
+    target: tuple[int, ...]
+    told: str = ""
+
+    def calling(self, loss: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the loss of outputs of shape (n, k) and the targets beside them."""
+        return lambda f, y: loss(
+            f.reshape((len(f), *self.outputs)), y.reshape((len(y), *self.target))
+        )
+
+
+def shapes_of(
+    slope: Slope,
+    outputs: Shaped[np.ndarray, "..."],
+    targets: Shaped[np.ndarray, "..."],
+    given: tuple[int, ...],
+) -> Shapes:
+    """Find out which shapes a loss of one's own is for.
+
+    They are those that it meets in one's own loop, unless it cannot take them, or compares each row
+    with the targets of all there and not where both have the shape (n, k).
+
+    Parameters
+    ----------
+    slope
+        The gradient of the loss.
     outputs
         Of some rows, in the model's own shape.
     targets
-        Of all rows, in the shape that is counted with: beside outputs of shape (n, k).
+        Of all rows, in the shape beside outputs of shape (n, k).
     given
         Shape in which they came.
 
     """
-    y = targets[: len(outputs)]
-    f = outputs.reshape(len(outputs), -1)
-    shape, right = (len(targets), *outputs.shape[1:]), targets.shape
-    if y.shape == f.shape:
-        f, right = f + y, shape  # where squares are 0, unless rows are mixed
-    try:
-        counted = value(f, y)
-    except (TypeError, ValueError, RuntimeError):
-        return ""
+    f, y = outputs, targets[: len(outputs)]
+    own = Shapes(f.shape[1:], given[1:])
+    flat = Shapes((int(np.prod(f.shape[1:])),), y.shape[1:])
+    kept = _mixes(own.calling(slope), f, y)
+    if kept is False or (mixed := _mixes(flat.calling(slope), f, y)) is None:
+        return own
+    if kept and mixed:
+        return own
+    does = "refuse them" if kept is None else "compare each row with all targets"
+    shape = len(targets), *f.shape[1:]
+    right = shape if flat.target == flat.outputs else targets.shape
+    return replace(
+        flat,
+        told=f"the model's outputs have shape {shape} and the targets {given}: in your own loop "
+        f"the loss would {does}; give targets of shape {right} there.",
+    )
+
+
+def _mixes(
+    slope: Slope, outputs: Shaped[np.ndarray, "..."], targets: Shaped[np.ndarray, "..."]
+) -> bool | None:
+    """Whether a row's gradient changes with the targets of others; None if there is no gradient."""
+    rows = targets.reshape(len(targets), -1).astype(float)
+    away = np.abs(rows - rows.mean(axis=0)).sum(axis=1)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a library's own word on the same
-            own = value(f.reshape(outputs.shape), y.reshape(len(y), *given[1:]))
-    except (TypeError, ValueError, RuntimeError):
-        does = "refuse them"
-    else:
-        if np.isclose(own, counted, rtol=_ALIKE, atol=_ALIKE**2):
-            return ""
-        does = "compare each row with all targets"
-    return (
-        f"the model's outputs have shape {shape} and the targets {given}: in your own loop the "
-        f"loss would {does}; give targets of shape {right} there."
-    )
+            warnings.simplefilter("ignore")  # a library's own word on shapes
+            alone = np.asarray(slope(outputs, targets)).reshape(len(outputs), -1)
+            moved = []
+            for row in (int(away.argmin()), int(away.argmax())):
+                others = np.repeat(targets[row : row + 1], len(targets), axis=0)
+                beside = np.asarray(slope(outputs, others)).reshape(alone.shape)
+                moved.append(np.abs(beside - alone)[row].max())
+    except (TypeError, ValueError, RuntimeError, IndexError):
+        return None
+    return bool(max(moved) > _ALIKE * np.abs(alone).max())
 
 
 def batch_factor(

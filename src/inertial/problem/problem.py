@@ -9,7 +9,7 @@ import copy
 import itertools
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
@@ -23,7 +23,7 @@ from inertial._checks import InvalidInput, Notice, nonnegative, whole
 from inertial._door import door
 from inertial._memory import check_parameters
 from inertial.problem.devices import EVERYWHERE, PARTS, mesh_of, placed, together
-from inertial.problem.loss import LOOKED_AT, Loss, Outputs, batch_factor, loss_of, told_of_shapes
+from inertial.problem.loss import LOOKED_AT, Loss, Outputs, batch_factor, loss_of, shapes_of
 from inertial.problem.model import Model, start_key
 
 Params: TypeAlias = Any
@@ -345,13 +345,24 @@ class Problem:
         self._linear = linear
         outputs = self._outputs(forward, leaves)
         self.y = check_targets(self.loss, outputs, y)
+        kind = None if self.loss.classes else jnp.result_type(outputs.dtype)
+        if callable(loss):
+            slope = jax.grad(loss)
+            shapes = shapes_of(
+                lambda f, t: np.asarray(slope(jnp.asarray(f), jnp.asarray(t, kind))),
+                np.asarray(apply(rebuild(leaves), jnp.asarray(self.x[:LOOKED_AT]))),
+                self.y,
+                np.shape(y),
+            )
+            if shapes.told:
+                warnings.warn(shapes.told, Notice, stacklevel=2)
+            self.loss = replace(self.loss, value=shapes.calling(loss))
         value = self.loss.value
         self._value = jax.jit(value)
         self._gradient = jax.jit(jax.grad(value))
         self._hessian = jax.jit(
             lambda f, y, v: jax.jvp(lambda g: jax.grad(value)(g, y), (f,), (v,))[1]
         )
-        kind = None if self.loss.classes else jnp.result_type(outputs.dtype)
         self.targets = self._everywhere(jnp.asarray(self.y, kind))
 
         def objective(w: list[jax.Array], rows: jax.Array | Spread, y: jax.Array) -> jax.Array:
@@ -377,16 +388,6 @@ class Problem:
                 f"the loss at the start is {first}; check the inputs, the targets and the "
                 "parameters for entries that are not finite or far too large."
             )
-        if callable(loss):
-            few = apply(rebuild(leaves), jnp.asarray(self.x[:LOOKED_AT]))
-            said = told_of_shapes(
-                lambda f, t: float(value(jnp.asarray(f), jnp.asarray(t, kind))),
-                np.asarray(few),
-                self.y,
-                np.shape(y),
-            )
-            if said:
-                warnings.warn(said, Notice, stacklevel=2)
         self.test: Problem | None = None if test is None else self._on(*test)
 
     @classmethod
