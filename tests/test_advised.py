@@ -26,7 +26,7 @@ from inertial import (
 from inertial.commands.documents import of_advice
 from inertial.linear.spectrum import decompose
 from inertial.method.recursion import gradient_descent, label
-from inertial.runs.shown import called, of_steps
+from inertial.runs.shown import Curve, called, draw, mark, of_steps
 from inertial.runs.trials import settled
 
 
@@ -186,6 +186,17 @@ def test_a_figure_shows_the_forecast_and_leaves_the_readers_settings(results, ki
     first = axes.get_lines()[0]
     assert first.get_ydata()[0] == 1.0
     assert first.get_ydata().min() <= results[kind].target
+
+
+@pytest.mark.parametrize("steps", [1, 4, 40, 60, 96])
+def test_the_words_of_a_mark_are_inside_the_axes(steps):
+    """Left of its dot there is no room where it is near the start, and right of it near the end."""
+    figure = draw([Curve("heavy_ball", np.geomspace(1, 1e-4, 101))], target=0.01)
+    mark(figure, steps, 0.01, ", measured")
+    figure.canvas.draw()
+    (words,) = figure.axes[0].texts
+    inside, box = figure.axes[0].get_window_extent(), words.get_window_extent()
+    assert inside.x0 < box.x0 < box.x1 < inside.x1
 
 
 def test_arrays_frames_and_names_are_tuned_like_what_load_returns():

@@ -1682,6 +1682,25 @@ def test_words_on_batches_are_those_of_what_is_drawn(chromium, file, exploration
         )
 
 
+def test_where_no_step_is_stable_the_page_asks_for_the_batch_from_which_one_is(chromium, file):
+    """Momentum that goes to 1 adds up the noise of small batches at any step."""
+
+    def shown(batch):
+        with opened(chromium, file, f"#method=nesterov_varying&eta=1e-4&batch={batch}") as view:
+            words = [view.locator(one).inner_text() for one in ("#why", "#plane-caption")]
+            assert view.locator("#why").is_visible() == bool(words[0])
+            return words
+
+    why, caption = shown(2)
+    assert "grows at any step size, as the momentum goes to 1. Take a batch of" in why
+    assert "to the top edge and beyond, where the line comes to a step of 0." in caption
+    enough = int(re.search(r"Take a batch of (\d+) rows or more\.", why)[1])
+    assert shown(enough - 1)[0].replace(f"of {enough - 1} rows:", "of 2 rows:") == why
+    followed, caption = shown(enough)
+    assert "at any step size" not in followed
+    assert "to the top edge." in caption
+
+
 def test_the_limits_against_the_batch_are_those_of_python(chromium, file, exploration):
     with opened(chromium, file, "#method=heavy_ball&beta=0.9") as view:
         _, rows = saved_rows(view, "batches.csv")
@@ -1790,7 +1809,7 @@ def test_a_page_to_give_away_names_the_file_and_not_its_folder(exploration):
 def test_the_page_says_from_which_start_its_counts_are(shared):
     said = shared.locator("#counts").inner_text()
     assert "from the starts that were trained; these, from the mean over starts" in said
-    assert "marked ≈: on batches" in said
+    assert "Not exact, with counts marked ≈: on batches" in said
 
 
 def test_the_bound_is_shaded_and_nothing_that_is_forecast_goes_below(chromium, file, exploration):

@@ -31,7 +31,7 @@ from inertial._checks import Notice
 from inertial.method.recursion import label
 from inertial.method.trust import distance
 from inertial.runs.config import DataSet
-from inertial.runs.measures import verdict_of
+from inertial.runs.measures import summarize, verdict_of
 from inertial.runs.model_runs import run_model, start_of_model, starts_of
 from inertial.runs.spec import ModelName, Run, Spec
 from inertial.runs.trials import Trial, setting
@@ -254,6 +254,28 @@ def test_a_forecast_holds_within_15_percent_or_a_step(
     arrays.loss[0] = arrays.forecast_loss[0] = loss
     arrays.forecast_steps[0] = np.nan if forecast is None else forecast
     assert verdict_of(arrays, 0.2) == verdict
+
+
+def test_a_run_that_diverged_unforeseen_keeps_no_forecast_though_it_was_at_the_target(
+    linear, tmp_path
+):
+    settings = ModelSettings(methods=("heavy_ball",), eta=0.05, beta=0.8, steps=40, target=0.9)
+    result = compare(linear, settings, out=tmp_path / "run")
+    assert result.methods[0].verdict == "holds"
+    lost = result.arrays.copy(deep=True)
+    lost.loss[0, 0, -10:] = 1e9
+    lost.status[0, 0], lost.diverged_at[0, 0] = "diverged", 31
+    again = summarize(lost, "heavy_ball", 0.9)
+    reached = again.steps_to["0.9"]["measured"]
+    assert reached == result.methods[0].steps_to["0.9"]["measured"]
+    assert (again.status, again.unforeseen, again.verdict) == ("diverged", 1, "departs")
+    both = dataclasses.replace(result, arrays=lost, methods=(again,))
+    assert both.recommendation.startswith(
+        f"Heavy ball reached 90 % of the loss at the start in {reached:g} steps (forecast: "
+    )
+    assert both.recommendation.endswith(
+        "), and diverged, as every method did in the end; take a smaller step."
+    )
 
 
 def test_a_trial_that_diverged_is_recommended_last():

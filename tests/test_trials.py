@@ -280,6 +280,22 @@ def test_a_start_from_which_no_step_leads_away_is_refused(ask, tmp_path, monkeyp
     ask(network(0.1))
 
 
+def test_who_has_standardised_is_not_told_to_standardise():
+    """A floor of the model keeps its best step far below the limit, and so does nothing else."""
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((60, 3)), rng.standard_normal(60)
+    x, y = ((one - one.mean(axis=0)) / one.std(axis=0) for one in (x, y))
+    found = tune(Problem(MLP(3, (1,), 1), "mse", x, y), target=0.01, trials=8)
+    tiny = replace(found.best, share=0.01)
+    for advice in (found, replace(found, best=tiny)):
+        assert advice.recommendation.endswith("Give a larger target or more trials.")
+        assert "variance 1" not in str(advice)
+    raw = Problem(MLP(3, (1,), 1), "half_sum", x, 10 * y + 100)
+    large = tune(raw, target=0.001, trials=2)
+    assert large.residual == pytest.approx(2 * large.start / 60)
+    assert "targets of mean 0 and variance 1" in str(replace(large, best=tiny))
+
+
 def test_what_nothing_reaches_ends_with_the_passes_and_says_so():
     """Two rows of one input with different targets, whose mean is the best that there is."""
     x, y = np.ones((2, 1)), np.array([1.0, -1.0])

@@ -94,8 +94,8 @@ _EXPECTED = 1.5
 STANDARDISED = "inputs and targets of mean 0 and variance 1"
 """What to give where the targets' scale is in the way."""
 
-_LARGE = 2.0
-"""Multiple of that from which the targets' scale is to blame."""
+LARGE = 2 * _EXPECTED
+"""Mean square residual at the start above which the targets' scale is to blame."""
 
 _SCALE = "standardise the targets"
 
@@ -323,7 +323,7 @@ def _limit(method: Recursion) -> int:
 
 
 def _remedy(residual: float, needed: int) -> str:
-    if residual > _LARGE * _EXPECTED:
+    if residual > LARGE:
         return (
             f"{_SCALE}: the mean square residual at the start is "
             f"{significant(residual)}, and about {_EXPECTED:g} with standardised targets."

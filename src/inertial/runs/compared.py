@@ -104,6 +104,12 @@ class Comparison(Shown):
                 f"{count(best.forecast)}{''.join(f'; {one}' for one in sooner)})"
                 f"{best.staying(repeated(self.arrays))}."
             )
+        if best.diverged and best.reached is not None:
+            return (
+                f"{label(best.name)} reached {asked} of the loss at the start in "
+                f"{of_steps(best.reached)} (forecast: {count(best.forecast)}), and diverged, as "
+                "every method did in the end; take a smaller step."
+            )
         steps = self.arrays.sizes["step"] - 1
         left = f"with {significant(100 * best.left)} % left"
         if self.ranking.in_part:

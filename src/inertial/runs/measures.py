@@ -172,10 +172,10 @@ def verdict_of(run: xr.Dataset, target: float) -> str:
     """Judge the forecast of a model by its run.
 
     `holds` if the step counts to the target agree from every start that reached it; `departs` if
-    they do not from one, or if it was forecast within the run and the model did not get there or
-    diverged.  Where neither is there within the run it is `unchecked`, unless `forecast_error` is
-    above 15 % by then.  On batches the forecast is of the expected loss: the mean of the runs is
-    held to it.
+    they do not from one, if it was forecast within the run and the model did not get there, or if
+    a run diverged and its forecast did not.  Where neither is there within the run it is
+    `unchecked`, unless `forecast_error` is above 15 % by then.  On batches the forecast is of the
+    expected loss: the mean of the runs is held to it.
     """
     if "batch" in run.attrs:
         means = run[["loss", "forecast_loss", "forecast_steps"]].mean("seed", skipna=False)
@@ -186,12 +186,13 @@ def verdict_of(run: xr.Dataset, target: float) -> str:
         one = run.sel({"seed": [seed]})
         forecast = _mean(one.forecast_steps.sel(share=target).values)
         measured = steps_to_share(one.loss, target)
-        if measured is not None:
-            found.append(forecast is not None and agree(forecast, measured))
-            continue
         missed = forecast is not None and forecast <= last
         apart = not float(forecast_error(one).max()) <= APART
-        if missed or apart or unforeseen(one).any():
+        if unforeseen(one).any():
+            found.append(False)
+        elif measured is not None:
+            found.append(forecast is not None and agree(forecast, measured))
+        elif missed or apart:
             found.append(False)
     if not found:
         return "unchecked"

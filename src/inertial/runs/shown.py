@@ -188,6 +188,9 @@ def advised(name: str, method: Recursion, losses: Float[np.ndarray, "t"]) -> Cur
     return Curve(name, losses, True, colour="0.15", label=words)
 
 
+_MIDDLE = 0.5
+"""Left of this share of a figure's width the words of a mark are right of it."""
+
 _MARKERS = 12
 """Markers along a curve that has some."""
 
@@ -259,15 +262,16 @@ def mark(
     from inertial.runs.style import house_style
 
     axes, at = figure.axes[0], (scale * steps, target)
+    right = axes.transLimits.transform(at)[0] < _MIDDLE
     with house_style():
         axes.plot(*at, "o", color="black", markersize=4, zorder=3)
         axes.annotate(
             f"{of_steps(steps)} to {100 * target:g} %{words}",
             at,
-            xytext=(-4, -6),
+            xytext=(6, 6) if right else (-4, -6),
             textcoords="offset points",
-            ha="right",
-            va="top",
+            ha="left" if right else "right",
+            va="bottom" if right else "top",
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
         )
 

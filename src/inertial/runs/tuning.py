@@ -33,7 +33,7 @@ from inertial.method.curve import forecast_loss, steps_to
 from inertial.method.modes import stability_limit
 from inertial.method.recursion import Recursion, label
 from inertial.method.rules import fastest
-from inertial.method.trust import STANDARDISED, agree
+from inertial.method.trust import LARGE, STANDARDISED, agree
 from inertial.problem.loss import Outputs, constant_loss
 from inertial.problem.networks import WideNetwork
 from inertial.problem.problem import Problem, Trainable
@@ -185,6 +185,8 @@ class ModelAdvice(Shown):
         Share of the loss at the start, in (0, 1).
     start
         Loss at the start.
+    residual
+        Mean square residual at the start, of squares; NaN under another loss.
     measure
         Spectral measure of the tangent operator at the start.
     largest
@@ -246,6 +248,7 @@ class ModelAdvice(Shown):
     rows: int
     target: float
     start: float
+    residual: float
     measure: Measure
     largest: tuple[float, float]
     best: TunedMethod
@@ -379,7 +382,7 @@ class ModelAdvice(Shown):
     @property
     def _leaves_at_once(self) -> bool:
         """Whether the step is far below the limit under squares, for targets are too large."""
-        return self.best.share < _FAR and self.loss in ("mse", "half_sum")
+        return self.best.share < _FAR and self.residual > LARGE
 
     @property
     def _asks_for_little(self) -> bool:
@@ -744,6 +747,7 @@ def tune_problem(
         rows=problem.rows,
         target=target,
         start=start,
+        residual=_mean_square(problem, operator),
         measure=forecast.measure,
         largest=operator.lanczos(_FIRST).largest,
         best=best,
@@ -783,6 +787,14 @@ def _alike(problem: Trainable, operator: Tangent) -> Literal["", "inputs", "star
     if len(outputs) == 1 or not (_same_rows(outputs) and _same_rows(operator.plain(unit))):
         return ""
     return "inputs" if bool((problem.x == problem.x[:1]).all()) else "start"
+
+
+def _mean_square(problem: Trainable, operator: Tangent) -> float:
+    """Return the mean square residual at the start, of squares; NaN under another loss."""
+    if not problem.loss.squared:
+        return np.nan
+    parts = 1.0 if problem.loss.name == "mse" else operator.start.size / 2
+    return operator.loss / parts
 
 
 def _same_rows(values: Outputs) -> bool:

@@ -4,11 +4,23 @@
   const { $, page, nodes, weights, K, LARGEST, MASS, HEAVIEST, STEPS_LIMIT, BATCH_STEPS, LABELS, MODES, ROWS, noise, state, clamp, address, switched, update, percent, plural, counted, staying, besideOne } = explorer;
   let heard = false;
 
+  /* The smallest batch on which a method has a stable step at all. */
+  function enough(m) {
+    let [low, high] = [state.batch, ROWS];
+    while (high - low > 1) {
+      const middle = Math.floor((low + high) / 2);
+      if (numerics.batchLimit(m, MODES, numerics.noiseShare(middle, ROWS)) > 0) high = middle; else low = middle;
+    }
+    return high;
+  }
+
   /* Which modes grow, past which limit, and how fast. */
   function why({ method: m, radius, limit }) {
     if (radius < 1) {
+      const begun = `Diverges on batches of ${plural(state.batch, "row")}: the mean decays, but its noise grows`;
+      if (!(limit > 0)) return `${begun} at any step size, as the momentum goes to 1. Take a batch of ${plural(enough(m), "row")} or more.`;
       const plain = m.name === "gradient_descent";
-      return `Diverges on batches of ${plural(state.batch, "row")}: the mean decays, but its noise ${limit > 0 ? `grows from ηλₘₐₓ = ${short(limit * LARGEST)} on${plain ? "" : ", at this momentum"}` : "grows at any step size, as the momentum goes to 1"}. Take a smaller step${plain ? "" : ", less momentum"} or a larger batch.`;
+      return `${begun} from ηλₘₐₓ = ${short(limit * LARGEST)} on${plain ? "" : ", at this momentum"}. Take a smaller step${plain ? "" : ", less momentum"} or a larger batch.`;
     }
     const growing = nodes.filter((l) => numerics.radius(m, l) >= 1);
     const carried = weights.reduce((sum, w, k) => sum + (numerics.radius(m, nodes[k]) >= 1 ? w : 0), 0) / MASS;

@@ -135,7 +135,7 @@ const plane = (() => {
     if (state.colour === "rate") paintRamp("plane-ramp", painted.colours.plane, `${short(+slow.toPrecision(2))} steps${painted.beyond}`, `${short(+fast.toPrecision(2))} steps a factor of ten`);
     else paintRamp("plane-ramp", painted.colours.plane, `${percent(slow)}${painted.beyond}`, `${percent(fast)} of the loss left`);
     const how = state.colour === "rate" ? `${painted.colours === RAMPS.dark ? "Brighter" : "Darker"} is faster in the long run, where the slowest mode rules.` : "Colour is the loss left after the steps shown: what you would see, all modes and their weights.";
-    const edges = state.method === "gradient_descent" ? " Gradient descent is the bottom edge." : state.method === "nesterov_varying" ? " Momentum t/(t+d) climbs to the top edge." : "";
+    const edges = state.method === "gradient_descent" ? " Gradient descent is the bottom edge." : state.method === "nesterov_varying" ? ` Momentum t/(t+d) climbs to the top edge${limitOf(explorer.current()) > 0 ? "" : " and beyond, where the line comes to a step of 0"}.` : "";
     const divide = noise() ? `Right of the line, the expected loss on batches of ${plural(state.batch, "row")} grows; dashed, the limit for all rows, which the colours are for.` : `Right of the line, ${LABELS[family()]} diverges.`;
     $("plane-caption").textContent = `${how} ${divide}${edges}`;
     drawPoints();
