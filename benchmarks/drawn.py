@@ -190,7 +190,7 @@ def on_other_draws(
     found = []
     for seed in range(1, 6):
         draw = draws_of(problem, batch, "fresh", seed)
-        search = Search(problem, 1.0, given.target, trials=0, draw=draw)
+        search = Search(problem, 1.0, given.target, trials=0, draws=[draw])
         count = search.alone(anywhere, method, steps).steps
         found.append(np.inf if count is None else count)
     median = statistics.median(found)
@@ -228,6 +228,8 @@ def main() -> None:
         elif ours is not None:
             alone += 1
         print(f"| {number}: {one.text} | {one.target:g} | {ours} | {grid} | {ratio} |", flush=True)
+    if not ratios:
+        return
     slow = sum(one > SLOW for one in ratios)
     print(
         f"\n{given.end - given.first} models: on {alone} `tune` alone gets there; on the "

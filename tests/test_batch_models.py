@@ -36,9 +36,10 @@ from inertial.method.flow import (
 from inertial.runs import model_runs, tuning
 from inertial.runs.exploration import explore_model
 from inertial.runs.model_runs import starts_of
-from inertial.runs.trials import settled
+from inertial.runs.trials import Search, settled, typical
 from inertial.simulation.batched import expected_on_batches, losses_on_batches, spectrum_for_batches
 from inertial.simulation.integrate import decayed_flow_loss, solve
+from inertial.simulation.simulate import draws_of
 from inertial.simulation.train import batch_rows
 from inertial.view.reporting import report
 
@@ -272,6 +273,64 @@ def test_trials_train_on_batches_and_other_draws_are_told(rows):
     spectrum = spectrum_for_batches(problem, operator)
     expected = expected_on_batches(best.method, problem, operator, spectrum, 5, steps - 1).loss
     np.testing.assert_allclose(best.forecast, expected[: len(best.forecast)], rtol=1e-6)
+
+
+def test_on_batches_the_lowest_median_of_the_draws_is_recommended(rows):
+    """On one draw the luckiest of many settings wins; the others' steps are those of own runs."""
+    x, y = rows
+    problem = Problem(MLP(4, (16,), 2, activation="tanh"), "half_sum", x, y)
+    advice = tune(problem, batch=10, target=0.4, trials=20)
+    drawn = [trial for trial in advice.trials if trial.draws]
+    counts = {trial.method: typical(trial.counts, trial.draws) for trial in drawn}
+    assert len(drawn) > 1
+    assert min(drawn, key=lambda trial: trial.counts).method != advice.best.method
+    assert counts[advice.best.method] == min(counts.values())
+    assert advice.draws == next(t.draws for t in drawn if t.method == advice.best.method)
+    for trial in drawn[:2]:
+        for seed, steps in enumerate(trial.draws, start=1):
+            most = 3 * (trial.steps + 5)
+            loss = simulate(problem, trial.method, steps=most, batch=10, seed=seed).loss
+            assert settled(loss[: most + 1], 0.4 * loss[0]) == steps
+    if len(drawn) < 4:
+        rest = [trial.counts for trial in advice.trials if not trial.draws]
+        assert min(rest) >= min(counts.values())
+    assert "lowest median over all draws" in advice.table
+    one = tune(problem, target=0.4, trials=20)
+    assert one.draws == ()
+    assert "draws" not in one.table
+
+
+@pytest.mark.parametrize(
+    ("draws", "median"),
+    [
+        ((), 10.0),
+        ((12, 30, 11, None), 12.0),
+        ((None, None, 9, 30), 30.0),
+        ((None, None, None, 9), np.inf),
+    ],
+)
+def test_what_never_settles_counts_as_later_than_all(draws, median):
+    assert typical(10.0, draws) == median
+
+
+def test_what_settles_on_few_draws_makes_room_for_smaller_steps(rows):
+    """Where all but a small step fail on the others, as here by decree, that is found."""
+    problem, limit = linear(rows), tangent(linear(rows)).lanczos(8).largest[0]
+    draws = [draws_of(problem, 10, seed=seed) for seed in range(5)]
+    given = {"problem": problem, "largest": limit, "target": 0.8, "trials": 30, "draws": draws}
+    plain = Search(**given)
+    plain.run()
+
+    class Unlucky(Search):
+        def _look_on(self, trial):
+            super()._look_on(trial)
+            if trial.setting.u > plain.best.setting.u - 1:
+                trial.draws = (None,) * 4
+
+    search = Unlucky(**given)
+    search.run()
+    assert not search.best.fails
+    assert search.best.setting.u <= plain.best.setting.u - 1
 
 
 def test_a_forecast_alone_is_within_the_limit_for_the_batch(rows):

@@ -20,7 +20,9 @@ five at least.
 3. The winner goes on to twice its steps, and twenty more at least, for the sharpness of many models
    grows.  If its loss leaves the target again it counts as 1.15 times its steps, and as twice as
    many if it is not back before twice the step at which it left; the next one may win.  Where it
-   wins though it is not back, smaller steps are tried.
+   wins though it is not back, smaller steps are tried.  On batches it is trained on other draws of
+   them as well, for on one the luckiest wins, and counts as the median of them all;
+   where it settles on fewer than half of them, smaller steps are tried too.
 
 The search ends after the trials or passes that it may make, or with its budget.  The measure for
 that is a grid of 20 x 20 settings for either family, in runs just long enough to see the best one
@@ -31,6 +33,7 @@ around the winner has passes of its own.
 
 import itertools
 import math
+import statistics
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -90,6 +93,9 @@ _LOOK, _FASTER = 1 / 2, 4.0
 On 12 problems this stops 2 % of the settings that are better than the best so far, 0.1 % of the
 better quarter of them, and the others after three quarters of its steps.
 """
+
+_REDRAWN, _PATIENCE = 4, 3
+"""Settings that are trained on other draws of the batches, and for how many times their steps."""
 
 _SPREAD = 0.35
 """Spread of the settings that are drawn at the end, in powers of two."""
@@ -235,6 +241,8 @@ class Trial:
         Where the run can go on; None before its first step and when it has ended.
     watched
         Whether it went on to where `leaves` and `lost` are known.
+    draws
+        Steps on other draws of the batches, None where it did not settle; empty if none were made.
 
     """
 
@@ -247,6 +255,17 @@ class Trial:
     losses: Float[np.ndarray, "t"] = field(default_factory=lambda: np.empty(0))
     state: Any = field(default=None, repr=False)
     watched: bool = False
+    draws: tuple[int | None, ...] = ()
+
+    @property
+    def typical(self) -> float:
+        """The median of `counts` and the steps on other draws, if there are some."""
+        return typical(self.counts, self.draws)
+
+    @property
+    def fails(self) -> bool:
+        """Whether its loss leaves and is lost, or settles on fewer than half of the draws."""
+        return self.lost or math.isinf(self.typical)
 
     @property
     def counts(self) -> float:
@@ -254,6 +273,11 @@ class Trial:
         if self.steps is None:
             return math.inf
         return self.steps * handicap(self.leaves, lost=self.lost)
+
+
+def typical(counts: float, draws: Sequence[int | None]) -> float:
+    """Return the median of the steps on one draw and on others, infinite where it never settled."""
+    return statistics.median([counts, *(math.inf if one is None else one for one in draws)])
 
 
 def settled(losses: Float[np.ndarray, "t"], level: float) -> int | None:
@@ -277,7 +301,8 @@ class Search:
     """The trials of one problem; `passes` counts the steps they took.
 
     `families` are those of `MOMENTUM`, or one alone; no trial goes on beyond `passes` in all.  All
-    trials see the same batches, which `draw` gives; all rows if absent.
+    trials see the same batches, of the first of `draws`; all rows if there are none.  The fastest
+    are trained on the others in the end.
     `ended` is the state in which the winner's run ended, `compared` whether the other family was
     tried beside the best, `opening` whether the first race was enough, and `raced` what the races
     took where it was not.
@@ -295,13 +320,13 @@ class Search:
         seed: int = 0,
         passes: float = math.inf,
         spent: float = 0.0,
-        draw: Draw | None = None,
+        draws: Sequence[Draw] = (),
         progress: Callable[[str, int, int], None] | None = None,
     ) -> None:
-        self.draw = draw
+        self.draws = draws
         self.problem, self.largest, self.most, self.limit = problem, largest, trials, passes
         self.start = problem.loss_of(problem.linearise().outputs)
-        self.level = target * self.start
+        self.target, self.level = target, target * self.start
         self.passes, self.trials = spent, list[Trial]()
         self.best: Trial | None = None
         self.progress = progress
@@ -369,7 +394,7 @@ class Search:
     ) -> Trial:
         """Train with a method for at most `longest` steps, outside of the search.
 
-        One that settles goes on as a winner does if it is to be `watched`.
+        One that settles goes on as a winner does if it is to be `watched`, and on other draws.
         """
         trial = Trial(one, method, state=self.problem.begin())
         while trial.outcome == "running" and len(trial.losses) < longest:
@@ -385,7 +410,7 @@ class Search:
         if trial.outcome == "running":
             trial.outcome = "stopped"
         if watched and trial.steps is not None:
-            self._go_on(trial)
+            self._look_on(trial)
         trial.state = None
         return trial
 
@@ -448,25 +473,51 @@ class Search:
     def confirm(self) -> None:
         """Let the winner go on; where it leaves, those that are not much slower may win instead.
 
-        Where the winner's loss does not come back, smaller steps are tried.
+        Where the winner's loss does not come back, or settles on fewer than half of the draws,
+        smaller steps are tried.
         """
         best = self._confirmed()
-        self.raced, at = self.passes if best.lost else self.raced, best.setting
+        self.raced, at = self.passes if best.fails else self.raced, best.setting
         for less in _LESS:
-            if best.lost and self.open:
-                self.try_out(replace(at, u=at.u - less))
+            if best.fails and self.open:
+                one = replace(at, u=at.u - less)
+                if best.lost:
+                    self.try_out(one)
+                else:
+                    self._try_on_draws(one, _PATIENCE * len(best.losses))
                 best = self._confirmed()
         self.ended = best.state
         for trial in self.trials:
             self._release(trial)
 
+    def _try_on_draws(self, one: Setting, longest: int) -> None:
+        """Train with a setting on all draws, though it may be slower on the first."""
+        method = one.method(self.largest)
+        assert isinstance(method, Recursion)  # noqa: S101 - on batches all methods are
+        trial = self.alone(one, method, longest, watched=True)
+        self.passes += len(trial.losses) - 1
+        self.trials.append(trial)
+
     def _confirmed(self) -> Trial:
         """Return the best of those that settled, once it has gone on."""
         while True:
-            self.best = min(self.trials, key=lambda trial: trial.counts)
+            known = [trial for trial in self.trials if trial.draws]
+            among = known if len(known) >= _REDRAWN else self.trials
+            self.best = min(among, key=lambda trial: (trial.typical, trial.counts))
             if self.best.watched:
                 return self.best
-            self._go_on(self.best)
+            self._look_on(self.best)
+
+    def _look_on(self, trial: Trial) -> None:
+        """Let a trial that settled go on, and train with its setting on other draws."""
+        self._go_on(trial)
+        method, most = trial.method, _PATIENCE * (held(0) + (trial.steps or 0))
+        for draw in self.draws[1:]:
+            assert isinstance(method, Recursion)  # noqa: S101 - on batches all methods are
+            search = Search(self.problem, self.largest, self.target, trials=0, draws=[draw])
+            other = search.alone(trial.setting, method, most)
+            trial.draws += (other.steps,)
+            self.passes += len(other.losses) - 1
 
     def _go_on(self, trial: Trial) -> None:
         """Train on to twice the steps, `ON` more at least; where the loss leaves, till it is back.
@@ -514,7 +565,7 @@ class Search:
         done: int,
         count: int,
     ) -> tuple[Any, Float[np.ndarray, "count"]]:
-        batches = () if self.draw is None else (self.draw(done, count),)
+        batches = [draw(done, count) for draw in self.draws[:1]]
         return self.problem.advance(state, *method.coefficients(done, count), *batches)
 
     def _races(self) -> None:

@@ -49,7 +49,6 @@ from inertial.runs.trials import (
     Search,
     Setting,
     Trial,
-    handicap,
     held,
     setting,
     settled,
@@ -104,9 +103,8 @@ _HALVED = 5
 _EXPECTED = 10_000
 """Steps of the expected loss on batches, at most, where nothing is trained."""
 
-_DRAWS, _PATIENCE = 4, 3
-"""Other draws of the batches that a recommendation is trained on, and for how many times its steps.
-"""
+_DRAWS = 4
+"""Other draws of the batches that a recommendation is trained on."""
 
 _NUDGE, _APART = 1e-6, 0.15
 """Share by which the step size of a repeat is larger, and its steps may be more or fewer."""
@@ -149,6 +147,9 @@ class TunedMethod:
         there, `unchecked` without a trial, or where neither does.
     losses, forecast
         Loss of the real and of the linearised model at steps 0, 1, ...; empty where there is none.
+    draws
+        Measured steps on other draws of the batches, None where it did not get there; empty where
+        there are none.
 
     """
 
@@ -162,13 +163,7 @@ class TunedMethod:
     trust: str
     losses: Float[np.ndarray, "t"]
     forecast: Float[np.ndarray, "s"]
-
-    @property
-    def counts(self) -> float:
-        """Measured steps as a search counts them: more where the loss leaves; else infinite."""
-        if self.measured_steps is None:
-            return np.inf
-        return self.measured_steps * handicap(self.leaves, lost=self.lost)
+    draws: tuple[int | None, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -232,8 +227,6 @@ class ModelAdvice(Shown):
         Of the batches: `fresh` or `shuffled`.
     factor
         What the gradient of a batch is multiplied by to stand for that of all rows, > 0.
-    draws
-        Steps of the recommendation on other draws of the batches; None where it did not get there.
     repeats
         Steps of the recommendation again, with gradients of all rows, at a step size larger by a
         millionth: made where its loss leaves the target again, and of a hundred steps or more.
@@ -267,7 +260,6 @@ class ModelAdvice(Shown):
     batch: int | None = None
     order: Order = "fresh"
     factor: float = 1.0
-    draws: tuple[int | None, ...] = ()
     repeats: tuple[int | None, ...] = ()
     alike: Literal["", "inputs", "start"] = ""
 
@@ -402,6 +394,14 @@ class ModelAdvice(Shown):
         return f" on {kind} of {self.batch:,} (on {self.other_draws})"
 
     @property
+    def draws(self) -> tuple[int | None, ...]:
+        """Steps of the recommendation on other draws of the batches; None where it did not settle.
+
+        Of the settings that were fastest on one draw it has the lowest median of them all.
+        """
+        return self.best.draws
+
+    @property
     def other_draws(self) -> str:
         """What the recommendation took on other draws of the batches, in words."""
         reached = [steps for steps in self.draws if steps is not None]
@@ -417,6 +417,11 @@ class ModelAdvice(Shown):
             return []
         counted = "losses are those of all rows; the linearised model's, expected on fresh batches"
         notes = [counted]
+        if self.draws:
+            notes.append(
+                "the recommendation has the lowest median over all draws of the settings that are "
+                "fastest on the first"
+            )
         if self.factor != 1:
             notes.append(
                 f"multiply the loss of a batch by {self.factor:.6g}, all rows over those of the "
@@ -692,7 +697,7 @@ def tune_problem(
     operator.check_moves()
     # Decay moves every eigenvalue up.
     largest = operator.lanczos(_FIRST).largest[0] + problem.decay
-    draw = None if batch is None else draws_of(problem, batch, order, seed)
+    draws = _draws(problem, batch, order, seed)
     forecast = _Forecast(problem, operator, target, batch)
     noisy = forecast.noisy
     found: list[tuple[Trial, Search | None]] = []
@@ -710,11 +715,11 @@ def tune_problem(
             continue
         search = Search(
             problem, unit, target, trials=trials, families=group, longest=longest, seed=seed,
-            passes=passes, spent=0.0 if tried else spent, draw=draw, progress=progress,
+            passes=passes, spent=0.0 if tried else spent, draws=draws, progress=progress,
         )  # fmt: skip
         search.run()
         spent, start = search.passes + (spent if tried else 0.0), search.start
-        winners = [_winner(search.trials, family) for family in group]
+        winners = [_winner(search.trials, family, search.best) for family in group]
         tried += search.trials
         if search.best is not None and search.best.steps is not None:
             longest = min(longest, _AGAINST * search.best.steps)
@@ -724,7 +729,7 @@ def tune_problem(
                 winners = [one for one in winners if one not in left]
         found += [(trial, search) for trial in winners if trial is not None]
     measured = [trial for trial, _ in found]
-    first = min(measured, key=_order) if trials else None
+    first = min(found, key=_led)[0] if trials else None
     entries = [
         _entry(
             trial.setting.family,
@@ -736,7 +741,7 @@ def tune_problem(
         for trial, search in found
     ]
     best = min(entries, key=_forecast_order) if first is None else entries[measured.index(first)]
-    best, compared = _beside(best, rival, forecast, largest, draw, trained=trials > 0)
+    best, compared = _beside(best, first, rival, forecast, largest, draws)
     bounded = problem.loss.squared and not problem.decay and batch is None
     again = [] if batch else _repeated(problem, best, target)
     spent += PRODUCT * (operator.products - forecast.counted)
@@ -766,7 +771,6 @@ def tune_problem(
         batch=batch,
         order=order,
         factor=1.0 if batch is None else problem.batch_factor(batch),
-        draws=() if batch is None else _on_other_draws(problem, best, target, batch, order, seed),
         repeats=tuple(trial.steps for trial in again),
         alike=_alike(problem, operator) if trials and best.measured_steps is None else "",
     )
@@ -801,14 +805,20 @@ def _same_rows(values: Outputs) -> bool:
     return bool(np.ptp(values, axis=0).max() <= _ROUNDING * np.abs(values).max())
 
 
+def _draws(problem: Trainable, batch: int | None, order: Order, seed: int) -> list[Draw]:
+    """Return the draw of batches that all trials see, and others; none for all rows."""
+    if batch is None:
+        return []
+    return [draws_of(problem, batch, order, seed + k) for k in range(_DRAWS + 1)]
+
+
 def _beside(
     best: TunedMethod,
+    trained: Trial | None,
     method: Recursion | None,
     forecast: "_Forecast",
     largest: float,
-    draw: Draw | None,
-    *,
-    trained: bool,
+    draws: Sequence[Draw],
 ) -> tuple[TunedMethod, TunedMethod | None]:
     """Train with a setting of one's own, for a multiple of the steps that the best one takes.
 
@@ -817,11 +827,10 @@ def _beside(
     if method is None:
         return best, None
     longest = min(LONGEST, _AGAINST * (best.measured_steps or best.steps_to or 100))
-    trial = Search(forecast.problem, largest, forecast.target, trials=0, draw=draw).alone(
-        setting("heavy_ball", 1.0, 0.5), method, longest, watched=True
-    )
+    search = Search(forecast.problem, largest, forecast.target, trials=0, draws=draws)
+    trial = search.alone(setting("heavy_ball", 1.0, 0.5), method, longest, watched=True)
     share = method.constant[0] * largest / stability_limit(method)
-    wins = trained and trial.counts < best.counts
+    wins = trained is not None and trial.typical < trained.typical
     own = _entry(method.name, method, trial, forecast if wins else None, share)
     return own if wins else best, own
 
@@ -835,20 +844,6 @@ def _stopping(
     steps = horizon(best.measured_steps or best.steps_to)
     return stopping_of(
         problem, best.method, name=best.name, steps=steps, train=train, operator=operator
-    )
-
-
-def _on_other_draws(
-    problem: Trainable, best: TunedMethod, target: float, batch: int, order: Order, seed: int
-) -> tuple[int | None, ...]:
-    """Return the steps of a method on other draws of the batches: on one draw it was the best."""
-    if best.measured_steps is None or not isinstance(best.method, Recursion):
-        return ()
-    most, any_ = _PATIENCE * (best.measured_steps + held(0)), setting("heavy_ball", 1.0, 0.5)
-    draws = [draws_of(problem, batch, order, seed + k) for k in range(1, _DRAWS + 1)]
-    return tuple(
-        Search(problem, 1.0, target, trials=0, draw=draw).alone(any_, best.method, most).steps
-        for draw in draws
     )
 
 
@@ -1038,6 +1033,7 @@ def _entry(
         trust,
         trial.losses,
         losses,
+        trial.draws,
     )
 
 
@@ -1096,17 +1092,28 @@ def _share(
     return method.eta * sharpness / method.limit
 
 
-def _winner(trials: list[Trial], family: str) -> Trial | None:
-    """Return the trial of a family with the fewest steps, or else with the lowest loss."""
+def _winner(trials: list[Trial], family: str, best: Trial | None = None) -> Trial | None:
+    """Return the `best` of all if it is of a family, or else its trial with the fewest steps.
+
+    Where none settled it is the one with the lowest loss.
+    """
+    if best is not None and best.setting.family == family:
+        return best
     own = [trial for trial in trials if trial.setting.family == family]
     if not own:
         return None
     return min(own, key=_order)
 
 
+def _led(one: tuple[Trial, Search | None]) -> tuple[bool, Place]:
+    """Sort the best of a search before what was not trained on other draws."""
+    trial, search = one
+    return search is not None and search.best not in (None, trial), _order(trial)
+
+
 def _order(trial: Trial) -> Place:
     return place(
-        reached=None if trial.steps is None else trial.counts,
+        reached=None if trial.steps is None else trial.typical,
         left=float(np.nanmin(trial.losses)),
         diverged=trial.outcome == "diverged",
     )
