@@ -271,7 +271,7 @@ def test_a_run_that_diverged_unforeseen_keeps_no_forecast_though_it_was_at_the_t
     assert (again.status, again.unforeseen, again.verdict) == ("diverged", 1, "departs")
     both = dataclasses.replace(result, arrays=lost, methods=(again,))
     assert both.recommendation.startswith(
-        f"Heavy ball reached 90 % of the loss at the start in {reached:g} steps (forecast: "
+        f"heavy ball reached 90 % of the loss at the start in {reached:g} steps (forecast: "
     )
     assert both.recommendation.endswith(
         "), and diverged, as every method did in the end; take a smaller step."
