@@ -188,6 +188,30 @@ def test_a_figure_shows_the_forecast_and_leaves_the_readers_settings(results, ki
     assert first.get_ydata().min() <= results[kind].target
 
 
+@pytest.mark.parametrize("methods", [2, 6])
+def test_a_legend_of_many_names_is_below_the_curves(methods):
+    losses = np.geomspace(1, 1e-3, 50)
+    figure = draw([Curve(f"method {i}", losses, label=f"method {i}") for i in range(methods)])
+    figure.canvas.draw()
+    axes = figure.axes[0]
+    if methods == 2:
+        assert axes.get_legend() is not None
+        return
+    (legend,) = figure.legends
+    assert axes.get_legend() is None
+    assert legend.get_window_extent().y1 < axes.get_tightbbox().y0
+    assert len(legend.get_texts()) == methods
+
+
+def test_a_notebook_shows_a_figure_whatever_its_backend_is(results, tmp_path):
+    """A kernel without %matplotlib inline knows figures of pyplot alone."""
+    picture = tmp_path / "picture.png"
+    picture.write_bytes(results["Advice"].plot()._repr_png_())
+    shown = mpl.image.imread(picture)
+    assert min(shown.shape[:2]) > 300
+    assert shown[..., :3].std() > 0.05
+
+
 @pytest.mark.parametrize("steps", [1, 4, 40, 60, 96])
 def test_the_words_of_a_mark_are_inside_the_axes(steps):
     """Left of its dot there is no room where it is near the start, and right of it near the end."""

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import inertial
-from inertial import InvalidInput, Measure, forecast_loss, heavy_ball, spectral_radius
+from inertial import Data, InvalidInput, Measure, forecast_loss, heavy_ball, spectral_radius
+from inertial._door import door
 
 ODD = Path(__file__).with_name("odd.py")
 
@@ -26,6 +27,25 @@ def outcomes(tmp_path_factory):
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
+
+
+def test_arguments_that_a_function_does_not_take_are_refused_with_those_that_it_does():
+    """What is wrong with the first of them is said first: that is the cause."""
+
+    @door
+    def trained(data: Data, steps: int = 3, *, seed: int = 0):
+        return data, steps, seed
+
+    data = inertial.load("digits", n=20)
+    assert trained(data, 4, seed=2) == (data, 4, 2)
+    for call, words in (
+        (lambda: trained(np.eye(3), 4, 5), r"^data is array.* give what load\(\) returned"),
+        (lambda: trained(data, 4, 5), r"trained: too many positional .*; give data, steps, seed\."),
+        (trained, r"trained: missing .*'data'; give data, steps, seed\."),
+        (lambda: trained(data, step=4), r"trained: .* 'step'; give data, steps, seed\."),
+    ):
+        with pytest.raises(InvalidInput, match=words):
+            call()
 
 
 def test_odd_arguments_of_every_public_name_end_in_an_answer_or_a_sentence(outcomes):

@@ -1773,6 +1773,43 @@ def movement_here(view):
     return view.locator("#trust-here").get_attribute("title")
 
 
+@pytest.mark.parametrize(
+    ("stays", "head", "lesson"),
+    [
+        (None, "(above it at the end)", "took 7 steps, and is above it at the end:"),
+        (9, "(stays from 9)", "took 7 steps, and stays there from step 9:"),
+    ],
+)
+def test_a_real_run_that_rings_back_above_the_target_is_told(
+    chromium, exploration, tmp_path, stays, head, lesson
+):
+    def page(**changes):
+        curves = tuple(
+            dataclasses.replace(one, measured=7.0, **changes) if one.name == "heavy_ball" else one
+            for one in exploration.curves
+        )
+        return explorer_page(dataclasses.replace(exploration, curves=curves))
+
+    path = tmp_path / "explore.html"
+    path.write_text(page(rings=True, stays=stays), encoding="utf-8")
+    with opened(chromium, path) as view:
+        assert f" / 7 {head}" in view.locator("#trust").inner_text()
+        assert lesson in view.locator("#thread").inner_text()
+    path.write_text(page(rings=False, stays=7), encoding="utf-8")
+    with opened(chromium, path) as view:
+        assert "at the end" not in view.locator("#trust").inner_text()
+        assert "took 7 steps:" in view.locator("#thread").inner_text()
+
+
+def test_what_rings_is_seen_on_the_runs_of_a_model(of_model):
+    for curve in of_model.curves:
+        low = curve.loss[0] <= of_model.target * curve.loss[0][0]
+        if curve.measured is not None:
+            after = low[int(curve.measured) :]
+            assert curve.rings == (not after.all())
+            assert curve.stays == (len(low) - np.argmin(low[::-1]) if low[-1] else None)
+
+
 def test_the_page_begins_with_the_verdict_and_the_real_steps(shared, exploration):
     first = shared.locator("header p.lede").first.inner_text()
     worst = max(exploration.curves, key=lambda curve: curve.trust.strain)

@@ -4,8 +4,9 @@ import itertools
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
-from inertial.runs.ranking import Standing, place, rank
+from inertial.runs.ranking import Standing, percent_left, place, rank
 
 FAST = Standing("fast", 7, 6, 0.003, 0)
 SLOW = Standing("slow", 9, 5, 0.001, 0)
@@ -21,6 +22,22 @@ def test_the_order_is_what_was_asked_then_what_is_left_then_divergence():
         assert found.order == (FAST, SLOW, NEAR, FAR, GONE, LOST)
         assert found.best is FAST
         assert found.reached
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        (0.1, "10 %"),
+        (0.1022, "10.2 %"),
+        (0.10004, "10.004 %"),
+        (0.0999, "9.99 %"),
+        (25.7, "2,570 %"),
+        (float("nan"), "nan %"),
+    ],
+)
+def test_what_missed_a_target_is_not_said_to_be_at_it(left, said):
+    assert percent_left(left, 0.1) == said
+    assert not left > 0.1 or float(said.removesuffix(" %").replace(",", "")) > 10
 
 
 def test_of_methods_that_take_as_long_the_one_with_less_left_comes_first():

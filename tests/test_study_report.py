@@ -86,6 +86,25 @@ def shared(chromium, file):
         yield view
 
 
+@pytest.mark.parametrize("width", [1100, 1280, 1440])
+def test_long_cells_of_the_advice_wrap_so_that_all_of_its_columns_are_seen(chromium, file, width):
+    words = "3, with every start below it from step 6", "reached from some starts only, by Nesterov"
+    with opened(chromium, file, viewport={"width": width, "height": 900}) as view:
+        place, room = view.evaluate(
+            """(words) => {
+                const rows = [...document.querySelectorAll("#advice tbody tr")];
+                rows.forEach((row) => {
+                    const cells = row.querySelectorAll("td");
+                    words.forEach((text, i) => { cells[cells.length - 3 + i].textContent = text; });
+                });
+                const table = document.getElementById("advice");
+                return [table.scrollWidth, table.parentElement.clientWidth];
+            }""",
+            words,
+        )
+        assert place <= room
+
+
 def saved(view, name):
     """Rows of a table saved with the keyboard alone."""
     with view.expect_download() as download:

@@ -46,7 +46,15 @@ def door(function: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(function)
     def checked(*given: Any, **named: Any) -> Any:  # noqa: ANN401 - those of the function
         signature, fits = plan()
-        bound = signature.bind(*given, **named)
+        try:
+            bound = signature.bind(*given, **named)
+        except TypeError as error:
+            for (name, _), value in zip(signature.parameters.items(), given, strict=False):
+                if name in fits:
+                    fits[name](name, value)
+            raise InvalidInput(
+                f"{function.__qualname__}: {error}; give {', '.join(signature.parameters)}."
+            ) from None
         for name, value in bound.arguments.items():
             if name in fits:
                 bound.arguments[name] = fits[name](name, value)

@@ -20,7 +20,7 @@ from inertial.runs.measures import (
     starts_in,
     stays_from,
 )
-from inertial.runs.ranking import Ranking, Standing, rank
+from inertial.runs.ranking import Ranking, Standing, percent_left, rank
 from inertial.runs.settings import COMPANIONS
 from inertial.runs.shown import Curve, Shown, columns, count, draw, of_steps
 from inertial.runs.tuning import RESOLUTION
@@ -111,7 +111,7 @@ class Comparison(Shown):
                 "every method did in the end; take a smaller step."
             )
         steps = self.arrays.sizes["step"] - 1
-        left = f"with {significant(100 * best.left)} % left"
+        left = f"with {percent_left(best.left, self.target)} left"
         if self.ranking.in_part:
             return (
                 f"No method reached {asked} of the loss at the start from every "

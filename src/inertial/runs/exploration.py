@@ -29,7 +29,13 @@ from inertial.method.rules import DEFAULT_RULE, RULES, choose, fastest
 from inertial.method.trust import Trust
 from inertial.runs.execution import Prepared, execute, method_of, start_of
 from inertial.runs.meanings import Meaning, meanings
-from inertial.runs.measures import steps_to_share, trust_of, verdict_of
+from inertial.runs.measures import (
+    rings_back,
+    stays_from,
+    steps_to_share,
+    trust_of,
+    verdict_of,
+)
 from inertial.runs.model_runs import Starts, run_model, start_of_model
 from inertial.runs.observables import join
 from inertial.runs.settings import TRIALS_RULE, ModelSettings, Settings
@@ -76,8 +82,9 @@ class Curve:
 
     `name` and `rule` are those of its `TunedPoint`; `forecast` the mean over the starts of the
     linearised network's losses.  `promised` and `measured` are steps to the target, None where it
-    was not reached; `trust` is what was known before the training, if anything, and `drift` the
-    largest change of a model's kernel, as a share of it.
+    was not reached; `rings` says whether a run is above it again, and `stays` from which step every
+    one stays there to its end, None if one does not.  `trust` is what was known before the
+    training, if anything, and `drift` the largest change of a model's kernel, as a share of it.
     """
 
     name: str
@@ -87,6 +94,8 @@ class Curve:
     forecast: Float[np.ndarray, "T"]
     promised: float | None
     measured: float | None
+    rings: bool
+    stays: int | None
     verdict: str
     trust: Trust | None = None
     drift: float | None = None
@@ -260,6 +269,8 @@ def _curve(name: str, run: xr.Dataset, rule: str, method: Recursion, target: flo
         run.forecast_loss.mean("seed").values,
         float(counts.mean()) if np.isfinite(counts).all() else None,
         steps_to_share(run.loss, target),
+        rings_back(run.loss, target),
+        stays_from(run.loss, target),
         verdict_of(run, target) if judged is None else judged.verdict,
         judged,
         drift,

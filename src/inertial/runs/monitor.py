@@ -139,14 +139,11 @@ class Monitor:
             return self._drawn()
 
     def _drawn(self) -> "Figure":
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
         from matplotlib.ticker import LogLocator, StrMethodFormatter
 
-        from inertial.runs.style import style_of
+        from inertial.runs.style import new_figure, style_of
 
-        figure = Figure(figsize=(7, 6), layout="constrained")
-        FigureCanvasAgg(figure)
+        figure = new_figure(7, 6)
         style = style_of(self.method.name)
         figure.suptitle(style.label, x=0.01, ha="left", fontsize=9, color="0.3")
         steps = [record["step"] for record in self.records]

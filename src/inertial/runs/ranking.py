@@ -15,6 +15,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from inertial._checks import significant
+
 Place = tuple[bool, float, bool, float, float]
 """What methods are sorted by."""
 
@@ -66,6 +68,18 @@ class Standing:
         return (
             f", {f'with every {start}' if start else 'and stays'} below it from step {self.stays:,}"
         )
+
+
+def percent_left(left: float, target: float) -> str:
+    """Say what is left in percent, in as many digits as tell it from a target that was missed."""
+    digits = 3
+    while digits < _MOST and float(f"{100 * left:.{digits}g}") <= 100 * target < 100 * left:
+        digits += 1
+    return f"{significant(100 * left, digits)} %"
+
+
+_MOST = 7
+"""Digits of a share, at most: losses have no more."""
 
 
 @dataclass(frozen=True)

@@ -191,6 +191,9 @@ def advised(name: str, method: Recursion, losses: Float[np.ndarray, "t"]) -> Cur
 _MIDDLE = 0.5
 """Left of this share of a figure's width the words of a mark are right of it."""
 
+_FEW = 4
+"""Names in a legend that there is room for beside the curves."""
+
 _MARKERS = 12
 """Markers along a curve that has some."""
 
@@ -214,14 +217,10 @@ def draw(
         What is counted along the axis, and how much of it a step is.
 
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    from inertial.runs.style import house_style, style_of
+    from inertial.runs.style import house_style, new_figure, style_of
 
     with house_style():
-        figure = Figure(figsize=(6.4, 4.0), layout="constrained")
-        FigureCanvasAgg(figure)
+        figure = new_figure(6.4, 4.0)
         axes = figure.add_subplot()
         lowest, named = 1.0, set()
         for curve in curves:
@@ -251,7 +250,10 @@ def draw(
         )
         axes.margins(x=0.01)
         axes.grid(visible=True, linewidth=0.4, alpha=0.5)
-        axes.legend(loc="upper right", fontsize=8)
+        if len(named) > _FEW:  # there is no room for them beside the curves
+            figure.legend(loc="outside lower center", ncols=2, fontsize=8)
+        else:
+            axes.legend(loc="upper right", fontsize=8)
     return figure
 
 
@@ -295,16 +297,12 @@ def plot_measure(measure: Measure) -> "Figure":
         Of matplotlib, in the look of all figures.
 
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    from inertial.runs.style import house_style
+    from inertial.runs.style import house_style, new_figure
 
     shares, there = measure.weights / measure.total, measure.nodes > 0
     nodes, heights = measure.nodes[there], shares[there]
     with house_style():
-        figure = Figure(figsize=(6.4, 4.0), layout="constrained")
-        FigureCanvasAgg(figure)
+        figure = new_figure(6.4, 4.0)
         axes = figure.add_subplot()
         axes.vlines(nodes, 0, heights, color="#0072B2", linewidth=1.5, label="share of the loss")
         axes.plot(nodes, heights, "o", color="#0072B2", markersize=3)

@@ -5,6 +5,7 @@ for windows is looked for.  One colour and one marker per method everywhere, fro
 palette, so that figures read in black and white and for colour-blind readers.
 """
 
+import io
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from inertial.method.recursion import FAMILIES, label
 from inertial.method.schedule import SCHEDULES
@@ -29,6 +32,26 @@ SETTINGS: dict[Any, Any] = {
 
 _SURROUNDINGS = ("backend", "backend_fallback", "interactive", "toolbar")
 """Settings of the process, not of figures."""
+
+
+_DOTS = 110
+"""Dots per inch of a figure in a notebook."""
+
+
+class Picture(Figure):
+    """A figure that a notebook shows, though pyplot does not know it."""
+
+    def _repr_png_(self) -> bytes:
+        picture = io.BytesIO()
+        self.savefig(picture, format="png", dpi=_DOTS)
+        return picture.getvalue()
+
+
+def new_figure(width: float, height: float) -> Picture:
+    """Return an empty figure of a size in inches that keeps its parts from overlapping."""
+    figure = Picture(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
 
 
 @dataclass(frozen=True)

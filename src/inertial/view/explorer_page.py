@@ -83,6 +83,8 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
                 "loss": [_plain(row) for row in curve.loss],
                 "forecast": _plain(curve.forecast),
                 "measured": curve.measured,
+                "rings": curve.rings,
+                "stays": curve.stays,
                 "diverged": curve.diverged,
             }
             for curve in exploration.curves

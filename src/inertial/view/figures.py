@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 from inertial import files
 from inertial._checks import Notice
 from inertial.method.recursion import label
-from inertial.runs.style import MethodStyle, house_style, style_of
-from inertial.view.scaffold import captioned, frame_losses, new_figure, plain, shade_bound
+from inertial.runs.style import MethodStyle, house_style, new_figure, style_of
+from inertial.view.scaffold import captioned, frame_losses, plain, shade_bound
 
 FORMATS = ("png", "svg")
 

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from inertial.runs.measures import envelope
-from inertial.runs.style import style_of
-from inertial.view.scaffold import DASHES, captioned, legend_below, new_figure, plain
+from inertial.runs.style import new_figure, style_of
+from inertial.view.scaffold import DASHES, captioned, legend_below, plain
 
 _RULE_MARKS = {"paper": "o", "quadratic": "s", "forecast": "*"}
 _FLOWS = {

@@ -5,10 +5,10 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+from inertial.runs.style import new_figure
 from inertial.view.scaffold import (
     captioned,
     legend_below,
-    new_figure,
     outer_labels,
     panels,
     shades,

@@ -19,6 +19,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from inertial._checks import significant
 from inertial._json import finite
+from inertial.runs.ranking import percent_left
 
 _DASH = "–"
 
@@ -90,6 +91,7 @@ def _environment() -> Environment:
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False}
     environment.filters["number"] = _number
     environment.filters["place"] = _place
+    environment.filters["left_of"] = percent_left
     return environment
 
 

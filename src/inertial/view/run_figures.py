@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from inertial.runs.measures import forecast_error as error_of
 from inertial.runs.measures import window, windowed
-from inertial.runs.style import MethodStyle, style_of
+from inertial.runs.style import MethodStyle, new_figure, style_of
 from inertial.view.scaffold import (
     DASHES,
     MARKERS,
@@ -18,7 +18,6 @@ from inertial.view.scaffold import (
     facts,
     frame_losses,
     legend_below,
-    new_figure,
     outer_labels,
     panels,
     plain,

@@ -9,8 +9,9 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from inertial.runs.style import new_figure
 
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
@@ -35,13 +36,6 @@ _ABOVE = 10.0
 
 _ROOM = 1.3
 """Factor between the outermost loss and the end of the axis."""
-
-
-def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of a size in inches that keeps its parts from overlapping."""
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
 
 
 def panels(result: xr.Dataset, caption: str) -> tuple[Figure, list[tuple[str, Axes]]]:

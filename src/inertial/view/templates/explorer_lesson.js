@@ -106,7 +106,7 @@
     const run = page.runs.find((one) => one.method === "heavy_ball");
     // Counts of the head are those of the linearised network.
     const model = page.offset ? "the quadratic model" : "the forecast";
-    const real = run.diverged ? "diverged" : run.measured == null ? `did not get there in ${plural(run.loss[0].length - 1, "step")}` : `took ${plural(+run.measured.toFixed(1), "step")}`;
+    const real = run.diverged ? "diverged" : run.measured == null ? `did not get there in ${plural(run.loss[0].length - 1, "step")}` : `took ${plural(+run.measured.toFixed(1), "step")}${!run.rings ? "" : run.stays === null ? ", and is above it at the end" : `, and stays there from ${plural(run.stays, "step").replace(/^(.*) steps?$/, "step $1")}`}`;
     const best = ball.rule === "trials"
       ? `Real runs of this network chose ${setting} (each method was searched by itself: “tune” searches heavy ball and Nesterov at once, and may name another setting of about as many steps); by ${model} it ${promised}.`
       : `Weighing all ${K} of them for the loss to stay below the target soonest, the rule “forecast” takes ${setting}: it ${promised}.`;
