@@ -124,6 +124,33 @@ def test_the_preconditioned_kernel_is_that_of_the_jacobian(rng):
     assert operator.products == 7
 
 
+def test_a_preconditioner_is_a_tree_of_the_parameters_or_a_list(rng):
+    """By the public way: the moments of a tree of parameters give a tree."""
+    x, y = rng.standard_normal((7, 3)), rng.standard_normal(7)
+    params = {"b": jnp.ones((4, 1)), "a": jnp.full((3, 4), 0.5)}
+
+    def apply(params, x):
+        return jnp.tanh(x @ params["a"]) @ params["b"]
+
+    problem, method = Problem.from_apply(apply, params, x, y), adam(0.01)
+    gradient = jax.grad(lambda p: ((apply(p, x)[:, 0] - y) ** 2).mean())(params)
+    inverse = method.inverse(method.update(gradient, method.init(params))[1])
+    found = [
+        tangent(problem).preconditioned(one).product(np.ones(7))
+        for one in (inverse, jax.tree.leaves(inverse))
+    ]
+    np.testing.assert_array_equal(*found)
+    jacobian = np.concatenate(
+        [np.reshape(part, (7, -1)) for part in jax.tree.leaves(jax.jacobian(apply)(params, x))], 1
+    )
+    scaled = np.concatenate([np.ravel(one) for one in jax.tree.leaves(inverse)])
+    expected = 2 / 7 * jacobian @ (scaled * (jacobian.T @ np.ones(7)))  # of the mean of 7 squares
+    np.testing.assert_allclose(found[0], expected, rtol=1e-4)
+    for wrong in ({"a": inverse["a"]}, [inverse["b"], inverse["a"]], 2.0):
+        with pytest.raises(InvalidInput, match="give one number for each trained parameter"):
+            tangent(problem).preconditioned(wrong)
+
+
 @pytest.mark.parametrize(
     ("words", "mistake"),
     [

@@ -421,15 +421,39 @@ def gather_kernel():
 
 @pytest.mark.parametrize(
     ("promised", "high", "verdict"),
-    [(0.99, 0.5, "violated"), (0.4, 0.5, "unresolved"), (-3.0, 0.5, "vacuous"), (None, 0.5, None)],
+    [(0.99, 0.5, "violated"), (0.4, 0.5, "unresolved"), (None, 0.5, None)],
 )
 def test_failures_refute_a_probability_only_if_they_are_too_many(promised, high, verdict):
     frequency = auditing.Frequency(1, 5, 0.0, high, promised)
     assert auditing._weigh("violated", "r", frequency)[0] == (verdict or "violated")
     reason = auditing._weigh("violated", "r", replace(frequency, problems=3))[1]
-    assert ("held on 1 of 5 starts of 3 problems (data and width)" in reason) == (
-        promised is not None and promised > 0
-    )
+    assert ("held on 1 of 5 starts of 3 problems (data and width)" in reason) == bool(promised)
+
+
+def test_a_promise_of_nothing_on_one_start_says_nothing_of_the_others():
+    """A probability that is not above 0 is vacuous on its start, and holds where there is one."""
+    theorem = next(t for t in CATALOG if t.chance is not None)
+    sides = dict.fromkeys(("left", "right"), lambda _: np.ones(3))
+    plain = {"assumptions": (), "methods": None, "trivial": None, "noise": None, "at": None}
+
+    def judged_with(*promises, ratio=1.0):
+        found = []
+        for seed, promised in enumerate(promises):
+            claim = replace(theorem, **plain, **sides, chance=lambda _, p=promised: p)
+            claim = replace(claim, left=lambda _: ratio * np.ones(3))
+            unit = auditing._Unit("kernel", f"run {seed}", f"{seed}", f"{seed}", gather_kernel())
+            found.append(auditing._judge(claim, unit))
+        return auditing._combine(claim, found)
+
+    assert judged_with(-0.6, -0.1).verdict == "vacuous"
+    assert judged_with(-0.6).reason == "the promised probability is not above 0"
+    mixed = judged_with(-0.6, 0.99, 0.8)
+    assert (mixed.verdict, mixed.counts) == ("holds", {"vacuous": 1, "holds": 2})
+    assert (mixed.frequency.seeds, mixed.frequency.promised) == (2, 0.8)
+    assert set(mixed.by_run.values()) == {"vacuous", "holds"}
+    # A failure where nothing is promised refutes nothing.
+    assert judged_with(-0.6, ratio=2.0).verdict == "vacuous"
+    assert judged_with(*[0.999] * 5, ratio=2.0).verdict == "violated"
 
 
 def test_runs_from_one_start_are_counted_once(stored, judged):

@@ -278,6 +278,27 @@ def test_a_run_that_diverged_unforeseen_keeps_no_forecast_though_it_was_at_the_t
     )
 
 
+@pytest.mark.parametrize(
+    ("run", "forecast", "verdict"),
+    [
+        ([1.0, 0.1, 0.1, 0.1, 0.1], [1.0, 0.1, 0.1, 0.1, 0.1], "holds"),
+        ([1.0, 0.1, 0.5, 0.1, 0.1], [1.0, 0.1, 0.5, 0.1, 0.1], "holds"),
+        ([1.0, 0.1, 0.5, 0.1, 0.1], [1.0, 0.1, 0.1, 0.1, 0.1], "departs"),
+        ([1.0, 0.1, 0.1, 0.1, 0.5], [1.0, 0.1, 0.1, 0.1, 0.1], "departs"),
+    ],
+)
+def test_a_run_that_rings_back_where_its_forecast_does_not_departs(
+    linear, tmp_path, run, forecast, verdict
+):
+    """Though both are at the target first at the same step."""
+    settings = ModelSettings(methods=("heavy_ball",), eta=0.05, beta=0.8, steps=40, target=0.2)
+    arrays = compare(linear, settings, out=tmp_path / "run").arrays.isel(optimizer=0)
+    for name, part in (("loss", run), ("forecast_loss", forecast)):
+        arrays[name][0] = np.interp(np.arange(41), np.arange(5) * 10, part)
+    arrays.forecast_steps[0] = np.flatnonzero(arrays.forecast_loss[0] <= 0.2)[0]
+    assert verdict_of(arrays, 0.2) == verdict
+
+
 def test_a_trial_that_diverged_is_recommended_last():
     one = setting("heavy_ball", 0.5, 0.8)
     lost = Trial(one, one.method(1.0), "diverged", losses=np.array([1.0, 0.1, 1e9]))

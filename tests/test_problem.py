@@ -164,6 +164,14 @@ def test_a_loss_of_ones_own_is_called_on_the_shapes_of_ones_own_loop(rng, own, n
     np.testing.assert_allclose(some, by_hand, rtol=1e-5)
 
 
+@pytest.mark.parametrize("given", [dict, lambda _: None, str])
+def test_a_model_that_gives_no_array_is_told_what_to_give(rng, given):
+    x, y = rng.standard_normal((6, 3)), rng.standard_normal(6)
+    name = type(given({})).__name__
+    with pytest.raises(InvalidInput, match=rf"gives a {name}; give an array of shape \(n,\)"):
+        Problem.from_apply(lambda w, x: given({"y": x @ w}), jnp.ones(3), x, y)
+
+
 def test_a_loss_that_does_not_change_with_the_outputs_is_not_told_to_start_elsewhere(rng):
     x, y = rng.standard_normal((30, 3)), np.ones((30, 1))
 

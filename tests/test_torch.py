@@ -127,6 +127,26 @@ def test_a_module_without_its_data_is_told_where_both_go():
     assert tune(inertial_torch.problem(module(), x, y, loss="cross_entropy"), trials=0)
 
 
+def test_a_loss_of_every_row_is_told_to_give_one_number():
+    x, y, module = torch.randn(8, 3), torch.randn(8, 2), torch.nn.Linear(3, 2)
+    with pytest.raises(InvalidInput, match="gives 8 numbers; give a function that returns one"):
+        inertial_torch.problem(module, x, y, loss=lambda f, y: ((f - y) ** 2).mean(1))
+    inertial_torch.problem(module, x, y, loss=lambda f, y: ((f - y) ** 2).mean(1).mean())
+
+
+def test_batch_normalisation_without_stored_statistics_is_not_said_to_keep_to_them():
+    x, y = torch.randn(8, 3), torch.randn(8, 1)
+    for stored in (True, False):
+        norm = torch.nn.BatchNorm1d(3, track_running_stats=stored)
+        module = torch.nn.Sequential(norm, torch.nn.Linear(3, 1))
+        if stored:
+            with pytest.warns(Notice, match="keeps to its stored means"):
+                inertial_torch.problem(module, x, y)
+        else:  # no word: filters make it an error
+            with pytest.raises(InvalidInput, match="mixes rows"):
+                inertial_torch.problem(module, x, y)
+
+
 def mean_square(f, y):
     return ((f - y) ** 2).mean()
 

@@ -280,6 +280,34 @@ def test_a_start_from_which_no_step_leads_away_is_refused(ask, tmp_path, monkeyp
     ask(network(0.1))
 
 
+def test_where_small_steps_go_far_more_momentum_is_tried():
+    """Three classes as numbers: with momentum 0.8 the loss leaves the target again and again."""
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(60, 4))
+    draw.normal(size=60)
+    y = draw.integers(0, 3, 60).astype(float)
+    x, y = ((one - one.mean(axis=0)) / one.std(axis=0) for one in (x, y))
+    problem = Problem(MLP(5, (16,), 1), "mse", np.column_stack([x, np.ones(60)]), y)
+    advice = tune(problem)
+    first = next(i for i, trial in enumerate(advice.trials) if trial.steps is not None)
+    assert max(trial.setting.beta for trial in advice.trials[8:first]) > 0.9
+    method, steps = advice.best.method, advice.best.measured_steps
+    loss = simulate(problem, method, steps=steps + held(steps)).loss
+    assert settled(loss, 0.1 * loss[0]) == steps
+    assert steps < 1_000  # a grid of 72 settings finds 399
+
+
+def test_under_a_cross_entropy_nobody_is_told_to_scale_the_targets():
+    x = load("digits", n=60).x
+    y = (x > x.mean()).astype(float)
+    advice = tune(Problem(MLP(64, (8,), 64), "binary_cross_entropy", x, y), target=0.99, trials=4)
+    assert "asks for little" in advice.table
+    assert "; give a smaller target\n" in advice.table
+    assert "variance 1" not in advice.table
+    unreached = replace(advice, best=replace(advice.best, measured_steps=None))
+    assert "variance 1" not in unreached.table
+
+
 def test_who_has_standardised_is_not_told_to_standardise():
     """A floor of the model keeps its best step far below the limit, and so does nothing else."""
     rng = np.random.default_rng(0)

@@ -330,7 +330,13 @@ class TorchProblem:
 
     def loss_of(self, outputs: Outputs) -> float:
         """Loss at some outputs, in float64."""
-        return float(self._double(torch.as_tensor(outputs), self._doubles()))
+        found = self._double(torch.as_tensor(outputs), self._doubles())
+        if isinstance(found, torch.Tensor) and found.numel() != 1:
+            raise InvalidInput(
+                f"the loss {self.loss.name} gives {found.numel():,} numbers; give a function that "
+                "returns one, such as their mean or their sum."
+            )
+        return float(found)
 
     def gradient_of(self, outputs: Outputs) -> Outputs:
         """Gradient of the loss in the outputs, in float64."""
@@ -505,7 +511,8 @@ def _in_evaluation(module: torch.nn.Module) -> str:
     # These bases have no other names.
     if any(isinstance(part, torch.nn.modules.dropout._DropoutNd) for part in parts):  # noqa: SLF001
         acts.append("dropout is off")
-    if any(isinstance(part, torch.nn.modules.batchnorm._BatchNorm) for part in parts):  # noqa: SLF001
+    normed = [part for part in parts if isinstance(part, torch.nn.modules.batchnorm._BatchNorm)]  # noqa: SLF001
+    if any(part.running_mean is not None for part in normed):
         acts.append("batch normalisation keeps to its stored means and variances")
     if not acts:
         return ""

@@ -140,9 +140,24 @@ class Tangent:
         Parameters
         ----------
         inverse
-            The diagonal of ``P^-1``, in the shapes of the parameters: see `Adaptive.inverse`.
+            The diagonal of ``P^-1``: a tree of the problem's trained parameters, or a list of its
+            arrays in the order of `names`; see `Adaptive.inverse`.
+
+        Raises
+        ------
+        InvalidInput
+            If the arrays are not of the shapes of the parameters.
 
         """
+        weights, shape = jax.tree.flatten(self.linearised.weights)
+        given = jax.tree.leaves(inverse)
+        shapes = [[np.shape(array) for array in arrays] for arrays in (given, weights)]
+        if shapes[0] != shapes[1]:
+            raise InvalidInput(
+                f"the diagonal has arrays of shapes {shapes[0]} and the parameters {shapes[1]}; "
+                "give one number for each trained parameter."
+            )
+        inverse = jax.tree.unflatten(shape, given)
         return replace(
             self, linearised=_Preconditioned(self.linearised, inverse), products=0, found=None
         )

@@ -242,6 +242,22 @@ def _name(model: Model) -> str:
     return type(model).__name__
 
 
+def _flat(given: Any, n: int) -> jax.Array:  # noqa: ANN401 - what a model gives
+    """Return outputs of n rows in the shape (n, k)."""
+    try:
+        out = jnp.asarray(given)
+    except (TypeError, ValueError):
+        raise InvalidInput(
+            f"the model gives a {type(given).__name__}; give an array of shape (n,) or (n, k)."
+        ) from None
+    if out.ndim not in (1, 2) or len(out) != n:
+        raise InvalidInput(
+            f"the model gives outputs of shape {out.shape} for {n} rows; give one of shape (n,) or "
+            "(n, k)."
+        )
+    return out.reshape(n, -1)
+
+
 class Problem:
     """A JAX model with its loss, its start and the rows it is trained on.
 
@@ -326,13 +342,7 @@ class Problem:
             if isinstance(rows, Spread):
                 w, array = self._held(w, EVERYWHERE), self._held(rows.array, PARTS)
                 return self._held(forward(w, array), EVERYWHERE)[: rows.count]  # type: ignore[no-any-return]
-            out = jnp.asarray(apply(rebuild(w), rows))
-            if out.ndim not in (1, 2) or len(out) != len(rows):
-                raise InvalidInput(
-                    f"the model gives outputs of shape {out.shape} for {len(rows)} rows; give one "
-                    "of shape (n,) or (n, k)."
-                )
-            return out.reshape(len(rows), -1)
+            return _flat(apply(rebuild(w), rows), len(rows))
 
         self._start = self._everywhere(leaves)
 

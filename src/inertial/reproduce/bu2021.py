@@ -94,14 +94,14 @@ def illustration_claims(result: xr.Dataset) -> list[Claim]:
     )
     claims = [
         of_data(
-            "heavy ball with friction: L <= (4/lambda_0) exp(-sqrt(lambda_0/2) t) times the first "
-            "pseudo-loss",
+            "from this start, heavy ball with friction: L <= (4/lambda_0) exp(-sqrt(lambda_0/2) t) "
+            "times the first pseudo-loss",
             name,
             known(worst <= 1, friction),
             f"largest ratio {worst:.2g}",
         ),
         of_data(
-            "the same without the factor 4/lambda_0, as printed in eq. 3.4",
+            "from this start, the same without the factor 4/lambda_0, as printed in eq. 3.4",
             name,
             known(worst_printed <= 1, friction),
             f"largest ratio {worst_printed:.2g}",

@@ -172,10 +172,11 @@ def verdict_of(run: xr.Dataset, target: float) -> str:
     """Judge the forecast of a model by its run.
 
     `holds` if the step counts to the target agree from every start that reached it; `departs` if
-    they do not from one, if it was forecast within the run and the model did not get there, or if
-    a run diverged and its forecast did not.  Where neither is there within the run it is
-    `unchecked`, unless `forecast_error` is above 15 % by then.  On batches the forecast is of the
-    expected loss: the mean of the runs is held to it.
+    they do not from one, if it was forecast within the run and the model did not get there, if a
+    run rings back above the target till another step than its forecast, or if it diverged and that
+    did not.  Where neither is there within the run it is `unchecked`, unless `forecast_error` is
+    above 15 % by then.  On batches the forecast is of the expected loss: the mean of the runs is
+    held to it.
     """
     if "batch" in run.attrs:
         means = run[["loss", "forecast_loss", "forecast_steps"]].mean("seed", skipna=False)
@@ -188,7 +189,7 @@ def verdict_of(run: xr.Dataset, target: float) -> str:
         measured = steps_to_share(one.loss, target)
         missed = forecast is not None and forecast <= last
         apart = not float(forecast_error(one).max()) <= APART
-        if unforeseen(one).any():
+        if unforeseen(one).any() or ("batch" not in run.attrs and _rings_apart(one, target)):
             found.append(False)
         elif measured is not None:
             found.append(forecast is not None and agree(forecast, measured))
@@ -197,6 +198,15 @@ def verdict_of(run: xr.Dataset, target: float) -> str:
     if not found:
         return "unchecked"
     return "holds" if all(found) else "departs"
+
+
+def _rings_apart(run: xr.Dataset, target: float) -> bool:
+    """Whether a run is above the target again, and stays there from a step that is not forecast."""
+    if not rings_back(run.loss, target):
+        return False
+    forecast = run.forecast_loss.broadcast_like(run.loss)
+    expected, stays = (stays_from(loss, target) for loss in (forecast, run.loss))
+    return expected is None or stays is None or not agree(expected, stays)
 
 
 def envelope(values: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:

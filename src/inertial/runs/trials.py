@@ -131,6 +131,9 @@ On the grids of 17 models Nesterov's best are 0.4 and 2.3 away in the median; th
 the first.
 """
 
+_MORE_MOMENTUM = (("nesterov", 1.6, 3.0), ("nesterov", 0.6, 2.0), ("heavy_ball", 0.0, 1.5))
+"""From a small step that came lowest to settings of more momentum, in family, u and v."""
+
 _FEW = 5
 """Steps of a winner up to which settings of little momentum are tried first."""
 
@@ -583,7 +586,12 @@ class Search:
             if not ranked and self._less_far(racing):
                 lowest = min(self._standing(self.trials), key=_recent)
                 around = [replace(lowest.setting, u=lowest.setting.u - less) for less in range(3)]
-                self._lengthening(around, 2 * len(lowest.losses))
+                first = 2 * len(lowest.losses)
+                self._lengthening(around, first)
+                if self.best is None:  # small steps go far with more momentum
+                    at = min(self._standing(self.trials), key=_recent).setting
+                    more = [Setting(f, at.u + du, at.v + dv) for f, du, dv in _MORE_MOMENTUM]
+                    self._lengthening(self._own(more), first)
                 return
             if not ranked:  # all diverged, or came to rest above the target
                 field_ = self._smaller(field_)

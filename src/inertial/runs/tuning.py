@@ -382,8 +382,13 @@ class ModelAdvice(Shown):
         return self.constant is not None and self.target * self.start >= self.constant
 
     @property
+    def _squares(self) -> bool:
+        """Whether the loss is one of squares, for which targets can be scaled."""
+        return not np.isnan(self.residual)
+
+    @property
     def _scaled_badly(self) -> bool:
-        return self._leaves_at_once or self._asks_for_little
+        return self._squares and (self._leaves_at_once or self._asks_for_little)
 
     @property
     def _on_batches(self) -> str:
@@ -451,11 +456,12 @@ class ModelAdvice(Shown):
         )
         notes += self._notes_on_batches
         if self._asks_for_little:
+            reached = self.best.measured_steps is not None
+            remedies = ["a smaller target"] * reached + [STANDARDISED] * self._squares
             notes.append(
                 f"the target, a loss of {self.target * self.start:.4g}, asks for little: "
-                f"outputs that are the same for every row have {self.constant:.4g}; give "
-                + ("" if self.best.measured_steps is None else "a smaller target, or ")
-                + STANDARDISED
+                f"outputs that are the same for every row have {self.constant:.4g}"
+                + (f"; give {', or '.join(remedies)}" if remedies else "")
             )
         if self.bound is not None:
             notes.append(f"no gradient method takes fewer steps than {self.bound:,} (linearised)")
@@ -477,7 +483,7 @@ class ModelAdvice(Shown):
         notes += self._notes_on_search
         settled_ = sum(trial.outcome == "settled" for trial in self.trials)
         notes.append(
-            f"{len(self.trials)} trials, {settled_} reached the target, {self.passes:,.0f} passes"
+            f"{len(self.trials)} trials, {settled_} stayed at the target, {self.passes:,.0f} passes"
             if self.checked
             else f"forecast alone, not checked by a real run; {self.passes:,.0f} passes"
         )

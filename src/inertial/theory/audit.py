@@ -12,7 +12,7 @@ A statement "with probability at least p" is counted over the starts, with Clopp
 import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -301,8 +301,12 @@ def _judge(theorem: Theorem, unit: _Unit) -> _Judgement:
             promised = theorem.chance(unit.evidence)
         except Missing:
             promised = None
+    entry = evaluate(theorem, unit.evidence)
+    if promised is not None and promised <= 0 and entry.verdict in ("violated", *_HELD):
+        reason = "the promised probability is not above 0"
+        entry = replace(entry, verdict="vacuous", reason=reason)
     return _Judgement(
-        evaluate(theorem, unit.evidence),
+        entry,
         unit.run,
         unit.label,
         unit.start,
@@ -338,7 +342,8 @@ def _combine(theorem: Theorem, judgements: Sequence[_Judgement]) -> AuditEntry:
         reason, where = f"{reason}: {slopes}", ""
     frequency = None
     if theorem.chance is not None:
-        frequency = _frequency(judgements)
+        promising = [j for j in judgements if j.promised is None or j.promised > 0]
+        frequency = _frequency(promising or judgements)
         verdict, reason = _weigh(verdict, reason, frequency)
     return AuditEntry(
         theorem=theorem.key,
@@ -464,11 +469,7 @@ def _frequency(judgements: Sequence[_Judgement]) -> Frequency | None:
 
 def _weigh(verdict: Verdict, reason: str, frequency: Frequency | None) -> tuple[Verdict, str]:
     """Judge a statement with a probability: single failures do not refute it, frequent ones do."""
-    if frequency is None or frequency.promised is None or verdict not in ("violated", *_HELD):
-        return verdict, reason
-    if frequency.promised <= 0:
-        return "vacuous", "the promised probability is not above 0"
-    if verdict != "violated":
+    if frequency is None or frequency.promised is None or verdict != "violated":
         return verdict, reason
     if frequency.high < frequency.promised:
         return (

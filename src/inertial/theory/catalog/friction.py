@@ -78,7 +78,10 @@ THEOREMS = (
     Theorem(
         key="friction-loss-printed",
         source="Bu, Xu and Chen (2021), eq. (3.4)",
-        statement="Heavy ball with friction has L(t) <= exp(-sqrt(lambda_0/2) t) Lhat(0).",
+        statement=(
+            "Heavy ball with friction has L(t) <= exp(-sqrt(lambda_0/2) t) Lhat(0) from every "
+            "start, on eigenvalues of at least lambda_0/2."
+        ),
         covers=("001 Thm2/(3.4)", "E-001-2"),
         form="printed",
         erratum="E-001-2",
@@ -92,7 +95,8 @@ THEOREMS = (
         key="friction-loss-corrected",
         source="Bu, Xu and Chen (2021), eq. (3.4)",
         statement=(
-            "Heavy ball with friction has L(t) <= (4/lambda_0) exp(-sqrt(lambda_0/2) t) Lhat(0)."
+            "Heavy ball with friction has L(t) <= (4/lambda_0) exp(-sqrt(lambda_0/2) t) Lhat(0) "
+            "from every start, on eigenvalues of at least lambda_0/2."
         ),
         covers=("001 Thm2/(3.4)", "E-001-2"),
         form="corrected",
