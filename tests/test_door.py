@@ -40,9 +40,12 @@ def test_arguments_that_a_function_does_not_take_are_refused_with_those_that_it_
     assert trained(data, 4, seed=2) == (data, 4, 2)
     for call, words in (
         (lambda: trained(np.eye(3), 4, 5), r"^data is array.* give what load\(\) returned"),
-        (lambda: trained(data, 4, 5), r"trained: too many positional .*; give data, steps, seed\."),
-        (trained, r"trained: missing .*'data'; give data, steps, seed\."),
-        (lambda: trained(data, step=4), r"trained: .* 'step'; give data, steps, seed\."),
+        (
+            lambda: trained(data, 4, 5),
+            r"trained: too many positional .*; give data, steps, seed=\.",
+        ),
+        (trained, r"trained: missing .*'data'; give data, steps, seed=\."),
+        (lambda: trained(data, step=4), r"trained: .* 'step'; give data, steps, seed=\."),
     ):
         with pytest.raises(InvalidInput, match=words):
             call()

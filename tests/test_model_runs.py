@@ -285,6 +285,7 @@ def test_a_run_that_diverged_unforeseen_keeps_no_forecast_though_it_was_at_the_t
         ([1.0, 0.1, 0.5, 0.1, 0.1], [1.0, 0.1, 0.5, 0.1, 0.1], "holds"),
         ([1.0, 0.1, 0.5, 0.1, 0.1], [1.0, 0.1, 0.1, 0.1, 0.1], "departs"),
         ([1.0, 0.1, 0.1, 0.1, 0.5], [1.0, 0.1, 0.1, 0.1, 0.1], "departs"),
+        ([1.0, 0.1, 0.1, 0.1, 0.5], [1.0, 0.1, 0.1, 0.1, 0.5], "holds"),
     ],
 )
 def test_a_run_that_rings_back_where_its_forecast_does_not_departs(

@@ -164,6 +164,49 @@ def test_a_loss_of_ones_own_is_called_on_the_shapes_of_ones_own_loop(rng, own, n
     np.testing.assert_allclose(some, by_hand, rtol=1e-5)
 
 
+def weighted(f, y):
+    return jnp.mean(jnp.linspace(1, 2, 40)[:, None] * (f - y) ** 2)
+
+
+def guarded(f, y):
+    assert f.shape == y.shape
+    return jnp.mean((f - y) ** 2)
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        lambda f, y: jnp.mean((f - y) ** 2),
+        lambda f, y: jnp.sum((f - y) ** 2) / jnp.sum((y - y.mean()) ** 2),
+        lambda f, y: jnp.mean((f - y) ** 2) * y.std(),
+        weighted,
+        guarded,
+    ],
+    ids=["squares", "one less R2", "scaled", "weighted", "guarded"],
+)
+@pytest.mark.parametrize("ordered", [False, True])
+def test_targets_of_one_column_are_paired_with_rows_whatever_else_a_loss_does(rng, own, ordered):
+    """Sorted by class, beside statistics of all targets, with weights of rows, behind a guard."""
+    x, y = np.float32(rng.standard_normal((40, 3))), np.repeat(np.float32([0, 1]), 20)
+    y = y if ordered else np.float32(rng.permutation(y) + 0.1 * rng.standard_normal(40))
+    with pytest.warns(Notice, match=r"give targets of shape \(40, 1\) there"):
+        problem = Problem.from_apply(lambda w, x: x @ w, jnp.ones((3, 1)), x, y, loss=own)
+    f = x @ np.ones((3, 1), np.float32)
+    assert problem.loss_of(f) == pytest.approx(float(own(f, y[:, None])), rel=1e-5)
+
+
+def test_starts_of_other_seeds_take_the_targets_as_they_came(rng):
+    x, y = np.float32(rng.standard_normal((20, 3))), np.float32(rng.standard_normal(20))
+
+    def own(f, y):
+        return jnp.mean((f[:, 0] - y) ** 2)
+
+    first = Problem(MLP(3, (4,)), own, x, y, trainable=lambda name: "0" in name)
+    for problem in (first, first.at_seed(1)):
+        f = np.float32(problem.linearise().outputs)
+        assert problem.loss_of(f) == pytest.approx(float(own(f, y)), rel=1e-5)
+
+
 @pytest.mark.parametrize("given", [dict, lambda _: None, str])
 def test_a_model_that_gives_no_array_is_told_what_to_give(rng, given):
     x, y = rng.standard_normal((6, 3)), rng.standard_normal(6)

@@ -127,6 +127,33 @@ def test_a_module_without_its_data_is_told_where_both_go():
     assert tune(inertial_torch.problem(module(), x, y, loss="cross_entropy"), trials=0)
 
 
+def test_a_preconditioner_in_the_order_of_the_parameters_is_theirs():
+    class Two(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.z, self.a = (torch.nn.Parameter(torch.eye(3)) for _ in range(2))
+
+        def forward(self, x):
+            return (x @ self.z + 3 * x @ self.a)[:, :1]
+
+    x, y = torch.randn(8, 3), torch.randn(8, 1)
+    parts = {"z": torch.full((3, 3), 2.0), "a": torch.full((3, 3), 0.5)}
+    operator = tangent(inertial_torch.problem(Two(), x, y, loss="half_sum"))
+    found = [operator.preconditioned(one).product(np.ones(8)) for one in (parts, [*parts.values()])]
+    np.testing.assert_array_equal(*found)
+    expected = (2.0 + 0.5 * 9) * (x @ x.T).numpy() @ np.ones(8)
+    np.testing.assert_allclose(found[0], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_class_numbers_stay_whole_for_a_function_of_ones_own():
+    x, y, module = torch.randn(8, 3), torch.arange(8) % 2, torch.nn.Linear(3, 2)
+    problem = inertial_torch.problem(module, x, y, loss=torch.nn.functional.cross_entropy)
+    losses = problem.advance(problem.begin(), *np.array([[0.1, 0.5, 0.0]] * 3).T)[1]
+    expected = torch.nn.functional.cross_entropy(module(x), y).item()
+    assert losses[0] == pytest.approx(expected, rel=1e-5)
+    assert losses[2] < losses[0]
+
+
 def test_a_loss_of_every_row_is_told_to_give_one_number():
     x, y, module = torch.randn(8, 3), torch.randn(8, 2), torch.nn.Linear(3, 2)
     with pytest.raises(InvalidInput, match="gives 8 numbers; give a function that returns one"):

@@ -274,7 +274,7 @@ def test_a_start_from_which_no_step_leads_away_is_refused(ask, tmp_path, monkeyp
         params = [rng.standard_normal((3, 4)), np.full(4, bias), rng.standard_normal((4, 1))]
         return Problem.from_apply(apply, params, x, np.sin(x[:, 0]))
 
-    with pytest.raises(InvalidInput, match=r"no step moves the model; give another start\."):
+    with pytest.raises(InvalidInput, match=r"no step lowers the loss; give another start\."):
         ask(network(-50.0))
     assert list(tmp_path.rglob("*.nc")) == []
     ask(network(0.1))
@@ -662,7 +662,7 @@ def test_no_share_of_a_loss_below_zero_is_a_target():
         return jnp.mean((outputs - y) ** 2) - 100
 
     with pytest.raises(InvalidInput, match="whose least value is 0"):
-        tune(Problem(MLP(13, (4,), 1), shifted, (x - x.mean(0)) / x.std(0), y))
+        tune(Problem(MLP(13, (4,), 1), shifted, (x - x.mean(0)) / x.std(0), y[:, None]))
 
 
 def test_nothing_else_is_tuned():

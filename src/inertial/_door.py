@@ -53,7 +53,7 @@ def door(function: Callable[..., Any]) -> Callable[..., Any]:
                 if name in fits:
                     fits[name](name, value)
             raise InvalidInput(
-                f"{function.__qualname__}: {error}; give {', '.join(signature.parameters)}."
+                f"{function.__qualname__}: {error}; give {_taken(signature)}."
             ) from None
         for name, value in bound.arguments.items():
             if name in fits:
@@ -62,6 +62,13 @@ def door(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(*bound.args, **bound.kwargs)
 
     return checked
+
+
+def _taken(signature: inspect.Signature) -> str:
+    """Return the arguments of a function in words, those that are given by name with a sign."""
+    named = inspect.Parameter.KEYWORD_ONLY
+    parts = [f"{p.name}=" * (p.kind is named) or p.name for p in signature.parameters.values()]
+    return ", ".join(part for part in parts if part != "self")
 
 
 def _same_sizes(signature: inspect.Signature, values: dict[str, Any]) -> None:

@@ -21,7 +21,6 @@ import torch  # noqa: E402
 
 from inertial._memory import check_parameters  # noqa: E402
 from inertial.problem.loss import (  # noqa: E402
-    LOOKED_AT,
     LOSSES,
     Loss,
     Outputs,
@@ -246,7 +245,7 @@ class TorchProblem:
         _refuse_changes(forward, single, _single(self.x), outputs)
         self._kernels = _kernels(forward, single, _single(self.x[:1]))
         self._take(outputs, y)
-        self.told = self._shape(asked, inner, y) if callable(asked) else ""
+        self.told = self._shape(asked, inner, outputs, y) if callable(asked) else ""
         try:
             value = self.loss_of(outputs)
             self.gradient_of(outputs)
@@ -263,12 +262,17 @@ class TorchProblem:
         self.test: TorchProblem | None = None if test is None else self._on(*test)
 
     def _shape(
-        self, asked: Callable[..., torch.Tensor], inner: torch.nn.Module, y: torch.Tensor
+        self,
+        asked: Callable[..., torch.Tensor],
+        inner: torch.nn.Module,
+        outputs: Outputs,
+        y: torch.Tensor,
     ) -> str:
         """Call a loss of one's own on the shapes that it is for, and say what has to be known."""
         with torch.no_grad():
-            few = inner(self.x[:LOOKED_AT]).cpu().double().numpy()
-        shapes = shapes_of(_slope(_in_doubles(asked)), few, self.y, tuple(y.shape))
+            row = inner(self.x[:1]).shape[1:]
+        own = outputs.reshape(len(outputs), *row)
+        shapes = shapes_of(_slope(_in_doubles(asked)), own, self.y, tuple(y.shape))
         if self._function is asked:
             self._function = shapes.calling(asked)
             self._double = shapes.calling(self._double)
@@ -292,7 +296,7 @@ class TorchProblem:
         first = next(iter(self._start.values()))
         self.y = check_targets(self.loss, outputs, y.detach().cpu().numpy())
         self.targets = torch.as_tensor(self.y, device=first.device)
-        if not self.loss.classes:
+        if self.targets.is_floating_point():  # class numbers are none
             self.targets = self.targets.to(first.dtype)
 
     def _on(self, x: torch.Tensor, y: torch.Tensor) -> "TorchProblem":

@@ -86,7 +86,7 @@ class Tangent:
         return self.found
 
     def check_moves(self) -> None:
-        """Refuse a place from which no step leads away.
+        """Refuse a place from which no step along the gradient of the loss leads away.
 
         Raises
         ------
@@ -95,10 +95,10 @@ class Tangent:
             not.
 
         """
-        if not self.lanczos(1).largest[0] > 0:
+        if self.lanczos(1).largest[0] <= 0:
             raise InvalidInput(
-                "the gradient of the loss in the parameters is zero at the start, so no step moves "
-                "the model; give another start."
+                "the gradient of the loss in the parameters is zero at the start, so no step "
+                "lowers the loss; give another start."
             )
 
     def measure(self, steps: int | None = None) -> Measure:
@@ -141,7 +141,7 @@ class Tangent:
         ----------
         inverse
             The diagonal of ``P^-1``: a tree of the problem's trained parameters, or a list of its
-            arrays in the order of `names`; see `Adaptive.inverse`.
+            arrays in their order; see `Adaptive.inverse`.
 
         Raises
         ------
@@ -149,7 +149,10 @@ class Tangent:
             If the arrays are not of the shapes of the parameters.
 
         """
-        weights, shape = jax.tree.flatten(self.linearised.weights)
+        named = self.linearised.weights
+        if isinstance(named, dict) and isinstance(inverse, list | tuple):
+            inverse = dict(zip(named, inverse, strict=False))
+        weights, shape = jax.tree.flatten(named)
         given = jax.tree.leaves(inverse)
         shapes = [[np.shape(array) for array in arrays] for arrays in (given, weights)]
         if shapes[0] != shapes[1]:
@@ -225,8 +228,9 @@ def tangent(
             "inputs, targets or parameters are far too large."
         )
     if not np.abs(gradient).max() > 0:
-        elsewhere = outputs + np.cos(np.arange(outputs.size)).reshape(outputs.shape)
-        if np.abs(problem.gradient_of(elsewhere)).max() > 0:
+        away = (1 + np.abs(outputs)) * np.cos(np.arange(outputs.size)).reshape(outputs.shape)
+        probes = (problem.gradient_of(outputs + far * away) for far in (-3, 3))
+        if any(np.abs(gradient).max() > 0 for gradient in probes):
             raise InvalidInput(
                 "the loss has no gradient at the start; it is at a minimum already, give another "
                 "start."

@@ -132,9 +132,6 @@ def loss_of(loss: str | Callable[..., Any]) -> Loss:
     return Loss(getattr(loss, "__name__", type(loss).__name__), loss)
 
 
-LOOKED_AT = 16
-"""Rows on which it is tried what shapes a loss of one's own is for."""
-
 Slope = Callable[[Shaped[np.ndarray, "..."], Shaped[np.ndarray, "..."]], Shaped[np.ndarray, "..."]]
 """From outputs and targets to the gradient of the loss in the outputs."""
 
@@ -171,57 +168,54 @@ def shapes_of(
 ) -> Shapes:
     """Find out which shapes a loss of one's own is for.
 
-    They are those that it meets in one's own loop, unless it cannot take them, or compares each row
-    with the targets of all there and not where both have the shape (n, k).
+    They are those that it meets in one's own loop, unless it cannot take them, or does not tell
+    whose target is whose there, as a loss of every row with all targets, and does where both have
+    the shape (n, k).
 
     Parameters
     ----------
     slope
         The gradient of the loss.
     outputs
-        Of some rows, in the model's own shape.
+        Of all rows, in the model's own shape.
     targets
-        Of all rows, in the shape beside outputs of shape (n, k).
+        In the shape beside outputs of shape (n, k).
     given
         Shape in which they came.
 
     """
-    f, y = outputs, targets[: len(outputs)]
-    own = Shapes(f.shape[1:], given[1:])
-    flat = Shapes((int(np.prod(f.shape[1:])),), y.shape[1:])
-    kept = _mixes(own.calling(slope), f, y)
-    if kept is False or (mixed := _mixes(flat.calling(slope), f, y)) is None:
-        return own
-    if kept and mixed:
+    own = Shapes(outputs.shape[1:], given[1:])
+    flat = Shapes((int(np.prod(outputs.shape[1:])),), targets.shape[1:])
+    kept = _pairs(own.calling(slope), outputs, targets)
+    if kept or not _pairs(flat.calling(slope), outputs, targets):
         return own
     does = "refuse them" if kept is None else "compare each row with all targets"
-    shape = len(targets), *f.shape[1:]
-    right = shape if flat.target == flat.outputs else targets.shape
+    right = outputs.shape if flat.target == flat.outputs else targets.shape
     return replace(
         flat,
-        told=f"the model's outputs have shape {shape} and the targets {given}: in your own loop "
-        f"the loss would {does}; give targets of shape {right} there.",
+        told=f"the model's outputs have shape {outputs.shape} and the targets {given}: in your own "
+        f"loop the loss would {does}; give targets of shape {right} there.",
     )
 
 
-def _mixes(
+def _pairs(
     slope: Slope, outputs: Shaped[np.ndarray, "..."], targets: Shaped[np.ndarray, "..."]
 ) -> bool | None:
-    """Whether a row's gradient changes with the targets of others; None if there is no gradient."""
-    rows = targets.reshape(len(targets), -1).astype(float)
-    away = np.abs(rows - rows.mean(axis=0)).sum(axis=1)
+    """Whether the gradient changes where rows change their targets with each other.
+
+    None if the loss cannot take these shapes.  Whatever is the same for all orders of the targets,
+    such as their variance or weights of classes, stays as it is.
+    """
+    order = np.argsort(targets.reshape(len(targets), -1).astype(float).sum(axis=1), kind="stable")
+    others = targets.copy()
+    others[order] = targets[order[::-1]]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a library's own word on shapes
-            alone = np.asarray(slope(outputs, targets)).reshape(len(outputs), -1)
-            moved = []
-            for row in (int(away.argmin()), int(away.argmax())):
-                others = np.repeat(targets[row : row + 1], len(targets), axis=0)
-                beside = np.asarray(slope(outputs, others)).reshape(alone.shape)
-                moved.append(np.abs(beside - alone)[row].max())
-    except (TypeError, ValueError, RuntimeError, IndexError):
+            here, there = (np.asarray(slope(outputs, y)) for y in (targets, others))
+    except Exception:  # noqa: BLE001 - whatever a loss of one's own raises
         return None
-    return bool(max(moved) > _ALIKE * np.abs(alone).max())
+    return bool(np.abs(there - here).max() > _ALIKE * np.abs(here).max())
 
 
 def batch_factor(

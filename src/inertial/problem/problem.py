@@ -23,7 +23,7 @@ from inertial._checks import InvalidInput, Notice, nonnegative, whole
 from inertial._door import door
 from inertial._memory import check_parameters
 from inertial.problem.devices import EVERYWHERE, PARTS, mesh_of, placed, together
-from inertial.problem.loss import LOOKED_AT, Loss, Outputs, batch_factor, loss_of, shapes_of
+from inertial.problem.loss import Loss, Outputs, batch_factor, loss_of, shapes_of
 from inertial.problem.model import Model, start_key
 
 Params: TypeAlias = Any
@@ -354,15 +354,15 @@ class Problem:
 
         self._linear = linear
         outputs = self._outputs(forward, leaves)
-        self.y = check_targets(self.loss, outputs, y)
+        self.y, self._came = check_targets(self.loss, outputs, y), np.shape(y)
         kind = None if self.loss.classes else jnp.result_type(outputs.dtype)
         if callable(loss):
-            slope = jax.grad(loss)
+            slope, one = jax.grad(loss), apply(rebuild(leaves), jnp.asarray(self.x[:2]))
             shapes = shapes_of(
                 lambda f, t: np.asarray(slope(jnp.asarray(f), jnp.asarray(t, kind))),
-                np.asarray(apply(rebuild(leaves), jnp.asarray(self.x[:LOOKED_AT]))),
+                outputs.reshape(len(outputs), *np.shape(one)[1:]),
                 self.y,
-                np.shape(y),
+                self._came,
             )
             if shapes.told:
                 warnings.warn(shapes.told, Notice, stacklevel=2)
@@ -565,7 +565,7 @@ class Problem:
                 self.given,
                 self._loss,
                 self.x,
-                self.y,
+                self.y.reshape(self._came),
                 seed=seed,
                 trainable=self._trainable,
                 test=held,

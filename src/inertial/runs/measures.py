@@ -206,7 +206,9 @@ def _rings_apart(run: xr.Dataset, target: float) -> bool:
         return False
     forecast = run.forecast_loss.broadcast_like(run.loss)
     expected, stays = (stays_from(loss, target) for loss in (forecast, run.loss))
-    return expected is None or stays is None or not agree(expected, stays)
+    if expected is None or stays is None:
+        return expected != stays
+    return not agree(expected, stays)
 
 
 def envelope(values: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:

@@ -303,9 +303,9 @@ def held(steps: int) -> int:
 class Search:
     """The trials of one problem; `passes` counts the steps they took.
 
-    `families` are those of `MOMENTUM`, or one alone; no trial goes on beyond `passes` in all.  All
-    trials see the same batches, of the first of `draws`; all rows if there are none.  The fastest
-    are trained on the others in the end.
+    `families` are those of `MOMENTUM`, or one alone; no trial goes on beyond `passes` in all, but
+    for the winner and its draws.  All trials see the same batches, of the first of `draws`; all
+    rows if there are none.  The fastest are trained on the others in the end.
     `ended` is the state in which the winner's run ended, `compared` whether the other family was
     tried beside the best, `opening` whether the first race was enough, and `raced` what the races
     took where it was not.
@@ -405,6 +405,7 @@ class Search:
             count = min(max(_BLOCK, done // 8), longest - done)
             trial.state, losses = self._steps(trial.state, method, done, count)
             trial.losses = np.concatenate([trial.losses, losses])
+            self.passes += count
             trial.steps = settled(trial.losses, self.level)
             if trial.steps is not None:
                 trial.outcome = "settled"
@@ -497,9 +498,7 @@ class Search:
         """Train with a setting on all draws, though it may be slower on the first."""
         method = one.method(self.largest)
         assert isinstance(method, Recursion)  # noqa: S101 - on batches all methods are
-        trial = self.alone(one, method, longest, watched=True)
-        self.passes += len(trial.losses) - 1
-        self.trials.append(trial)
+        self.trials.append(self.alone(one, method, longest, watched=True))
 
     def _confirmed(self) -> Trial:
         """Return the best of those that settled, once it has gone on."""
@@ -520,7 +519,7 @@ class Search:
             search = Search(self.problem, self.largest, self.target, trials=0, draws=[draw])
             other = search.alone(trial.setting, method, most)
             trial.draws += (other.steps,)
-            self.passes += len(other.losses) - 1
+            self.passes += search.passes
 
     def _go_on(self, trial: Trial) -> None:
         """Train on to twice the steps, `ON` more at least; where the loss leaves, till it is back.

@@ -660,7 +660,8 @@ def tune_problem(
         Settings that are trained, at most; 0 gives the forecast alone.
     passes
         Losses with gradient of all rows after which a search ends, also if no setting has reached
-        the target.  The forecast and the run of the winner to twice its steps come on top.
+        the target.  The forecast, the run of the winner to twice its steps and, with a batch, those
+        on other draws come on top.
     methods
         Families to search, of `METHODS`.  Heavy ball and Nesterov share a search, and each other
         one has its own, which is as long.
