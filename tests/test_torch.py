@@ -353,9 +353,36 @@ def test_sequences_have_the_products_of_their_dense_jacobian(inner):
     np.testing.assert_allclose(operator.product(v), expected, rtol=1e-4)
 
 
+WEIGHT = torch.linspace(1, 2, 10)
+
+
+def weighted(f, y):
+    return torch.nn.functional.cross_entropy(f, y, weight=WEIGHT)
+
+
+def in_place(f, y):
+    found = torch.zeros(len(f))
+    found[:] = torch.nn.functional.cross_entropy(f, y, weight=WEIGHT, reduction="none")
+    return found.sum()
+
+
+class Holding(torch.nn.Module):
+    """A loss with a tensor that is no buffer, which `to` does not convert."""
+
+    def __init__(self):
+        super().__init__()
+        self.held = torch.eye(10) + 0.1
+
+    def forward(self, f, y):
+        return torch.nn.functional.cross_entropy(f @ self.held, y)
+
+
 @pytest.mark.parametrize(
     ("loss", "outputs"),
     [
+        (weighted, 10),
+        (in_place, 10),
+        (Holding(), 10),
         (torch.nn.CrossEntropyLoss(label_smoothing=0.1), 10),
         (torch.nn.CrossEntropyLoss(weight=torch.linspace(1, 2, 10)), 10),
         (torch.nn.HuberLoss(), 1),
@@ -364,7 +391,7 @@ def test_sequences_have_the_products_of_their_dense_jacobian(inner):
     ],
 )
 def test_other_losses_of_torch_keep_their_settings(loss, outputs):
-    """Loss, curvature and training are the loss's own."""
+    """Loss, curvature and training are the loss's own, in double precision whatever it holds."""
     x, y = digits(20)
     if outputs == 1:
         y = (y % 2).astype(np.float32)[:, None]

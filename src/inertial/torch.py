@@ -130,12 +130,53 @@ class State(NamedTuple):
     scaled: Tensors
 
 
+class _Doubling(torch.overrides.TorchFunctionMode):  # type: ignore[misc]
+    """Every tensor that an operation takes is on the host, and in double precision.
+
+    So are those that a function of one's own holds, such as weights of classes.  Each has one
+    copy, for operations in place.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.copies: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: object,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401
+        named = {name: self.taken(value) for name, value in (kwargs or {}).items()}
+        return func(*self.taken(args), **named)
+
+    def taken(self, value: Any) -> Any:  # noqa: ANN401 - any argument
+        """Return an argument with its tensors in double precision."""
+        if type(value) in (list, tuple):
+            return type(value)(map(self.taken, value))
+        if not isinstance(value, torch.Tensor):
+            return value
+        kind = torch.float64 if value.is_floating_point() else value.dtype
+        if value.dtype == kind and value.device.type == "cpu":
+            return value
+        if id(value) not in self.copies:  # which hold the tensor, so that its id stays its own
+            self.copies[id(value)] = value, value.to("cpu", kind)
+        return self.copies[id(value)][1]
+
+
 def _in_doubles(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
-    """Return a loss for outputs in double precision on the host: its weights are too."""
+    """Return a loss for outputs in double precision on the host: whatever it holds is too."""
     if isinstance(function, torch.nn.Module):
-        doubled: Callable[..., torch.Tensor] = copy.deepcopy(function).to("cpu", torch.float64)
-        return doubled
-    return function
+        function = copy.deepcopy(function).to("cpu", torch.float64)
+
+    def doubled(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        with _Doubling() as mode:
+            found = function(outputs, targets)
+        taken: torch.Tensor = mode.taken(found)
+        return taken
+
+    return doubled
 
 
 def _slope(loss: Callable[..., torch.Tensor]) -> Slope:
