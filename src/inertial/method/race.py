@@ -20,7 +20,7 @@ HOLD = (0.25, 20)
 """Share of the steps, and least number of steps, that the loss has to stay below the threshold."""
 
 STEPS = 5_000
-"""Where the race ends if nobody has settled."""
+"""Where a race of settings for real runs ends if nobody has settled."""
 
 _SINGLE = 16
 """Steps that are taken one by one instead of halved."""
@@ -40,8 +40,10 @@ def first_to_settle(
     nodes: Float[np.ndarray, "k"],
     mass: Float[np.ndarray, "k"],
     target: float,
-) -> int:
-    """Return the index of the setting that settles first; the lowest at the end if none does.
+    *,
+    steps: int = STEPS,
+) -> int | None:
+    """Return the index of the setting that settles first; None if none does before the last step.
 
     Parameters
     ----------
@@ -51,18 +53,28 @@ def first_to_settle(
         Nodes of a measure and their weights.
     target
         Share of the loss at the start, in (0, 1).
+    steps
+        Where the race ends: no loss is looked at from this step on.
 
     """
-    coefficients = np.array([method.constant for method in settings])
-    order = np.argsort(-mass, kind="stable")
-    race = _Race(coefficients, nodes[order], mass[order], target * mass.sum())
-    everyone, low = np.arange(len(settings)), 0
-    for high in _marks():
-        winner = race.first(race.below(everyone, high), low, high)
+    race, low = _race_of(settings, nodes, mass, target), 0
+    for high in _marks(steps):
+        winner = race.first(race.below(np.arange(len(settings)), high), low, high)
         if winner is not None:
             return winner
         low = high
-    return int(np.argmin(race.losses(everyone, STEPS - 1)))
+    return None
+
+
+def lowest(
+    settings: Sequence[Recursion],
+    nodes: Float[np.ndarray, "k"],
+    mass: Float[np.ndarray, "k"],
+    step: int,
+) -> int:
+    """Return the index of the setting with the lowest loss at a step; the rest as above."""
+    race = _race_of(settings, nodes, mass, 1.0)
+    return int(np.argmin(race.losses(np.arange(len(settings)), step)))
 
 
 def settled_by(r: int) -> int:
@@ -71,12 +83,23 @@ def settled_by(r: int) -> int:
     return int(np.ceil(r + max(share * r, least)))
 
 
-def _marks() -> Iterator[int]:
+def _marks(steps: int) -> Iterator[int]:
     """Yield steps of which one is in every stretch that a settling setting stays low for."""
     mark = 0
-    while settled_by(mark + 1) < STEPS:
+    while settled_by(mark + 1) < steps:
         mark = settled_by(mark + 1)
         yield mark
+
+
+def _race_of(
+    settings: Sequence[Recursion],
+    nodes: Float[np.ndarray, "k"],
+    mass: Float[np.ndarray, "k"],
+    target: float,
+) -> "_Race":
+    coefficients = np.array([method.constant for method in settings])
+    order = np.argsort(-mass, kind="stable")
+    return _Race(coefficients, nodes[order], mass[order], target * mass.sum())
 
 
 @dataclass(frozen=True)

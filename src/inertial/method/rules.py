@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from jaxtyping import Float
 
 from inertial._checks import InvalidInput, fraction, one_of
 from inertial.linear.measure import Measure
 from inertial.linear.spectrum import Extremes
 from inertial.method.curve import STEPS_LIMIT, forecast_loss, steps_to
 from inertial.method.modes import stability_limit
-from inertial.method.race import first_to_settle
+from inertial.method.race import STEPS, first_to_settle, lowest
 from inertial.method.recursion import (
     FAMILIES,
     METHODS,
@@ -30,6 +31,12 @@ DEFAULT_RULE = "forecast"
 
 MARGIN = 0.9
 """Share of the stability limit that `forecast` uses: a finite network's kernel differs."""
+
+_MOMENTA = np.r_[np.linspace(0, 0.5, 10, endpoint=False), 1 - np.geomspace(0.5, 5e-4, 40)]
+"""Momenta of the candidates: even up to 1/2, beyond that the distance from 1 shrinks."""
+
+_LONG_MOMENTA = 1 - np.geomspace(5e-4, 1e-6, 31)[1:]
+"""Momenta beyond these, for targets that take more than 5,000 steps."""
 
 _NODES = 400
 """Eigenvalues are merged into at most this many nodes while candidates are compared."""
@@ -172,14 +179,22 @@ def _wang_step(ends: Extremes) -> float:
     return eta
 
 
-def fastest(name: str, measure: Measure, target: float, *, margin: float = MARGIN) -> Recursion:
+def fastest(
+    name: str,
+    measure: Measure,
+    target: float,
+    *,
+    margin: float = MARGIN,
+    steps: int = STEPS_LIMIT,
+) -> Recursion:
     """Step size and momentum with the fewest forecast steps until the loss stays at a target.
 
     Candidates on a grid of momentum and share of the stability limit (at most `margin`), and the
     `paper` and `quadratic` settings within it, race (`inertial.method.race`).  The winner is the
     first whose forecast loss is at most `target` times its start and stays there for another
-    quarter of its steps, and at least twenty: the next ring of the loss does not undo it.  If no
-    candidate gets there in 5,000 steps, the lowest loss wins.
+    quarter of its steps, and at least twenty: the next ring of the loss does not undo it.  Momenta
+    go to 0.9995, and to 0.999999 if nobody settles within 5,000 steps; if nobody ever does, the
+    lowest loss at the last step wins.
 
     Parameters
     ----------
@@ -191,10 +206,12 @@ def fastest(name: str, measure: Measure, target: float, *, margin: float = MARGI
         Share of the initial loss, in (0, 1).
     margin
         Largest share of the stability limit.
+    steps
+        Where the race ends, at least 5,000: with that, momenta stay at 0.9995 at most.
 
     """
     few, ends = measure.merged(_NODES), measure.ends
-    candidates = _candidates(name, ends.largest, margin)
+    candidates = _candidates(name, ends.largest, margin, _MOMENTA)
     for table in (_PAPER, _QUADRATIC):
         if name in table and not ends.singular:
             method = table[name](ends)
@@ -202,7 +219,13 @@ def fastest(name: str, measure: Measure, target: float, *, margin: float = MARGI
                 candidates.append(method)
     if name == "gradient_descent":
         return min(candidates, key=partial(_steps_and_loss, few, target))
-    return candidates[first_to_settle(candidates, few.nodes, few.weights, target)]
+    winner = first_to_settle(candidates, few.nodes, few.weights, target)
+    if winner is None and steps > STEPS:
+        candidates += _candidates(name, ends.largest, margin, _LONG_MOMENTA)
+        winner = first_to_settle(candidates, few.nodes, few.weights, target, steps=steps)
+    if winner is None:
+        winner = lowest(candidates, few.nodes, few.weights, steps - 1)
+    return candidates[winner]
 
 
 def _steps_and_loss(measure: Measure, target: float, method: Recursion) -> tuple[float, float]:
@@ -212,12 +235,13 @@ def _steps_and_loss(measure: Measure, target: float, method: Recursion) -> tuple
     return np.inf if steps is None else steps, float(forecast_loss(method, measure, last)[0])
 
 
-def _candidates(name: str, largest: float, margin: float) -> list[Recursion]:
-    """Methods on the grid; momentum is even up to 1/2, beyond that its distance from 1 shrinks."""
+def _candidates(
+    name: str, largest: float, margin: float, momenta: Float[np.ndarray, "_"]
+) -> list[Recursion]:
+    """Methods on the grid of momenta and shares of the stability limit."""
     make, shares = FAMILIES[name], margin * np.linspace(0.02, 1, 50)
     if name == "gradient_descent":
         return [make(float(2 * share / largest), 0.0) for share in shares]
-    momenta = [*np.linspace(0, 0.5, 10, endpoint=False), *(1 - np.geomspace(0.5, 5e-4, 40))]
     tuned = []
     for beta in momenta:
         unit = make(1.0, float(beta))

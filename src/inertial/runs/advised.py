@@ -260,16 +260,18 @@ class Advice(Promised):
         where = "at infinite width" if self.data is not None else "for this kernel"
         limit = FAR if self.decay else STEPS_LIMIT
         if best.steps_to is None:
+            grid = best.rule == DEFAULT_RULE
             why = (
-                f"{100 * self.floor:.2g} % stay under weight decay {self.decay:g}; take a larger "
+                f": {100 * self.floor:.2g} % stay under weight decay {self.decay:g}; take a larger "
                 "target"
                 if self.floor >= self.target
-                else f"the forecast {where} is not there after {limit:,} steps; take "
-                + ("a larger target" if best.rule == DEFAULT_RULE else f"the rule {DEFAULT_RULE}")
+                else f" within {limit:,} steps, by the forecast {where}; take "
+                + ("" if grid else f"the rule {DEFAULT_RULE} or ")
+                + "a larger target"
             )
-            of_rule = "constant setting" if best.rule == DEFAULT_RULE else f"setting of {best.rule}"
+            looked = "constant setting that was looked at" if grid else f"setting of {best.rule}"
             return (
-                f"No {of_rule} reaches {share}: {why}. In the long run the fastest is "
+                f"No {looked} reaches {share}{why}. In the long run the fastest of them is "
                 f"{at(best.name, self.setting)}."
             )
         others = []
@@ -374,7 +376,7 @@ class Advice(Promised):
             ["rule", *(m.rule for m in entries)],
             ["eta", *(f"{m.method.constant[0]:.5g}" for m in entries)],
             ["beta", *(below_one(m.method.constant[1], 5) for m in entries)],
-            ["spectral radius", *(f"{m.spectral_radius:.6f}" for m in entries)],
+            ["spectral radius", *(below_one(m.spectral_radius, 6) for m in entries)],
             ["stability limit of eta", *(f"{m.eta_limit:.5g}" for m in entries)],
             [f"steps to {100 * self.target:g} %", *(count(m.steps_to) for m in entries)],
         ]

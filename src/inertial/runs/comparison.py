@@ -26,6 +26,7 @@ from inertial.data.loading import Provenance
 from inertial.linear.measure import Measure
 from inertial.method.batch import Modes, excess, fastest_for_batch, largest_step, noise_share
 from inertial.method.modes import stability_limit
+from inertial.method.race import STEPS as RACE
 from inertial.method.recursion import FAMILIES, Recursion, label
 from inertial.method.rules import DEFAULT_RULE, fastest
 from inertial.method.schedule import SCHEDULES
@@ -356,7 +357,9 @@ def _by_forecast(name: str, start: ModelStart, settings: ModelSettings) -> Recur
             name, start.batch_modes, settings.batch, target=settings.target, margin=FORECAST_MARGIN,
             decay=decay,
         )[0]  # fmt: skip
-    return fastest(name, start.measure.shifted(decay), settings.target, margin=FORECAST_MARGIN)
+    return fastest(
+        name, start.measure.shifted(decay), settings.target, margin=FORECAST_MARGIN, steps=RACE
+    )
 
 
 def _rule_of(name: str, rule: str, eta: float | None) -> str:

@@ -24,6 +24,7 @@ from inertial.method.batch import (
     noise_share,
 )
 from inertial.method.bound import lower_bound
+from inertial.method.race import STEPS as RACE
 from inertial.method.recursion import METHODS, Recursion
 from inertial.method.rules import DEFAULT_RULE, RULES, choose, fastest
 from inertial.method.trust import Trust
@@ -325,7 +326,10 @@ def explore_model(
     forecast = f"{RULES[DEFAULT_RULE].source}, at {MARGIN:g} of the stability limit at most"
     points = [
         TunedPoint(
-            one, DEFAULT_RULE, forecast, fastest(one, measure, settings.target, margin=MARGIN)
+            one,
+            DEFAULT_RULE,
+            forecast,
+            fastest(one, measure, settings.target, margin=MARGIN, steps=RACE),
         )
         for one in METHODS
     ]

@@ -31,6 +31,7 @@ from inertial.method.bound import fewest_steps, said_of_zero, unreachable_share
 from inertial.method.conventions import in_evaluation, method_of, snippet, to_torch
 from inertial.method.curve import forecast_loss, steps_to
 from inertial.method.modes import stability_limit
+from inertial.method.race import STEPS as RACE
 from inertial.method.recursion import Recursion, label
 from inertial.method.rules import fastest
 from inertial.method.trust import LARGE, STANDARDISED, agree
@@ -932,10 +933,13 @@ class _Forecast:
             ]
         # The quadratic model of other losses than squares is no better for more products.
         most = _MOST if self.problem.loss.squared else _ROUGH
-        self._raise(fastest(families[0], self.measure, self.target, margin=FORECAST_MARGIN), most)
+        self._raise(
+            fastest(families[0], self.measure, self.target, margin=FORECAST_MARGIN, steps=RACE),
+            most,
+        )
         found = []
         for family in families:
-            method = fastest(family, self.measure, self.target, margin=FORECAST_MARGIN)
+            method = fastest(family, self.measure, self.target, margin=FORECAST_MARGIN, steps=RACE)
             eta, beta, _ = method.constant
             share = eta * self.measure.largest / stability_limit(method)
             found.append(setting(family, share, min(beta, 0.999)))

@@ -13,6 +13,7 @@ from jaxtyping import Float
 
 from inertial.linear.measure import Measure
 from inertial.method.batch import Modes
+from inertial.method.curve import STEPS_LIMIT
 from inertial.method.race import STEPS as RACE
 from inertial.method.recursion import label
 from inertial.method.rules import MARGIN as RULE_MARGIN
@@ -71,7 +72,9 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
             "digits": DIGITS,
         },
         "target": exploration.target,
-        "race": {"margin": MARGIN if exploration.width is None else RULE_MARGIN, "steps": RACE},
+        "race": {"margin": MARGIN, "steps": RACE}
+        if exploration.width is None
+        else {"margin": RULE_MARGIN, "steps": STEPS_LIMIT},
         "points": [
             {"rule": point.rule, "source": point.source, **_coefficients(point)}
             for point in exploration.points
