@@ -297,6 +297,21 @@ def test_where_small_steps_go_far_more_momentum_is_tried():
     assert steps < 1_000  # a grid of 72 settings finds 399
 
 
+def test_a_race_that_is_lengthened_ends_where_the_search_does():
+    """One beside a winner of few steps may train no longer than the winner's allow it."""
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal((40, 3))
+    y = np.sin(2 * x[:, 0]) + x[:, 1] * x[:, 2]
+    x, y = (x - x.mean(0)) / x.std(0), (y - y.mean()) / y.std()
+    problem = Problem(MLP(3, (16, 16)), "mse", x, y)
+    largest = tangent(problem).measure(40).largest
+    search = Search(problem, largest, 0.1, trials=30, families=("nesterov",), longest=700)
+    search.run()
+    lengths = [len(trial.losses) for trial in search.trials]
+    assert min(lengths) > 0
+    assert max(lengths) == 700
+
+
 def test_under_a_cross_entropy_nobody_is_told_to_scale_the_targets():
     x = load("digits", n=60).x
     y = (x > x.mean()).astype(float)

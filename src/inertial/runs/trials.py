@@ -585,7 +585,7 @@ class Search:
             if not ranked and self._less_far(racing):
                 lowest = min(self._standing(self.trials), key=_recent)
                 around = [replace(lowest.setting, u=lowest.setting.u - less) for less in range(3)]
-                first = 2 * len(lowest.losses)
+                first = min(2 * len(lowest.losses), self.longest)
                 self._lengthening(around, first)
                 if self.best is None:  # small steps go far with more momentum
                     at = min(self._standing(self.trials), key=_recent).setting
