@@ -892,8 +892,9 @@ VALUES: dict[str, Values | Chains] = {
         ball,
         lambda t: CHANGE[int(t)],
         lambda t: 4 * DISTANCE[int(t)],
-        noise=lambda t: 4e-9 * DISTANCE[t],
+        noise=lambda t: 4e-9 * DISTANCE[t + 1],
         trivial=1,
+        first=1,
     ),
     # gradient descent
     "gradient-descent-loss": by_step(

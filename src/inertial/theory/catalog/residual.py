@@ -353,9 +353,10 @@ THEOREMS = (
         statement="The share of changed activations is at most 4 R, R the largest distance so far.",
         covers=("002 Remark 3",),
         scope="run",
-        left=lambda e: e.run.change,
-        right=lambda e: 4 * np.maximum.accumulate(e.run.distance),
-        noise=lambda e: 4 * e.run.distance_rounding,
+        left=lambda e: e.run.change[1:],  # at the start both sides are 0
+        right=lambda e: 4 * np.maximum.accumulate(e.run.distance)[1:],
+        noise=lambda e: 4 * e.run.distance_rounding[1:],
+        at=lambda e: np.arange(1, len(e.run.change)),
         trivial=lambda _: 1.0,
     ),
     Theorem(
