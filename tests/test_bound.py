@@ -14,8 +14,8 @@ from inertial import (
     nesterov,
 )
 from inertial.linear.lanczos import lanczos
+from inertial.linear.measure import RESOLUTION
 from inertial.method.bound import (
-    RESOLUTION,
     fewest_steps,
     lower_bound,
     said_of_zero,

@@ -134,7 +134,7 @@ def _array(values: object, name: str) -> Shaped[np.ndarray, "..."]:
 
 
 def read_array(path: Path, *, vector: bool = False) -> Float[np.ndarray, "..."]:
-    """Return the array in a file, as float64.
+    """Return the array in a file, as float64; what is in single precision stays so.
 
     Parameters
     ----------
@@ -153,13 +153,15 @@ def read_array(path: Path, *, vector: bool = False) -> Float[np.ndarray, "..."]:
     if not path.exists():
         raise InvalidInput(f"{path} is not a file; give the path of one that exists.")
     if path.suffix == ".npy":
-        array = npy_array(files.read(path, MOST_BYTES), path).astype(np.float64)
+        array = npy_array(files.read(path, MOST_BYTES), path)
     elif path.suffix == ".npz":
-        array = npz_array(path).astype(np.float64)
+        array = npz_array(path)
     elif kind(path) in TEXTS:
         array = _numbers(path)
     else:
         raise InvalidInput(f"{path} is not an array; give a file that ends in .npy, .npz or .csv.")
+    if array.dtype != np.float32:
+        array = array.astype(np.float64)
     return array.reshape(-1) if vector and 1 in array.shape else array
 
 

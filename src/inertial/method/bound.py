@@ -28,10 +28,7 @@ from jaxtyping import Bool, Float
 
 from inertial._checks import InvalidInput, brief, fraction, whole
 from inertial.linear.lanczos import Lanczos, lanczos
-from inertial.linear.measure import Measure
-
-RESOLUTION = 1e-13
-"""Share of the largest node up to which nodes in double precision are known."""
+from inertial.linear.measure import RESOLUTION, Measure
 
 _LIMIT = 1_000
 """Steps after which `fewest_steps` gives up; the bound falls faster than any method."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from inertial._checks import below_one, one_of, significant
-from inertial.method.bound import RESOLUTION as EXACT
+from inertial.linear.measure import RESOLUTION as EXACT
 from inertial.method.bound import said_of_zero
 from inertial.method.recursion import label
 from inertial.runs.measures import (
