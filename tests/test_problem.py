@@ -215,6 +215,31 @@ def test_a_model_that_gives_no_array_is_told_what_to_give(rng, given):
         Problem.from_apply(lambda w, x: given({"y": x @ w}), jnp.ones(3), x, y)
 
 
+def test_several_inputs_and_targets_stand_side_by_side(rng):
+    x, y = rng.standard_normal((20, 3)), rng.standard_normal((20, 2))
+
+    def own(f, y):
+        return jnp.mean((f - y[:, 0]) ** 2) + jnp.mean((f - y[:, 1]) ** 2)
+
+    def apply(w, x):
+        return x[:, :3] @ w + x[:, 3:] @ w
+
+    beside = np.hstack([x, x]), y
+    made = Problem.from_apply(apply, jnp.ones(3), *beside, loss=own)
+    for inputs in ((x, x), [x, x[:, :2]], {"a": x}):
+        for held in ({}, {"test": (inputs, y)}):
+            given = beside if held else (inputs, y)
+            with pytest.raises(
+                InvalidInput, match=r"inputs are a .*side by side .* the model splits"
+            ):
+                Problem.from_apply(apply, jnp.ones(3), *given, loss=own, **held)
+    for targets in ((y[:, 0], y[:, 1]), [y, y[:, 1]], {"a": y}):
+        with pytest.raises(InvalidInput, match=r"targets are a .*side by side .* the loss splits"):
+            Problem.from_apply(apply, jnp.ones(3), beside[0], targets, loss=own)
+    listed = Problem.from_apply(apply, jnp.ones(3), list(beside[0]), tuple(y), loss=own)
+    np.testing.assert_array_equal(listed.y, made.y)
+
+
 def test_a_loss_that_does_not_change_with_the_outputs_is_not_told_to_start_elsewhere(rng):
     x, y = rng.standard_normal((30, 3)), np.ones((30, 1))
 
@@ -439,7 +464,7 @@ def branching(params, x):
         (branching, "mse", np.ones((6, 3)), "not a pure function"),
         (lambda p, x: x @ p, "mse", np.ones(6), "for class numbers give loss='cross_entropy'"),
         (lambda p, x: x @ p, "mse", np.ones((6, 2)), "give one target per output"),
-        (lambda p, x: (x @ p)[:, :, None], "mse", np.ones((6, 3)), r"of shape \(n,\) or \(n, k\)"),
+        (lambda p, x: (x @ p)[:, :, None], "mse", np.ones((6, 3)), r"\(n, k\), all out.*resh"),
         (lambda p, x: x @ p, "cross_entropy", np.full(6, 3), "whole numbers from 0 to 2"),
         (
             lambda p, x: x @ p[:, :1],
@@ -453,6 +478,12 @@ def branching(params, x):
         (lambda p, x: x @ p, "mse", np.full((6, 3), np.nan), "targets have entries"),
         (lambda p, x: x @ p, "cross_entropy", np.array(list("abcabc")), "numpy.unique"),
         (lambda p, x: x @ p, lambda f, y: (f - y) ** 2, np.ones((6, 3)), "gives no number"),
+        (
+            lambda p, x: x @ p,
+            lambda f, y: jnp.mean((f - y) ** 2).item(),
+            np.ones((6, 3)),
+            "of jax.numpy that returns one, without",
+        ),
         (lambda p, x: x @ p, "mae", np.ones((6, 3)), "did you mean 'mse'"),
     ],
 )

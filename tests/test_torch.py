@@ -161,6 +161,124 @@ def test_a_loss_of_every_row_is_told_to_give_one_number():
     inertial_torch.problem(module, x, y, loss=lambda f, y: ((f - y) ** 2).mean(1).mean())
 
 
+@pytest.mark.parametrize(
+    ("gives", "words"),
+    [
+        (lambda v: v.mean(1), "the loss <lambda> gives 8 numbers; give a function that returns"),
+        (lambda v: v.mean().item(), "the loss <lambda> gives a float; .* without .item"),
+        (lambda v: (v.mean(), v), "the loss <lambda> gives a tuple; .* a tensor of one number"),
+        (lambda _: None, "the loss <lambda> gives a NoneType; .* a tensor of one number"),
+    ],
+)
+def test_a_loss_that_gives_no_tensor_of_one_number_is_one_sentence(gives, words):
+    x, y, module = torch.randn(8, 3), torch.randn(8, 2), torch.nn.Linear(3, 2)
+    with pytest.raises(InvalidInput, match="^" + words):
+        inertial_torch.problem(module, x, y, loss=lambda f, y: gives((f - y) ** 2))
+    inertial_torch.problem(module, x, y, loss=lambda f, y: ((f - y) ** 2).mean())
+
+
+def test_a_loss_without_a_second_derivative_is_told_to_be_written_otherwise():
+    """As clamp, squares and sum say it, the same loss is tuned."""
+    torch.manual_seed(0)
+    x, y, module = torch.randn(30, 3), torch.arange(30) % 3, torch.nn.Linear(3, 3)
+    margin = torch.nn.MultiMarginLoss(p=2)
+    with pytest.raises(
+        InvalidInput, match=r"no second derivative of the loss MultiMarginLoss .*clamp"
+    ):
+        tune(inertial_torch.problem(module, x, y, loss=margin), trials=0)
+
+    def written(f, y):
+        others = 1 - torch.nn.functional.one_hot(y, 3)
+        above = (1 - f.gather(1, y[:, None]) + f).clamp(min=0) ** 2
+        return (others * above).sum() / f.numel()
+
+    assert written(module(x), y).item() == pytest.approx(margin(module(x), y).item(), rel=1e-6)
+    advice = tune(inertial_torch.problem(module, x, y, loss=written), target=0.9, trials=3)
+    assert advice.best.measured_steps is not None
+
+
+class Squares(torch.autograd.Function):
+    """An operation of the old form, which has no forward derivative."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x**2
+
+    @staticmethod
+    def backward(ctx, g):
+        return 2 * ctx.saved_tensors[0] * g
+
+
+def test_a_layer_without_forward_derivatives_is_one_sentence():
+    class Layer(torch.nn.Linear):
+        def forward(self, x):
+            return Squares.apply(super().forward(x))
+
+    x, y = torch.randn(8, 3), torch.randn(8, 2)
+    with pytest.raises(InvalidInput, match=r"cannot be differentiated forwards .*other operations"):
+        inertial_torch.problem(Layer(3, 2), x, y)
+
+
+def mixed(f, y):
+    """A number and a class, from outputs side by side."""
+    return torch.nn.functional.mse_loss(f[:, 0], y[:, 0]) + torch.nn.functional.cross_entropy(
+        f[:, 1:], y[:, 1].long()
+    )
+
+
+def tokens(f, y):
+    return torch.nn.functional.cross_entropy(f.reshape(-1, 2, 2), y)
+
+
+def test_several_inputs_and_targets_stand_side_by_side():
+    """Whatever holds them apart is refused with that remedy, which works; rows in a list do."""
+
+    class Two(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = torch.nn.Linear(3, 2), torch.nn.Linear(2, 4)
+
+        def forward(self, x):
+            return torch.nn.functional.pad(self.a(x[:, :3]), (0, 2)) + self.b(x[:, 3:])
+
+    torch.manual_seed(0)
+    x, y = (torch.randn(20, 3), torch.randn(20, 2)), (torch.randn(20), torch.arange(20) % 3)
+    beside = torch.cat(x, 1), torch.stack(y, 1)
+    for apart in (y, list(y), {"a": y[0], "b": y[1]}, (y[0], x[0])):
+        with pytest.raises(InvalidInput, match=r"targets are a .*side by side in it, which"):
+            inertial_torch.problem(Two(), beside[0], apart, loss=mixed)
+    for apart in (x, (x[0], x[0]), [x[0], x[0]], {"a": x[0]}):
+        with pytest.raises(InvalidInput, match=r"inputs are a .*side by side in it, which"):
+            inertial_torch.problem(Two(), apart, beside[1], loss=mixed)
+        with pytest.raises(InvalidInput, match="inputs are a "):
+            inertial_torch.problem(Two(), *beside, loss=mixed, test=(apart, beside[1]))
+    whole = inertial_torch.problem(Two(), *beside, loss=mixed)
+    assert tune(whole, target=0.7, trials=3).best.measured_steps is not None
+    listed = inertial_torch.problem(Two(), list(beside[0]), tuple(beside[1]), loss=mixed)
+    begin = whole.linearise().outputs
+    assert listed.loss_of(begin) == whole.loss_of(begin)
+
+
+def test_outputs_of_more_dimensions_stand_side_by_side_and_are_reshaped_in_the_loss():
+    torch.manual_seed(0)
+    x, y, flat = torch.randn(20, 3), torch.arange(40).reshape(20, 2) % 2, torch.nn.Linear(3, 4)
+    net = torch.nn.Sequential(flat, torch.nn.Unflatten(1, (2, 2)))
+    loss = torch.nn.CrossEntropyLoss()
+    with pytest.raises(InvalidInput, match=r"\(20, 2, 2\) .* side by side, .* splits and reshapes"):
+        inertial_torch.problem(net, x, y, loss=loss)
+    problem = inertial_torch.problem(flat, x, y, loss=tokens)
+    assert tangent(problem).loss == pytest.approx(loss(net(x), y).item(), rel=1e-6)
+
+
+def test_a_module_of_other_rows_than_its_inputs_is_one_sentence():
+    net = torch.nn.Sequential(
+        torch.nn.Linear(3, 4), torch.nn.Flatten(0), torch.nn.Unflatten(0, (2, 16))
+    )
+    with pytest.raises(InvalidInput, match=r"outputs of shape \(2, 16\) for 8 rows"):
+        inertial_torch.problem(net, torch.randn(8, 3), torch.randn(8))
+
+
 def test_batch_normalisation_without_stored_statistics_is_not_said_to_keep_to_them():
     x, y = torch.randn(8, 3), torch.randn(8, 1)
     for stored in (True, False):
@@ -438,6 +556,7 @@ def test_half_precision_is_measured_in_single(kind):
     [
         (torch.nn.NLLLoss(), None, "without its last LogSoftmax, and torch.nn.CrossEntropyLoss"),
         (torch.nn.BCELoss(), None, "without its last Sigmoid, and torch.nn.BCEWithLogitsLoss"),
+        (torch.nn.KLDivLoss(), None, "without its last LogSoftmax, and .*CrossEntropyLoss.*shares"),
         (torch.nn.CrossEntropyLoss, None, r"is the class .*; call it: CrossEntropyLoss\(\)"),
         (torch.nn.MSELoss(reduction="none"), None, "give it reduction='mean' or 'sum'"),
         (torch.nn.GaussianNLLLoss(), None, "GaussianNLLLoss cannot take outputs"),
@@ -449,6 +568,18 @@ def test_a_loss_that_does_not_fit_is_one_sentence(loss, targets, words):
     given = np.eye(10)[y] if targets is None else targets
     with pytest.raises(InvalidInput, match=words):
         inertial_torch.problem(module(), x, given, loss=loss)
+
+
+def test_the_cross_entropy_of_shares_has_the_gradient_of_the_divergence():
+    f, shares = torch.randn(8, 3), torch.randn(8, 3).softmax(1)
+    plain, on_logits = (
+        torch.func.grad(loss)(f)
+        for loss in (
+            lambda f: torch.nn.KLDivLoss(reduction="batchmean")(f.log_softmax(1), shares),
+            lambda f: torch.nn.CrossEntropyLoss()(f, shares),
+        )
+    )
+    np.testing.assert_allclose(plain, on_logits, atol=1e-7)
 
 
 def test_inputs_that_are_not_finite_are_named():

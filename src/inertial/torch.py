@@ -28,7 +28,13 @@ from inertial.problem.loss import (  # noqa: E402
     batch_factor,
     shapes_of,
 )
-from inertial.problem.problem import Batches, Flat, check_targets  # noqa: E402
+from inertial.problem.problem import (  # noqa: E402
+    SIDE_BY_SIDE,
+    Batches,
+    Flat,
+    check_targets,
+    refuse_parts,
+)
 
 BLOCK = 4096
 """Rows that are linearised at once, at most."""
@@ -47,12 +53,17 @@ _FUNCTIONS: dict[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = {
 }
 
 _ON_LOGITS: dict[type, tuple[str, str]] = {
-    torch.nn.NLLLoss: ("LogSoftmax", "CrossEntropyLoss"),
-    torch.nn.BCELoss: ("Sigmoid", "BCEWithLogitsLoss"),
+    torch.nn.NLLLoss: ("LogSoftmax", "torch.nn.CrossEntropyLoss(), which is the same loss"),
+    torch.nn.BCELoss: ("Sigmoid", "torch.nn.BCEWithLogitsLoss(), which is the same loss"),
+    torch.nn.KLDivLoss: (
+        "LogSoftmax",
+        (
+            "torch.nn.CrossEntropyLoss() with the shares of classes as targets, which has the "
+            "gradient of reduction='batchmean'"
+        ),
+    ),
 }
-"""Losses of a last layer's outputs: that layer, and the same loss of what goes into it."""
-
-_OWN_OUTPUTS = "outputs of shape (n,) or (n, k)"
+"""Losses of a last layer's outputs: that layer, and the loss of what goes into it."""
 
 Tensors = dict[str, torch.Tensor]
 
@@ -100,7 +111,7 @@ def _kernels(
         try:
             with kernels():
                 _forwards(forward, w, x, w)
-        except NotImplementedError as error:
+        except (NotImplementedError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
         else:
             return kernels
@@ -170,11 +181,10 @@ def _in_doubles(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Te
     if isinstance(function, torch.nn.Module):
         function = copy.deepcopy(function).to("cpu", torch.float64)
 
-    def doubled(outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    def doubled(outputs: torch.Tensor, targets: torch.Tensor) -> Any:  # noqa: ANN401 - unchecked yet
         with _Doubling() as mode:
             found = function(outputs, targets)
-        taken: torch.Tensor = mode.taken(found)
-        return taken
+        return mode.taken(found)
 
     return doubled
 
@@ -274,9 +284,13 @@ class TorchProblem:
             kind = next(iter(w.values())).dtype
             rest = fixed if kind == first.dtype else {k: _single(b) for k, b in fixed.items()}
             out = torch.func.functional_call(inner, {**rest, **w}, (rows,))
-            if not isinstance(out, torch.Tensor) or out.ndim not in (1, 2):
-                shape = tuple(out.shape) if isinstance(out, torch.Tensor) else type(out).__name__
-                raise InvalidInput(f"the module gives {shape}; give one with {_OWN_OUTPUTS}.")
+            plain = isinstance(out, torch.Tensor)
+            if not plain or out.ndim not in (1, 2) or len(out) != len(rows):
+                gives = f"outputs of shape {tuple(out.shape)}" if plain else type(out).__name__
+                raise InvalidInput(
+                    f"the module gives {gives} for {len(rows)} rows; give one with outputs of "
+                    f"shape (n,) or (n, k), {SIDE_BY_SIDE}."
+                )
             return out.reshape(len(rows), -1)
 
         self._forward = forward
@@ -287,19 +301,7 @@ class TorchProblem:
         self._kernels = _kernels(forward, single, _single(self.x[:1]))
         self._take(outputs, y)
         self.told = self._shape(asked, inner, outputs, y) if callable(asked) else ""
-        try:
-            value = self.loss_of(outputs)
-            self.gradient_of(outputs)
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise InvalidInput(
-                f"the loss {loss.name} cannot take outputs of shape {outputs.shape} and targets "
-                f"of shape {self.y.shape} ({str(error).splitlines()[0]}); give a function of both."
-            ) from error
-        if not np.isfinite(value):
-            raise InvalidInput(
-                f"the loss at the start is {value}; check the inputs, the targets and the "
-                "parameters for entries that are not finite or far too large."
-            )
+        self._check(outputs)
         self.test: TorchProblem | None = None if test is None else self._on(*test)
 
     def _shape(
@@ -340,6 +342,25 @@ class TorchProblem:
         if self.targets.is_floating_point():  # class numbers are none
             self.targets = self.targets.to(first.dtype)
 
+    def _check(self, outputs: Outputs) -> None:
+        """Refuse a loss that gives no finite number or no gradient at the start."""
+        try:
+            value = self.loss_of(outputs)
+            self.gradient_of(outputs)
+        except InvalidInput:
+            raise
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise InvalidInput(
+                f"the loss {self.loss.name} cannot take outputs of shape {outputs.shape} and "
+                f"targets of shape {self.y.shape} ({str(error).splitlines()[0]}); give a function "
+                "of both."
+            ) from error
+        if not np.isfinite(value):
+            raise InvalidInput(
+                f"the loss at the start is {value}; check the inputs, the targets and the "
+                "parameters for entries that are not finite or far too large."
+            )
+
     def _on(self, x: torch.Tensor, y: torch.Tensor) -> "TorchProblem":
         """Return the same module, loss and start on other rows."""
         other = copy.copy(self)
@@ -376,7 +397,12 @@ class TorchProblem:
     def loss_of(self, outputs: Outputs) -> float:
         """Loss at some outputs, in float64."""
         found = self._double(torch.as_tensor(outputs), self._doubles())
-        if isinstance(found, torch.Tensor) and found.numel() != 1:
+        if not isinstance(found, torch.Tensor):
+            raise InvalidInput(
+                f"the loss {self.loss.name} gives a {type(found).__name__}; give a function that "
+                "returns a tensor of one number, without .item() or float()."
+            )
+        if found.numel() != 1:
             raise InvalidInput(
                 f"the loss {self.loss.name} gives {found.numel():,} numbers; give a function that "
                 "returns one, such as their mean or their sum."
@@ -397,7 +423,15 @@ class TorchProblem:
         backward = torch.func.vjp(gradient, torch.as_tensor(outputs))[1]
 
         def times(v: Outputs) -> Outputs:
-            return np.asarray(backward(torch.as_tensor(v))[0].numpy(force=True))
+            try:
+                (found,) = backward(torch.as_tensor(v))
+            except RuntimeError as error:
+                raise InvalidInput(
+                    f"PyTorch has no second derivative of the loss {self.loss.name} "
+                    f"({str(error).splitlines()[0]}); write it with operations that have one, such "
+                    "as clamp, squares and sum."
+                ) from error
+            return np.asarray(found.numpy(force=True))
 
         return times
 
@@ -532,6 +566,7 @@ def problem(
         raise InvalidInput(f"module is {printable(repr(module), 40)}; give a torch.nn.Module.")
     if y is None:
         x, y = _gathered(x)
+    refuse_parts(x, y)
     x, y = _tensor("inputs", x), _tensor("targets", y)
     known, function = _loss(loss, y)
     told = _in_evaluation(module)
@@ -542,6 +577,7 @@ def problem(
         pair = test if isinstance(test, tuple) else _gathered(test)
         if len(pair) != _PAIR:
             raise InvalidInput(f"test has {len(pair)} parts; give inputs and targets.")
+        refuse_parts(*pair)
         held = _tensor("inputs", pair[0]), _tensor("targets", pair[1])
     made = TorchProblem(module, known, function, x, y, asked=loss, test=held, decay=decay)
     if made.told:
@@ -590,7 +626,9 @@ def _gathered(loader: Any) -> tuple[torch.Tensor, torch.Tensor]:  # noqa: ANN401
             stacklevel=3,
         )
     if not pairs or not all(map(_is_pair, pairs)):
-        raise InvalidInput("the loader gives no pairs; give one of inputs and targets.")
+        raise InvalidInput(
+            "the loader gives no pairs; give one of inputs and targets, each in one tensor."
+        )
     try:
         return torch.cat([pair[0] for pair in pairs]), torch.cat([pair[1] for pair in pairs])
     except RuntimeError:
@@ -618,7 +656,7 @@ def _loss(loss: Any, y: torch.Tensor) -> tuple[Loss, Callable[..., torch.Tensor]
         layer, better = _ON_LOGITS[type(loss)]
         raise InvalidInput(
             f"{type(loss).__name__} is a loss of what {layer} gives; give the module without its "
-            f"last {layer}, and torch.nn.{better}(), which is the same loss."
+            f"last {layer}, and {better}."
         )
     if getattr(loss, "reduction", None) == "none":
         raise InvalidInput(

@@ -8,7 +8,7 @@ that for JAX models, `inertial.torch.problem` for PyTorch's.
 import copy
 import itertools
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
@@ -242,18 +242,25 @@ def _name(model: Model) -> str:
     return type(model).__name__
 
 
+SIDE_BY_SIDE = (
+    "all outputs of a row side by side, and a loss of your own that splits and reshapes them"
+)
+"""What to do where a row has several outputs, or outputs of more dimensions."""
+
+
 def _flat(given: Any, n: int) -> jax.Array:  # noqa: ANN401 - what a model gives
     """Return outputs of n rows in the shape (n, k)."""
     try:
         out = jnp.asarray(given)
     except (TypeError, ValueError):
         raise InvalidInput(
-            f"the model gives a {type(given).__name__}; give an array of shape (n,) or (n, k)."
+            f"the model gives a {type(given).__name__}; give an array of shape (n,) or (n, k), "
+            f"{SIDE_BY_SIDE}."
         ) from None
     if out.ndim not in (1, 2) or len(out) != n:
         raise InvalidInput(
             f"the model gives outputs of shape {out.shape} for {n} rows; give one of shape (n,) or "
-            "(n, k)."
+            f"(n, k), {SIDE_BY_SIDE}."
         )
     return out.reshape(n, -1)
 
@@ -324,6 +331,7 @@ class Problem:
         decay: float = 0.0,
         devices: int = 1,
     ) -> None:
+        refuse_parts(x, y)
         self.devices, self._mesh = devices, mesh_of(devices)
         self.decay = nonnegative("decay", decay)
         params = _drawn(model, seed)
@@ -388,10 +396,12 @@ class Problem:
         try:
             first = self.loss_of(np.asarray(outputs, float))
         except (TypeError, ValueError) as error:
+            traced = isinstance(error, jax.errors.JAXTypeError)
             raise InvalidInput(
                 f"the loss {self.loss.name} gives no number for outputs of shape {outputs.shape} "
                 f"and targets of shape {self.y.shape} ({_line(error)}); give a function "
-                "loss(outputs, y) that returns one."
+                f"loss(outputs, y) {'of jax.numpy ' if traced else ''}that returns one"
+                f"{', without float() or .item()' if traced else ''}."
             ) from error
         if not np.isfinite(first):
             raise InvalidInput(
@@ -451,6 +461,7 @@ class Problem:
 
     def _on(self, x: Any, y: Any) -> "Problem":  # noqa: ANN401
         """Return the same model, loss and start on other rows."""
+        refuse_parts(x, y)
         other = copy.copy(self)
         other.x, other.inputs = self._spread(_inputs(x, self._start))
         if other.x.shape[1:] != self.x.shape[1:]:
@@ -810,6 +821,40 @@ def _inputs(x: Any, leaves: list[jax.Array]) -> jax.Array | Shaped[np.ndarray, "
             raise InvalidInput("the inputs have entries that are not finite; remove or fill them.")
         return array.astype(leaves[0].dtype)
     return array.astype(jax.dtypes.canonicalize_dtype(array.dtype))
+
+
+def refuse_parts(x: Any, y: Any) -> None:  # noqa: ANN401 - whatever is passed in
+    """Refuse inputs or targets in several arrays: parts as long as the other has rows.
+
+    Raises
+    ------
+    InvalidInput
+        If either is a dictionary, or such a list or tuple.
+
+    """
+    for what, shape, splits, values, other in (
+        ("targets", "(n,) or (n, k)", "the loss", y, x),
+        ("inputs", "(n, ...)", "the model", x, y),
+    ):
+        rows = _length(other)
+        if isinstance(values, Mapping) or (
+            isinstance(values, list | tuple)
+            and rows
+            and len(values) not in (0, rows)
+            and all(_length(part) == rows for part in values)
+        ):
+            raise InvalidInput(
+                f"the {what} are a {type(values).__name__}; give one array of shape {shape}, with "
+                f"several {what} side by side in it, which {splits} splits."
+            )
+
+
+def _length(values: Any) -> int | None:  # noqa: ANN401
+    """Return how many rows an array has, or a list of numbers or arrays; None if it is neither."""
+    if isinstance(values, list | tuple):
+        return len(values)
+    shape = getattr(values, "shape", ())
+    return shape[0] if shape else None
 
 
 def check_targets(loss: Loss, outputs: Any, y: Any) -> Shaped[np.ndarray, "..."]:  # noqa: ANN401
