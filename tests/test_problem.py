@@ -465,7 +465,12 @@ def branching(params, x):
         (lambda p, x: x @ p, "mse", np.ones(6), "for class numbers give loss='cross_entropy'"),
         (lambda p, x: x @ p, "mse", np.ones((6, 2)), "give one target per output"),
         (lambda p, x: (x @ p)[:, :, None], "mse", np.ones((6, 3)), r"\(n, k\), all out.*resh"),
-        (lambda p, x: x @ p, "cross_entropy", np.full(6, 3), "whole numbers from 0 to 2"),
+        (
+            lambda p, x: x @ p,
+            "cross_entropy",
+            np.full(6, 3),
+            "whole numbers from 0 to 2, .* leave rows without",
+        ),
         (
             lambda p, x: x @ p[:, :1],
             "cross_entropy",

@@ -582,6 +582,47 @@ def test_the_cross_entropy_of_shares_has_the_gradient_of_the_divergence():
     np.testing.assert_allclose(plain, on_logits, atol=1e-7)
 
 
+@pytest.mark.parametrize("column", [False, True])
+@pytest.mark.parametrize(
+    ("ignored", "settings"),
+    [
+        (-100, {}),
+        (-1, {"ignore_index": -1, "reduction": "sum"}),
+        (0, {"ignore_index": 0}),
+        (-1, {"ignore_index": -1, "weight": torch.linspace(1, 2, 10), "label_smoothing": 0.1}),
+    ],
+)
+def test_rows_that_a_cross_entropy_ignores_are_left_out(ignored, settings, column):
+    """Losses of a loop of one's own over all rows are those of the problem, step by step."""
+    x, y = map(torch.tensor, digits(40))
+    y[::3] = ignored
+    net, loss = module(), torch.nn.CrossEntropyLoss(**settings)
+    words = f"rows are left out, since the loss ignores their target {ignored}"
+    given, rate = (y[:, None] if column else y), 0.002 if loss.reduction == "sum" else 0.05
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        problem = inertial_torch.problem(net, x, given, loss=loss, test=(x[:6], given[:6]))
+    said = [str(one.message) for one in told if words in str(one.message)]
+    gone = int((y == ignored).sum()), int((y[:6] == ignored).sum())
+    assert [one.split(" rows")[0] for one in said] == [f"{gone[0]} of 40", f"{gone[1]} of 6"]
+    assert (problem.rows, problem.test.rows) == (40 - gone[0], 6 - gone[1])
+    found = problem.advance(problem.begin(), *np.array([[rate, 0.5, 0.0]] * 5).T)[1]
+    optimizer, own = torch.optim.SGD(net.parameters(), lr=rate, momentum=0.5), []
+    for _ in range(5):
+        optimizer.zero_grad()
+        value = loss(net(x), y)
+        value.backward()
+        optimizer.step()
+        own.append(value.item())
+    np.testing.assert_allclose(found, own, rtol=1e-5)
+
+
+def test_targets_that_are_all_ignored_are_one_sentence():
+    x, y = digits(8)
+    with pytest.raises(InvalidInput, match="all targets are -100, which the loss ignores"):
+        inertial_torch.problem(module(), x, 0 * y - 100, loss=torch.nn.CrossEntropyLoss())
+
+
 def test_inputs_that_are_not_finite_are_named():
     x, y = digits(20)
     x[3, 2] = np.nan
@@ -615,6 +656,7 @@ def batches(*rows):
         ({"x": torch.ones(20, 64, dtype=torch.int64)}, "and type torch.int64"),
         ({"x": torch.eye(64).to_sparse()}, "inputs are sparse, complex or without values"),
         ({"x": torch.ones(())}, "there are no rows"),
+        ({"y": 1, "loss": torch.nn.CrossEntropyLoss()}, r"the targets have shape \(\)"),
         ({"test": (torch.ones(20, 64),)}, "test has 1 parts; give inputs and targets"),
         ({"x": batches({"a": 1.0, "b": 2.0}), "y": None}, "the loader gives no pairs"),
         ({"x": batches(("a", "b")), "y": None}, "the loader gives no pairs"),

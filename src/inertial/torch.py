@@ -568,6 +568,7 @@ def problem(
         x, y = _gathered(x)
     refuse_parts(x, y)
     x, y = _tensor("inputs", x), _tensor("targets", y)
+    x, y = _counted(loss, x, y)
     known, function = _loss(loss, y)
     told = _in_evaluation(module)
     if told and module.training:
@@ -578,11 +579,40 @@ def problem(
         if len(pair) != _PAIR:
             raise InvalidInput(f"test has {len(pair)} parts; give inputs and targets.")
         refuse_parts(*pair)
-        held = _tensor("inputs", pair[0]), _tensor("targets", pair[1])
+        held = _counted(loss, _tensor("inputs", pair[0]), _tensor("targets", pair[1]))
     made = TorchProblem(module, known, function, x, y, asked=loss, test=held, decay=decay)
     if made.told:
         warnings.warn(made.told, Notice, stacklevel=2)
     return made
+
+
+def _counted(
+    loss: Any,  # noqa: ANN401 - a name, a module or a function
+    x: torch.Tensor,
+    y: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the rows that count: without those whose class a cross-entropy ignores.
+
+    Neither the mean over the rest nor the sum has them, and no row acts on another in evaluation.
+    """
+    numbers = x.ndim > 0 and y.shape in ((len(x),), (len(x), 1))
+    if not isinstance(loss, torch.nn.CrossEntropyLoss) or not numbers:
+        return x, y
+    kept = y.reshape(-1) != loss.ignore_index
+    left = int((~kept).sum())
+    if not left:
+        return x, y
+    if left == len(y):
+        raise InvalidInput(
+            f"all targets are {loss.ignore_index}, which the loss ignores; give rows with classes."
+        )
+    warnings.warn(
+        f"{left} of {len(y)} rows are left out, since the loss ignores their target "
+        f"{loss.ignore_index}, and nothing changes on all rows; leave them out of your batches.",
+        Notice,
+        stacklevel=3,
+    )
+    return x[kept.to(x.device)], y[kept]
 
 
 def _in_evaluation(module: torch.nn.Module) -> str:

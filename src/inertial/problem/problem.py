@@ -912,7 +912,10 @@ def _classes(targets: Shaped[np.ndarray, "..."], n: int, k: int) -> Shaped[np.nd
         )
     numbers = targets.reshape(n)
     if not np.array_equal(numbers, np.round(numbers)) or numbers.min() < 0 or numbers.max() >= k:
-        many = f"the model has {k} outputs; give whole numbers from 0 to {k - 1}, one per class"
+        many = (
+            f"the model has {k} outputs; give whole numbers from 0 to {k - 1}, one per class, and "
+            "leave rows without a class out of inputs and targets"
+        )
         one = (
             "the model has one output; give it one per class, or take the loss "
             "binary_cross_entropy for targets of 0 and 1, mse for numbers"
