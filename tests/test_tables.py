@@ -1,8 +1,8 @@
 """Tables as people have them.
 
 `SAME` lists kinds of writing one table, one per line: all must load to the same numbers as the plain
-one, with the note that belongs to the kind.  `REFUSED` lists what is refused, with a remedy that is
-followed.
+one, with the note that belongs to the kind.  `DATES` and `MARKS` list how dates and numbers are written.  `REFUSED` lists what is
+refused, with a remedy that is followed.
 """
 
 import ast
@@ -351,6 +351,149 @@ def test_cells_that_are_no_numbers_in_a_column_of_numbers_are_missing_and_named(
     found = load(put(tmp_path, "t.csv", text), label="yield", raw=True, normalize=False)
     assert found.x[8, 0] == FRAME.depth.drop(8).median()
     assert any("count as missing: depth (oops)" in note for note in found.provenance.notes)
+
+
+DAYS = pd.to_datetime(np.array(["2021-01-03", "2021-02-01", "2021-12-11", "1999-03-02"] * 6))
+LATE = DAYS.where(np.arange(ROWS) != 5, pd.Timestamp("2021-01-21"))
+DATES = [
+    # kind, days, how they are written, what is read first where nothing tells it
+    *((f"{form} with a 21st", LATE, form, None) for form in (
+        "%d.%m.%Y", "%d/%m/%Y", "%d-%m-%Y", "%m/%d/%Y", "%m-%d-%Y", "%Y-%m-%d", "%Y/%m/%d", "%d %b %Y", "%B %d, %Y",
+        "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%y-%m-%d", "%d.%m.%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%Y-%m-%dT%H:%M:%S",
+        "%d. %m. %Y", "%d %m %Y", "%a %d.%m.%Y", "%H:%M %d/%m/%Y",
+    )),
+    ("points", DAYS, "%d.%m.%Y", "day"),
+    ("slashes", DAYS, "%m/%d/%Y", "month"),
+    ("ISO", DAYS, "%Y-%m-%d", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("days", "form", "first"), [d[1:] for d in DATES], ids=[d[0] for d in DATES]
+)
+def test_one_order_of_day_and_month_holds_for_a_column_of_dates(tmp_path, days, form, first):
+    path = put(tmp_path, "t.csv", with_column("made", days.strftime(form)).to_csv(index=False))
+    found = load(path, label="yield", keep=["made"], raw=True, normalize=False)
+    np.testing.assert_array_equal(found.x[:, 0], (days - days.min()).days)
+    said = [note for note in found.provenance.notes if "may be swapped: made" in note]
+    assert [re.search(r"read (\w+) first", note)[1] for note in said] == ([first] if first else [])
+    if said:  # Followed:
+        text = with_column("made", days.strftime("%Y-%m-%d")).to_csv(index=False)
+        after = load(put(tmp_path, "t.csv", text), label="yield", keep=["made"])
+        assert not any("swapped" in note for note in after.provenance.notes)
+
+
+@pytest.mark.parametrize("other", ["01/13/2021", "2021-13-01", "01/01/21 or so"])
+def test_cells_that_no_one_order_reads_are_no_dates(tmp_path, other):
+    cells = ["13/01/2021", other] * 12
+    path = put(tmp_path, "t.csv", with_column("made", cells).to_csv(index=False))
+    found = load(path, label="yield", keep=["made"])
+    assert any(
+        "encoded as one column per value, two values as one: made" in n
+        for n in found.provenance.notes
+    )
+
+
+@pytest.mark.parametrize("word", ["", "NA", "none"])
+def test_missing_dates_are_the_median_of_the_dates(tmp_path, word):
+    cells = [*DAYS.strftime("%d.%m.%Y")]
+    cells[4] = cells[8] = word
+    frame = with_column("made", cells)
+    path = put(tmp_path, "t.csv", frame.to_csv(index=False))
+    found = load(path, label="yield", keep=["made"], raw=True, normalize=False)
+    assert found.columns == ("made", "depth", "salt", "flow")
+    there = (DAYS - DAYS.min()).days.to_numpy().astype(float)
+    there[[4, 8]] = np.nan
+    np.testing.assert_array_equal(
+        found.x[:, 0], np.where(np.isnan(there), np.nanmedian(there), there)
+    )
+    assert any("filled with the median: made (2)" in note for note in found.provenance.notes)
+    parsed = frame.assign(made=pd.to_datetime(frame.made, format="%d.%m.%Y", errors="coerce"))
+    stamped = load(parsed, label="yield", keep=["made"], raw=True, normalize=False)
+    np.testing.assert_array_equal(stamped.x, found.x)
+
+
+COUNTS = np.array([950, 1230, 2756, 13100, 5, 120, 98765, 4321] * 3)
+PLACES = np.array([950, 1.234, 2.756, 13.101, 5, 120, 98.765, 4.321] * 3)
+GROUPED = [f"{count:,}" for count in COUNTS]
+
+
+def swapped(cells):
+    return [cell.translate(str.maketrans(",.", ".,")) for cell in cells]
+
+
+MARKS = [
+    # kind, separator, how the numbers are written, the numbers, note
+    ("thousands commas, tabs", "\t", GROUPED, COUNTS, "commas are read as thousands signs; write 950,000 for 950"),
+    ("thousands commas, semicolons", ";", GROUPED, COUNTS, "commas are read as thousands signs"),
+    ("dollars", "\t", [f"${cell}" for cell in GROUPED], COUNTS, "commas are read as thousands signs"),
+    ("thousands points, tabs", "\t", swapped(GROUPED), COUNTS, "points are read as thousands signs; write 950.000 for 950"),
+    ("thousands points, semicolons", ";", swapped(GROUPED), COUNTS, "points are read as thousands signs"),
+    ("millions with commas", "\t", [f"{count:,}" for count in COUNTS * 100_000], COUNTS * 1e5, None),
+    ("millions with points", ";", swapped([f"{count:,}" for count in COUNTS * 100_000]), COUNTS * 1e5, "commas are read as decimal"),
+    ("thousands and decimals", "\t", [f"{count:,.2f}" for count in COUNTS * 10], COUNTS * 10, None),
+    ("as R writes decimals", "\t", [f"{value:g}" for value in PLACES], PLACES, "points are read as decimal points"),
+    ("as pandas writes decimals", "\t", [str(value / 1000) for value in COUNTS], COUNTS / 1000, None),
+    ("decimals of one length", "\t", [f"{value:.3f}" for value in COUNTS / 1000], COUNTS / 1000, None),
+    ("decimals of one length, commas", ";", swapped([f"{value:.3f}" for value in COUNTS / 1000]), COUNTS / 1000, "commas are read as decimal points"),
+    ("small decimals and counts", ";", swapped(["0.125", "1.250", "3", "12.375"] * 6), np.array([0.125, 1.25, 3, 12.375] * 6), "commas are read as decimal"),
+    ("small decimals with points", ";", ["1.125", "1.250", "3", "12.375"] * 6, np.array([1.125, 1.25, 3, 12.375] * 6), "points are read as decimal"),
+    ("a count beside commas", "\t", ["1,234", "1234", "2,750", "950"] * 6, np.array([1.234, 1234, 2.75, 950] * 6), "commas are read as decimal"),
+    ("apostrophes", ";", [f"{count:,}".replace(",", "'") for count in COUNTS], COUNTS, "as thousands signs: n"),
+    ("Swiss apostrophes and francs", ",", [f"{count:,}.50".replace(",", "’") for count in COUNTS], COUNTS + 0.5, "as thousands signs: n"),
+    ("blanks", ";", [f"{count:,}".replace(",", " ") for count in COUNTS], COUNTS, "as thousands signs: n"),
+    ("no-break blanks", ",", [f"{count:,}".replace(",", "\u00a0") for count in COUNTS], COUNTS, "as thousands signs: n"),
+    ("narrow blanks and decimal commas", ";", [f"{count:,}".replace(",", "\u202f") + ",50" for count in COUNTS], COUNTS + 0.5, "commas are read as decimal points|as thousands signs: n"),
+    ("a minus of print", ",", [f"\u2212{count}" if count > 999 else f"{count}" for count in COUNTS], np.where(COUNTS > 999, -COUNTS, COUNTS), "brackets as minus"),
+    ("brackets", ",", [f"({count}.50)" if count > 999 else f"{count}.50" for count in COUNTS], np.where(COUNTS > 999, -1, 1) * (COUNTS + 0.5), "brackets as minus"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("separator", "cells", "values", "note"), [m[1:] for m in MARKS], ids=[m[0] for m in MARKS]
+)
+def test_what_a_comma_or_point_is_shows_in_its_column_or_is_said(
+    tmp_path, separator, cells, values, note
+):
+    frame = pd.DataFrame({"n": cells, "k": 7 * np.arange(ROWS) % 24, "t": ["a", "b"] * 12})
+    path = put(tmp_path, "t.txt", frame.to_csv(index=False, sep=separator))
+    found = load(path, label="t", raw=True, normalize=False, dedupe=False)
+    np.testing.assert_allclose(found.x[:, found.columns.index("n")], values, rtol=1e-15)
+    said = [text for text in found.provenance.notes if "read as " in text and "units" not in text]
+    words = note.split("|") if note else []
+    assert len(said) == len(words)
+    assert all(word in text for word, text in zip(words, said, strict=True))
+
+
+@pytest.mark.parametrize(("mark", "cells"), [(",", GROUPED), (".", swapped(GROUPED))])
+def test_the_remedy_for_a_mark_read_wrongly_works(tmp_path, mark, cells):
+    """Thousands written as decimals of one length are decimals, and without the mark thousands."""
+
+    def read(cells):
+        frame = pd.DataFrame({"n": cells, "k": 7 * np.arange(ROWS) % 24, "t": ["a", "b"] * 12})
+        path = put(tmp_path, "t.tsv", frame.to_csv(index=False, sep="\t"))
+        return load(path, label="t", raw=True, normalize=False).x[:, 0]
+
+    longer = [cell if mark in cell else f"{cell}{mark}000" for cell in cells]
+    np.testing.assert_array_equal(read(longer), [float(c.replace(mark, ".")) for c in longer])
+    np.testing.assert_array_equal(read([cell.replace(mark, "") for cell in cells]), COUNTS)
+
+
+def test_numbers_that_are_all_in_brackets_stay_texts(tmp_path):
+    path = put(
+        tmp_path,
+        "t.csv",
+        with_column("error", [f"({k % 4}.5)" for k in range(ROWS)]).to_csv(index=False),
+    )
+    assert "error_(0.5)" in load(path, label="yield").columns
+
+
+def test_an_unknown_separator_is_met_with_those_that_are_read(tmp_path):
+    path = put(tmp_path, "t.csv", spelled(sep="~"))
+    with pytest.raises(
+        InvalidInput, match=r"has 1 column; .* with commas, semicolons, tabs, bars or"
+    ):
+        load(path, label="yield")
 
 
 def test_true_and_false_are_numbers_in_csv_and_in_parquet(tmp_path):

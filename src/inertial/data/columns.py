@@ -11,6 +11,7 @@
 Texts, and whole numbers of few values, are classes as targets.
 """
 
+import re
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -24,7 +25,13 @@ from jaxtyping import Bool, Float, Int, Shaped
 from inertial._checks import InvalidInput, listed, one_of, printable
 from inertial._surface import option
 from inertial._types import Targets
-from inertial.data.dialect import is_missing, is_number, plain_number, without_unit
+from inertial.data.dialect import (
+    is_missing,
+    is_number,
+    plain_number,
+    plainly,
+    without_unit,
+)
 from inertial.data.held_out import NOTHING, Held, check_classes, check_columns, split
 from inertial.data.readers import Raw, Table
 from inertial.data.sources import Task
@@ -52,6 +59,13 @@ _COUNT_NAMES = frozenset(
     ["row", "rows", "no", "no.", "nr", "#", "number", "obs", "obs.", "observation", "case", "x"]
 )
 """Names, in lower case, that columns have which count the rows."""
+
+
+_DATE = re.compile(
+    r"(?<![\d:.])(?P<a>\d{4}|\d{1,2})(?P<sign>[-./ ]) ?(?P<b>\d{1,2})(?P=sign) ?"
+    r"(?P<c>\d{4}|\d{1,2})(?![\d:])"
+)
+"""A date of three numbers, of which the first or the last is the year."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +124,7 @@ class _Columns:
     blank: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     dated: list[str] = field(default_factory=list)
+    swapped: list[str] = field(default_factory=list)
     filled: list[str] = field(default_factory=list)
     infinite: list[str] = field(default_factory=list)
     strange: list[str] = field(default_factory=list)
@@ -132,6 +147,7 @@ class _Columns:
             f"missing cells are one more value of: {{}}; {out}.": self.blank,
             f"left out as texts or dates {few}: {{}}; {kept} encodes one.": self.texts,
             f"dates read as days since the first: {{}}; {out}.": self.dated,
+            "days and months may be swapped: {}; write 3 January as 2021-01-03.": self.swapped,
             "cells that are not numbers count as missing: {}; correct them.": self.strange,
             f"missing cells filled with the median: {{}}; {out}.": self.filled,
             "infinite cells, or beyond 1e308, filled with the median: {}; correct them.": (
@@ -172,6 +188,12 @@ def numbers(
     """
     frame, notes = _named(table.frame), list(table.notes)
     label = _label(frame, choices, title)
+    if plain := [name for name in _write_plainly(frame, table.decimal) if name not in choices.drop]:
+        notes.append(
+            "read as numbers, brackets as minus, blanks and apostrophes as thousands signs: "
+            f"{listed([printable(name, 30) for name in plain], 5)}; {option('drop', ['NAME'])} "
+            "leaves one out."
+        )
     units = _strip_units(frame, table.decimal)
     if taken_off := {name: sign for name, sign in units.items() if name not in choices.drop}:
         signs = listed([f"{printable(name, 30)} ({sign})" for name, sign in taken_off.items()], 5)
@@ -229,6 +251,7 @@ def _appended(
     assert test.table is not None  # noqa: S101 - what the caller saw
     other, title = _named(test.table.frame), test.title
     check_columns([label, *frame.columns], list(other.columns), title)
+    _write_plainly(other, test.table.decimal)
     theirs = _strip_units(other, test.table.decimal)
     for name in [label, *frame.columns]:
         if units.get(name) != theirs.get(name):
@@ -288,6 +311,28 @@ def _named(frame: "pd.DataFrame") -> "pd.DataFrame":
     return pd.DataFrame({name: frame.iloc[:, k].array for k, name in enumerate(names)}, copy=False)
 
 
+def _write_plainly(frame: "pd.DataFrame", decimal: str) -> list[str]:
+    """Write numbers with other signs plainly, in columns that hold nothing else.
+
+    Changes `frame`; returns the names of these columns.  Where all are in brackets, these are no
+    minus.
+    """
+    found = []
+    for name in frame.columns:
+        if frame[name].dtype.kind != "O":
+            continue
+        cells = [_cell(value) for value in frame[name]]
+        written = [cell for cell in cells if cell is not None]
+        if (
+            all(is_number(without_unit(plainly(cell))[0], decimal) for cell in written)
+            and any(plainly(cell) != cell for cell in written)
+            and not all(cell.startswith("(") for cell in written)
+        ):
+            frame[name] = [None if cell is None else plainly(cell) for cell in cells]
+            found.append(name)
+    return found
+
+
 def _strip_units(frame: "pd.DataFrame", decimal: str) -> dict[str, str]:
     """Take one unit or sign off all cells of each column of which every number has it.
 
@@ -316,7 +361,8 @@ def _label(frame: "pd.DataFrame", choices: Choices, title: str) -> str:
         )
     if len(names) < 2:
         raise InvalidInput(
-            f"{title} has {len(names)} column; give at least one input and the target."
+            f"{title} has {len(names)} column; give at least one input and the target, in a "
+            f"text with commas, semicolons, tabs, bars or blanks between them."
         )
     for what, words in (
         ("label", (choices.label,)),
@@ -513,10 +559,19 @@ def _encode(column: "pd.Series", name: str, done: _Columns, fitted: int, *, keep
     if count < 2:
         done.constant.append(name)
         return
-    if keep and (days := _days(column, fitted)) is not None:
+    if keep and (found := _days(column, fitted)) is not None:
+        days, order, sure = found
+        holes = np.isnan(days)
+        days = np.where(holes, np.median(days[:fitted][~holes[:fitted]]), days)
+        if np.ptp(days[:fitted]) == 0:
+            done.constant.append(name)
+            return
+        done.fill(name, np.full(holes.sum(), np.nan))
         done.blocks.append(days[:, None])
         done.names.append(name)
         done.dated.append(name)
+        if not sure:
+            done.swapped.append(f"{printable(name, 30)} (read {order} first)")
         return
     dated = column.dtype.kind in "mM"
     if not keep and (dated or count > FEW or 2 * count > max(4, fitted)):
@@ -541,17 +596,66 @@ def _encode(column: "pd.Series", name: str, done: _Columns, fitted: int, *, keep
         done.blank.append(name)
 
 
-def _days(column: "pd.Series", fitted: int) -> Float[np.ndarray, "n"] | None:
-    """Return dates as days since the first one, None if the column does not hold dates."""
+def _days(column: "pd.Series", fitted: int) -> tuple[Float[np.ndarray, "n"], str, bool] | None:
+    """Return dates as days since the first one, None if cells that are there are no dates.
+
+    Missing ones are NaN.  With the days comes what stands first in dates of three numbers, day,
+    month or year, and whether a number above 12 tells it.
+    """
     import pandas as pd
 
+    cells = [None if _cell(value) is None else value for value in column]
+    parts = [_DATE.search(cell) for cell in cells if isinstance(cell, str)]
+    order, sure = _order([part for part in parts if part and len(part["a"]) < 4])
+    if order is None:
+        return None
+    plain = [_iso(cell, order) if isinstance(cell, str) else cell for cell in cells]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        dates = pd.to_datetime(column.astype(object), errors="coerce", format="mixed", utc=True)
-    if dates.isna().any():
+        dates = pd.to_datetime(
+            pd.Series(plain, dtype=object), errors="coerce", format="mixed", utc=True
+        )
+    there = np.array([cell is not None for cell in cells])
+    if dates[there].isna().any() or not there[:fitted].any():
         return None
-    first = dates.iloc[:fitted].min()
-    return np.asarray((dates - first) / pd.Timedelta(days=1), np.float64)
+    days = (dates - dates.iloc[:fitted].min()) / pd.Timedelta(days=1)
+    return np.asarray(days, np.float64), order, sure
+
+
+def _order(dates: list[re.Match[str]]) -> tuple[str | None, bool]:
+    """Return which part of dates like 03/01/2021 is first, None if they differ, and if it is sure.
+
+    A number above 31 is a year.  Where none above 12 tells, it is the day in dates with points
+    and else the month.
+    """
+    if not dates:
+        return "", True
+    first, second = (max(int(date[part]) for date in dates) for part in "ab")
+    if first > 31:
+        return "year", True
+    if first > 12 and second > 12:
+        return None, True
+    if first > 12:
+        return "day", True
+    pointed = all(date["sign"] == "." for date in dates)
+    return "day" if pointed and second <= 12 else "month", second > 12
+
+
+def _iso(cell: str, order: str) -> str | None:
+    """Return a date of three numbers as year, month and day, None if it is none."""
+    date = _DATE.search(cell)
+    if date is None:
+        return cell
+    year, month, day = date["c"], date["a"], date["b"]
+    if len(date["a"]) == 4 or order == "year":
+        year, month, day = date["a"], date["b"], date["c"]
+    elif order == "day":
+        month, day = day, month
+    if len(year) == 2:
+        year = f"{20 if int(year) < 69 else 19}{year}"
+    if int(month) > 12:
+        return "no date"
+    return f"{cell[: date.start()]}{year}-{month:0>2}-{day:0>2}{cell[date.end() :]}"
 
 
 def _no_inputs(columns: _Columns, indexes: Sequence[str], label: str, title: str) -> InvalidInput:
@@ -636,6 +740,7 @@ def _other_targets(table: Table, choices: Choices, title: str) -> str:
         return target.dtype != object or few
 
     frame, most = _named(table.frame), 20
+    _write_plainly(frame, table.decimal)
     _strip_units(frame, table.decimal)
     others = (name for name in frame if name not in (choices.label, *choices.drop))
     if not (fit := list(islice(filter(can_be, others), most + 1))):

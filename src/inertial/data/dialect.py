@@ -52,6 +52,16 @@ _THOUSANDS = {
     ".": re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?"),
     ",": re.compile(r"[-+]?[1-9]\d{0,2}([. ]\d{3})+(,\d*)?"),
 }
+_SURE = {
+    ".": re.compile(r"[-+]?[1-9]\d{0,2}((,\d{3})+\.\d+|(,\d{3}){2,})"),
+    ",": re.compile(r"[-+]?\d{1,3}((\.\d{3})+,\d+|(\.\d{3}){2,})"),
+}
+"""Numbers of which the thousands signs tell what the decimal mark is."""
+
+_GROUPS = 3
+"""Numbers with a thousands sign that a column must have to be a witness of it."""
+
+_BETWEEN_THOUSANDS = re.compile(r"(?<=\d)(['’\u00a0\u2009\u202f ])(?=\d{3}(?!\d))")
 
 _UNIT = re.compile(
     r"(?P<before>[$€£¥])? ?(?P<number>[-+]?[\d.,][\d., ]*(?:[eE][-+]?\d+)?)"
@@ -95,9 +105,8 @@ def detect(content: bytes, path: Path, label: str | None, header: bool | None) -
         raise InvalidInput(f"{path} is empty; give a table with a header and rows.")
     check_size(len(records[0]), text.count(separator.strip(" ") or " "), path)
     records[0] = [_unquoted(cell) for cell in records[0]]
-    decimal = _decimal(records, separator)
-    if decimal == ",":
-        notes.append("commas are read as decimal points; write points if they are not.")
+    decimal, word = _decimal(records, separator)
+    notes += [word] if word else []
     above = None if comment is None else _cells(comment, separator)
     if header is None and above and _names_columns(above, records[0], decimal):
         notes[-1] = "the comment line above the rows is taken as the names of the columns."
@@ -155,6 +164,18 @@ def without_unit(cell: str) -> tuple[str, str]:
         return cell, ""
     parts = (found["before"] or "", (found["after"] or "").strip())
     return found["number"].strip(), " ".join(filter(None, parts))
+
+
+def plainly(cell: str) -> str:
+    """Return a number with a plain minus, and without blanks or apostrophes between thousands.
+
+    Brackets around a number are a minus.
+    """
+    cell = cell.replace("\u2212", "-")
+    if cell[:1] == "(" and cell[-1:] == ")":
+        cell = f"-{cell[1:-1]}"
+    cell = _BETWEEN_THOUSANDS.sub("", cell) if re.match(r"\D*[1-9]\d{0,2}\D", cell) else cell
+    return re.sub("[\u00a0\u2009\u202f]", " ", cell)
 
 
 def is_missing(cell: str, *, among_texts: bool = False) -> bool:
@@ -322,24 +343,71 @@ def _numeric(cells: Sequence[str]) -> bool:
     return any(_mostly_numbers(cells, decimal) for decimal in (".", ","))
 
 
-def _decimal(records: Sequence[Sequence[str]], separator: str) -> str:
-    """Return the decimal mark: a comma if cells are written so and none has a point."""
+def _decimal(records: Sequence[Sequence[str]], separator: str) -> tuple[str, str]:
+    """Return the decimal mark, and a note where that is a guess.
+
+    It is a comma if cells are written so and none has a point.  Cells like 1,234 and 1.234 alone
+    leave it open; a column tells in which numbers below 1,000 stand beside them without a mark.
+    """
     cells = [
-        without_unit(cell)[0]
+        without_unit(plainly(cell))[0]
         for record in records
         for cell in record
         if re.search(r"\d[.,]\d", cell)
     ]
-    points = sum(bool(_POINT.fullmatch(cell)) for cell in cells)
+    points = [cell for cell in cells if _POINT.fullmatch(cell)]
     commas = [cell for cell in cells if _COMMA.fullmatch(cell)]
-    grouped = sum(bool(_THOUSANDS["."].fullmatch(cell)) for cell in commas)
-    mixed = sum(bool(re.fullmatch(r"[-+]?\d{1,3}(\.\d{3})+,\d+", cell)) for cell in cells)
-    if not commas and not mixed:
-        return "."
-    if len(commas) + mixed == grouped:
+    of_points, of_commas = (
+        sum(bool(_SURE[mark].fullmatch(cell)) for cell in cells) for mark in ".,"
+    )
+    as_commas = "commas are read as decimal points; leave them out if they are thousands signs."
+    if commas and not of_commas and all(_THOUSANDS["."].fullmatch(cell) for cell in commas):
         # 13,100 alone: thousands in a file with points or separated by commas.
-        return "." if points or separator == "," else ","
-    return "," if len(commas) + mixed > points else "."
+        if points or of_points or separator == ",":
+            return ".", ""
+        cell, _ = _grouped(records, ",")
+        return (".", _as_thousands("commas", cell)) if cell else (",", as_commas)
+    if commas or of_commas:
+        return (",", as_commas) if len(commas) + of_commas > len(points) + of_points else (".", "")
+    if separator != "," and all(_THOUSANDS[","].fullmatch(cell) for cell in points):
+        cell, sure = _grouped(records, ".")
+        if sure:
+            return ",", _as_thousands("points", cell)
+        if cell:
+            return ".", "points are read as decimal points; leave them out if they part thousands."
+    return ".", ""
+
+
+def _as_thousands(signs: str, cell: str) -> str:
+    mark = {"commas": ",", "points": "."}[signs]
+    return (
+        f"{signs} are read as thousands signs; write {cell}{mark}000 for {cell} and so on if they "
+        "are decimal points."
+    )
+
+
+def _grouped(records: Sequence[Sequence[str]], mark: str) -> tuple[str, bool]:
+    """Return a number below 1,000 that stands in a column of others like 1,234, "" if none does.
+
+    All that has the mark must have three digits behind it, and all else be below 1,000.  It is
+    sure if one of hundreds is among these, and a last 0 among those: decimals of one length would
+    be 950,000, and others 1,23 for 1,230.
+    """
+    found = ""
+    for k in range(len(records[0])):
+        below = [cell for cell in _below(records[1:], k) if not is_missing(cell)]
+        cells = [without_unit(plainly(cell))[0] for cell in below]
+        groups = [
+            cell for cell in cells if re.fullmatch(rf"[-+]?[1-9]\d{{0,2}}\{mark}\d{{3}}", cell)
+        ]
+        others = [cell for cell in cells if re.fullmatch(r"[-+]?(0|[1-9]\d{0,2})", cell)]
+        whole = [cell for cell in others if cell.strip("+-") != "0"]
+        if len(groups) < _GROUPS or not whole or len(groups) + len(others) < len(cells):
+            continue
+        found = max(whole, key=lambda cell: abs(int(cell)))
+        if abs(int(found)) >= 100 and any(cell.endswith("0") for cell in groups):
+            return found, True
+    return found, False
 
 
 def _headed(records: Sequence[Sequence[str]], decimal: str, label: str | None) -> tuple[bool, str]:
