@@ -35,13 +35,14 @@ from inertial.method.trust import (
     HOLDS,
     KEPT,
     WIDEST,
+    Trust,
     agree,
     distance,
     movement,
     sensitivity,
     trust,
 )
-from inertial.runs.check import judged, measure_at_start
+from inertial.runs.check import Starts, judged
 from inertial.simulation.span import span
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -416,7 +417,7 @@ def test_a_start_that_goes_farther_than_the_mean_is_judged_by_itself(data):
     spectrum, measure = spectrum_of(data)
     method = heavy_ball(1 / measure.largest, 0.7)
     mean = trust(method, measure, 2000, rows=100)
-    starts = [measure_at_start(data, spectrum, seed=seed) for seed in range(6)]
+    starts = [Starts(data, spectrum, seed) for seed in range(6)]
     found = [judged(method, measure, own, 2000, rows=100) for own in starts]
     network = TwoLayerReLU(2000, data.x.shape[1])
     for seed, one in enumerate(found):
@@ -425,3 +426,36 @@ def test_a_start_that_goes_farther_than_the_mean_is_judged_by_itself(data):
         assert one.strain == max(own.strain, mean.strain)
     assert len({one.strain for one in found}) > 1
     assert judged(method, measure, None, 2000, rows=100) == mean
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_width_that_is_proposed_holds_for_the_start_that_it_has(data, seed):
+    """A network of another width has another start: its own says whether the forecast holds."""
+    spectrum, measure = spectrum_of(data)
+    method = heavy_ball(1 / measure.largest, 0.7)
+    found = judged(method, measure, Starts(data, spectrum, seed), 50, target=0.1, rows=100)
+    assert found.verdict != "holds"
+    words = f"ask again with --width {found.width_needed} "
+    assert words in found.sentence
+    again = judged(
+        method, measure, Starts(data, spectrum, seed), found.width_needed, target=0.1, rows=100
+    )
+    assert again.verdict == "holds"
+
+
+def test_a_start_that_is_not_drawn_in_a_moment_gets_a_reserve(data, monkeypatch):
+    spectrum, measure = spectrum_of(data)
+    method, starts = heavy_ball(1 / measure.largest, 0.7), Starts(data, spectrum)
+    first = [trust(method, one, 50, target=0.1, rows=100) for one in (measure, starts.at(50))]
+    needed = max(first, key=lambda t: t.strain).width_needed
+    monkeypatch.setattr("inertial.runs.check._MOMENT", data.x.size * (needed - 1))
+    found = judged(method, measure, starts, 50, target=0.1, rows=100)
+    assert found.width_needed == pytest.approx(1.5 * needed, abs=1)
+
+
+def test_a_strain_beside_a_limit_is_told_from_it():
+    """2.5 is not below 2.5, and 2.499 is."""
+    found = Trust(0.1, 1, 2.5, 100, 101, "departs", "")
+    assert "strain 2.5)" in dataclasses.replace(found, strain=2.5).sentence
+    assert "strain 2.499)" in dataclasses.replace(found, strain=2.4988, verdict="holds").sentence
+    assert "strain 2.51)" in dataclasses.replace(found, strain=2.51).sentence

@@ -33,7 +33,7 @@ a strain below 2.5, in 124 of 186 up to 8, and in 4 of 25 from 8 to 10; of sched
 188 steps, and 2.1 was not for 2.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import sqrt
 from typing import Literal
 
@@ -145,18 +145,28 @@ class Trust:
                 "stability limit, or go by a real run."
             )
         often = f" in {self._how_often} such runs" if self.verdict == "departs" else ""
+        strain = significant(self.strain, 2)
+        if float(f"{self.strain:.2g}") in (HOLDS, DEPARTS):  # on which side of the limit it lies
+            strain = significant(self.strain, 4)
         digits = self.movement_digits
         about = "about " if digits == 1 else ""
         said = (
             f"the forecast {self.verdict}{often} (width {self.width:,}: movement "
-            f"{about}{significant(self.movement, digits)}, strain {significant(self.strain, 2)})."
+            f"{about}{significant(self.movement, digits)}, strain {strain})."
         )
         if self.verdict == "holds":
             return said
         if self.width_needed > WIDEST:
             return f"{said[:-1]}; {self.remedy}"
         return (
-            f"{said} It would hold from a width of {_rounded(self.width_needed):,}; {self.remedy}"
+            f"{said} It would hold from a width of {rounded_up(self.width_needed):,}; {self.remedy}"
+        )
+
+    def needing(self, width: int) -> "Trust":
+        """Return the same with another width from which the forecast holds."""
+        scaled = self.remedy.startswith(_SCALE)
+        return replace(
+            self, width_needed=width, remedy=self.remedy if scaled else _ask_again(width)
         )
 
     @property
@@ -328,14 +338,18 @@ def _remedy(residual: float, needed: int) -> str:
             f"{_SCALE}: the mean square residual at the start is "
             f"{significant(residual)}, and about {_EXPECTED:g} with standardised targets."
         )
-    if needed <= WIDEST:
+    return _ask_again(needed)
+
+
+def _ask_again(width: int) -> str:
+    if width <= WIDEST:
         return (
-            f"ask again with --width {_rounded(needed)} to train one so wide, or go by a real run."
+            f"ask again with --width {rounded_up(width)} to train one so wide, or go by a real run."
         )
     return "go by a real run, and lower the step size until it settles."
 
 
-def _rounded(value: float) -> int:
-    """Up to two digits."""
+def rounded_up(value: float) -> int:
+    """Return the least number of two digits that is not below a number of at least 1."""
     unit = 10 ** max(0, int(np.floor(np.log10(value))) - 1)
     return int(np.ceil(value / unit) * unit)

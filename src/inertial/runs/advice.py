@@ -30,10 +30,10 @@ from inertial.runs.check import (
     LONGEST,
     UNTRAINED,
     Check,
+    Starts,
     check,
     from_start,
     judged,
-    measure_at_start,
     search,
 )
 from inertial.runs.scheduled import OPTIMAL, ScheduleAdvice, tune_schedule
@@ -394,9 +394,9 @@ def _tune_data(
         )
     basis, kernel = spectrum_of(data) if dense else (None, measure_of(data, progress=progress))
     measure = kernel.shifted(decay) if decay else kernel
-    own = None if basis is None else measure_at_start(data, basis, width=width, seed=seed)
+    starts = None if basis is None else Starts(data, basis, seed)
     judge = partial(
-        judged, measure=measure, own=own, width=width, target=target, rows=len(data.x)
+        judged, measure=measure, starts=starts, width=width, target=target, rows=len(data.x)
     )  # fmt: skip
     floor, targets = 0.0, None
     if decay and basis is not None:

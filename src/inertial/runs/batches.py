@@ -27,10 +27,10 @@ from inertial.runs.check import (
     LONGEST,
     UNTRAINED,
     Check,
+    Starts,
     check,
     first_step,
     judged,
-    measure_at_start,
     passes_for,
     problem_within,
     said,
@@ -438,9 +438,9 @@ def tune_batch(
         limit = largest_step(name, beta, measure, batch)
         methods.append(_entry(name, method, limit, steps, batch))
     best = min(methods, key=_order)
-    own = measure_at_start(data, spectrum, width=width)
+    starts = Starts(data, spectrum)
     found = judged(
-        best.method, measure, own, width, target=target, rows=len(data.x), batch=batch
+        best.method, measure, starts, width, target=target, rows=len(data.x), batch=batch
     )  # fmt: skip
     sizes = batch_sizes(measure)
     advice = BatchAdvice(data.provenance, measure, target, batch, sizes, tuple(methods), found)

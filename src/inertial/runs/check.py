@@ -24,7 +24,7 @@ from inertial.method.curve import STEPS_LIMIT, forecast_loss, steps_to
 from inertial.method.recursion import Recursion, label
 from inertial.method.response import decayed_loss
 from inertial.method.rules import fastest
-from inertial.method.trust import Trust, trust
+from inertial.method.trust import Trust, rounded_up, trust
 from inertial.problem.model import TwoLayerReLU, outputs, start_key
 from inertial.problem.problem import Problem
 from inertial.runs.shown import of_steps
@@ -43,6 +43,15 @@ LONGEST = 1_000
 
 _LOOKED = 2**25
 """Steps times modes that are evaluated to see where a forecast settles: two seconds at most."""
+
+_MOMENT = 2e10
+"""Inputs times neurons of a start that is drawn to be judged: a third of a second on two cores."""
+
+_WIDER = 1.1
+"""Ratio of two widths of which the second is looked at where the first is too narrow, at least."""
+
+_RESERVE = 1.5
+"""What a width is multiplied by where its own start is not looked at."""
 
 _SLACK = 0.95
 """Share of the target that a setting for one start goes to, where that takes no more steps."""
@@ -280,10 +289,42 @@ def measure_at_start(
     return start_measure(spectrum, initial_residual(network, data.x, data.y, seed=seed))
 
 
+@dataclass(frozen=True, eq=False)
+class Starts:
+    """Measures of the starts of one seed, by width: `measure_at_start`, each computed once.
+
+    Parameters
+    ----------
+    data, spectrum
+        The data, and their decomposed kernel.
+    seed
+        Seed of the starts.
+
+    """
+
+    data: Data
+    spectrum: Spectrum
+    seed: int = 0
+    _known: dict[int, Measure] = dataclasses.field(default_factory=dict, repr=False)
+
+    def at(self, width: int) -> Measure:
+        """Return the measure at a width."""
+        if width not in self._known:
+            self._known[width] = measure_at_start(
+                self.data, self.spectrum, width=width, seed=self.seed
+            )
+        return self._known[width]
+
+    @property
+    def widest(self) -> int:
+        """Width up to which a start is drawn in a moment."""
+        return int(_MOMENT / self.data.x.size)
+
+
 def judged(
     method: Recursion,
     measure: Measure,
-    own: Measure | None,
+    starts: Starts | None,
     width: int,
     *,
     target: float = 0.01,
@@ -293,7 +334,9 @@ def judged(
     """Judge a forecast in expectation and for the start to be trained: the more doubtful verdict.
 
     What the mean over starts does in a few steps can take one start many, and then its weights go
-    farther.
+    farther.  A network of another width has another start, so the width that is proposed is one
+    whose own start was judged; one too wide to be drawn in a moment has half as many neurons more
+    than this start asks for.
 
     Parameters
     ----------
@@ -301,16 +344,24 @@ def judged(
         As for `trust`.
     measure
         Expected measure.
-    own
-        Measure of the start, `measure_at_start`, or None where the kernel is not decomposed.
+    starts
+        The starts, or None where the kernel is not decomposed.
 
     """
-    found = [
-        trust(method, one, width, target=target, rows=rows, batch=batch)
-        for one in (measure, own)
-        if one is not None
-    ]
-    return max(found, key=lambda t: t.strain)
+
+    def worst(width: int) -> Trust:
+        known = [measure] if starts is None else [measure, starts.at(width)]
+        found = (trust(method, one, width, target=target, rows=rows, batch=batch) for one in known)
+        return max(found, key=lambda t: t.strain)
+
+    found = asked = worst(width)
+    while starts is not None and asked.verdict != "holds" and np.isfinite(asked.strain):
+        wider = rounded_up(max(asked.width_needed, _WIDER * asked.width))
+        if wider > starts.widest:
+            return found.needing(math.ceil(_RESERVE * asked.width_needed))
+        asked = worst(wider)
+        found = found.needing(wider)
+    return found
 
 
 def _promise(

@@ -22,9 +22,9 @@ from inertial.runs.check import (
     LONGEST,
     UNTRAINED,
     Check,
+    Starts,
     check,
     judged,
-    measure_at_start,
     nearest,
     said,
     search,
@@ -305,8 +305,8 @@ def tune_schedule(
         )
     # Its first entries do not depend on how many are made.
     method = optimal_schedule(measure, max(1, min(LONGEST, _BEYOND * steps)))
-    own = None if spectrum is None else measure_at_start(data, spectrum, width=width)
-    found = judged(method, measure, own, width, target=target, rows=len(data.x))
+    starts = None if spectrum is None else Starts(data, spectrum)
+    found = judged(method, measure, starts, width, target=target, rows=len(data.x))
     bound = fewest_steps(measure, target)
     advice = ScheduleAdvice(data.provenance, measure, target, method, steps, found, bound)
     if not trials:
