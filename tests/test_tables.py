@@ -360,7 +360,7 @@ DATES = [
     *((f"{form} with a 21st", LATE, form, None) for form in (
         "%d.%m.%Y", "%d/%m/%Y", "%d-%m-%Y", "%m/%d/%Y", "%m-%d-%Y", "%Y-%m-%d", "%Y/%m/%d", "%d %b %Y", "%B %d, %Y",
         "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%y-%m-%d", "%d.%m.%Y %H:%M", "%m/%d/%Y %H:%M:%S", "%Y-%m-%dT%H:%M:%S",
-        "%d. %m. %Y", "%d %m %Y", "%a %d.%m.%Y", "%H:%M %d/%m/%Y",
+        "%m.%d.%Y", "%d. %m. %Y", "%d %m %Y", "%a %d.%m.%Y", "%H:%M %d/%m/%Y",
     )),
     ("points", DAYS, "%d.%m.%Y", "day"),
     ("slashes", DAYS, "%m/%d/%Y", "month"),
@@ -381,6 +381,14 @@ def test_one_order_of_day_and_month_holds_for_a_column_of_dates(tmp_path, days, 
         text = with_column("made", days.strftime("%Y-%m-%d")).to_csv(index=False)
         after = load(put(tmp_path, "t.csv", text), label="yield", keep=["made"])
         assert not any("swapped" in note for note in after.provenance.notes)
+
+
+def test_dates_of_two_ways_of_writing_are_each_read(tmp_path):
+    """Those that begin with a year have their own order, whatever that of the others is."""
+    written = [day.strftime("%d/%m/%Y" if k % 2 else "%Y-%m-%d") for k, day in enumerate(LATE)]
+    path = put(tmp_path, "t.csv", with_column("made", written).to_csv(index=False))
+    found = load(path, label="yield", keep=["made"], raw=True, normalize=False)
+    np.testing.assert_array_equal(found.x[:, 0], (LATE - LATE.min()).days)
 
 
 @pytest.mark.parametrize("other", ["01/13/2021", "2021-13-01", "01/01/21 or so"])
@@ -444,6 +452,7 @@ MARKS = [
     ("blanks", ";", [f"{count:,}".replace(",", " ") for count in COUNTS], COUNTS, "as thousands signs: n"),
     ("no-break blanks", ",", [f"{count:,}".replace(",", "\u00a0") for count in COUNTS], COUNTS, "as thousands signs: n"),
     ("narrow blanks and decimal commas", ";", [f"{count:,}".replace(",", "\u202f") + ",50" for count in COUNTS], COUNTS + 0.5, "commas are read as decimal points|as thousands signs: n"),
+    ("blanks and decimal commas alone", ";", [f"{count:,}".replace(",", " ") + ",50" for count in COUNTS], COUNTS + 0.5, "as thousands signs: n"),
     ("a minus of print", ",", [f"\u2212{count}" if count > 999 else f"{count}" for count in COUNTS], np.where(COUNTS > 999, -COUNTS, COUNTS), "brackets as minus"),
     ("brackets", ",", [f"({count}.50)" if count > 999 else f"{count}.50" for count in COUNTS], np.where(COUNTS > 999, -1, 1) * (COUNTS + 0.5), "brackets as minus"),
 ]  # fmt: skip
