@@ -5,10 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from inertial import forecast_loss, heavy_ball, load, steps_to, train, tune
+from inertial import forecast_loss, gradient_descent, heavy_ball, load, steps_to, train, tune
 from inertial.linear.expected import spectrum_of
 from inertial.method.rules import fastest
 from inertial.problem.model import TwoLayerReLU
+from inertial.runs.advised import forecast_entry
 from inertial.runs.check import (
     Check,
     check,
@@ -226,6 +227,19 @@ def test_a_setting_that_decay_was_searched_with_is_shown_with_its_forecast():
     losses = advice.expected(advice.setting, 100)
     assert losses[row.steps_to] <= 0.2 * losses[0] < losses[row.steps_to - 1]
     assert len(advice.to_dataframe()) == len(advice.methods) + 1
+
+
+@pytest.mark.parametrize(("share", "noted"), [(0.5, False), (1.02, True)])
+def test_a_setting_beyond_the_limit_says_why_it_has_no_forecast_steps(digits, share, noted):
+    """Real runs may choose it: a network can get there where its linearisation diverges."""
+    data, _, measure = digits
+    advice = tune(data, trials=0)
+    method = gradient_descent(share * 2 / measure.largest)
+    found = forecast_entry("gradient_descent", method, "trials", measure, 0.01)
+    table = dataclasses.replace(advice, methods=(*advice.methods, found)).table
+    assert (found.steps_to is None) == noted
+    note = "the forecast of a setting beyond the stability limit grows: no steps"
+    assert (note in table.splitlines()) == noted
 
 
 def test_a_promise_that_does_not_hold_is_not_what_is_recommended():

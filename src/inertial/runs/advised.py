@@ -390,8 +390,14 @@ class Advice(Promised):
             if any(run is not None and run.stays for run in runs):
                 stays = (count(None if run is None else run.settles) for run in runs)
                 rows.append(["measured, stays from", *stays])
+        return "\n".join([*head, "", self.lines, "", facts, *columns(rows), *self._notes(entries)])
+
+    def _notes(self, entries: tuple[MethodAdvice, ...]) -> list[str]:
+        """Say what the columns of the table do not say of themselves."""
         notes = []
         plain = [m.name for m in entries if not m.method.constant[1]]
+        if any(m.steps_to is None and m.method.constant[0] >= m.eta_limit for m in entries):
+            notes.append("the forecast of a setting beyond the stability limit grows: no steps")
         if any(name != "gradient_descent" for name in plain):
             notes.append("without momentum (beta 0) every method is gradient descent")
         if self.data is not None:
@@ -402,12 +408,12 @@ class Advice(Promised):
             notes.append(
                 "the measure is that of a block Krylov space: losses are right to a few thousandths"
             )
-        if not ends.proven:
+        if not self.extremes.proven:
             notes.append(
                 "both ends are eigenvalues to the digits shown; that none lies beyond them is not "
                 "proven"
             )
-        return "\n".join([*head, "", self.lines, "", facts, *columns(rows), *notes])
+        return notes
 
     def to_dataframe(self) -> "pd.DataFrame":
         """Return one row per method, and one for the setting recommended if it is none of them.
