@@ -502,6 +502,48 @@ def test_momentum_near_one_is_told_by_what_it_lacks(chromium, file):
         assert "momentum 1 − 10⁻⁵" in view.locator("#plane").get_attribute("aria-label")
 
 
+@pytest.mark.parametrize(
+    ("name", "momentum", "tip"),
+    [
+        ("gradient_descent", "gradient descent with X, momentum 0", ", β 0:"),
+        ("nesterov_varying", "Nesterov, t/(t+d) with X, momentum t/(t + 3)", ", β t/(t + 3):"),
+        ("nesterov", "Nesterov with X, momentum 0.7", ", β 0.7:"),
+    ],
+)
+def test_the_plane_is_read_out_with_the_momentum_that_the_method_has(
+    chromium, file, exploration, name, momentum, tip
+):
+    eta = 0.5 / exploration.measure.largest
+    address = f"#method={name}&eta={eta}&beta=0.7&friction=3"
+    with opened(chromium, file, address) as view:
+        said = view.locator("#plane").get_attribute("aria-label")
+        view.locator("#plane").focus()
+        view.keyboard.press("ArrowRight")
+        view.keyboard.press("ArrowLeft")
+        settle(view)
+        assert tip in view.locator("#plane .tip").inner_text()
+    size = "step size times largest eigenvalue 0.5"
+    assert said.endswith(f"the setting is {momentum.replace('X', size)}")
+
+
+@pytest.mark.parametrize(
+    ("method", "scaled"), [("gradient_descent", 1.98), ("gradient_descent", 0.9), ("heavy_ball", 2)]
+)
+def test_roots_read_out_tell_swings_from_jumps(chromium, file, exploration, method, scaled):
+    nodes = exploration.measure.nodes
+    eta = scaled / nodes[-1]
+    made = gradient_descent(eta) if method == "gradient_descent" else heavy_ball(eta, 0.3)
+    both = roots(made, nodes)
+    real = np.abs(both.imag).max(axis=0) == 0
+    far = np.take_along_axis(both.real, np.abs(both).argmax(axis=0)[None], axis=0)[0]
+    jumps = int((real & (far < 0)).sum())
+    with opened(chromium, file, f"#method={method}&eta={eta}&beta=0.3") as view:
+        said = view.locator("#disc").get_attribute("aria-label")
+    words = f"{jumps} jump from side to side, " if jumps else ""
+    assert jumps > 0 or scaled != 1.98
+    assert f"{(~real).sum()} of {len(nodes)} eigenvalues swing, {words}the others glide" in said
+
+
 def test_a_mode_that_jumps_is_drawn_jumping_however_many_steps(chromium, file):
     with opened(chromium, file, "#steps=1000") as view:
         view.get_by_role("button", name="Edge of stability").click()

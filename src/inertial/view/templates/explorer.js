@@ -149,6 +149,11 @@ const explorer = (() => {
     return value < 1 ? `1 − ${short(1 - value)}` : `1 + ${short(value - 1)}`;
   }
 
+  /* The momentum of a method: a number, or the words for one that climbs. */
+  function momentum(m) {
+    return m.friction === null ? besideOne(m.beta) : `t/(t + ${short(m.friction)})`;
+  }
+
   function plural(count, word) {
     return `${short(count)} ${word}${count === 1 ? "" : "s"}`;
   }
@@ -226,7 +231,7 @@ const explorer = (() => {
 
   return {
     $, page, nodes, weights, K, LARGEST, SMALLEST, MASS, HEAVIEST, STEPS_LIMIT, METHODS, LABELS, RUN_STEPS, RAMPS,
-    MODES, ROWS, BATCH_STEPS, noise, limitOf, state, clamp, address, current, switched, update, percent, plural, counted, staying, besideOne, theme, ramp, modeColour, canvasIn, paintRamp,
+    MODES, ROWS, BATCH_STEPS, noise, limitOf, state, clamp, address, current, switched, update, percent, plural, counted, staying, besideOne, momentum, theme, ramp, modeColour, canvasIn, paintRamp,
     view, start,
   };
 })();

@@ -76,14 +76,15 @@
     };
     const free = places.reduce((best, place) => (covered(place) < covered(best) ? place : best));
     svg.append(node("text", { class: "halo", x: free.x, y: free.y, "text-anchor": free.side < 0 ? "end" : "start" }, words));
-    const swinging = nodes.filter((l) => numerics.roots(now.method, l)[1] > 0).length;
+    const found = nodes.map((l) => numerics.roots(now.method, l)), swinging = found.filter((z) => z[1] > 0).length;
+    const jumping = found.filter((z) => !(z[1] > 0) && z[leading(z)] < 0).length;
     disc = { svg, at, canvas };
     $("disc-save").replaceChildren(charts.buttons(svg, {
       label: "Roots on the unit disc", file: "roots", canvases: () => [canvas],
       table: () => ({ columns: ["eigenvalue", "share of the loss", "re", "im", "re of the other", "im of the other"], rows: nodes.map((l, k) => [l, weights[k] / MASS, ...numerics.roots(now.method, l)]) }),
     }, null));
     if (host.matches(":focus-visible")) readRoot(state.mode, ...at(z[first], z[first + 1]), [z[first], z[first + 1]]);
-    host.setAttribute("aria-label", `Roots on the unit disc: ${swinging} of ${K} eigenvalues swing, the others glide; the largest modulus is ${besideOne(now.radius)}. Arrow keys follow another eigenvalue.`);
+    host.setAttribute("aria-label", `Roots on the unit disc: ${swinging} of ${K} eigenvalues swing, ${jumping ? `${jumping} jump from side to side, ` : ""}the others glide; the largest modulus is ${besideOne(now.radius)}. Arrow keys follow another eigenvalue.`);
   }
 
   /* ---- the modes over time ---- */

@@ -1,7 +1,7 @@
 /* Every setting at once: the plane of step size and momentum, and the curve of one setting. */
 const plane = (() => {
   const { node, html, frame, draw, short, tip } = charts;
-  const { $, page, nodes, weights, LARGEST, SMALLEST, MASS, LABELS, MODES, state, clamp, update, noise, limitOf, percent, plural, counted, staying, besideOne, theme, ramp, canvasIn, paintRamp, RAMPS } = explorer;
+  const { $, page, nodes, weights, LARGEST, SMALLEST, MASS, LABELS, MODES, state, clamp, update, noise, limitOf, percent, plural, counted, staying, momentum, besideOne, theme, ramp, canvasIn, paintRamp, RAMPS } = explorer;
   const COARSE = numerics.coarsen(nodes, weights, 48);
   const RULES = { paper: "Liu–Pan–Tao", quadratic: "quadratic optimum", wang2020: "Wang–Abernethy", forecast: "forecast", trials: "real trials", batch: "for the batch" };
   const GLYPHS = { paper: "▲", quadratic: "■", wang2020: "◆", forecast: "●", trials: "✚", batch: "✚" };
@@ -130,7 +130,7 @@ const plane = (() => {
     const level = state.method === "gradient_descent" ? 0 : state.method === "nesterov_varying" ? PLANE.top : Math.min(PLANE.top, -Math.log10(1 - state.beta));
     svg.append(node("circle", { class: "here", id: "here", r: 8, cx: sx(Math.min(PLANE.x[1], Math.max(PLANE.x[0], state.eta * LARGEST))), cy: sy(level) }));
     if (host.matches(":focus-visible")) tip(host, sx(Math.min(PLANE.x[1], Math.max(PLANE.x[0], state.eta * LARGEST))), sy(level) - 40, [[words(explorer.current())]]);
-    host.setAttribute("aria-label", `Plane of step size and momentum for ${LABELS[family()]}: step size times largest eigenvalue ${short(state.eta * LARGEST)}, momentum ${besideOne(state.beta)}`);
+    host.setAttribute("aria-label", `Plane of step size and momentum for ${LABELS[family()]}; the setting is ${LABELS[state.method]} with step size times largest eigenvalue ${short(state.eta * LARGEST)}, momentum ${momentum(explorer.current())}`);
     const slow = 10 ** painted.worst, fast = 10 ** painted.best;
     if (state.colour === "rate") paintRamp("plane-ramp", painted.colours.plane, `${short(+slow.toPrecision(2))} steps${painted.beyond}`, `${short(+fast.toPrecision(2))} steps a factor of ten`);
     else paintRamp("plane-ramp", painted.colours.plane, `${percent(slow)}${painted.beyond}`, `${percent(fast)} of the loss left`);
@@ -184,9 +184,9 @@ const plane = (() => {
   }
 
   function words(m) {
-    if (m.eta >= limitOf(m)) return `η ${short(m.eta)}, β ${besideOne(m.beta)}: diverges`;
+    if (m.eta >= limitOf(m)) return `η ${short(m.eta)}, β ${momentum(m)}: diverges`;
     const reached = noise() ? numerics.moments(m, MODES, noise(), 0, page.target, 5000).reached : numerics.settles(m, nodes, weights, page.target, 5000), { first } = reached;
-    return `η ${short(m.eta)}, β ${besideOne(m.beta)}: ${first === null ? "more than 5,000 steps" : `${counted(first)} step${first === 1 ? "" : "s"}`} to ${percent(page.target)}${staying(reached, ", ")}`;
+    return `η ${short(m.eta)}, β ${momentum(m)}: ${first === null ? "more than 5,000 steps" : `${counted(first)} step${first === 1 ? "" : "s"}`} to ${percent(page.target)}${staying(reached, ", ")}`;
   }
 
   function settingAt(event) {
