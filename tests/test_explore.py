@@ -684,8 +684,9 @@ def test_the_best_step_leaves_least_of_the_loss(shared, exploration):
     ):
         limit = stability_limit(make(1.0)) / measure.largest
         eta = shared.evaluate(
-            "([m, n, w, t]) => inertial.numerics.bestStep(m, n, w, t)",
-            [as_script(make(0.1)), measure.nodes.tolist(), measure.weights.tolist(), step],
+            """([m, n, w, t, limit]) => inertial.numerics.bestStep(
+                m, limit, (one) => inertial.numerics.forecast(one, n, w, [t])[0])""",
+            [as_script(make(0.1)), measure.nodes.tolist(), measure.weights.tolist(), step, limit],
         )
 
         def left(eta, make=make, step=step):
@@ -1012,6 +1013,40 @@ def test_no_text_in_a_saved_table_is_a_formula(chromium, exploration, tmp_path):
         _, rows = saved_rows(view, "meaning.csv")
     assert rows[:, 0].tolist() == ["'=1+1", "' @SUM(A1)", "'-a", "mass"]
     assert set(rows[:, 1].astype(float)) == {-0.5}  # numbers below 0 stay numbers
+
+
+@pytest.mark.parametrize("batch", [4, 8, 60])
+@pytest.mark.parametrize("name", METHODS)
+def test_the_best_step_is_that_of_the_batch(chromium, file, exploration, name, batch):
+    """No step size of a fine grid has less expected loss after as many steps."""
+    measure, steps = exploration.measure, 12
+    address = f"#method={name}&beta=0.7&friction=3&batch={batch}&at={steps}&steps=40&eta=0.01"
+    with opened(chromium, file, address) as view:
+        view.get_by_role("button", name="Best step size for this many steps").click()
+        settle(view)
+        state, _ = numbers_of(view)
+        said = view.locator("#lesson").inner_text()
+        why = view.locator("#why").inner_text()
+    assert (state["method"], state["batch"], state["at"]) == (name, batch, steps)
+
+    def left(eta):
+        method = method_of(state | {"eta": eta})
+        if batch == 60:
+            return float(forecast_loss(method, measure, np.array([steps]))[0])
+        return float(forecast_batches(method, exploration.modes, batch, steps).loss[steps])
+
+    varying = name == "nesterov_varying"
+    limit = stability_limit(method_of(state)) / measure.largest
+    if varying:
+        limit = 4 / 3 / measure.largest
+    elif batch < 60:
+        limit = largest_step(name, state["beta"] * (name != "gradient_descent"), measure, batch)
+    assert 0 < state["eta"] < limit
+    assert left(state["eta"]) <= min(map(left, limit * np.linspace(1e-3, 0.999, 300))) * (1 + 1e-9)
+    assert why == "" or varying
+    end = f"loss after {steps} steps" + (f" on batches of {batch} rows" if batch < 60 else "")
+    end += " at this momentum" if name in ("heavy_ball", "nesterov") else ""
+    assert said.endswith(f"least of the {'expected ' * (batch < 60)}{end}.")
 
 
 def test_five_steps_of_the_thread_are_states_of_the_address(chromium, file, exploration):
@@ -2093,6 +2128,16 @@ def test_its_curve_is_exact_and_not_of_merged_modes(chromium, file, exploration)
     assert state["method"] == "heavy_ball"
     measure = exploration.measure
     losses = forecast_loss(method, measure, rows[:, 1].astype(int)) / (0.5 * measure.total)
+    np.testing.assert_allclose(rows[:, 2].astype(float), losses, rtol=1e-9)
+
+
+def test_its_curve_on_batches_is_the_expected_loss_of_all_outputs(chromium, exploration, tmp_path):
+    path = tmp_path / "page.html"
+    path.write_text(explorer_page(dataclasses.replace(exploration, outputs=3)))
+    with opened(chromium, path, "#method=heavy_ball&beta=0.5&batch=20&steps=60") as view:
+        _, now = numbers_of(view)
+        _, rows = saved_rows(view, "curve.csv")
+    losses = np.array(now["loss"]) / (0.5 * exploration.measure.weights.sum())
     np.testing.assert_allclose(rows[:, 2].astype(float), losses, rtol=1e-9)
 
 

@@ -109,6 +109,12 @@ const explorer = (() => {
     return { loss: all.map((value, t) => value + page.outputs * added[t]), spread: spread.map((value) => Math.sqrt(page.outputs) * value), reached };
   }
 
+  /* The loss at ascending steps that is expected at a setting, on the batch that is set. */
+  function expected(m, steps) {
+    const added = noise() ? numerics.moments(m, MODES, noise(), steps[steps.length - 1], 0, 0).added : null;
+    return numerics.forecast(m, nodes, weights, steps).map((value, i) => value + (added ? page.outputs * added[steps[i]] : 0));
+  }
+
   /* A forecast's count, with a sign where it is not exact: beyond what the nodes that stand for the
    * eigenvalues prove, and on batches, where eigenvectors are taken as even over the rows.  Beyond twice
    * that step the nodes tell no count: it was seen to be five times too small. */
@@ -231,7 +237,7 @@ const explorer = (() => {
 
   return {
     $, page, nodes, weights, K, LARGEST, SMALLEST, MASS, HEAVIEST, STEPS_LIMIT, METHODS, LABELS, RUN_STEPS, RAMPS,
-    MODES, ROWS, BATCH_STEPS, noise, limitOf, state, clamp, address, current, switched, update, percent, plural, counted, staying, besideOne, momentum, theme, ramp, modeColour, canvasIn, paintRamp,
+    MODES, ROWS, BATCH_STEPS, noise, limitOf, expected, state, clamp, address, current, switched, update, percent, plural, counted, staying, besideOne, momentum, theme, ramp, modeColour, canvasIn, paintRamp,
     view, start,
   };
 })();

@@ -1,7 +1,7 @@
 /* Sliders, fields, buttons and readouts of the explorer, and why a setting diverges. */
 (() => {
   const { short, say } = charts;
-  const { $, page, nodes, weights, K, LARGEST, MASS, HEAVIEST, STEPS_LIMIT, BATCH_STEPS, LABELS, MODES, ROWS, noise, state, clamp, address, switched, update, percent, plural, counted, staying, besideOne } = explorer;
+  const { $, page, nodes, weights, K, LARGEST, MASS, HEAVIEST, STEPS_LIMIT, BATCH_STEPS, LABELS, MODES, ROWS, noise, limitOf, state, clamp, address, switched, update, percent, plural, counted, staying, besideOne } = explorer;
   let heard = false;
 
   /* The smallest batch on which a method has a stable step at all. */
@@ -179,9 +179,11 @@
     });
     document.querySelector("form.controls").addEventListener("submit", (event) => event.preventDefault());
     $("best-step").addEventListener("click", () => {
-      const now = Math.max(1, Math.min(state.at, state.steps));
-      const eta = numerics.bestStep(explorer.current(), nodes, weights, now);
-      update({ eta, at: now, thread: 0 }, `The step size that leaves least of the loss after ${plural(now, "step")} at this momentum.`);
+      const now = Math.max(1, Math.min(state.at, state.steps)), m = explorer.current(), long = limitOf(m);
+      // Momentum that climbs is far from 1 after few steps: what it grows by later does not count yet.
+      const eta = numerics.bestStep(m, m.friction === null ? long : numerics.stabilityLimit(m) / LARGEST, (one) => explorer.expected(one, [now])[0]);
+      const where = noise() ? ` on batches of ${plural(state.batch, "row")}` : page.batch ? " on all rows" : "";
+      update({ eta, at: now, thread: 0 }, `${eta < long ? "Of the stable step sizes, the one" : "The step size"} that leaves least of the ${noise() ? "expected " : ""}loss after ${plural(now, "step")}${where}${{ heavy_ball: " at this momentum", nesterov: " at this momentum" }[m.name] ?? ""}.`);
     });
     $("play").addEventListener("click", play);
   }

@@ -170,9 +170,7 @@ const plane = (() => {
     const every = Math.max(1, Math.round(state.steps / CURVE_STEPS)), steps = [];
     for (let t = 0; t <= state.steps; t += every) steps.push(t);
     const line = (m, more) => {
-      const added = noise() ? numerics.moments(m, MODES, noise(), state.steps, 0, state.steps).added : null;
-      const y = numerics.forecast(m, nodes, weights, steps).map((v, i) => (v + (added ? added[steps[i]] : 0)) / (0.5 * MASS));
-      return { x: steps, y, ...more };
+      return { x: steps, y: explorer.expected(m, steps).map((v) => v / (0.5 * MASS)), ...more };
     };
     const series = [line(explorer.current(), { name: "at the ring", colour: "ink", width: 2.2 })];
     if (pointed) series.push(line(pointed, { name: "under the pointer", colour: "accent", width: 2 }));

@@ -376,12 +376,10 @@ const numerics = (() => {
     return found;
   }
 
-  /* The step size with the lowest forecast loss after `step` steps at this momentum: the best of a
-     grid below the stability limit, then golden sections between its neighbours. */
-  function bestStep(m, nodes, weights, step) {
-    const limit = stabilityLimit(m) / nodes[nodes.length - 1], cells = 120, golden = (Math.sqrt(5) - 1) / 2;
-    const sized = (share) => ({ ...m, eta: share * limit });
-    const left = (share) => forecast(sized(share), nodes, weights, [step])[0];
+  /* The step size below a limit at which a method has the lowest loss: the best of a grid, then golden
+     sections between its neighbours. */
+  function bestStep(m, limit, lossOf) {
+    const cells = 120, golden = (Math.sqrt(5) - 1) / 2, left = (share) => lossOf({ ...m, eta: share * limit });
     const shares = Array.from({ length: cells }, (_, i) => 0.999 * (i + 1) / cells);
     const losses = shares.map(left), best = losses.indexOf(Math.min(...losses));
     let low = best ? shares[best - 1] : shares[0] / 100, high = shares[Math.min(cells - 1, best + 1)];
