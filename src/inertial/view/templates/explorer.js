@@ -115,18 +115,31 @@ const explorer = (() => {
     return numerics.forecast(m, nodes, weights, steps).map((value, i) => value + (added ? page.outputs * added[steps[i]] : 0));
   }
 
-  /* A forecast's count, with a sign where it is not exact: beyond what the nodes that stand for the
-   * eigenvalues prove, and on batches, where eigenvectors are taken as even over the rows.  Beyond twice
-   * that step the nodes tell no count: it was seen to be five times too small. */
-  function counted(steps, rough = noise() > 0, times = 1) {
-    const beyond = page.proven !== null && !noise() && steps > 2 * page.proven;
-    const sign = beyond ? "over " : rough || (page.proven !== null && steps > page.proven) ? "≈\u00a0" : "";
-    return `${sign}${(times * (beyond ? 2 * page.proven : steps)).toLocaleString("en")}`;
+  /* Whether a forecast tells a count: beyond twice the step to which the nodes that stand for the
+   * eigenvalues prove it, it was seen to be five times too small. */
+  function told(steps) {
+    return steps !== null && (page.proven === null || noise() > 0 || steps <= 2 * page.proven);
+  }
+
+  /* A forecast's count.  With a sign and two digits where it is not exact: beyond what the nodes prove,
+   * and on batches, where eigenvectors are taken as even over the rows. */
+  function counted(steps, rough = noise() > 0, times = 1, most = noise() ? BATCH_STEPS : STEPS_LIMIT) {
+    if (!told(steps)) return `over ${Math.min(most, page.proven === null || noise() ? most : 2 * page.proven).toLocaleString("en")}`;
+    const near = rough || (page.proven !== null && steps > page.proven), count = times * steps;
+    return near ? `≈\u00a0${(+count.toPrecision(2)).toLocaleString("en")}` : count.toLocaleString("en");
   }
 
   /* What follows on the first step at the target where the loss rings back above it, after a joint. */
   function staying({ first, stays }, joint = "", rough = undefined) {
-    return first === stays ? "" : joint + (stays === null ? "leaves again" : `stays from ${counted(stays, rough)}`);
+    if (!told(first) || counted(first, rough) === counted(stays, rough)) return "";
+    const over = counted(stays, rough).replace("over", "only after");
+    return joint + (stays === null ? "leaves again" : `stays ${told(stays) ? "from " : ""}${over}`);
+  }
+
+  /* Whether a setting of the rule “forecast” stays at the target before its race ends. */
+  function arrives(m) {
+    const { stays } = numerics.settles(m, nodes, weights, page.target, STEPS_LIMIT), { steps } = page.race;
+    return stays === null ? steps > STEPS_LIMIT && numerics.forecast(m, nodes, weights, [steps - 1])[0] <= page.target * 0.5 * MASS : stays < steps;
   }
 
   /* Movement of the papers' network at this setting, and the strain that decides whether to believe it. */
@@ -237,7 +250,7 @@ const explorer = (() => {
 
   return {
     $, page, nodes, weights, K, LARGEST, SMALLEST, MASS, HEAVIEST, STEPS_LIMIT, METHODS, LABELS, RUN_STEPS, RAMPS,
-    MODES, ROWS, BATCH_STEPS, noise, limitOf, expected, state, clamp, address, current, switched, update, percent, plural, counted, staying, besideOne, momentum, theme, ramp, modeColour, canvasIn, paintRamp,
+    MODES, ROWS, BATCH_STEPS, noise, limitOf, expected, state, clamp, address, current, switched, update, percent, plural, told, counted, staying, arrives, besideOne, momentum, theme, ramp, modeColour, canvasIn, paintRamp,
     view, start,
   };
 })();

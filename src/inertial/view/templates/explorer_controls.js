@@ -1,7 +1,7 @@
 /* Sliders, fields, buttons and readouts of the explorer, and why a setting diverges. */
 (() => {
   const { short, say } = charts;
-  const { $, page, nodes, weights, K, LARGEST, MASS, HEAVIEST, STEPS_LIMIT, BATCH_STEPS, LABELS, MODES, ROWS, noise, limitOf, state, clamp, address, switched, update, percent, plural, counted, staying, besideOne } = explorer;
+  const { $, page, nodes, weights, K, LARGEST, MASS, HEAVIEST, BATCH_STEPS, LABELS, MODES, ROWS, noise, limitOf, state, clamp, address, switched, update, percent, plural, counted, staying, arrives, besideOne } = explorer;
   let heard = false;
 
   /* The smallest batch on which a method has a stable step at all. */
@@ -73,10 +73,10 @@
     $("steps-hint").textContent = state.steps.toLocaleString("en");
     $("mode-hint").textContent = `λ = ${short(nodes[state.mode])}, ${percent(weights[state.mode] / MASS)} of the loss`;
     for (const [id, text] of [["eta", $("eta-hint").textContent], ["beta", $("beta-hint").textContent], ["mode", $("mode-hint").textContent], ["steps", `${state.steps} steps`], ["friction", $("friction-hint").textContent]]) $(id).setAttribute("aria-valuetext", text);
-    const unstable = now.share >= 1, most = noise() ? BATCH_STEPS : STEPS_LIMIT;
+    const unstable = now.share >= 1;
     show("radius", now.radius, now.radius >= 1 ? "grows" : now.radius > 0.99995 ? `× (${besideOne(now.radius)})` : `× ${now.radius.toFixed(now.radius > 0.999 ? 6 : 4)}`, now.radius >= 1);
     const { first } = now.reached;
-    show("steps-to", first, first === null ? (unstable ? "never" : `> ${most.toLocaleString("en")}`) : counted(first), unstable && first === null);
+    show("steps-to", first, first === null && unstable ? "never" : counted(first), unstable && first === null);
     show("steps-stay", now.reached.stays, staying(now.reached), unstable);
     show("loss-share", now.lossShare, percent(now.lossShare), now.lossShare > 1);
     show("limit-share", now.share, percent(now.share), unstable);
@@ -96,7 +96,7 @@
     }
     $("why").textContent = unstable ? why(now) : "";
     $("horizon-word").textContent = $("plane-horizon").textContent = state.steps.toLocaleString("en");
-    const reached = first !== null ? `${counted(first)} step${first === 1 ? "" : "s"} to the target${staying(now.reached, ", ")}` : unstable ? "never at the target" : `more than ${most.toLocaleString("en")} steps to the target`;
+    const reached = first === null && unstable ? "never at the target" : `${counted(first)} step${first === 1 ? "" : "s"} to the target${staying(now.reached, ", ")}`;
     if (heard) say(`${LABELS[state.method]}: ${reached}, loss after ${state.steps} steps ${$("loss-share").textContent}`);
   }
 
@@ -214,8 +214,9 @@
   function found() {
     const { rule } = page.runs.find((run) => run.method === "heavy_ball"), { margin, steps } = page.race;
     if (rule === "trials") return "Real runs of this network found this setting.";
-    const { stays } = window.inertial.now.reached, loss = rule === "batch" ? "the expected loss on such batches" : "the loss";
-    return `Of the settings that ${rule === "batch" ? "were tried" : "the rule “forecast” tries"}, up to ${percent(margin)} of the stability limit, this one has ${loss} ${stays !== null && stays <= steps ? "stay below the target soonest" : `lowest after ${steps.toLocaleString("en")} steps`}.`;
+    const [tried, loss, arrived, last] = rule === "batch" ? ["were tried", "the expected loss on such batches", window.inertial.now.reached.stays !== null, BATCH_STEPS]
+      : ["the rule “forecast” tries", "the loss", arrives(window.inertial.now.method), steps];
+    return `Of the settings that ${tried}, up to ${percent(margin)} of the stability limit, this one has ${loss} ${arrived ? "stay below the target soonest" : `lowest after ${last.toLocaleString("en")} steps`}.`;
   }
   if (!location.hash) $("lesson").textContent = found();
 })();

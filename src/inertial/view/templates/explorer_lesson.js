@@ -1,7 +1,7 @@
 /* The lesson: a path over the contours of two modes, a thread of five steps, what a mode means. */
 (() => {
   const { node, html, frame, short, tip, say } = charts;
-  const { $, page, nodes, weights, K, LARGEST, SMALLEST, MASS, HEAVIEST, STEPS_LIMIT, LABELS, ROWS, state, address, update, percent, plural, counted, staying, besideOne, theme, ramp, modeColour } = explorer;
+  const { $, page, nodes, weights, K, LARGEST, SMALLEST, MASS, HEAVIEST, STEPS_LIMIT, LABELS, ROWS, state, address, update, percent, plural, told, counted, staying, arrives, besideOne, theme, ramp, modeColour } = explorer;
 
   /* ---- the opening picture ---- */
 
@@ -90,30 +90,40 @@
   const TUNED = (name) => (page.batch ? page.points.find((point) => point.method === name && point.rule === "forecast") : page.runs.find((run) => run.method === name));
   const count = (m) => numerics.settles(m, nodes, weights, page.target, STEPS_LIMIT);
   const made = (name, eta, beta) => numerics.method(name, eta, beta, 3);
-  /* How the loss comes to the target: where it rings, the first touch and from where it stays. */
-  const said = (reached) => {
-    const { first } = reached, steps = first === null ? `more than ${STEPS_LIMIT.toLocaleString("en")} steps` : `${counted(first, !page.squared)} step${first === 1 ? "" : "s"}`;
-    return first === reached.stays ? `takes ${steps} to ${percent(page.target)}` : `touches ${percent(page.target)} after ${steps}${staying(reached, " and ", !page.squared)}`;
-  };
-
   const THREAD = (() => {
     const plain = TUNED("gradient_descent"), ball = TUNED("heavy_ball"), length = Math.max(30, Math.min(200, page.runs[0].loss[0].length - 1));
     const eta = 1 / LARGEST, flat = nodes[FLAT], slow = numerics.amplification(made("gradient_descent", eta, 0), flat, 10);
     // The step that damps the flat mode critically, with the step size of the first picture.
     const critical = (1 - Math.sqrt(eta * flat)) ** 2, ringing = 1 - (1 - critical) / 8;
     const at = Math.min(10, length);
-    const promised = said(count(made("heavy_ball", ball.eta, ball.beta))), setting = `heavy ball with η = ${short(ball.eta)} and β = ${short(ball.beta)}`;
+    // Where the forecast tells no count, what is left at a step to which it is exact.
+    const seen = page.proven === null ? length : Math.min(length, page.proven), after = `after ${plural(seen, "step")}`;
+    const left = (m) => numerics.forecast(m, nodes, weights, [seen])[0] / (0.5 * MASS);
+    /* How the loss comes to the target: where it rings, the first touch and from where it stays. */
+    const said = (m, of = "") => {
+      const reached = count(m), { first } = reached, grows = numerics.spectralRadius(m, nodes) >= 1, rough = !page.squared;
+      if (first === null && grows) return "diverges";
+      if (!told(first) && page.proven !== null) return `is still at ${percent(left(m))}${of} ${after}`;
+      const steps = `${counted(first, rough)} step${first === 1 ? "" : "s"}`, target = `${percent(page.target)}${of}`;
+      if (grows) return `takes ${steps} to ${target}, and diverges later`;
+      const rings = staying(reached, " and ", rough);
+      return rings ? `touches ${target} after ${steps}${rings}` : `takes ${steps} to ${target}`;
+    };
+    const tuned = made("heavy_ball", ball.eta, ball.beta), promised = said(tuned), setting = `heavy ball with η = ${short(ball.eta)} and β = ${short(ball.beta)}`;
     const run = page.runs.find((one) => one.method === "heavy_ball");
     // Counts of the head are those of the linearised network.
     const model = page.offset ? "the quadratic model" : "the forecast";
     const real = run.diverged ? "diverged" : run.measured == null ? `did not get there in ${plural(run.loss[0].length - 1, "step")}` : `took ${plural(+run.measured.toFixed(1), "step")}${!run.rings ? "" : run.stays === null ? ", and is above it at the end" : `, and stays there from ${plural(run.stays, "step").replace(/^(.*) steps?$/, "step $1")}`}`;
     const best = ball.rule === "trials"
       ? `Real runs of this network chose ${setting} (each method was searched by itself: “tune” searches heavy ball and Nesterov at once, and may name another setting of about as many steps); by ${model} it ${promised}.`
-      : `Weighing all ${K} of them for the loss to stay below the target soonest, the rule “forecast” takes ${setting}: it ${promised}.`;
+      : `Weighing all ${K} of them for ${arrives(tuned) ? "the loss to stay below the target soonest" : `the lowest loss after ${page.race.steps.toLocaleString("en")} steps`}, the rule “forecast” takes ${setting}: it ${promised}.`;
     // Flatter modes than the one that rings may gain more by memory than it loses.
-    const [rung, damped] = [ringing, critical].map((beta) => count(made("heavy_ball", eta, beta)));
-    const gains = rung.stays !== null && (damped.stays === null || rung.stays < damped.stays);
-    const flatter = `${gains ? "Yet flatter modes gain by it, and with them the loss" : "The loss does not gain by it"}: it ${said(rung)}; critically damped, it ${said(damped)}.`;
+    const both = [ringing, critical].map((beta) => made("heavy_ball", eta, beta)), counts = both.map((m) => count(m).stays);
+    const some = counts.some(told), [rung, damped] = some ? counts.map((stays) => (told(stays) ? stays : Infinity)) : both.map(left);
+    const shown = some ? counts.map((stays) => counted(stays, !page.squared)) : [rung, damped].map(percent);
+    const gains = rung < damped && shown[0] !== shown[1];
+    const flatter = `${gains ? "Yet flatter modes gain by it, and with them the loss" : "The loss does not gain by it"}: `
+      + `${some ? both.map((m) => `it ${said(m)}`).join("; critically damped, ") : `${after} ${shown[0]} of it is left; critically damped, ${shown[1]}`}.`;
     const several = page.runs[0].loss.length > 1;
     const trained = `The network${several ? "s" : ""} that ${several ? "were" : "was"} trained with it ${real}: the coloured ${several ? "curves" : "curve"}`;
     const grows = page.batch && explorer.MODES && ball.eta >= numerics.batchLimit(made("heavy_ball", ball.eta, ball.beta), explorer.MODES, numerics.noiseShare(page.batch, ROWS));
@@ -124,7 +134,7 @@
         `Gradient descent with the safe step η = 1/λₘₐₓ. The steepest direction is done after one step. Along the flat one, ${short(LARGEST / flat)} times flatter, ${percent(slow)} of the way is left after ten. The loss waits for the flat ones.`,
         { method: "gradient_descent", eta, beta: 0 }),
       one("The steep direction sets the limit",
-        `A larger step helps the flat directions, but at η = 2/λₘₐₓ = ${short(2 / LARGEST)} the steepest one jumps from side to side for ever, and beyond it grows. Here is 99 % of that limit. Tuned, gradient descent takes η = ${short(plain.eta)}, ${percent(plain.eta * LARGEST / 2)} of that limit: by ${model} it ${said(count(made("gradient_descent", plain.eta, 0)))} of the loss.`,
+        `A larger step helps the flat directions, but at η = 2/λₘₐₓ = ${short(2 / LARGEST)} the steepest one jumps from side to side for ever, and beyond it grows. Here is 99 % of that limit. Tuned, gradient descent takes η = ${short(plain.eta)}, ${percent(plain.eta * LARGEST / 2)} of that limit: by ${model} it ${said(made("gradient_descent", plain.eta, 0), " of the loss")}.`,
         { method: "gradient_descent", eta: 1.98 / LARGEST, beta: 0, mode: STEEP }),
       one("Memory carries along the flat direction",
         `Keep a share β of the last move: steps along the flat direction add up, jumps along the steep one cancel. With β = ${besideOne(critical)} the flat mode is critically damped: as fast as it can be without passing its goal.`,

@@ -184,7 +184,7 @@ const plane = (() => {
   function words(m) {
     if (m.eta >= limitOf(m)) return `η ${short(m.eta)}, β ${momentum(m)}: diverges`;
     const reached = noise() ? numerics.moments(m, MODES, noise(), 0, page.target, 5000).reached : numerics.settles(m, nodes, weights, page.target, 5000), { first } = reached;
-    return `η ${short(m.eta)}, β ${momentum(m)}: ${first === null ? "more than 5,000 steps" : `${counted(first)} step${first === 1 ? "" : "s"}`} to ${percent(page.target)}${staying(reached, ", ")}`;
+    return `η ${short(m.eta)}, β ${momentum(m)}: ${counted(first, undefined, 1, 5000)} step${first === 1 ? "" : "s"} to ${percent(page.target)}${staying(reached, ", ")}`;
   }
 
   function settingAt(event) {
