@@ -402,6 +402,14 @@ def test_cells_that_no_one_order_reads_are_no_dates(tmp_path, other):
     )
 
 
+@pytest.mark.parametrize("sign", ["-", "/", "."])
+def test_three_numbers_without_a_year_of_two_or_four_digits_are_no_date(tmp_path, sign):
+    cells = [sign.join(f"{k % m + 1}" for m in (5, 7, 9)) for k in range(ROWS)]
+    path = put(tmp_path, "t.csv", with_column("made", cells).to_csv(index=False))
+    found = load(path, label="yield", keep=["made"], raw=True)
+    assert {name for name in found.columns if "made" in name} == {f"made_{cell}" for cell in cells}
+
+
 @pytest.mark.parametrize("word", ["", "NA", "none"])
 def test_missing_dates_are_the_median_of_the_dates(tmp_path, word):
     cells = [*DAYS.strftime("%d.%m.%Y")]

@@ -651,10 +651,10 @@ def _iso(cell: str, order: str) -> str | None:
         year, month, day = date["a"], date["b"], date["c"]
     elif order == "day":
         month, day = day, month
+    if len(year) == 1 or int(month) > 12:
+        return "no date"
     if len(year) == 2:
         year = f"{20 if int(year) < 69 else 19}{year}"
-    if int(month) > 12:
-        return "no date"
     return f"{cell[: date.start()]}{year}-{month:0>2}-{day:0>2}{cell[date.end() :]}"
 
 
