@@ -438,15 +438,18 @@ def swapped(cells):
     return [cell.translate(str.maketrans(",.", ".,")) for cell in cells]
 
 
+FEW_GROUPED = ["950", "1,234", "2,750", "480", "3,999", "870", "1,500", "620"] * 3
+UNEVEN = ["1.125", "2.375", "3.250", "500", "0", "101"] * 4
+BESIDE = [f"{1 + 257 * k / 1000:.3f}" if k % 3 else f"{100 + k}" for k in range(ROWS)]
 MARKS = [
     # kind, separator, how the numbers are written, the numbers, note
     ("thousands commas, tabs", "\t", GROUPED, COUNTS, "commas are read as thousands signs; write 950,000 for 950"),
     ("thousands commas, semicolons", ";", GROUPED, COUNTS, "commas are read as thousands signs"),
     ("dollars", "\t", [f"${cell}" for cell in GROUPED], COUNTS, "commas are read as thousands signs"),
-    ("thousands points, tabs", "\t", swapped(GROUPED), COUNTS, "points are read as thousands signs; write 950.000 for 950"),
-    ("thousands points, semicolons", ";", swapped(GROUPED), COUNTS, "points are read as thousands signs"),
+    ("thousands commas of four numbers", "\t", FEW_GROUPED, [int(cell.replace(",", "")) for cell in FEW_GROUPED], "commas are read as thousands signs; write 950,000 for 950"),
+    ("perhaps thousands points, tabs", "\t", swapped(GROUPED), [float(cell) for cell in swapped(GROUPED)], "points are read as decimal points; leave them out"),
+    ("perhaps thousands points, semicolons", ";", swapped(FEW_GROUPED), [float(cell) for cell in swapped(FEW_GROUPED)], "points are read as decimal points; leave them out"),
     ("millions with commas", "\t", [f"{count:,}" for count in COUNTS * 100_000], COUNTS * 1e5, None),
-    ("millions with points", ";", swapped([f"{count:,}" for count in COUNTS * 100_000]), COUNTS * 1e5, "commas are read as decimal"),
     ("thousands and decimals", "\t", [f"{count:,.2f}" for count in COUNTS * 10], COUNTS * 10, None),
     ("as R writes decimals", "\t", [f"{value:g}" for value in PLACES], PLACES, "points are read as decimal points"),
     ("as pandas writes decimals", "\t", [str(value / 1000) for value in COUNTS], COUNTS / 1000, None),
@@ -454,15 +457,23 @@ MARKS = [
     ("decimals of one length, commas", ";", swapped([f"{value:.3f}" for value in COUNTS / 1000]), COUNTS / 1000, "commas are read as decimal points"),
     ("small decimals and counts", ";", swapped(["0.125", "1.250", "3", "12.375"] * 6), np.array([0.125, 1.25, 3, 12.375] * 6), "commas are read as decimal"),
     ("small decimals with points", ";", ["1.125", "1.250", "3", "12.375"] * 6, np.array([1.125, 1.25, 3, 12.375] * 6), "points are read as decimal"),
+    ("short decimals and counts, points", ";", UNEVEN, [float(cell) for cell in UNEVEN], "points are read as decimal"),
+    ("short decimals and counts, commas", ";", swapped(UNEVEN), [float(cell) for cell in UNEVEN], "commas are read as decimal"),
+    ("decimals of one length beside counts", ";", BESIDE, [float(cell) for cell in BESIDE], "points are read as decimal"),
+    ("decimals of one length beside counts, commas", "\t", swapped(BESIDE), [float(cell) for cell in BESIDE], "commas are read as decimal"),
+    ("decimals that never end in 0", "\t", swapped([f"{value:g}" for value in PLACES]), PLACES, "commas are read as decimal"),
+    ("two with commas", "\t", ["950", "870", "1,230", "1,750", *["480", "620"] * 10], [950, 870, 1.23, 1.75, *[480, 620] * 10], "commas are read as decimal"),
     ("a count beside commas", "\t", ["1,234", "1234", "2,750", "950"] * 6, np.array([1.234, 1234, 2.75, 950] * 6), "commas are read as decimal"),
-    ("apostrophes", ";", [f"{count:,}".replace(",", "'") for count in COUNTS], COUNTS, "as thousands signs: n"),
-    ("Swiss apostrophes and francs", ",", [f"{count:,}.50".replace(",", "’") for count in COUNTS], COUNTS + 0.5, "as thousands signs: n"),
-    ("blanks", ";", [f"{count:,}".replace(",", " ") for count in COUNTS], COUNTS, "as thousands signs: n"),
+    ("apostrophes", ";", [f"{count:,}".replace(",", "'") for count in COUNTS], COUNTS, "read as numbers, apostrophes as thousands signs: n"),
+    ("Swiss apostrophes and francs", ",", [f"{count:,}.50".replace(",", "’") for count in COUNTS], COUNTS + 0.5, "read as numbers, apostrophes as thousands signs: n"),
+    ("blanks", ";", [f"{count:,}".replace(",", " ") for count in COUNTS], COUNTS, "read as numbers, blanks as thousands signs: n"),
+    ("blanks in all", ",", [f"{count:,}".replace(",", " ") for count in 1000 + COUNTS], 1000 + COUNTS, "read as numbers, blanks as thousands signs: n"),
     ("no-break blanks", ",", [f"{count:,}".replace(",", "\u00a0") for count in COUNTS], COUNTS, "as thousands signs: n"),
     ("narrow blanks and decimal commas", ";", [f"{count:,}".replace(",", "\u202f") + ",50" for count in COUNTS], COUNTS + 0.5, "commas are read as decimal points|as thousands signs: n"),
-    ("blanks and decimal commas alone", ";", [f"{count:,}".replace(",", " ") + ",50" for count in COUNTS], COUNTS + 0.5, "as thousands signs: n"),
-    ("a minus of print", ",", [f"\u2212{count}" if count > 999 else f"{count}" for count in COUNTS], np.where(COUNTS > 999, -COUNTS, COUNTS), "brackets as minus"),
-    ("brackets", ",", [f"({count}.50)" if count > 999 else f"{count}.50" for count in COUNTS], np.where(COUNTS > 999, -1, 1) * (COUNTS + 0.5), "brackets as minus"),
+    ("blanks and decimal commas alone", ";", [f"{count:,}".replace(",", " ") + ",50" for count in COUNTS], COUNTS + 0.5, "commas are read as decimal points|read as numbers, blanks as thousands signs: n"),
+    ("a minus of print", ",", [f"\u2212{count}" if count > 999 else f"{count}" for count in COUNTS], np.where(COUNTS > 999, -COUNTS, COUNTS), "read as numbers, long minus signs as minus: n"),
+    ("brackets", ",", [f"({count}.50)" if count > 999 else f"{count}.50" for count in COUNTS], np.where(COUNTS > 999, -1, 1) * (COUNTS + 0.5), "read as numbers, brackets as minus: n"),
+    ("brackets and blanks", ",", [f"({count:,})".replace(",", " ") if count > 9999 else f"{count}" for count in COUNTS], np.where(COUNTS > 9999, -1, 1) * COUNTS, "read as numbers, blanks as thousands signs, brackets as minus: n"),
 ]  # fmt: skip
 
 
@@ -494,6 +505,59 @@ def test_the_remedy_for_a_mark_read_wrongly_works(tmp_path, mark, cells):
     longer = [cell if mark in cell else f"{cell}{mark}000" for cell in cells]
     np.testing.assert_array_equal(read(longer), [float(c.replace(mark, ".")) for c in longer])
     np.testing.assert_array_equal(read([cell.replace(mark, "") for cell in cells]), COUNTS)
+
+
+def parts(k, count):
+    return [f"{100 + (37 * k + 11 * part) % 15}" for part in range(count)]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        lambda k: "10.101." + ".".join(parts(k, 2)),
+        lambda k: "192.168.178." + parts(k, 1)[0],
+        lambda k: f"{1 + k % 2}." + ".".join(parts(k, 2)),
+        lambda k: f"{(k * k) % 19 + 1}." + ".".join(parts(k, 1 + k % 2)),
+        lambda k: " ".join(parts(k, 2)),
+        lambda k: " ".join(parts(k, 3)),
+        lambda k: "'".join(parts(k, 2)),
+        lambda k: f"{100 + k % 12} {'0' if k % 2 else '1'}80",
+    ],
+)
+def test_addresses_versions_and_numbers_of_articles_stay_texts(tmp_path, cell):
+    """Points and blanks between three digits are no thousands signs wherever they stand."""
+    cells = [cell(k) for k in range(ROWS)]
+    frame = pd.DataFrame({"n": cells, "k": 7 * np.arange(ROWS) % 24, "t": ["a", "b"] * 12})
+    path = put(tmp_path, "t.txt", frame.to_csv(index=False, sep=";"))
+    found = load(path, label="t", keep=["n"], raw=True, normalize=False)
+    assert {name for name in found.columns if name != "k"} == {f"n_{cell}" for cell in cells}
+    assert not [
+        note for note in found.provenance.notes if "commas" in note or "read as numbers" in note
+    ]
+
+
+def test_lists_of_numbers_do_not_tell_what_the_commas_of_other_columns_are(tmp_path):
+    lists = [",".join(parts(k, 2 + k % 2)) for k in range(ROWS)]
+    values = (1001 + 257 * np.arange(ROWS)) / 1000
+    cells = swapped([f"{value:.3f}" for value in values])
+    frame = pd.DataFrame({"n": cells, "list": lists, "t": ["a", "b"] * 12})
+    path = put(tmp_path, "t.txt", frame.to_csv(index=False, sep=";"))
+    found = load(path, label="t", raw=True, normalize=False)
+    np.testing.assert_allclose(found.x[:, found.columns.index("n")], values, rtol=1e-15)
+
+
+def test_test_rows_have_the_thousands_signs_of_the_training_rows(tmp_path):
+    """Test rows alone would not tell: as many digits are before the blank in each."""
+
+    def table(name, numbers):
+        cells = [f"{number:,}".replace(",", " ") for number in numbers]
+        frame = pd.DataFrame({"n": cells, "k": np.arange(len(cells)) ** 2, "t": ["a", "b"] * 12})
+        return put(tmp_path, name, frame.to_csv(index=False))
+
+    other = 120_080 + 1000 * np.arange(ROWS)
+    train, test = table("train.csv", COUNTS), table("test.csv", other)
+    found = load(train, label="t", test=test, raw=True, normalize=False, dedupe=False)
+    np.testing.assert_array_equal(found.test.x[:, found.columns.index("n")], other)
 
 
 def test_numbers_that_are_all_in_brackets_stay_texts(tmp_path):

@@ -14,7 +14,7 @@ Texts, and whole numbers of few values, are classes as targets.
 import re
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ from inertial._types import Targets
 from inertial.data.dialect import (
     is_missing,
     is_number,
+    other_signs,
     plain_number,
     plainly,
     without_unit,
@@ -188,11 +189,12 @@ def numbers(
     """
     frame, notes = _named(table.frame), list(table.notes)
     label = _label(frame, choices, title)
-    if plain := [name for name in _write_plainly(frame, table.decimal) if name not in choices.drop]:
+    plain = _write_plainly(frame, table.decimal)
+    if told := {name: met for name, met in plain.items() if met and name not in choices.drop}:
+        signs = ", ".join(sorted({sign for met in told.values() for sign in met}))
         notes.append(
-            "read as numbers, brackets as minus, blanks and apostrophes as thousands signs: "
-            f"{listed([printable(name, 30) for name in plain], 5)}; {option('drop', ['NAME'])} "
-            "leaves one out."
+            f"read as numbers, {signs}: {listed([printable(name, 30) for name in told], 5)}; "
+            f"{option('drop', ['NAME'])} leaves one out."
         )
     units = _strip_units(frame, table.decimal)
     if taken_off := {name: sign for name, sign in units.items() if name not in choices.drop}:
@@ -220,7 +222,9 @@ def numbers(
     whole, target, frame = target, target.iloc[taken], frame.iloc[taken]
     count = len(target)
     if test.table is not None:
-        frame, target, words = _appended(frame, target, test, label, table.decimal, units)
+        frame, target, words = _appended(
+            frame, target, test, label, table.decimal, units=units, plain=plain
+        )
         notes += words
     y, task, classes, labels, words = _targets(target, whole, table, choices, label, title)
     if labels is not None:
@@ -243,7 +247,9 @@ def _appended(
     test: Held,
     label: str,
     decimal: str,
+    *,
     units: dict[str, str],
+    plain: Collection[str],
 ) -> tuple["pd.DataFrame", "pd.Series", list[str]]:
     """Return inputs and targets with those of the test rows behind them, and notes."""
     import pandas as pd
@@ -251,7 +257,7 @@ def _appended(
     assert test.table is not None  # noqa: S101 - what the caller saw
     other, title = _named(test.table.frame), test.title
     check_columns([label, *frame.columns], list(other.columns), title)
-    _write_plainly(other, test.table.decimal)
+    _write_plainly(other, test.table.decimal, plain)
     theirs = _strip_units(other, test.table.decimal)
     for name in [label, *frame.columns]:
         if units.get(name) != theirs.get(name):
@@ -311,25 +317,27 @@ def _named(frame: "pd.DataFrame") -> "pd.DataFrame":
     return pd.DataFrame({name: frame.iloc[:, k].array for k, name in enumerate(names)}, copy=False)
 
 
-def _write_plainly(frame: "pd.DataFrame", decimal: str) -> list[str]:
+def _write_plainly(
+    frame: "pd.DataFrame", decimal: str, known: Collection[str] = ()
+) -> dict[str, list[str]]:
     """Write numbers with other signs plainly, in columns that hold nothing else.
 
-    Changes `frame`; returns the names of these columns.  Where all are in brackets, these are no
-    minus.
+    Changes `frame`; returns the signs met in each of these columns by name.  It is `known` which
+    are surely such columns.
     """
-    found = []
+    found = {}
     for name in frame.columns:
         if frame[name].dtype.kind != "O":
             continue
         cells = [_cell(value) for value in frame[name]]
         written = [cell for cell in cells if cell is not None]
-        if (
-            all(is_number(without_unit(plainly(cell))[0], decimal) for cell in written)
-            and any(plainly(cell) != cell for cell in written)
-            and not all(cell.startswith("(") for cell in written)
-        ):
+        plain = [plainly(cell) for cell in written]
+        if plain == written or not all(is_number(without_unit(cell)[0], decimal) for cell in plain):
+            continue
+        met = other_signs(written)
+        if met is not None or name in known:
             frame[name] = [None if cell is None else plainly(cell) for cell in cells]
-            found.append(name)
+            found[name] = met or []
     return found
 
 

@@ -53,15 +53,16 @@ _THOUSANDS = {
     ",": re.compile(r"[-+]?[1-9]\d{0,2}([. ]\d{3})+(,\d*)?"),
 }
 _SURE = {
-    ".": re.compile(r"[-+]?[1-9]\d{0,2}((,\d{3})+\.\d+|(,\d{3}){2,})"),
-    ",": re.compile(r"[-+]?\d{1,3}((\.\d{3})+,\d+|(\.\d{3}){2,})"),
+    ".": re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+\.\d+"),
+    ",": re.compile(r"[-+]?\d{1,3}(\.\d{3})+,\d+"),
 }
-"""Numbers of which the thousands signs tell what the decimal mark is."""
+"""Numbers with a thousands sign and a decimal mark."""
 
 _GROUPS = 3
 """Numbers with a thousands sign that a column must have to be a witness of it."""
 
 _BETWEEN_THOUSANDS = re.compile(r"(?<=\d)(['’\u00a0\u2009\u202f ])(?=\d{3}(?!\d))")
+_FIRST_PART = re.compile(r"\D*(?P<part>[1-9]\d{0,2})(?P<sign>['’\u00a0\u2009\u202f ])\d{3}(?!\d)")
 
 _UNIT = re.compile(
     r"(?P<before>[$€£¥])? ?(?P<number>[-+]?[\d.,][\d., ]*(?:[eE][-+]?\d+)?)"
@@ -174,8 +175,29 @@ def plainly(cell: str) -> str:
     cell = cell.replace("\u2212", "-")
     if cell[:1] == "(" and cell[-1:] == ")":
         cell = f"-{cell[1:-1]}"
-    cell = _BETWEEN_THOUSANDS.sub("", cell) if re.match(r"\D*[1-9]\d{0,2}\D", cell) else cell
+    cell = _BETWEEN_THOUSANDS.sub("", cell) if _FIRST_PART.match(cell) else cell
     return re.sub("[\u00a0\u2009\u202f]", " ", cell)
+
+
+def other_signs(cells: Sequence[str]) -> list[str] | None:
+    """Say which signs `plainly` reads in the cells of a column; None if they are no numbers.
+
+    Cells that are all in brackets are none, nor are those like 100 200 and 120'080 if all have such
+    a sign and as many digits before it, as numbers of telephones and articles do.
+    """
+    parted = [found for cell in cells if (found := _FIRST_PART.match(cell))]
+    bracketed = [cell for cell in cells if cell.startswith("(")]
+    alike = len(parted) == len(cells) and len({len(found["part"]) for found in parted}) == 1
+    if alike or len(bracketed) == len(cells):
+        return None
+    apostrophes = sum(found["sign"] in "'’" for found in parted)
+    met = {
+        "brackets as minus": bracketed,
+        "long minus signs as minus": any("\u2212" in cell for cell in cells),
+        "apostrophes as thousands signs": apostrophes,
+        "blanks as thousands signs": len(parted) - apostrophes,
+    }
+    return [words for words, there in met.items() if there]
 
 
 def is_missing(cell: str, *, among_texts: bool = False) -> bool:
@@ -365,49 +387,51 @@ def _decimal(records: Sequence[Sequence[str]], separator: str) -> tuple[str, str
         # 13,100 alone: thousands in a file with points or separated by commas.
         if points or of_points or separator == ",":
             return ".", ""
-        cell, _ = _grouped(records, ",")
-        return (".", _as_thousands("commas", cell)) if cell else (",", as_commas)
+        sure, cell = _grouped(records, ",")
+        as_thousands = (
+            f"commas are read as thousands signs; write {cell},000 for {cell} and so on if they "
+            "are decimal points."
+        )
+        return (".", as_thousands if cell else "") if sure else (",", as_commas)
     if commas or of_commas:
         return (",", as_commas) if len(commas) + of_commas > len(points) + of_points else (".", "")
     if separator != "," and all(_THOUSANDS[","].fullmatch(cell) for cell in points):
-        cell, sure = _grouped(records, ".")
-        if sure:
-            return ",", _as_thousands("points", cell)
-        if cell:
+        sure, cell = _grouped(records, ".")
+        if sure or cell:
             return ".", "points are read as decimal points; leave them out if they part thousands."
     return ".", ""
 
 
-def _as_thousands(signs: str, cell: str) -> str:
-    mark = {"commas": ",", "points": "."}[signs]
-    return (
-        f"{signs} are read as thousands signs; write {cell}{mark}000 for {cell} and so on if they "
-        "are decimal points."
-    )
+def _grouped(records: Sequence[Sequence[str]], mark: str) -> tuple[bool, str]:
+    """Say whether a column tells that the mark parts thousands, and return a number without it.
 
-
-def _grouped(records: Sequence[Sequence[str]], mark: str) -> tuple[str, bool]:
-    """Return a number below 1,000 that stands in a column of others like 1,234, "" if none does.
-
-    All that has the mark must have three digits behind it, and all else be below 1,000.  It is
-    sure if one of hundreds is among these, and a last 0 among those: decimals of one length would
-    be 950,000, and others 1,23 for 1,230.
+    Such a column has no other numbers than those like 1,234 and those below 1,000.  It tells if
+    some like 1,234,567 are among them and their first parts are not all as long; or if decimals
+    would leave a gap, as the largest without the mark is at least half of the smallest with it,
+    and a twentieth of those end in 0, which decimals as short as can be never do.
     """
     found = ""
     for k in range(len(records[0])):
         below = [cell for cell in _below(records[1:], k) if not is_missing(cell)]
-        cells = [without_unit(plainly(cell))[0] for cell in below]
+        cells = [without_unit(plainly(cell))[0].lstrip("+-") for cell in below]
         groups = [
-            cell for cell in cells if re.fullmatch(rf"[-+]?[1-9]\d{{0,2}}\{mark}\d{{3}}", cell)
+            cell.split(mark)
+            for cell in cells
+            if re.fullmatch(rf"[1-9]\d{{0,2}}(\{mark}\d{{3}})+", cell)
         ]
-        others = [cell for cell in cells if re.fullmatch(r"[-+]?(0|[1-9]\d{0,2})", cell)]
-        whole = [cell for cell in others if cell.strip("+-") != "0"]
-        if len(groups) < _GROUPS or not whole or len(groups) + len(others) < len(cells):
+        others = [int(cell) for cell in cells if re.fullmatch(r"0|[1-9]\d{0,2}", cell)]
+        if len(groups) < _GROUPS or len(groups) + len(others) < len(cells):
             continue
-        found = max(whole, key=lambda cell: abs(int(cell)))
-        if abs(int(found)) >= 100 and any(cell.endswith("0") for cell in groups):
-            return found, True
-    return found, False
+        counts, lengths = {len(parts) for parts in groups}, {len(first) for first, *_ in groups}
+        if len(counts) > 1 and len(lengths) > 1:
+            return True, ""
+        largest = max(others, default=0)
+        found = str(largest or found)
+        smallest = min(int("".join(parts)) for parts in groups)
+        zeros = sum(parts[-1].endswith("0") for parts in groups)
+        if 2 * largest >= smallest and 20 * zeros >= len(groups):
+            return True, found
+    return False, found
 
 
 def _headed(records: Sequence[Sequence[str]], decimal: str, label: str | None) -> tuple[bool, str]:
