@@ -286,7 +286,7 @@ def test_what_a_kernel_in_single_precision_does_not_tell_from_zero_counts_as_zer
     assert unreachable_share(measure) == pytest.approx(share, rel=1e-2)
     # The same by the signs alone, where what the kernel was computed in is no longer known.
     values, basis = np.linalg.eigh(kernel.astype(float))
-    with pytest.warns(Notice, match="10 of 40 .* .others are below 0 by as much. and count as 0"):
+    with pytest.warns(Notice, match="10 of 40 .* .others are below 0. and count as 0"):
         measure = Measure.from_spectrum(values, (basis.T @ residual) ** 2)
     assert unreachable_share(measure) == pytest.approx(share, rel=1e-2)
 
@@ -631,6 +631,12 @@ def test_a_rule_that_gets_nowhere_is_named_and_not_all_settings():
     assert "No setting of wang2020 reaches" in said
     assert "take the rule forecast" in said
     assert tune(spectrum=powers, rule="forecast").best.steps_to is not None
+
+
+def test_a_rule_whose_momentum_rounds_to_one_is_refused():
+    with pytest.raises(InvalidInput, match=r"momentum is rounded to 1; take the rule forecast"):
+        tune(spectrum=np.geomspace(1e-17, 1e-12, 9), rule="wang2020")
+    assert tune(spectrum=np.geomspace(1e-17, 1e-12, 9)).best.steps_to is not None
 
 
 def test_a_rule_for_inputs_of_norm_one_is_refused_where_it_diverges():

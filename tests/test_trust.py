@@ -448,7 +448,7 @@ def test_a_start_that_is_not_drawn_in_a_moment_gets_a_reserve(data, monkeypatch)
     method, starts = heavy_ball(1 / measure.largest, 0.7), Starts(data, spectrum)
     first = [trust(method, one, 50, target=0.1, rows=100) for one in (measure, starts.at(50))]
     needed = max(first, key=lambda t: t.strain).width_needed
-    monkeypatch.setattr("inertial.runs.check._MOMENT", data.x.size * (needed - 1))
+    monkeypatch.setattr("inertial.runs.check._MOMENT", len(data.x) * (needed - 1))
     found = judged(method, measure, starts, 50, target=0.1, rows=100)
     assert found.width_needed == pytest.approx(1.5 * needed, abs=1)
 

@@ -128,7 +128,7 @@ class Measure:
                 f"there are {len(nodes)} eigenvalues and {len(mass)} weights; give one weight for "
                 "each eigenvalue, and at least one."
             )
-        return cls._of_eigenvalues(nodes, mass, "others are below 0 by as much", 0.0)
+        return cls._of_eigenvalues(nodes, mass, "others are below 0", 0.0)
 
     @classmethod
     def _of_eigenvalues(
@@ -149,8 +149,8 @@ class Measure:
             share = made.weights[near].sum() / made.total
             warnings.warn(
                 f"{near.sum():,} of {len(nodes):,} eigenvalues are not told from 0 ({why}) and "
-                f"count as 0: {100 * share:.3g} % of the loss lies on such; give a kernel that was "
-                "computed in double precision if they are not 0.",
+                f"count as 0: {100 * share:.3g} % of the loss lies on such; compute the kernel in "
+                "double precision if they are not 0.",
                 Notice,
                 stacklevel=3,
             )

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from inertial._checks import InvalidInput, fraction, one_of
 from inertial.linear.measure import Measure
 from inertial.linear.spectrum import Extremes
+from inertial.method.bound import unreachable_share
 from inertial.method.curve import STEPS_LIMIT, forecast_loss, steps_to
 from inertial.method.modes import stability_limit
 from inertial.method.race import STEPS, first_to_settle, lowest
@@ -166,7 +167,13 @@ def wang_heavy_ball(ends: Extremes) -> Recursion:
     :math:`\beta = (1 - \sqrt{\eta\lambda_{min}/2})^2`.
     """
     eta = _wang_step(ends)
-    return heavy_ball(eta, float((1 - np.sqrt(eta * ends.smallest / 2)) ** 2))
+    beta = float((1 - np.sqrt(eta * ends.smallest / 2)) ** 2)
+    if beta == 1:
+        raise InvalidInput(
+            "the rule wang2020 is for kernels of inputs of norm 1, and with these eigenvalues its "
+            "momentum is rounded to 1; take the rule forecast."
+        )
+    return heavy_ball(eta, beta)
 
 
 def _wang_step(ends: Extremes) -> float:
@@ -194,7 +201,7 @@ def fastest(
     first whose forecast loss is at most `target` times its start and stays there for another
     quarter of its steps, and at least twenty: the next ring of the loss does not undo it.  Momenta
     go to 0.9995, and to 0.999999 if nobody settles within 5,000 steps; if nobody ever does, the
-    lowest loss at the last step wins.
+    lowest loss at the last step wins; at the 5,000th where what lies at zero is too much.
 
     Parameters
     ----------
@@ -219,12 +226,13 @@ def fastest(
                 candidates.append(method)
     if name == "gradient_descent":
         return min(candidates, key=partial(_steps_and_loss, few, target))
-    winner = first_to_settle(candidates, few.nodes, few.weights, target)
-    if winner is None and steps > STEPS:
+    winner, last = first_to_settle(candidates, few.nodes, few.weights, target), STEPS - 1
+    if winner is None and steps > STEPS and unreachable_share(few) < target:
         candidates += _candidates(name, ends.largest, margin, _LONG_MOMENTA)
         winner = first_to_settle(candidates, few.nodes, few.weights, target, steps=steps)
+        last = steps - 1
     if winner is None:
-        winner = lowest(candidates, few.nodes, few.weights, steps - 1)
+        winner = lowest(candidates, few.nodes, few.weights, last)
     return candidates[winner]
 
 

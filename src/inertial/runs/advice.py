@@ -413,7 +413,7 @@ def _tune_data(
             target,
             targets,
             decay=decay,
-            trust=None if decay else judge(method),
+            trust=None if decay else judge(method, propose=False),
         )
         for name, method in chosen.items()
     ]
@@ -429,6 +429,10 @@ def _tune_data(
         targets=targets,
     )
     best = advice.best
+    if not decay:
+        judged_best = dataclasses.replace(best, trust=judge(best.method))
+        methods = tuple(judged_best if entry is best else entry for entry in entries)
+        advice = dataclasses.replace(advice, methods=methods)
     if trials and best.steps_to is not None and best.steps_to <= LONGEST:
         if progress is not None:
             progress("training", 0, 1)

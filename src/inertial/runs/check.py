@@ -44,10 +44,10 @@ LONGEST = 1_000
 _LOOKED = 2**25
 """Steps times modes that are evaluated to see where a forecast settles: two seconds at most."""
 
-_MOMENT = 2e10
-"""Inputs times neurons of a start that is drawn to be judged: a third of a second on two cores."""
+_MOMENT = 1e8
+"""Rows times neurons of a start that is drawn to be judged: half a second on two cores."""
 
-_WIDER = 1.1
+_WIDER = 1.2
 """Ratio of two widths of which the second is looked at where the first is too narrow, at least."""
 
 _RESERVE = 1.5
@@ -318,7 +318,7 @@ class Starts:
     @property
     def widest(self) -> int:
         """Width up to which a start is drawn in a moment."""
-        return int(_MOMENT / self.data.x.size)
+        return int(_MOMENT / len(self.data.x))
 
 
 def judged(
@@ -330,6 +330,7 @@ def judged(
     target: float = 0.01,
     rows: int,
     batch: int | None = None,
+    propose: bool = True,
 ) -> Trust:
     """Judge a forecast in expectation and for the start to be trained: the more doubtful verdict.
 
@@ -346,6 +347,8 @@ def judged(
         Expected measure.
     starts
         The starts, or None where the kernel is not decomposed.
+    propose
+        Whether the width that is proposed is looked at.
 
     """
 
@@ -355,7 +358,9 @@ def judged(
         return max(found, key=lambda t: t.strain)
 
     found = asked = worst(width)
-    while starts is not None and asked.verdict != "holds" and np.isfinite(asked.strain):
+    if starts is None or not propose or not np.isfinite(found.strain):
+        return found
+    while asked.verdict != "holds":
         wider = rounded_up(max(asked.width_needed, _WIDER * asked.width))
         if wider > starts.widest:
             return found.needing(math.ceil(_RESERVE * asked.width_needed))
