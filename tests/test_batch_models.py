@@ -126,6 +126,38 @@ def test_a_loss_of_ones_own_is_a_sum_or_a_mean_or_refused(rows):
         simulate(linear(rows, loss=root), gradient_descent(0.1), steps=2, batch=5)
 
 
+def test_a_loss_that_holds_a_number_for_each_row_has_its_way_out(rows):
+    """On batches and on test rows it cannot be taken; as a column of the targets it can."""
+    weights = jnp.linspace(0.5, 2, 20)[:, None]
+
+    def held(f, y):
+        return jnp.mean(weights * (f - y) ** 2)
+
+    def taken(f, y):
+        return jnp.mean(y[:, 1:] * (f[:, :1] - y[:, :1]) ** 2)
+
+    said = r"on some of the rows alone .*; give what it holds for every row as further columns"
+    method = gradient_descent(0.1)
+    x, y = rows[0], rows[1][:, :1]
+    start = jnp.full((x.shape[1], 1), 0.3)
+
+    def made(targets, loss, test=None):
+        return Problem.from_apply(lambda w, x: x @ w, start, x, targets, loss=loss, test=test)
+
+    problem = made(y, held)
+    simulate(problem, method, steps=2)
+    with pytest.raises(InvalidInput, match=said):
+        simulate(problem, method, steps=2, batch=5)
+    with pytest.raises(InvalidInput, match=said):
+        made(y, held, (x[:7], y[:7]))
+    beside = np.concatenate([y, np.asarray(weights)], axis=1)
+    followed = made(beside, taken, (x[:7], beside[:7]))
+    simulate(followed, method, steps=2, batch=5)
+    assert followed.loss_of(x @ np.asarray(start)) == pytest.approx(
+        problem.loss_of(x @ np.asarray(start))
+    )
+
+
 def exact_losses(method, kernel, start, outputs, batch, steps, *, decay=0.0, shrunk=0.0):
     """``E L_t`` of the linearised model from every batch that there is, at each step."""
     size, n = len(kernel), len(kernel) // outputs

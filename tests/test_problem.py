@@ -504,6 +504,7 @@ def test_a_mistake_is_one_sentence(apply, loss, y, words):
     [
         (lambda f, y: jnp.mean(jnp.abs(f - y)), "no curvature"),
         (lambda f, y: jnp.mean(f - y) ** 2, "couples rows"),
+        (lambda f, y: jnp.mean(((f - y)[:, None] - (f - y)[None]) ** 2), "couples rows"),
         (lambda f, y: -jnp.mean((f - y) ** 2) / 2, "not convex"),
         (lambda f, y: jnp.mean((f - y) ** 2) * 0, "does not change with the outputs"),
     ],

@@ -551,6 +551,14 @@ def test_half_precision_is_measured_in_single(kind):
     np.testing.assert_allclose(half.nodes, single.nodes, rtol=1e-6)
 
 
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_targets_in_half_precision_are_taken(kind):
+    x = torch.linspace(-1, 1, 60).reshape(20, 3).to(kind)
+    net = torch.nn.Linear(3, 3).to(kind)
+    made = inertial_torch.problem(net, x, x, loss=torch.nn.MSELoss())
+    np.testing.assert_array_equal(made.y, x.float().numpy())
+
+
 @pytest.mark.parametrize(
     ("loss", "targets", "words"),
     [

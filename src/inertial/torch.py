@@ -26,6 +26,7 @@ from inertial.problem.loss import (  # noqa: E402
     Outputs,
     Slope,
     batch_factor,
+    of_some_rows,
     shapes_of,
 )
 from inertial.problem.problem import (  # noqa: E402
@@ -337,6 +338,7 @@ class TorchProblem:
     def _take(self, outputs: Outputs, y: torch.Tensor) -> None:
         """Check the targets and take them."""
         first = next(iter(self._start.values()))
+        y = y.float() if y.dtype == torch.bfloat16 else y  # of which NumPy has none
         self.y = check_targets(self.loss, outputs, y.detach().cpu().numpy())
         self.targets = torch.as_tensor(self.y, device=first.device)
         if self.targets.is_floating_point():  # class numbers are none
@@ -371,7 +373,9 @@ class TorchProblem:
                 f"{tuple(self.x.shape)}; give rows of the same shape."
             )
         other.test = None
-        other._take(other._first(), y)  # noqa: SLF001 - its own class
+        outputs = other._first()  # noqa: SLF001 - its own class
+        other._take(outputs, y)  # noqa: SLF001
+        of_some_rows(self.loss, lambda: other.loss_of(outputs))
         return other
 
     def __repr__(self) -> str:

@@ -242,7 +242,7 @@ def batch_factor(
     f = outputs()
     whole = gradient(f, targets)
     rows = np.argsort(np.linalg.norm(whole, axis=1))[-max(1, n // 3) :]
-    own = gradient(f[rows], targets[rows])
+    own = of_some_rows(loss, lambda: gradient(f[rows], targets[rows]))
     for factor, share in ((n / batch, 1.0), (1.0, n / len(rows))):
         if np.abs(own - share * whole[rows]).max() <= _SLACK * np.abs(own).max():
             return factor
@@ -250,6 +250,27 @@ def batch_factor(
         f"the loss {loss.name} is no sum or mean over rows, so the gradient of some does not stand "
         "for that of all; leave out the batch, or give such a loss."
     )
+
+
+def of_some_rows(loss: Loss, call: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever it gives
+    """Return what a call of a loss on some of the rows gives.
+
+    Raises
+    ------
+    InvalidInput
+        If it fails there, as one does that holds a number for each row.
+
+    """
+    try:
+        return call()
+    except InvalidInput:
+        raise
+    except Exception as error:
+        said = (str(error).splitlines() or [""])[0].rstrip(".")
+        raise InvalidInput(
+            f"the loss {loss.name} cannot be taken on some of the rows alone ({said}); give what "
+            "it holds for every row as further columns of the targets, and split them in the loss."
+        ) from error
 
 
 def constant_loss(loss: Loss, targets: Shaped[np.ndarray, "..."]) -> float | None:
@@ -351,14 +372,16 @@ def _by_rows(gradient: Outputs, hessian_times: Callable[[Outputs], Outputs]) -> 
     probe = np.cos(np.arange(n * k, dtype=float)).reshape(n, k)
     image, expected = hessian_times(probe), np.einsum("nij,nj->ni", blocks, probe)
     size = np.abs(blocks).max()
-    if not np.isfinite(size) or size <= _FLAT * np.abs(gradient).max():
+    largest = max(size, np.abs(image).max())  # that of a loss over pairs is in no block
+    if not np.isfinite(largest) or largest <= _FLAT * np.abs(gradient).max():
         raise InvalidInput(
             "the loss has no curvature in the outputs at the start, so no step size follows from "
             "it; give a loss such as 'mse', or a smooth one instead of an absolute value."
         )
-    if np.abs(image - expected).max() > _SLACK * max(size, np.abs(image).max()):
+    if np.abs(image - expected).max() > _SLACK * largest:
         raise InvalidInput(
-            "the loss couples rows with each other; give a loss that is a sum or mean over rows."
+            "the loss couples rows with each other, as one over pairs does; give a loss that is a "
+            "sum or mean over rows."
         )
     values, vectors = np.linalg.eigh((blocks + blocks.transpose(0, 2, 1)) / 2)
     if values.min() < -_SLACK * size:

@@ -23,7 +23,7 @@ from inertial._checks import InvalidInput, Notice, nonnegative, whole
 from inertial._door import door
 from inertial._memory import check_parameters
 from inertial.problem.devices import EVERYWHERE, PARTS, mesh_of, placed, together
-from inertial.problem.loss import Loss, Outputs, batch_factor, loss_of, shapes_of
+from inertial.problem.loss import Loss, Outputs, batch_factor, loss_of, of_some_rows, shapes_of
 from inertial.problem.model import Model, start_key
 
 Params: TypeAlias = Any
@@ -473,6 +473,7 @@ class Problem:
         outputs = other.linearise().outputs
         other.y = check_targets(self.loss, outputs, y)
         other.targets = self._everywhere(jnp.asarray(other.y, self.targets.dtype))
+        of_some_rows(self.loss, lambda: other.loss_of(outputs))
         return other
 
     def _outputs(
