@@ -42,7 +42,7 @@ from inertial.method.trust import (
     sensitivity,
     trust,
 )
-from inertial.runs.check import Starts, judged
+from inertial.runs.check import Starts, judged, proposed
 from inertial.simulation.span import span
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -417,7 +417,7 @@ def test_a_start_that_goes_farther_than_the_mean_is_judged_by_itself(data):
     spectrum, measure = spectrum_of(data)
     method = heavy_ball(1 / measure.largest, 0.7)
     mean = trust(method, measure, 2000, rows=100)
-    starts = [Starts(data, spectrum, seed) for seed in range(6)]
+    starts = [Starts(data, spectrum, seed).at(2000) for seed in range(6)]
     found = [judged(method, measure, own, 2000, rows=100) for own in starts]
     network = TwoLayerReLU(2000, data.x.shape[1])
     for seed, one in enumerate(found):
@@ -433,13 +433,12 @@ def test_the_width_that_is_proposed_holds_for_the_start_that_it_has(data, seed):
     """A network of another width has another start: its own says whether the forecast holds."""
     spectrum, measure = spectrum_of(data)
     method = heavy_ball(1 / measure.largest, 0.7)
-    found = judged(method, measure, Starts(data, spectrum, seed), 50, target=0.1, rows=100)
+    found = proposed(method, measure, Starts(data, spectrum, seed), 50, target=0.1, rows=100)
     assert found.verdict != "holds"
     words = f"ask again with --width {found.width_needed} "
     assert words in found.sentence
-    again = judged(
-        method, measure, Starts(data, spectrum, seed), found.width_needed, target=0.1, rows=100
-    )
+    own = Starts(data, spectrum, seed).at(found.width_needed)
+    again = judged(method, measure, own, found.width_needed, target=0.1, rows=100)
     assert again.verdict == "holds"
 
 
@@ -449,7 +448,7 @@ def test_a_start_that_is_not_drawn_in_a_moment_gets_a_reserve(data, monkeypatch)
     first = [trust(method, one, 50, target=0.1, rows=100) for one in (measure, starts.at(50))]
     needed = max(first, key=lambda t: t.strain).width_needed
     monkeypatch.setattr("inertial.runs.check._MOMENT", len(data.x) * (needed - 1))
-    found = judged(method, measure, starts, 50, target=0.1, rows=100)
+    found = proposed(method, measure, starts, 50, target=0.1, rows=100)
     assert found.width_needed == pytest.approx(1.5 * needed, abs=1)
 
 

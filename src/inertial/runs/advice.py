@@ -34,6 +34,7 @@ from inertial.runs.check import (
     check,
     from_start,
     judged,
+    proposed,
     search,
 )
 from inertial.runs.scheduled import OPTIMAL, ScheduleAdvice, tune_schedule
@@ -395,9 +396,7 @@ def _tune_data(
     basis, kernel = spectrum_of(data) if dense else (None, measure_of(data, progress=progress))
     measure = kernel.shifted(decay) if decay else kernel
     starts = None if basis is None else Starts(data, basis, seed)
-    judge = partial(
-        judged, measure=measure, starts=starts, width=width, target=target, rows=len(data.x)
-    )  # fmt: skip
+    own = None if starts is None else starts.at(width)
     floor, targets = 0.0, None
     if decay and basis is not None:
         targets = basis.modes(data.y)
@@ -413,7 +412,9 @@ def _tune_data(
             target,
             targets,
             decay=decay,
-            trust=None if decay else judge(method, propose=False),
+            trust=None
+            if decay
+            else judged(method, measure, own, width, target=target, rows=len(data.x)),
         )
         for name, method in chosen.items()
     ]
@@ -430,8 +431,11 @@ def _tune_data(
     )
     best = advice.best
     if not decay:
-        judged_best = dataclasses.replace(best, trust=judge(best.method))
-        methods = tuple(judged_best if entry is best else entry for entry in entries)
+        trusted = proposed(best.method, measure, starts, width, target=target, rows=len(data.x))
+        methods = tuple(
+            dataclasses.replace(entry, trust=trusted) if entry is best else entry
+            for entry in entries
+        )
         advice = dataclasses.replace(advice, methods=methods)
     if trials and best.steps_to is not None and best.steps_to <= LONGEST:
         if progress is not None:

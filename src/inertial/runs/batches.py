@@ -30,9 +30,9 @@ from inertial.runs.check import (
     Starts,
     check,
     first_step,
-    judged,
     passes_for,
     problem_within,
+    proposed,
     said,
 )
 from inertial.runs.ranking import place
@@ -439,7 +439,7 @@ def tune_batch(
         methods.append(_entry(name, method, limit, steps, batch))
     best = min(methods, key=_order)
     starts = Starts(data, spectrum)
-    found = judged(
+    found = proposed(
         best.method, measure, starts, width, target=target, rows=len(data.x), batch=batch
     )  # fmt: skip
     sizes = batch_sizes(measure)

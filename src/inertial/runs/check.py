@@ -9,6 +9,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
@@ -324,20 +325,17 @@ class Starts:
 def judged(
     method: Recursion,
     measure: Measure,
-    starts: Starts | None,
+    own: Measure | None,
     width: int,
     *,
     target: float = 0.01,
     rows: int,
     batch: int | None = None,
-    propose: bool = True,
 ) -> Trust:
     """Judge a forecast in expectation and for the start to be trained: the more doubtful verdict.
 
     What the mean over starts does in a few steps can take one start many, and then its weights go
-    farther.  A network of another width has another start, so the width that is proposed is one
-    whose own start was judged; one too wide to be drawn in a moment has half as many neurons more
-    than this start asks for.
+    farther.
 
     Parameters
     ----------
@@ -345,26 +343,52 @@ def judged(
         As for `trust`.
     measure
         Expected measure.
-    starts
-        The starts, or None where the kernel is not decomposed.
-    propose
-        Whether the width that is proposed is looked at.
+    own
+        Measure of the start, `measure_at_start`, or None where the kernel is not decomposed.
 
     """
+    found = [
+        trust(method, one, width, target=target, rows=rows, batch=batch)
+        for one in (measure, own)
+        if one is not None
+    ]
+    return max(found, key=lambda t: t.strain)
 
-    def worst(width: int) -> Trust:
-        known = [measure] if starts is None else [measure, starts.at(width)]
-        found = (trust(method, one, width, target=target, rows=rows, batch=batch) for one in known)
-        return max(found, key=lambda t: t.strain)
 
-    found = asked = worst(width)
-    if starts is None or not propose or not np.isfinite(found.strain):
+def proposed(
+    method: Recursion,
+    measure: Measure,
+    starts: Starts | None,
+    width: int,
+    *,
+    target: float = 0.01,
+    rows: int,
+    batch: int | None = None,
+) -> Trust:
+    """Judge as `judged`, and propose a width at which the forecast holds for the start there too.
+
+    A network of another width has another start.  One that is too wide to be drawn in a moment has
+    half as many neurons more than this start asks for.
+
+    Parameters
+    ----------
+    method, measure, width, target, rows, batch
+        As for `judged`.
+    starts
+        The starts, or None where the kernel is not decomposed.
+
+    """
+    judge = partial(judged, method, measure, target=target, rows=rows, batch=batch)
+    if starts is None:
+        return judge(None, width)
+    found = asked = judge(starts.at(width), width)
+    if not np.isfinite(found.strain):
         return found
     while asked.verdict != "holds":
         wider = rounded_up(max(asked.width_needed, _WIDER * asked.width))
         if wider > starts.widest:
             return found.needing(math.ceil(_RESERVE * asked.width_needed))
-        asked = worst(wider)
+        asked = judge(starts.at(wider), wider)
         found = found.needing(wider)
     return found
 

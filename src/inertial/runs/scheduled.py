@@ -24,8 +24,8 @@ from inertial.runs.check import (
     Check,
     Starts,
     check,
-    judged,
     nearest,
+    proposed,
     said,
     search,
 )
@@ -306,7 +306,7 @@ def tune_schedule(
     # Its first entries do not depend on how many are made.
     method = optimal_schedule(measure, max(1, min(LONGEST, _BEYOND * steps)))
     starts = None if spectrum is None else Starts(data, spectrum)
-    found = judged(method, measure, starts, width, target=target, rows=len(data.x))
+    found = proposed(method, measure, starts, width, target=target, rows=len(data.x))
     bound = fewest_steps(measure, target)
     advice = ScheduleAdvice(data.provenance, measure, target, method, steps, found, bound)
     if not trials:
