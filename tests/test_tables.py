@@ -315,6 +315,21 @@ def test_a_class_named_none_stays_and_among_numbers_it_is_a_missing_cell(tmp_pat
     assert f"fault_{word}" in beside.columns
 
 
+@pytest.mark.parametrize(
+    "form",
+    ["{}${:.2f}", "${}{:.2f}", "{}USD {:.2f}", "USD {}{:.2f}", "{}{:.2f} USD", "{}€ {:,.2f}"],
+)
+def test_a_minus_stands_before_or_after_a_currency(tmp_path, form):
+    """Also as the target, which texts of many values cannot be."""
+    values = np.where(np.arange(ROWS) % 3, 1, -1) * (FRAME.depth.to_numpy() * 1e3).round(2)
+    cells = [form.format("-" if value < 0 else "", abs(value)) for value in values]
+    path = put(tmp_path, "t.csv", FRAME.assign(paid=cells).to_csv(index=False))
+    found = load(path, label="paid", raw=True, normalize=False)
+    np.testing.assert_allclose(found.y, values, rtol=1e-12)
+    inputs = load(path, label="yield", raw=True, normalize=False)
+    np.testing.assert_allclose(inputs.x[:, inputs.columns.index("paid")], values, rtol=1e-12)
+
+
 def test_codes_and_mixed_units_stay_texts(tmp_path):
     codes = [f"A-{k % 3}" for k in range(ROWS)]
     mixed = [f"{k % 3} {'kg' if k % 3 else 'g'}" for k in range(ROWS)]

@@ -64,8 +64,15 @@ _GROUPS = 3
 _BETWEEN_THOUSANDS = re.compile(r"(?<=\d)(['’\u00a0\u2009\u202f ])(?=\d{3}(?!\d))")
 _FIRST_PART = re.compile(r"\D*(?P<part>[1-9]\d{0,2})(?P<sign>['’\u00a0\u2009\u202f ])\d{3}(?!\d)")
 
+_CURRENCIES = (
+    "AUD|BRL|CAD|CHF|CNY|CZK|DKK|EUR|GBP|HKD|HUF|IDR|ILS|INR|JPY|KRW|MXN|NOK|NZD|PLN|RUB|SEK|SGD|"
+    "THB|TRY|USD|ZAR"
+)
+"""Codes that stand before an amount."""
+
 _UNIT = re.compile(
-    r"(?P<before>[$€£¥])? ?(?P<number>[-+]?[\d.,][\d., ]*(?:[eE][-+]?\d+)?)"
+    rf"(?P<minus>-(?! ?[\d.,+-]))? ?(?P<before>[$€£¥]|(?:{_CURRENCIES})\b)? ?"
+    r"(?P<number>[-+]?[\d.,][\d., ]*(?:[eE][-+]?\d+)?)"
     r"(?P<after> ?(?:[$€£¥%‰]|°?[A-Za-zµΩ][A-Za-z²³/.]{0,5}))?"
 )
 
@@ -159,12 +166,12 @@ def is_number(cell: str, decimal: str = ".") -> bool:
 
 
 def without_unit(cell: str) -> tuple[str, str]:
-    """Split a number from its sign or unit, as in $1,200, 45 % and 3.5 kg; "" where it has none."""
+    """Split a number from its sign or unit, as in -$1,200, 45 % and 3.5 kg; "" if it has none."""
     found = _UNIT.fullmatch(cell)
     if found is None:
         return cell, ""
     parts = (found["before"] or "", (found["after"] or "").strip())
-    return found["number"].strip(), " ".join(filter(None, parts))
+    return (found["minus"] or "") + found["number"].strip(), " ".join(filter(None, parts))
 
 
 def plainly(cell: str) -> str:
