@@ -13,8 +13,10 @@ Nesterov with momenta of 0.1 to 0.7 and a tenth, a third and 0.9 of gradient des
 by the strain of the more doubtful of mean and start, as `tune` judges, and by that of the mean, as
 `compare` does.  ``--movement`` sets the
 largest movement on the way to the target beside the predicted one, on the first six sets or those
-that are named, from start 0 or that of ``--start``, with ``--batches`` on such batches.  Needs the
-extra `bench` and the real data (INERTIAL_DATA).
+that are named, from start 0 or that of ``--start``, with ``--batches`` on such batches.
+``--small`` asks `tune` for 30 tables of 30 to 80 rows and two to eight columns drawn at random,
+sines with noise or two to four classes, at widths 2,000 and 8,000, to 10 % and to 1 %, from two
+starts.  Needs the extra `bench` and the real data (INERTIAL_DATA).
 """
 
 import argparse
@@ -27,6 +29,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from benchmarks.papers_grid import CASES, HELD_OUT, ROWS
 from inertial import (
@@ -38,6 +41,7 @@ from inertial import (
     steps_to,
     train,
     trust,
+    tune,
 )
 from inertial.data import Data
 from inertial.linear.expected import spectrum_of
@@ -251,6 +255,32 @@ def counted(what: str, table: list[tuple[float, int, int | None]], most: float) 
         )
 
 
+def drawn(number: int) -> Data:
+    """Return a small table drawn at random: odd ones are regressions, even ones classes."""
+    rng = np.random.default_rng(number)
+    n, d = int(rng.integers(30, 81)), int(rng.integers(2, 9))
+    x = rng.standard_normal((n, d))
+    table = pd.DataFrame(x, columns=[f"input {k}" for k in range(d)])
+    if number % 2:
+        table["y"] = np.sin(x[:, 0]) + 0.5 * x[:, -1] + 0.2 * rng.standard_normal(n)
+    else:
+        k = 2 + number % 3
+        classes = np.argmax(x @ rng.standard_normal((d, k)) + rng.standard_normal((n, k)), axis=1)
+        table["y"] = np.array(["ash", "elm", "oak", "yew"])[classes]
+    return load(table, label="y")
+
+
+def small() -> Iterator[tuple[float, int, int | None]]:
+    """Yield strain, promised and measured steps of what `tune` recommends for small tables."""
+    for number in range(30):
+        data = drawn(number)
+        for target, width, seed in product(TARGETS, (2000, 8000), (0, 1)):
+            advice = tune(data, target=target, width=width, seed=seed, trials=1)
+            for check in advice.checks:
+                if check.promised is not None:
+                    yield advice.best.trust.strain, check.promised, check.measured
+
+
 def kept(row: dict[str, str]) -> bool:
     """Whether the measured steps are within 20 % of the promised ones, or one step."""
     if not row["measured"]:
@@ -283,6 +313,7 @@ def main() -> None:
     parser.add_argument("--away", action="store_true")
     parser.add_argument("--schedules", action="store_true")
     parser.add_argument("--movement", action="store_true")
+    parser.add_argument("--small", action="store_true")
     parser.add_argument("--start", type=int, default=0)
     given = parser.parse_args()
     if given.summary is not None:
@@ -298,6 +329,9 @@ def main() -> None:
     if given.away:
         names = given.names or ["digits", "iris", "wine", "diabetes"]
         counted("away", [row for one in product(names, (0, 1)) for row in away(*one)], np.inf)
+        return
+    if given.small:
+        counted("small tables", list(small()), np.inf)
         return
     if given.schedules:
         for rule in SCHEDULES:
