@@ -1536,6 +1536,9 @@ def test_one_eigenvalue_leaves_no_method_momentum_and_the_page_stands(chromium, 
         text = view.locator("body").inner_text()
         assert "gradient descent 1 / 1, heavy ball 1 / 1, Nesterov 1 / 1." in text
         assert "NaN" not in text
+        assert "All directions are equally steep here, and done after one step." in text
+        assert "times flatter" not in text
+        assert "all 1 of them" not in text
         assert numbers_of(view)[0]["method"] == "heavy_ball"
 
 

@@ -116,7 +116,7 @@
     const real = run.diverged ? "diverged" : run.measured == null ? `did not get there in ${plural(run.loss[0].length - 1, "step")}` : `took ${plural(+run.measured.toFixed(1), "step")}${!run.rings ? "" : run.stays === null ? ", and is above it at the end" : `, and stays there from ${plural(run.stays, "step").replace(/^(.*) steps?$/, "step $1")}`}`;
     const best = ball.rule === "trials"
       ? `Real runs of this network chose ${setting} (each method was searched by itself: “tune” searches heavy ball and Nesterov at once, and may name another setting of about as many steps); by ${model} it ${promised}.`
-      : `Weighing all ${K} of them for ${arrives(tuned) ? "the loss to stay below the target soonest" : `the lowest loss after ${page.race.steps.toLocaleString("en")} steps`}, the rule “forecast” takes ${setting}: it ${promised}.`;
+      : `Weighing ${K === 1 ? "the one there is" : `all ${K} of them`} for ${arrives(tuned) ? "the loss to stay below the target soonest" : `the lowest loss after ${page.race.steps.toLocaleString("en")} steps`}, the rule “forecast” takes ${setting}: it ${promised}.`;
     // Flatter modes than the one that rings may gain more by memory than it loses.
     const both = [ringing, critical].map((beta) => made("heavy_ball", eta, beta)), counts = both.map((m) => count(m).stays);
     const some = counts.some(told), [rung, damped] = some ? counts.map((stays) => (told(stays) ? stays : Infinity)) : both.map(left);
@@ -131,7 +131,7 @@
     const one = (title, words, changes) => ({ title, words, changes: { friction: 3, batch: ROWS, steps: length, at, mode: FLAT, colour: "rate", zoom: "near", ...changes } });
     return [
       one("Every direction has its own pace",
-        `Gradient descent with the safe step η = 1/λₘₐₓ. The steepest direction is done after one step. Along the flat one, ${short(LARGEST / flat)} times flatter, ${percent(slow)} of the way is left after ten. The loss waits for the flat ones.`,
+        `Gradient descent with the safe step η = 1/λₘₐₓ. ${short(LARGEST / flat) === "1" ? "All directions are equally steep here, and done after one step." : `The steepest direction is done after one step. Along the flat one, ${short(LARGEST / flat)} times flatter, ${percent(slow)} of the way is left after ten. The loss waits for the flat ones.`}`,
         { method: "gradient_descent", eta, beta: 0 }),
       one("The steep direction sets the limit",
         `A larger step helps the flat directions, but at η = 2/λₘₐₓ = ${short(2 / LARGEST)} the steepest one jumps from side to side for ever, and beyond it grows. Here is 99 % of that limit. Tuned, gradient descent takes η = ${short(plain.eta)}, ${percent(plain.eta * LARGEST / 2)} of that limit: by ${model} it ${said(made("gradient_descent", plain.eta, 0), " of the loss")}.`,
