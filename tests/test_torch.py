@@ -4,6 +4,7 @@ import copy
 import functools
 import re
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import jax.numpy as jnp
 import numpy as np
@@ -484,6 +485,16 @@ def in_place(f, y):
     return found.sum()
 
 
+def codes(f, y):
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return (f - torch.nn.Embedding(10, 10)(y).detach()).pow(2).mean()
+
+
+def normed(f, y):
+    return torch.nn.functional.cross_entropy(torch.nn.BatchNorm1d(10).eval()(f), y)
+
+
 class Holding(torch.nn.Module):
     """A loss with a tensor that is no buffer, which `to` does not convert."""
 
@@ -500,6 +511,8 @@ class Holding(torch.nn.Module):
     [
         (weighted, 10),
         (in_place, 10),
+        (codes, 10),
+        (normed, 10),
         (Holding(), 10),
         (torch.nn.CrossEntropyLoss(label_smoothing=0.1), 10),
         (torch.nn.CrossEntropyLoss(weight=torch.linspace(1, 2, 10)), 10),
@@ -525,6 +538,31 @@ def test_other_losses_of_torch_keep_their_settings(loss, outputs):
     np.testing.assert_allclose(problem.hessian_of(begin)(along), numeric, atol=1e-6 * scale)
     advice = tune(problem, target=0.7, trials=7)
     assert advice.best.measured_steps is not None
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.int64])
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+def test_a_loss_that_changes_what_it_holds_is_one_sentence(kind, weight):
+    (x, y), calls = digits(20), torch.zeros((), dtype=kind)
+
+    def counting(f, y):
+        found = torch.nn.functional.cross_entropy(f, y, weight=weight)
+        calls.add_(1)
+        return found
+
+    with pytest.raises(InvalidInput, match=r"^the loss changes a tensor .* targets alone, .*$"):
+        inertial_torch.problem(module(), x, y, loss=counting)
+
+
+def test_a_loss_that_does_not_see_the_outputs_is_one_sentence():
+    """In a thread of its own PyTorch has no gradient of it."""
+
+    def elsewhere(f, y):
+        with ThreadPoolExecutor() as pool:
+            return pool.submit(torch.nn.functional.cross_entropy, f, y).result()
+
+    with pytest.raises(InvalidInput, match="the loss does not change with the outputs"):
+        tune(inertial_torch.problem(module(), *digits(20), loss=elsewhere), trials=0)
 
 
 def test_shares_of_classes_are_targets_of_the_cross_entropy():

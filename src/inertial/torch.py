@@ -142,11 +142,17 @@ class State(NamedTuple):
     scaled: Tensors
 
 
-class _Doubling(torch.overrides.TorchFunctionMode):  # type: ignore[misc]
-    """Every tensor that an operation takes is on the host, and in double precision.
+_CHANGED = (
+    "the loss changes a tensor that it is given or holds; give one that depends on the outputs and "
+    "targets alone, and count or average outside of it."
+)
 
-    So are those that a function of one's own holds, such as weights of classes.  Each has one
-    copy, for operations in place.
+
+class _Doubling(torch.overrides.TorchFunctionMode):  # type: ignore[misc]
+    """Every tensor that an operation takes or makes is on the host, and in double precision.
+
+    So are those that a function of one's own holds, such as weights of classes: of each it gets
+    one copy.
     """
 
     def __init__(self) -> None:
@@ -161,31 +167,43 @@ class _Doubling(torch.overrides.TorchFunctionMode):  # type: ignore[misc]
         kwargs: dict[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401
         named = {name: self.taken(value) for name, value in (kwargs or {}).items()}
-        return func(*self.taken(args), **named)
+        found = func(*self.taken(args), **named)
+        return _doubled(found) if isinstance(found, torch.Tensor) else found
 
     def taken(self, value: Any) -> Any:  # noqa: ANN401 - any argument
         """Return an argument with its tensors in double precision."""
         if type(value) in (list, tuple):
             return type(value)(map(self.taken, value))
-        if not isinstance(value, torch.Tensor):
-            return value
-        kind = torch.float64 if value.is_floating_point() else value.dtype
-        if value.dtype == kind and value.device.type == "cpu":
+        if not isinstance(value, torch.Tensor) or _doubled(value) is value:
             return value
         if id(value) not in self.copies:  # which hold the tensor, so that its id stays its own
-            self.copies[id(value)] = value, value.to("cpu", kind)
+            self.copies[id(value)] = value, _doubled(value)
         return self.copies[id(value)][1]
+
+    def refuse_changes(self) -> None:
+        """Raise unless the copies are still those of what was held."""
+        for held, copied in self.copies.values():
+            if not torch.allclose(_doubled(held), copied, rtol=0, atol=0, equal_nan=True):
+                raise InvalidInput(_CHANGED)
+
+
+def _doubled(value: torch.Tensor) -> torch.Tensor:
+    return value.to("cpu", torch.float64 if value.is_floating_point() else value.dtype)
 
 
 def _in_doubles(function: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
-    """Return a loss for outputs in double precision on the host: whatever it holds is too."""
+    """Return a loss for outputs in double precision on the host: what it holds is, if need be."""
     if isinstance(function, torch.nn.Module):
         function = copy.deepcopy(function).to("cpu", torch.float64)
 
     def doubled(outputs: torch.Tensor, targets: torch.Tensor) -> Any:  # noqa: ANN401 - unchecked yet
-        with _Doubling() as mode:
-            found = function(outputs, targets)
-        return mode.taken(found)
+        try:
+            return function(outputs, targets)
+        except RuntimeError:  # of two precisions or devices, for one
+            with _Doubling() as mode:
+                found = function(outputs, targets)
+            mode.refuse_changes()
+            return found
 
     return doubled
 
@@ -352,10 +370,12 @@ class TorchProblem:
         except InvalidInput:
             raise
         except (TypeError, ValueError, RuntimeError) as error:
+            said = str(error).splitlines()[0]
+            if "mutate a captured Tensor" in said:
+                raise InvalidInput(_CHANGED) from error
             raise InvalidInput(
                 f"the loss {self.loss.name} cannot take outputs of shape {outputs.shape} and "
-                f"targets of shape {self.y.shape} ({str(error).splitlines()[0]}); give a function "
-                "of both."
+                f"targets of shape {self.y.shape} ({said}); give a function of both."
             ) from error
         if not np.isfinite(value):
             raise InvalidInput(
@@ -411,7 +431,7 @@ class TorchProblem:
                 f"the loss {self.loss.name} gives {found.numel():,} numbers; give a function that "
                 "returns one, such as their mean or their sum."
             )
-        return float(found)
+        return float(found.detach())
 
     def gradient_of(self, outputs: Outputs) -> Outputs:
         """Gradient of the loss in the outputs, in float64."""
