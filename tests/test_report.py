@@ -734,7 +734,7 @@ def test_the_page_of_one_seed_speaks_of_no_other(tmp_path):
             rings,
             "stop then; from the later step on the loss is not above it again, up to the end of",
         ),
-        (gone, "every method diverged. Take a step size"),
+        (gone, "every method diverged. Take smaller steps"),
     ):
         text = page(stored, manifest)
         assert words in text
