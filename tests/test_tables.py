@@ -575,6 +575,20 @@ def test_test_rows_have_the_thousands_signs_of_the_training_rows(tmp_path):
     np.testing.assert_array_equal(found.test.x[:, found.columns.index("n")], other)
 
 
+@pytest.mark.parametrize("cells", [["1'234", "1'500", "2'345"] * 8, ["(1)", "(2)", "(3)"] * 8])
+def test_test_rows_may_have_signs_where_training_rows_have_none(tmp_path, cells):
+    """A column of plain numbers is one of numbers, however those of the test rows are written."""
+
+    def table(name, numbers):
+        frame = pd.DataFrame({"n": numbers, "k": np.arange(ROWS) ** 2, "t": ["a", "b"] * 12})
+        return put(tmp_path, name, frame.to_csv(index=False))
+
+    train, test = table("train.csv", 100 + np.arange(ROWS)), table("test.csv", cells)
+    found = load(train, label="t", test=test, raw=True, normalize=False, dedupe=False)
+    expected = [1234, 1500, 2345] if "'" in cells[0] else [-1, -2, -3]
+    np.testing.assert_array_equal(found.test.x[:3, found.columns.index("n")], expected)
+
+
 def test_numbers_that_are_all_in_brackets_stay_texts(tmp_path):
     path = put(
         tmp_path,

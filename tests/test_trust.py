@@ -447,9 +447,21 @@ def test_a_start_that_is_not_drawn_in_a_moment_gets_a_reserve(data, monkeypatch)
     method, starts = heavy_ball(1 / measure.largest, 0.7), Starts(data, spectrum)
     first = [trust(method, one, 50, target=0.1, rows=100) for one in (measure, starts.at(50))]
     needed = max(first, key=lambda t: t.strain).width_needed
-    monkeypatch.setattr("inertial.runs.check._MOMENT", len(data.x) * (needed - 1))
+    monkeypatch.setattr("inertial.runs.check._MOMENT", 10 * data.x.shape[1] * (needed - 1))
     found = proposed(method, measure, starts, 50, target=0.1, rows=100)
     assert found.width_needed == pytest.approx(1.5 * needed, abs=1)
+
+
+def test_no_start_is_drawn_that_takes_long_or_that_nobody_trains(data):
+    """Neither many rows nor many columns, nor a width beyond those that are proposed."""
+    spectrum, _ = spectrum_of(data)
+
+    def widest(n, d):
+        return Starts(dataclasses.replace(data, x=np.zeros((n, d)), y=np.zeros(n)), spectrum).widest
+
+    assert widest(1000, 10) == 100_000
+    assert widest(100, 1000) == 10_000
+    assert widest(10, 1) == WIDEST
 
 
 def test_a_strain_beside_a_limit_is_told_from_it():

@@ -257,7 +257,9 @@ def _appended(
     assert test.table is not None  # noqa: S101 - what the caller saw
     other, title = _named(test.table.frame), test.title
     check_columns([label, *frame.columns], list(other.columns), title)
-    _write_plainly(other, test.table.decimal, plain)
+    numeric = [name for name in frame.columns if frame[name].dtype.kind != "O"]
+    sure = [*plain, *numeric, *([label] if target.dtype != object else [])]
+    _write_plainly(other, test.table.decimal, sure)
     theirs = _strip_units(other, test.table.decimal)
     for name in [label, *frame.columns]:
         if units.get(name) != theirs.get(name):
@@ -275,7 +277,7 @@ def _appended(
     if test.table.decimal != decimal:
         raise InvalidInput(
             f"{title} writes numbers with {test.table.decimal!r} and the training rows with "
-            f"{decimal!r}; write both in the same way."
+            f"{decimal!r}; write both in the same way, and thousands without signs."
         )
     rows = other.loc[kept, list(frame.columns)]
     joined = pd.DataFrame(

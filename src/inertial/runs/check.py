@@ -25,7 +25,7 @@ from inertial.method.curve import STEPS_LIMIT, forecast_loss, steps_to
 from inertial.method.recursion import Recursion, label
 from inertial.method.response import decayed_loss
 from inertial.method.rules import fastest
-from inertial.method.trust import Trust, rounded_up, trust
+from inertial.method.trust import WIDEST, Trust, rounded_up, trust
 from inertial.problem.model import TwoLayerReLU, outputs, start_key
 from inertial.problem.problem import Problem
 from inertial.runs.shown import of_steps
@@ -47,6 +47,9 @@ _LOOKED = 2**25
 
 _MOMENT = 1e8
 """Rows times neurons of a start that is drawn to be judged: half a second on two cores."""
+
+_DRAWN = 10
+"""Rows whose outputs take as long as drawing one weight of every neuron."""
 
 _WIDER = 1.2
 """Ratio of two widths of which the second is looked at where the first is too narrow, at least."""
@@ -319,7 +322,8 @@ class Starts:
     @property
     def widest(self) -> int:
         """Width up to which a start is drawn in a moment."""
-        return int(_MOMENT / len(self.data.x))
+        n, d = self.data.x.shape
+        return min(int(_MOMENT / max(n, _DRAWN * d)), WIDEST)
 
 
 def judged(
