@@ -398,6 +398,32 @@ def test_one_order_of_day_and_month_holds_for_a_column_of_dates(tmp_path, days, 
         assert not any("swapped" in note for note in after.provenance.notes)
 
 
+@pytest.mark.parametrize("form", ["M{}", "T{}", "may{}", "sep-{}", "mon {}", "M{:03}", "M12{:02}"])
+def test_labels_that_a_reader_of_dates_would_take_stay_texts(tmp_path, form):
+    path = put(
+        tmp_path,
+        "t.csv",
+        with_column("made", [form.format(1 + k) for k in range(ROWS)]).to_csv(index=False),
+    )
+    found = load(path, label="yield", keep=["made"], raw=True, normalize=False)
+    assert sum(name.startswith("made_") for name in found.columns) == ROWS
+
+
+@pytest.mark.parametrize("form", ["%d-%b-%y", "%b %Y", "%Y%m%d", "%d %B %y", "%B %d %Y", "%Y-%m"])
+def test_dates_with_a_named_month_or_without_signs_are_read(tmp_path, form):
+    months = DAYS.to_period("M").to_timestamp() if "%d" not in form else DAYS
+    path = put(
+        tmp_path,
+        "t.csv",
+        with_column("made", [f"{day:{form}}" for day in DAYS]).to_csv(index=False),
+    )
+    found = load(path, label="yield", keep=["made"], raw=True, normalize=False)
+    expected = (
+        DAYS.strftime("%Y%m%d").astype(float) if form == "%Y%m%d" else (months - months.min()).days
+    )
+    np.testing.assert_array_equal(found.x[:, 0], expected)
+
+
 def test_dates_of_two_ways_of_writing_are_each_read(tmp_path):
     """Those that begin with a year have their own order, whatever that of the others is."""
     written = [day.strftime("%d/%m/%Y" if k % 2 else "%Y-%m-%d") for k, day in enumerate(LATE)]

@@ -68,6 +68,12 @@ _DATE = re.compile(
 )
 """A date of three numbers, of which the first or the last is the year."""
 
+_DATED = re.compile(r"\d{4}|\d:\d|(?<!\d)\d{1,2}[- ]?[A-Za-z]{3,9}[-, ]*\d{2}(?!\d)")
+"""What other dates hold: a year of four digits, a time, or a named month between two numbers."""
+
+_EARLIEST = 1500
+"""Year before which a cell is taken for no date: M1 would be one of the year 1."""
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -628,6 +634,8 @@ def _days(column: "pd.Series", fitted: int) -> tuple[Float[np.ndarray, "n"], str
     there = np.array([cell is not None for cell in cells])
     if dates[there].isna().any() or not there[:fitted].any():
         return None
+    if dates.dt.year.min() < _EARLIEST:
+        return None
     days = (dates - dates.iloc[:fitted].min()) / pd.Timedelta(days=1)
     return np.asarray(days, np.float64), order, sure
 
@@ -655,7 +663,7 @@ def _iso(cell: str, order: str) -> str | None:
     """Return a date of three numbers as year, month and day, None if it is none."""
     date = _DATE.search(cell)
     if date is None:
-        return cell
+        return cell if _DATED.search(cell) else "no date"
     year, month, day = date["c"], date["a"], date["b"]
     if len(date["a"]) == 4 or order == "year":
         year, month, day = date["a"], date["b"], date["c"]
