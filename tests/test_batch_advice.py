@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from inertial import (
     Settings,
     TwoLayerReLU,
     batch_sizes,
+    compare,
     forecast_batches,
     initial_residual,
     load,
@@ -338,3 +340,21 @@ def test_a_mistake_is_one_sentence(capsys, words, message):
     assert (code, out) == (2, "")
     assert message in err
     assert len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+def test_rows_of_uneven_length_have_a_notice_and_its_remedy_is_one(normalize):
+    """Followed, the remedy leaves no notice: all rows have length 1 then."""
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal((40, 6)) * rng.lognormal(0, 0.8, (40, 1))
+    data = load(x, np.sin(x[:, 0]), normalize=normalize)
+    said = r"the longest row has .* times the mean .*leave out --no-normalize \(normalize=False\)"
+    calls = (
+        lambda: tune(data, batch=4, target=0.5, width=50, trials=0),
+        lambda: compare(data, Settings(width=50, seeds=(0,), steps=2, batch=4)),
+    )
+    for call in calls:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            call()
+        assert any(re.search(said, str(one.message)) for one in caught) == (not normalize)

@@ -464,6 +464,18 @@ def test_no_start_is_drawn_that_takes_long_or_that_nobody_trains(data):
     assert widest(10, 1) == WIDEST
 
 
+def test_who_has_a_schedule_is_not_told_to_lower_its_step_size(measure):
+    many = Measure(measure.nodes, 1e4 * measure.weights)
+    found = [
+        trust(method, many, 1, target=0.01, rows=10**9)
+        for method in (optimal_schedule(measure, 50), heavy_ball(1 / measure.largest, 0.7))
+    ]
+    assert [one.remedy for one in found] == [
+        "go by a real run, or take constants, by the rule forecast.",
+        "go by a real run, and lower the step size until it settles.",
+    ]
+
+
 def test_a_strain_beside_a_limit_is_told_from_it():
     """2.5 is not below 2.5, and 2.499 is."""
     found = Trust(0.1, 1, 2.5, 100, 101, "departs", "")

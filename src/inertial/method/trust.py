@@ -166,7 +166,7 @@ class Trust:
         """Return the same with another width from which the forecast holds."""
         scaled = self.remedy.startswith(_SCALE)
         return replace(
-            self, width_needed=width, remedy=self.remedy if scaled else _ask_again(width)
+            self, width_needed=width, remedy=self.remedy if scaled else _ask_again(width, self.kind)
         )
 
     @property
@@ -276,11 +276,11 @@ def trust(
         "holds" if strain < HOLDS else "departs" if strain < DEPARTS else "does not hold here"
     )
     residual = measure.total / (rows or len(measure.nodes))
-    remedy = "" if verdict == "holds" else _remedy(residual, needed)
-    digits = DIGITS[verdict != "holds" or batch is not None]
     kind: Kind = "constants" if method.steps is None else "schedule"
     if batch is not None:
         kind = "batches"
+    remedy = "" if verdict == "holds" else _remedy(residual, needed, kind)
+    digits = DIGITS[verdict != "holds" or batch is not None]
     return Trust(largest, digits, strain, width, needed, verdict, remedy, kind)
 
 
@@ -332,20 +332,22 @@ def _limit(method: Recursion) -> int:
     return STEPS if method.steps is None else min(STEPS, method.steps)
 
 
-def _remedy(residual: float, needed: int) -> str:
+def _remedy(residual: float, needed: int, kind: Kind) -> str:
     if residual > LARGE:
         return (
             f"{_SCALE}: the mean square residual at the start is "
             f"{significant(residual)}, and about {_EXPECTED:g} with standardised targets."
         )
-    return _ask_again(needed)
+    return _ask_again(needed, kind)
 
 
-def _ask_again(width: int) -> str:
+def _ask_again(width: int, kind: Kind) -> str:
     if width <= WIDEST:
         return (
             f"ask again with --width {rounded_up(width)} to train one so wide, or go by a real run."
         )
+    if kind == "schedule":
+        return "go by a real run, or take constants, by the rule forecast."
     return "go by a real run, and lower the step size until it settles."
 
 

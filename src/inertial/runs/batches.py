@@ -34,6 +34,7 @@ from inertial.runs.check import (
     problem_within,
     proposed,
     said,
+    warn_of_uneven_rows,
 )
 from inertial.runs.ranking import place
 from inertial.runs.shown import (
@@ -421,6 +422,7 @@ def tune_batch(
 
     """
     noise_share(batch, len(data.x))
+    warn_of_uneven_rows(data)
     fraction("target", target)
     whole("width", width)
     if whole("trials", trials, least=0):

@@ -7,6 +7,7 @@ than a run differs from its forecast.
 
 import dataclasses
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from inertial._checks import Notice, significant
 from inertial._types import Targets
 from inertial.data import Data
 from inertial.linear.measure import Measure, dense
@@ -50,6 +52,9 @@ _MOMENT = 1e8
 
 _DRAWN = 10
 """Rows whose outputs take as long as drawing one weight of every neuron."""
+
+_EVEN = 1.5
+"""Largest over mean squared length of rows from which batches have a notice."""
 
 _WIDER = 1.2
 """Ratio of two widths of which the second is looked at where the first is too narrow, at least."""
@@ -324,6 +329,24 @@ class Starts:
         """Width up to which a start is drawn in a moment."""
         n, d = self.data.x.shape
         return min(int(_MOMENT / max(n, _DRAWN * d)), WIDEST)
+
+
+def warn_of_uneven_rows(data: Data) -> None:
+    """Say where rows differ so much in length that the expected loss on batches is off.
+
+    It takes eigenvectors as even over the rows.  Where one row is longer than the mean, so is its
+    part in the noise, and the true limit of step sizes is up to as many times lower.
+    """
+    squares = (data.x**2).sum(axis=1)
+    longest = float(squares.max() / squares.mean())
+    if longest > _EVEN:
+        warnings.warn(
+            f"the longest row has {significant(longest, 2)} times the mean squared length, and the "
+            "expected loss on batches takes rows as even: its step sizes may be as many times too "
+            "large; leave out --no-normalize (normalize=False), or go by a real run.",
+            Notice,
+            stacklevel=3,
+        )
 
 
 def judged(

@@ -33,6 +33,7 @@ from inertial.method.schedule import SCHEDULES
 from inertial.problem.devices import first_process
 from inertial.problem.problem import Trainable
 from inertial.runs import store
+from inertial.runs.check import warn_of_uneven_rows
 from inertial.runs.compared import Comparison
 from inertial.runs.execution import (
     Prepared,
@@ -149,6 +150,7 @@ def compare(
             given = of_data = dataclasses.replace(of_data, batch=batch)
         if of_data.batch is not None:
             noise_share(of_data.batch, len(data.x))
+            warn_of_uneven_rows(data)
         check_memory(_needed(data, of_data), "take fewer rows, neurons, steps or seeds")
         if checkpoints is not None:
             another = "give another folder with --checkpoint."
