@@ -33,6 +33,7 @@ from inertial.method.batch import distance_on_batches, excess, largest_step
 from inertial.method.recursion import Recursion
 from inertial.runs import batches
 from inertial.runs.check import judged, start_measure
+from inertial.runs.exploration import explore
 from inertial.runs.trials import held
 
 
@@ -352,6 +353,7 @@ def test_rows_of_uneven_length_have_a_notice_and_its_remedy_is_one(normalize):
     calls = (
         lambda: tune(data, batch=4, target=0.5, width=50, trials=0),
         lambda: compare(data, Settings(width=50, seeds=(0,), steps=2, batch=4)),
+        lambda: explore(data, Settings(width=50, seeds=(0,), steps=2, batch=4)),
     )
     for call in calls:
         with warnings.catch_warnings(record=True) as caught:

@@ -22,8 +22,9 @@ from inertial import (
     train,
     trust,
 )
+from inertial._checks import Notice
 from inertial.linear.spectrum import decompose
-from inertial.method.batch import fastest_for_batch, forecast_batches_on_rows
+from inertial.method.batch import fastest_for_batch, forecast_batches, forecast_batches_on_rows
 from inertial.method.schedule import optimal_schedule
 from inertial.runs.comparison import StabilityWarning
 from inertial.runs.measures import summarize
@@ -79,6 +80,26 @@ def test_the_methods_are_tuned_for_the_batch_and_forecast_from_each_start(data, 
     np.testing.assert_allclose(part.forecast_spread.sel(seed=3), expected.spread, rtol=1e-5)
     counts = part.forecast_steps.sel({"seed": 3, "share": 0.1})
     assert float(counts) == expected.steps_to(0.1)
+
+
+def test_no_count_is_promised_beyond_a_run_whose_expected_loss_grows(tmp_path):
+    """On rows of uneven length it grows where on even ones it falls."""
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal((40, 6)) * rng.lognormal(0, 0.8, (40, 1))
+    uneven = load(x, np.sin(x[:, 0]), normalize=False)
+    settings = Settings(
+        methods=("heavy_ball", "nesterov"), width=50, seeds=(0,), steps=20, batch=4, target=0.01
+    )
+    with pytest.warns(Notice, match="the longest row"):
+        result = compare(uneven, settings, out=tmp_path / "run")
+    for row in result.methods:
+        loss = result.of(row.method).forecast_loss.values[0]
+        assert loss[-1] > loss[0]
+        even = forecast_batches(
+            Recursion(row.eta, row.beta, row.gamma), measure_of(uneven), 4, 5000
+        )
+        assert even.steps_to(0.01) is not None
+        assert row.steps_to["0.01"]["predicted"] is None
 
 
 def test_no_bound_is_drawn_where_gradients_are_those_of_some_rows(stored):

@@ -278,7 +278,8 @@ def _forecast_batches(
 ) -> dict[str, Float[np.ndarray, "..."]]:
     """Return the expected loss on fresh batches with its spread, and its step counts.
 
-    Counts beyond the run come from the forecast without eigenvectors, which there is without decay.
+    Counts beyond the run come from the forecast without eigenvectors, which there is without decay,
+    and are unknown where on the rows as they are the expected loss has not fallen by the run's end.
     The network is homogeneous in the hidden layer, so ``J w_0`` are its outputs.
     """
     assert spec.batch is not None  # noqa: S101 - the caller has looked
@@ -289,7 +290,7 @@ def _forecast_batches(
     found = {"forecast_loss": near.loss, "forecast_spread": near.spread}
     if spec.shares:
         counts = [near.steps_to(share) for share in spec.shares]
-        if None in counts and not spec.decay:
+        if None in counts and not spec.decay and near.loss[-1] < near.loss[0]:
             far = forecast_batches(method, start.measure, spec.batch, _BATCH_STEPS)
             beyond = [far.steps_to(share) for share in spec.shares]
             counts = [b if c is None else c for c, b in zip(counts, beyond, strict=True)]

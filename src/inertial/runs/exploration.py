@@ -28,9 +28,11 @@ from inertial.method.race import STEPS as RACE
 from inertial.method.recursion import METHODS, Recursion
 from inertial.method.rules import DEFAULT_RULE, RULES, choose, fastest
 from inertial.method.trust import Trust
+from inertial.runs.check import warn_of_uneven_rows
 from inertial.runs.execution import Prepared, execute, method_of, start_of
 from inertial.runs.meanings import Meaning, meanings
 from inertial.runs.measures import (
+    arrived_at,
     rings_back,
     stays_from,
     steps_to_share,
@@ -83,9 +85,10 @@ class Curve:
 
     `name` and `rule` are those of its `TunedPoint`; `forecast` the mean over the starts of the
     linearised network's losses.  `promised` and `measured` are steps to the target, None where it
-    was not reached; `rings` says whether a run is above it again, and `stays` from which step every
-    one stays there to its end, None if one does not.  `trust` is what was known before the
-    training, if anything, and `drift` the largest change of a model's kernel, as a share of it.
+    was not reached from every start, and `arrived` the starts that got there; `rings` says whether
+    a run is above it again, and `stays` from which step every one stays there to its end, None if
+    one does not.  `trust` is what was known before the training, if anything, and `drift` the
+    largest change of a model's kernel, as a share of it.
     """
 
     name: str
@@ -95,6 +98,7 @@ class Curve:
     forecast: Float[np.ndarray, "T"]
     promised: float | None
     measured: float | None
+    arrived: int
     rings: bool
     stays: int | None
     verdict: str
@@ -202,6 +206,7 @@ def explore(
     )
     if settings.batch is not None:
         noise_share(settings.batch, len(data.x))
+        warn_of_uneven_rows(data)
         source = _BATCH_SOURCE.format(settings.batch)
         points += tuple(
             TunedPoint(spec.method, BATCH_RULE, source, _for_batch(spec, prepared))
@@ -210,9 +215,8 @@ def explore(
     rule = settings.rule if settings.batch is None else BATCH_RULE
     tuned = {p.name: p.method for p in points if p.rule == rule}
     runs = join(list(_runs(settings, prepared, tuned, progress or (lambda *_: None))))
-    # What is known of trust before training is for all rows.
     runs = runs.assign_attrs(
-        {"width": settings.width} if settings.batch is None else {"batch": settings.batch}
+        {"width": settings.width} | ({} if settings.batch is None else {"batch": settings.batch})
     )
     return Exploration(
         data.provenance,
@@ -270,6 +274,7 @@ def _curve(name: str, run: xr.Dataset, rule: str, method: Recursion, target: flo
         run.forecast_loss.mean("seed").values,
         float(counts.mean()) if np.isfinite(counts).all() else None,
         steps_to_share(run.loss, target),
+        arrived_at(run.loss, target),
         rings_back(run.loss, target),
         stays_from(run.loss, target),
         verdict_of(run, target) if judged is None else judged.verdict,

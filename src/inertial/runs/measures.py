@@ -80,10 +80,14 @@ def stays_from(loss: xr.DataArray, share: float) -> int | None:
     return int(loss.step.values[after]) if after < loss.sizes["step"] else None
 
 
+def arrived_at(loss: xr.DataArray, share: float) -> int:
+    """How many starts got to a share of their first loss."""
+    return int((~_above(loss, share)).any(axis=1).sum())
+
+
 def partly_at(loss: xr.DataArray, share: float) -> bool:
     """Whether some start got to a share of its first loss, though not every one."""
-    there = (~_above(loss, share)).any(axis=1)
-    return bool(there.any() and not there.all())
+    return 0 < arrived_at(loss, share) < loss.sizes["seed"]
 
 
 def rings_back(loss: xr.DataArray, share: float) -> bool:

@@ -86,6 +86,7 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
                 "loss": [_plain(row) for row in curve.loss],
                 "forecast": _plain(curve.forecast),
                 "measured": curve.measured,
+                "arrived": curve.arrived,
                 "rings": curve.rings,
                 "stays": curve.stays,
                 "diverged": curve.diverged,
@@ -107,8 +108,13 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
             label(one.name)
             for one in exploration.curves
             if one.measured is None
-            and not one.diverged
+            and not (one.arrived or one.diverged)
             and (one.promised is None or one.promised > steps)
+        ],
+        partly=[
+            label(one.name)
+            for one in exploration.curves
+            if one.measured is None and one.arrived and not one.diverged
         ],
         starts=exploration.curves[0].loss.shape[0],
         worst=max(exploration.curves, key=_strain),

@@ -144,11 +144,12 @@ const explorer = (() => {
 
   /* Movement of the papers' network at this setting, and the strain that decides whether to believe it. */
   function trustOf(m, stepsTo) {
-    if (!page.trust || noise()) return null;
+    if (!page.trust) return null;
     const steps = Math.max(1, stepsTo === null ? page.trust.steps : Math.min(stepsTo, page.trust.steps));
-    const movement = numerics.distance(m, nodes, weights, steps) / Math.sqrt(page.trust.width);
+    const far = noise() ? Math.max(...numerics.moments(m, MODES, noise(), steps, 0, 0).moved) : numerics.distance(m, nodes, weights, steps);
+    const movement = far / Math.sqrt(page.trust.width);
     const strain = movement * Math.min(steps, 2 * Math.sqrt(steps) / (1 - m.beta));
-    const digits = page.trust.digits[+(strain >= page.trust.holds)];
+    const digits = page.trust.digits[+(noise() > 0 || strain >= page.trust.holds)];
     return { movement, digits, strain, verdict: strain < page.trust.holds ? "holds" : strain < page.trust.departs ? "departs" : "does not hold" };
   }
 

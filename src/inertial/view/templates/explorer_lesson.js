@@ -113,7 +113,15 @@
     const run = page.runs.find((one) => one.method === "heavy_ball");
     // Counts of the head are those of the linearised network.
     const model = page.offset ? "the quadratic model" : "the forecast";
-    const real = run.diverged ? "diverged" : run.measured == null ? `did not get there in ${plural(run.loss[0].length - 1, "step")}` : `took ${plural(+run.measured.toFixed(1), "step")}${!run.rings ? "" : run.stays === null ? ", and is above it at the end" : `, and stays there from ${plural(run.stays, "step").replace(/^(.*) steps?$/, "step $1")}`}`;
+    const starts = run.loss.length, several = starts > 1;
+    const rest = !run.rings ? ""
+      : run.stays === null ? `, ${several ? "with some start" : "and is"} above it at the end`
+      : `, ${several ? "with every start below it" : "and stays there"} from step ${run.stays.toLocaleString("en")}`;
+    const within = `in ${plural(run.loss[0].length - 1, "step")}`;
+    const real = run.diverged ? "diverged"
+      : run.measured !== null ? `took ${plural(+run.measured.toFixed(1), "step")}${several ? " on average" : ""}${rest}`
+      : run.arrived ? `got there from ${run.arrived} of ${starts} starts ${within}`
+      : `did not get there ${within}`;
     const best = ball.rule === "trials"
       ? `Real runs of this network chose ${setting} (each method was searched by itself: “tune” searches heavy ball and Nesterov at once, and may name another setting of about as many steps); by ${model} it ${promised}.`
       : `Weighing ${K === 1 ? "the one there is" : `all ${K} of them`} for ${arrives(tuned) ? "the loss to stay below the target soonest" : `the lowest loss after ${page.race.steps.toLocaleString("en")} steps`}, the rule “forecast” takes ${setting}: it ${promised}.`;
@@ -124,7 +132,6 @@
     const gains = rung < damped && shown[0] !== shown[1];
     const flatter = `${gains ? "Yet flatter modes gain by it, and with them the loss" : "The loss does not gain by it"}: `
       + `${some ? both.map((m) => `it ${said(m)}`).join("; critically damped, ") : `${after} ${shown[0]} of it is left; critically damped, ${shown[1]}`}.`;
-    const several = page.runs[0].loss.length > 1;
     const trained = `The network${several ? "s" : ""} that ${several ? "were" : "was"} trained with it ${real}: the coloured ${several ? "curves" : "curve"}`;
     const grows = page.batch && explorer.MODES && ball.eta >= numerics.batchLimit(made("heavy_ball", ball.eta, ball.beta), explorer.MODES, numerics.noiseShare(page.batch, ROWS));
     const batches = page.batch ? ` That is for all rows. On batches of ${page.batch.toLocaleString("en")} ${grows ? "the expected loss grows with it" : "noise comes on top"}; tuned for them, heavy ball has η = ${short(run.eta)} and β = ${short(run.beta)}.` : "";

@@ -162,28 +162,29 @@ const numerics = (() => {
     return rows > 1 ? (rows - batch) / (batch * (rows - 1)) : 0;
   }
 
-  /* What noise adds to the expected loss, its standard deviation, and when that loss is at most the share
-     of the first, and from where it stays: as `settles`. */
+  /* What noise adds to the expected loss, its standard deviation, the root mean square of |w_t - w_0|, and
+     when that loss is at most the share of the first, and from where it stays: as `settles`. */
   function moments(m, { nodes, weights, counts }, noise, steps, share, limit) {
-    const n = nodes.length, added = new Float64Array(steps + 1), spread = new Float64Array(steps + 1);
-    const mean = Float64Array.from(weights, Math.sqrt), before = mean.slice();
+    const n = nodes.length, [added, spread, moved] = Array.from({ length: 3 }, () => new Float64Array(steps + 1));
+    const mean = Float64Array.from(weights, Math.sqrt), before = mean.slice(), start = mean.slice();
     const a = new Float64Array(n), b = new Float64Array(n), c = new Float64Array(n), power = new Float64Array(n);
     const first = weights.reduce((sum, w) => sum + w, 0), seen = watch(share * first);
     let last = 0, lastDrive = 0;
     for (let t = 0; t <= steps || seen.stays === null && (t <= limit || seen.since !== null); t++) {
-      let squares = 0, deviation = 0, cross = 0, fourth = 0;
+      let squares = 0, deviation = 0, cross = 0, fourth = 0, far = 0;
       for (let k = 0; k < n; k++) {
         const s = mean[k] * mean[k], many = counts[k] * a[k];
         squares += s;
         deviation += many;
         cross += s * a[k];
         fourth += many * a[k];
+        if (nodes[k] > 0) far += ((mean[k] - start[k]) ** 2 + many) / nodes[k];
       }
       const total = squares + deviation;
-      if (t <= steps) { added[t] = 0.5 * deviation; spread[t] = Math.sqrt(cross + 0.5 * fourth); }
+      if (t <= steps) { added[t] = 0.5 * deviation; spread[t] = Math.sqrt(cross + 0.5 * fourth); moved[t] = Math.sqrt(far); }
       seen.look(t, total);
       if (!(total <= 1e200 * first)) {
-        for (let i = t; i <= steps; i++) added[i] = spread[i] = Infinity;
+        for (let i = t; i <= steps; i++) added[i] = spread[i] = moved[i] = Infinity;
         break;
       }
       const weight = m.friction === null ? 1 : t / (t + m.friction), beta = m.beta * weight, gamma = m.gamma * weight;
@@ -203,7 +204,7 @@ const numerics = (() => {
       lastDrive = -(1 + gamma) * m.eta;
       last = m.eta;
     }
-    return { added, spread, reached: seen };
+    return { added, spread, moved, reached: seen };
   }
 
   /* sum_k g_k / (1 + g_k) over all modes: below 1 the expected loss decays. */
