@@ -42,7 +42,7 @@ from jaxtyping import Float
 
 from inertial._checks import significant, whole
 from inertial.linear.measure import Measure
-from inertial.method.batch import distance_on_batches, forecast_batches
+from inertial.method.batch import distance_on_batches, forecast_batches, noise_share
 from inertial.method.curve import steps_to
 from inertial.method.modes import amplification
 from inertial.method.recursion import Recursion
@@ -261,6 +261,8 @@ def trust(
 
     """
     limit = _limit(method)
+    if batch is not None and not noise_share(batch, len(measure.nodes)):
+        batch = None
     if batch is None:
         steps = steps_to(method, measure, target, limit=limit) or limit
         far = distance(method, measure, max(1, steps))

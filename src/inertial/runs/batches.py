@@ -17,7 +17,6 @@ from inertial.method.batch import (
     fastest_for_batch,
     forecast_batches,
     largest_step,
-    noise_share,
 )
 from inertial.method.conventions import snippet
 from inertial.method.recursion import METHODS, Recursion, label
@@ -29,12 +28,12 @@ from inertial.runs.check import (
     Check,
     Starts,
     check,
+    check_batch,
     first_step,
     passes_for,
     problem_within,
     proposed,
     said,
-    warn_of_uneven_rows,
 )
 from inertial.runs.ranking import place
 from inertial.runs.shown import (
@@ -421,8 +420,7 @@ def tune_batch(
         sense, the kernel is singular, or too large to be decomposed.
 
     """
-    noise_share(batch, len(data.x))
-    warn_of_uneven_rows(data)
+    check_batch(data, batch)
     fraction("target", target)
     whole("width", width)
     if whole("trials", trials, least=0):

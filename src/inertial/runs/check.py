@@ -22,7 +22,7 @@ from inertial._types import Targets
 from inertial.data import Data
 from inertial.linear.measure import Measure, dense
 from inertial.linear.spectrum import Spectrum
-from inertial.method.batch import forecast_batches
+from inertial.method.batch import forecast_batches, noise_share
 from inertial.method.curve import STEPS_LIMIT, forecast_loss, steps_to
 from inertial.method.recursion import Recursion, label
 from inertial.method.response import decayed_loss
@@ -331,12 +331,21 @@ class Starts:
         return min(int(_MOMENT / max(n, _DRAWN * d)), WIDEST)
 
 
-def warn_of_uneven_rows(data: Data) -> None:
-    """Say where rows differ so much in length that the expected loss on batches is off.
+def check_batch(data: Data, batch: int) -> None:
+    """Refuse a batch that the rows do not have, and say where they are too uneven for batches.
 
-    It takes eigenvectors as even over the rows.  Where one row is longer than the mean, so is its
-    part in the noise, and the true limit of step sizes is up to as many times lower.
+    The expected loss takes eigenvectors as even over the rows.  Where one row is longer than the
+    mean, so is its part in the noise, and the true limit of step sizes is up to as many times
+    lower.
+
+    Raises
+    ------
+    InvalidInput
+        If the batch is not a whole number from 1 to the number of rows.
+
     """
+    if not noise_share(batch, len(data.x)):
+        return
     squares = (data.x**2).sum(axis=1)
     longest = float(squares.max() / squares.mean())
     if longest > _EVEN:

@@ -24,7 +24,7 @@ from inertial._memory import check_memory
 from inertial.data import Data
 from inertial.data.loading import Provenance
 from inertial.linear.measure import Measure
-from inertial.method.batch import Modes, excess, fastest_for_batch, largest_step, noise_share
+from inertial.method.batch import Modes, excess, fastest_for_batch, largest_step
 from inertial.method.modes import stability_limit
 from inertial.method.race import STEPS as RACE
 from inertial.method.recursion import FAMILIES, Recursion, label
@@ -33,7 +33,7 @@ from inertial.method.schedule import SCHEDULES
 from inertial.problem.devices import first_process
 from inertial.problem.problem import Trainable
 from inertial.runs import store
-from inertial.runs.check import warn_of_uneven_rows
+from inertial.runs.check import check_batch
 from inertial.runs.compared import Comparison
 from inertial.runs.execution import (
     Prepared,
@@ -149,8 +149,7 @@ def compare(
         if batch is not None:
             given = of_data = dataclasses.replace(of_data, batch=batch)
         if of_data.batch is not None:
-            noise_share(of_data.batch, len(data.x))
-            warn_of_uneven_rows(data)
+            check_batch(data, of_data.batch)
         check_memory(_needed(data, of_data), "take fewer rows, neurons, steps or seeds")
         if checkpoints is not None:
             another = "give another folder with --checkpoint."

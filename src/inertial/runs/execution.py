@@ -278,8 +278,9 @@ def _forecast_batches(
 ) -> dict[str, Float[np.ndarray, "..."]]:
     """Return the expected loss on fresh batches with its spread, and its step counts.
 
-    Counts beyond the run come from the forecast without eigenvectors, which there is without decay,
-    and are unknown where on the rows as they are the expected loss has not fallen by the run's end.
+    Counts beyond the run come from the forecast without eigenvectors, which there is without decay.
+    They are unknown where by the run's end the expected loss on the rows as they are has not
+    fallen, or has not reached what that forecast has within the run.
     The network is homogeneous in the hidden layer, so ``J w_0`` are its outputs.
     """
     assert spec.batch is not None  # noqa: S101 - the caller has looked
@@ -293,7 +294,10 @@ def _forecast_batches(
         if None in counts and not spec.decay and near.loss[-1] < near.loss[0]:
             far = forecast_batches(method, start.measure, spec.batch, _BATCH_STEPS)
             beyond = [far.steps_to(share) for share in spec.shares]
-            counts = [b if c is None else c for c, b in zip(counts, beyond, strict=True)]
+            counts = [
+                b if c is None and b is not None and b > spec.steps else c
+                for c, b in zip(counts, beyond, strict=True)
+            ]
         found["forecast_steps"] = np.array(counts, dtype=float)
     return found
 

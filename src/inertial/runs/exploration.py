@@ -21,14 +21,13 @@ from inertial.method.batch import (
     batch_sizes,
     fastest_for_batch,
     modes_of,
-    noise_share,
 )
 from inertial.method.bound import lower_bound
 from inertial.method.race import STEPS as RACE
 from inertial.method.recursion import METHODS, Recursion
 from inertial.method.rules import DEFAULT_RULE, RULES, choose, fastest
 from inertial.method.trust import Trust
-from inertial.runs.check import warn_of_uneven_rows
+from inertial.runs.check import check_batch
 from inertial.runs.execution import Prepared, execute, method_of, start_of
 from inertial.runs.meanings import Meaning, meanings
 from inertial.runs.measures import (
@@ -109,6 +108,11 @@ class Curve:
     def diverged(self) -> bool:
         """Whether a run ended before its last step."""
         return bool(np.isnan(self.loss).any())
+
+    @property
+    def grows(self) -> bool:
+        """Whether the forecast has not fallen by the last step, so that more steps are no help."""
+        return not self.forecast[-1] < self.forecast[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,8 +209,7 @@ def explore(
         if name in rule.methods
     )
     if settings.batch is not None:
-        noise_share(settings.batch, len(data.x))
-        warn_of_uneven_rows(data)
+        check_batch(data, settings.batch)
         source = _BATCH_SOURCE.format(settings.batch)
         points += tuple(
             TunedPoint(spec.method, BATCH_RULE, source, _for_batch(spec, prepared))

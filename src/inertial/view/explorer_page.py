@@ -108,7 +108,7 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
             label(one.name)
             for one in exploration.curves
             if one.measured is None
-            and not (one.arrived or one.diverged)
+            and not (one.arrived or one.diverged or one.grows)
             and (one.promised is None or one.promised > steps)
         ],
         partly=[

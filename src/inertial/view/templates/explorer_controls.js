@@ -92,7 +92,7 @@
     if (page.trust) {
       const trust = now.trust;
       show("trust-here", trust.strain, Number.isFinite(trust.strain) ? trust.verdict : "no forecast", trust.verdict !== "holds");
-      $("trust-why").textContent = `movement ${trust.digits === 1 ? "about " : ""}${short(+trust.movement.toPrecision(trust.digits))}, strain ${short(+trust.strain.toPrecision(2))}`;
+      $("trust-why").textContent = !Number.isFinite(trust.strain) ? "" : `movement ${trust.digits === 1 ? "about " : ""}${short(+trust.movement.toPrecision(trust.digits))}, strain ${short(+trust.strain.toPrecision(2))}`;
     }
     $("why").textContent = unstable ? why(now) : "";
     $("horizon-word").textContent = $("plane-horizon").textContent = state.steps.toLocaleString("en");
