@@ -295,11 +295,14 @@ def test_the_opening_says_in_what_its_setting_is_the_best(chromium, file, explor
         state, now = numbers_of(view)
         last = view.locator("#thread li").nth(4).inner_text()
     assert said == (
-        "Of the settings that the rule “forecast” tries, up to 90\N{NO-BREAK SPACE}% of the "
-        "stability limit, this one has the loss stay below the target soonest."
+        "Of heavy ball’s settings that the rule “forecast” tries, up to 90\N{NO-BREAK SPACE}% of "
+        "the stability limit, this one has the loss stay below the target soonest."
     )
     assert "The best" not in last
-    assert "for the loss to stay below the target soonest, the rule “forecast” takes" in last
+    assert (
+        "for the loss to stay below the target soonest, the rule “forecast” takes for heavy ball η"
+        in last
+    )
     stays, steps = int(now["shown"]["steps-stay"]), np.arange(200)
     others = [
         heavy_ball(share * stability_limit(heavy_ball(1.0, beta)) / measure.largest, beta)
@@ -313,6 +316,29 @@ def test_the_opening_says_in_what_its_setting_is_the_best(chromium, file, explor
     lasting = np.where(kept.any(axis=1), kept.argmax(axis=1), len(steps))
     assert lasting.min() >= stays - 1  # other grids than the rule's may have one step less
     assert touches.min() < min(stays, int(now["shown"]["steps-to"]))
+
+
+@pytest.mark.parametrize("slow", ["heavy_ball", "nesterov"])
+def test_the_lesson_names_nesterov_where_it_is_sooner(chromium, exploration, tmp_path, slow):
+    make = {"heavy_ball": heavy_ball, "nesterov": nesterov}[slow]
+    slower = make(0.1 / exploration.measure.largest, 0.3)
+    points, curves = (
+        tuple(dataclasses.replace(one, method=slower) if one.name == slow else one for one in many)
+        for many in (exploration.points, exploration.curves)
+    )
+    path = tmp_path / "page.html"
+    changed = dataclasses.replace(exploration, points=points, curves=curves)
+    path.write_text(explorer_page(changed), encoding="utf-8")
+    with opened(chromium, path) as view:
+        last = view.locator("#thread li").nth(4).inner_text()
+    ball, other = (
+        staying(forecast_loss(one.method, exploration.measure, np.arange(5000)))
+        for name in ("heavy_ball", "nesterov")
+        for one in points
+        if (one.name, one.rule) == (name, "forecast")
+    )
+    assert ("Nesterov’s setting is sooner there: with η = " in last) == (other < ball)
+    assert (other < ball) == (slow == "heavy_ball")
 
 
 @pytest.mark.parametrize(

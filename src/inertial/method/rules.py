@@ -196,12 +196,13 @@ def fastest(
 ) -> Recursion:
     """Step size and momentum with the fewest forecast steps until the loss stays at a target.
 
-    Candidates on a grid of momentum and share of the stability limit (at most `margin`), and the
-    `paper` and `quadratic` settings within it, race (`inertial.method.race`).  The winner is the
-    first whose forecast loss is at most `target` times its start and stays there for another
-    quarter of its steps, and at least twenty: the next ring of the loss does not undo it.  Momenta
-    go to 0.9995, and to 0.999999 if nobody settles within 5,000 steps; if nobody ever does, the
-    lowest loss at the last step wins; at the 5,000th where what lies at zero is too much.
+    They are the fewest of a grid of 50 momenta and 50 shares of the stability limit (at most
+    `margin`), and of the `paper` and `quadratic` settings within it, which race
+    (`inertial.method.race`); between its points a small target can have a few steps less.  The
+    winner is the first whose forecast loss is at most `target` times its start and stays there for
+    another quarter of its steps, and at least twenty: the next ring of the loss does not undo it.
+    Momenta go to 0.9995, and to 0.999999 if nobody settles within 5,000 steps; if nobody ever does,
+    the lowest loss at the last step wins; at the 5,000th where what lies at zero is too much.
 
     Parameters
     ----------

@@ -360,8 +360,8 @@ def _tune_measure(measure: Measure, rule: str, *, target: float = 0.01) -> Advic
     stays = unreachable_share(measure)
     if stays >= target:
         raise InvalidInput(
-            f"no gradient method gets below {100 * stays:.3g} % of the loss, which lie where the "
-            "kernel is 0, and stay; give a target above that share."
+            f"no gradient method gets below {100 * stays:.3g} % of the loss, which lies where the "
+            "kernel is 0, and stays; give a target above that share."
         )
     entries = [
         forecast_entry(name, choose(rule, name, measure, target=target), rule, measure, target)

@@ -216,7 +216,7 @@
     if (rule === "trials") return "Real runs of this network found this setting.";
     const [tried, loss, arrived, last] = rule === "batch" ? ["were tried", "the expected loss on such batches", window.inertial.now.reached.stays !== null, BATCH_STEPS]
       : ["the rule “forecast” tries", "the loss", arrives(window.inertial.now.method), steps];
-    return `Of the settings that ${tried}, up to ${percent(margin)} of the stability limit, this one has ${loss} ${arrived ? "stay below the target soonest" : `lowest after ${last.toLocaleString("en")} steps`}.`;
+    return `Of heavy ball’s settings that ${tried}, up to ${percent(margin)} of the stability limit, this one has ${loss} ${arrived ? "stay below the target soonest" : `lowest after ${last.toLocaleString("en")} steps`}.`;
   }
   if (!location.hash) $("lesson").textContent = found();
 })();

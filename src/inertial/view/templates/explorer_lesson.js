@@ -111,6 +111,10 @@
     };
     const tuned = made("heavy_ball", ball.eta, ball.beta), promised = said(tuned), setting = `heavy ball with η = ${short(ball.eta)} and β = ${short(ball.beta)}`;
     const run = page.runs.find((one) => one.method === "heavy_ball");
+    // The rule's own Nesterov, where it is sooner.
+    const other = page.points.find((point) => point.method === "nesterov" && point.rule === "forecast"), rival = made("nesterov", other.eta, other.beta);
+    const [first, second] = [rival, tuned].map((m) => count(m).stays), sooner = told(first) && (!told(second) || first < second)
+      ? ` Nesterov’s setting is sooner there: with η = ${short(rival.eta)} and β = ${short(rival.beta)} it ${said(rival)}.` : "";
     // Counts of the head are those of the linearised network.
     const model = page.offset ? "the quadratic model" : "the forecast";
     const starts = run.loss.length, several = starts > 1;
@@ -124,7 +128,7 @@
       : `did not get there ${within}`;
     const best = ball.rule === "trials"
       ? `Real runs of this network chose ${setting} (each method was searched by itself: “tune” searches heavy ball and Nesterov at once, and may name another setting of about as many steps); by ${model} it ${promised}.`
-      : `Weighing ${K === 1 ? "the one there is" : `all ${K} of them`} for ${arrives(tuned) ? "the loss to stay below the target soonest" : `the lowest loss after ${page.race.steps.toLocaleString("en")} steps`}, the rule “forecast” takes ${setting}: it ${promised}.`;
+      : `Weighing ${K === 1 ? "the one there is" : `all ${K} of them`} for ${arrives(tuned) ? "the loss to stay below the target soonest" : `the lowest loss after ${page.race.steps.toLocaleString("en")} steps`}, the rule “forecast” takes for ${setting.replace("with ", "")}: it ${promised}.${sooner}`;
     // Flatter modes than the one that rings may gain more by memory than it loses.
     const both = [ringing, critical].map((beta) => made("heavy_ball", eta, beta)), counts = both.map((m) => count(m).stays);
     const some = counts.some(told), [rung, damped] = some ? counts.map((stays) => (told(stays) ? stays : Infinity)) : both.map(left);
