@@ -617,6 +617,8 @@ def test_smaller_steps_are_tried_where_the_winner_does_not_come_back():
         ((24,), "at a step size larger by a millionth it takes 24, so look at the loss"),
         ((16,), "at a step size larger by a millionth it takes 16, so look at the loss"),
         ((None,), "it is not in twice the steps, so look at the loss"),
+        ((20, 22), "; stop there, for at step 31 the loss is above it again."),
+        ((20, 24), "at a step size smaller by a millionth it takes 24, so look at the loss"),
     ],
 )
 def test_where_rounding_decides_the_steps_the_answer_says_so(advised, again, said):
@@ -633,14 +635,22 @@ def test_what_leaves_is_trained_again_at_about_the_same_step_size():
     method = heavy_ball(0.02, 0.9)
     best = replace(tune(problem, target=0.1, trials=0).best, method=method)
     losses = simulate(problem, method, steps=100).loss
-    best = replace(best, measured_steps=settled(losses, 0.1 * losses[0]), leaves=90)
+    best = replace(best, losses=losses, measured_steps=settled(losses, 0.1 * losses[0]), leaves=90)
     (trial,) = _repeated(problem, best, 0.1)
     assert trial.steps == best.measured_steps
     assert trial.method.constant[0] == pytest.approx(0.02, rel=2e-6)
     assert trial.method.constant[0] != 0.02
-    assert _repeated(problem, replace(best, leaves=None), 0.1) == []
-    assert _repeated(problem, replace(best, leaves=None, measured_steps=99), 0.1) == []
-    assert len(_repeated(problem, replace(best, leaves=None, measured_steps=100), 0.1)) == 1
+    assert not list(_repeated(problem, replace(best, leaves=None), 0.1))
+    assert not list(_repeated(problem, replace(best, leaves=None, measured_steps=99), 0.1))
+    assert len(list(_repeated(problem, replace(best, leaves=None, measured_steps=100), 0.1))) == 1
+    # Where the losses of the first are others on the way, a step size smaller by as much is next.
+    for share, many in ((0.88, 1), (0.86, 2), (np.nan, 2)):
+        swung = losses.copy()
+        swung[5] *= share
+        trials = list(_repeated(problem, replace(best, losses=swung), 0.1))
+        assert [trial.steps for trial in trials] == [best.measured_steps] * many
+        changes = [trial.method.constant[0] / 0.02 - 1 for trial in trials]
+        assert changes == pytest.approx([1e-6, -1e-6][:many], rel=1e-6)
 
 
 def test_the_advice_says_where_its_loss_leaves_the_target_again(advised):

@@ -5,7 +5,7 @@ far the linearised model is to be trusted.  What is recommended was trained: `Se
 on the real model, and the number of steps in the advice is the one that was counted there.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -107,8 +107,8 @@ _EXPECTED = 10_000
 _DRAWS = 4
 """Other draws of the batches that a recommendation is trained on."""
 
-_NUDGE, _APART = 1e-6, 0.15
-"""Share by which the step size of a repeat is larger, and its steps may be more or fewer."""
+_NUDGES, _APART = {"larger": 1e-6, "smaller": -1e-6}, 0.15
+"""Shares by which step sizes of repeats differ, and by which steps and losses may."""
 
 _LONG = 100
 """Steps from which on a recommendation is repeated though its loss stays."""
@@ -230,8 +230,9 @@ class ModelAdvice(Shown):
         What the gradient of a batch is multiplied by to stand for that of all rows, > 0.
     repeats
         Steps of the recommendation again, with gradients of all rows, at a step size larger by a
-        millionth: made where its loss leaves the target again, and of a hundred steps or more.
-        None where it did not get there.
+        millionth, and at one smaller by that where then the losses part though the steps do not:
+        made where its loss leaves the target again, and of a hundred steps or more.  None where it
+        did not get there.
     alike
         Where no setting got there and the model cannot tell one row from another: whether `inputs`
         are the same in all, or only the answers at this `start`; empty otherwise.
@@ -353,24 +354,18 @@ class ModelAdvice(Shown):
         best, rises = self.best, f"at step {self.best.leaves or 0:,} the loss is above it again"
         if self.batch is not None and best.leaves is not None:
             return f"; at step {best.leaves:,} of this draw the loss is above it again"
-        if not self._repeatable:
-            again = self.repeats[0]
+        for again, than in zip(self.repeats, _NUDGES, strict=False):
+            if _as_measured(again, best):
+                continue
             return (
                 ("; " if best.leaves is None else f"; {rises}, and ")
-                + "rounding decides when it is there: at a step size larger by a millionth it "
+                + f"rounding decides when it is there: at a step size {than} by a millionth it "
                 + ("is not in twice the steps" if again is None else f"takes {again:,}")
                 + ", so look at the loss and stop by that"
             )
         if best.leaves is None:
             return ""
         return f"; stop there, for {rises}" + (" and does not come back" if best.lost else "")
-
-    @property
-    def _repeatable(self) -> bool:
-        """Whether the repeat, if one was made, took about the steps that were measured."""
-        steps = self.best.measured_steps or 0
-        most = max(1, _APART * steps)
-        return all(again is not None and abs(again - steps) <= most for again in self.repeats)
 
     @property
     def _leaves_at_once(self) -> bool:
@@ -751,7 +746,7 @@ def tune_problem(
     best = min(entries, key=_forecast_order) if first is None else entries[measured.index(first)]
     best, compared = _beside(best, first, rival, forecast, largest, draws)
     bounded = problem.loss.squared and not problem.decay and batch is None
-    again = [] if batch else _repeated(problem, best, target)
+    again = [] if batch else list(_repeated(problem, best, target))
     spent += PRODUCT * (operator.products - forecast.counted)
     won = None if first is None else found[measured.index(first)][1]
     return ModelAdvice(
@@ -855,15 +850,35 @@ def _stopping(
     )
 
 
-def _repeated(problem: Trainable, best: TunedMethod, target: float) -> list[Trial]:
-    """Train again where the loss leaves, or is long under way: its steps may be one of many."""
+def _repeated(problem: Trainable, best: TunedMethod, target: float) -> Iterator[Trial]:
+    """Train again where the loss leaves, or is long under way: its steps may be one of many.
+
+    One repeat that has other losses on the way may have as many steps by luck: there is another.
+    """
     if best.measured_steps is None or not isinstance(best.method, Recursion):
-        return []
+        return
     if best.leaves is None and best.measured_steps < _LONG:
-        return []
-    nudged = replace(best.method, eta=best.method.constant[0] * (1 + _NUDGE))
+        return
     any_, most = setting("heavy_ball", 1.0, 0.5), 2 * best.measured_steps + held(0)
-    return [Search(problem, 1.0, target, trials=0).alone(any_, nudged, most)]
+    for nudge in _NUDGES.values():
+        nudged = replace(best.method, eta=best.method.constant[0] * (1 + nudge))
+        trial = Search(problem, 1.0, target, trials=0).alone(any_, nudged, most)
+        yield trial
+        if not _as_measured(trial.steps, best) or not _parted(best, trial):
+            return
+
+
+def _as_measured(again: int | None, best: TunedMethod) -> bool:
+    """Whether a repeat took about the steps that were measured."""
+    steps = best.measured_steps or 0
+    return again is not None and abs(again - steps) <= max(1, _APART * steps)
+
+
+def _parted(best: TunedMethod, trial: Trial) -> bool:
+    """Whether the losses of a repeat are others on the way to the target."""
+    steps = min(best.measured_steps or 0, len(trial.losses))
+    known, again = best.losses[:steps], trial.losses[:steps]
+    return not (np.abs(again - known) <= _APART * known).all()
 
 
 class _OnBatches:
