@@ -172,6 +172,11 @@ def _function(text: str) -> Any:  # noqa: ANN401 - a function of the user's
     name, _, function = text.partition(":")
     if not function or name.startswith(".") or not name:
         raise InvalidInput(f"the model is {text!r}; {_FORM}.")
+    if name.endswith(".py"):
+        module = name.removesuffix(".py").replace("/", ".")
+        raise InvalidInput(
+            f"the model is {text!r}; name its module, not its file: {module}:{function}."
+        )
     sys.path.insert(0, str(Path.cwd()))
     try:
         with _said(text):

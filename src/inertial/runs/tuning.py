@@ -442,7 +442,7 @@ class ModelAdvice(Shown):
         if self.decay:
             notes.append(f"with weight decay {self.decay:g}; losses are those without the penalty")
         notes += [
-            f"{self.model}; loss {self.loss} over {self.rows:,} rows, {self.start:.4g} at the start"
+            f"{self.model}; loss {self.loss} over {self.rows:,} row{'s' * (self.rows != 1)}, {self.start:.4g} at the start"
         ]
         seen = len(self.best.losses) - 1
         looked = self.best.measured_steps is not None and self.best.leaves is None
