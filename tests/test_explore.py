@@ -337,7 +337,8 @@ def test_the_lesson_names_nesterov_where_it_is_sooner(chromium, exploration, tmp
         for one in points
         if (one.name, one.rule) == (name, "forecast")
     )
-    assert ("Nesterov’s setting is sooner there: with η = " in last) == (other < ball)
+    said = "”. By the forecast on all rows, Nesterov’s setting is sooner: with η = "
+    assert (said in last) == (other < ball)
     assert (other < ball) == (slow == "heavy_ball")
 
 
@@ -351,6 +352,8 @@ def test_the_lesson_names_nesterov_where_it_is_sooner(chromium, exploration, tmp
          ("has the loss lowest after 1,000,000 steps.", "the lowest loss after 1,000,000 steps")),
         (1e-9, "batch", ("expected loss on such batches lowest after 5,000 steps.", "Weighing")),
         (1e-9, "trials", ("Real runs of this network found this setting.", "Real runs")),
+        (1e-9, "lowest",
+         ("to the target; with this setting the loss came lowest.", "lowest was heavy ball with")),
     ],
 )  # fmt: skip
 def test_where_no_setting_gets_there_the_opening_does_not_say_so(
@@ -365,9 +368,14 @@ def test_where_no_setting_gets_there_the_opening_does_not_say_so(
         exploration,
         measure=Measure(nodes, weights),
         modes=None,
-        curves=tuple(dataclasses.replace(curve, rule=rule) for curve in curves),
+        points=tuple(
+            dataclasses.replace(point, lowest=rule == "lowest") for point in exploration.points
+        ),
+        curves=tuple(
+            dataclasses.replace(curve, rule=rule.replace("lowest", "trials")) for curve in curves
+        ),
     )
-    path.write_text(explorer_page(changed))
+    path.write_text(explorer_page(changed), encoding="utf-8")
     with opened(chromium, path) as view:
         assert view.locator("#lesson").inner_text().endswith(said[0])
         assert said[1] in view.locator("#thread li").nth(4).inner_text()
@@ -2286,6 +2294,12 @@ def test_the_command_takes_a_model(tmp_path, monkeypatch, capsys):
     words = ["explore", "digits", "--n", "40", "--model", "mlp:8", "--loss", "mse", "--steps", "10"]
     main([*words, "--trials", "0", "-o", "page.html"])
     assert "mlp:8" in (tmp_path / "page.html").read_text(encoding="utf-8")
+    for loss, slider in (("mse", True), ("cross_entropy", False)):
+        own = [loss if word == "mse" else word for word in words]
+        main([*own, "--trials", "0", "--batch", "8", "-o", "batch.html"])
+        page = (tmp_path / "batch.html").read_text(encoding="utf-8")
+        assert ('id="batch-knob"' in page) == slider
+        assert ("No slider for the batch" in page) != slider
     for wrong, told in (
         ((*words, "--width", "20"), "--runs and --width are for the papers' network"),
         ((*words, "--batch", "41"), "batch is 41"),

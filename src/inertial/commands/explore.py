@@ -48,7 +48,8 @@ def explore(
         Share of the initial loss that counts as reached (default: 0.01, or 0.1 with --model).
     batch
         Train, and open the page, on fresh batches of this many rows (default: all rows); the slider
-        for the batch is there in any case, and with --model if a batch is given.
+        for the batch is there in any case, and with --model if a batch is given and the loss is one
+        of squares.
     model
         Another network than the papers': mlp:256x2 (or mlp:300,100, with :tanh or :gelu behind it),
         or module:function, where function(inputs, outputs) returns (params, apply) for JAX or a

@@ -173,9 +173,9 @@ def _function(text: str) -> Any:  # noqa: ANN401 - a function of the user's
     if not function or name.startswith(".") or not name:
         raise InvalidInput(f"the model is {text!r}; {_FORM}.")
     if name.endswith(".py"):
-        module = name.removesuffix(".py").replace("/", ".")
+        without = name.removesuffix(".py").replace("/", ".")
         raise InvalidInput(
-            f"the model is {text!r}; name its module, not its file: {module}:{function}."
+            f"the model is {text!r}; name its module, not its file: {without}:{function}."
         )
     sys.path.insert(0, str(Path.cwd()))
     try:

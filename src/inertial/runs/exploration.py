@@ -70,12 +70,16 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class TunedPoint:
-    """A method, by the name of its family, as one rule tunes it, maybe without momentum."""
+    """A method, by the name of its family, as one rule tunes it, maybe without momentum.
+
+    Of real runs that did not get to the target it is the one that came `lowest`.
+    """
 
     name: str
     rule: str
     source: str
     method: Recursion
+    lowest: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -363,6 +367,7 @@ def explore_model(
                 f"{tried[entry.name]} real runs of this network with this method{kind}"
                 + (", none of which got to the target" if entry.measured_steps is None else ""),
                 entry.method,
+                lowest=entry.measured_steps is None,
             )
             for entry in advice.methods
             if isinstance(entry.method, Recursion)

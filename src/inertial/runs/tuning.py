@@ -441,9 +441,10 @@ class ModelAdvice(Shown):
             notes.append(self.evaluation)
         if self.decay:
             notes.append(f"with weight decay {self.decay:g}; losses are those without the penalty")
-        notes += [
-            f"{self.model}; loss {self.loss} over {self.rows:,} row{'s' * (self.rows != 1)}, {self.start:.4g} at the start"
-        ]
+        of_rows = f"{self.rows:,} row{'s' * (self.rows != 1)}"
+        notes.append(
+            f"{self.model}; loss {self.loss} over {of_rows}, {self.start:.4g} at the start"
+        )
         seen = len(self.best.losses) - 1
         looked = self.best.measured_steps is not None and self.best.leaves is None
         notes.append(

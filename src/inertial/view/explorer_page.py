@@ -49,6 +49,7 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
         The command that makes this page.
 
     """
+    lowest = {point.name for point in exploration.points if point.lowest}
     measure, data, modes = exploration.measure, exploration.data, exploration.modes
     document = {
         "data": {key: getattr(data, key) for key in _FACTS},
@@ -87,6 +88,7 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
                 "forecast": _plain(curve.forecast),
                 "measured": curve.measured,
                 "arrived": curve.arrived,
+                "lowest": curve.name in lowest,
                 "rings": curve.rings,
                 "stays": curve.stays,
                 "diverged": curve.diverged,
