@@ -298,7 +298,8 @@ def hits_of(loss: Loss, targets: Shaped[np.ndarray, "..."]) -> Hits | None:
 
     Class numbers are met by the largest output.  So are rows of targets that have one value in one
     column and another in all others (one-hot).  Single targets of two values are told apart by
-    their middle, for `binary_cross_entropy` by an output of 0.
+    their middle, for `binary_cross_entropy` by an output of 0; a row of several such targets is
+    right where all of its outputs are.
     """
     if loss.classes:
         return lambda f, y: float(np.mean(np.argmax(f, axis=1) == np.ravel(y)))
@@ -306,11 +307,13 @@ def hits_of(loss: Loss, targets: Shaped[np.ndarray, "..."]) -> Hits | None:
     if len(values) != 2 or not (loss.squared or loss.labels):
         return None
     middle = values.mean()
-    if loss.squared and targets.ndim > 1 and targets.shape[1] > 1:
-        if not (np.sum(targets > middle, axis=1) == 1).all():
-            return None
-        return lambda f, y: float(np.mean(np.argmax(f, axis=1) == np.argmax(y, axis=1)))
     edge = 0.0 if loss.labels else middle
+    if targets.ndim > 1 and targets.shape[1] > 1:
+        if (np.sum(targets > middle, axis=1) == 1).all():
+            return lambda f, y: float(np.mean(np.argmax(f, axis=1) == np.argmax(y, axis=1)))
+        if loss.squared:
+            return None
+        return lambda f, y: float(np.mean(((f > edge) == (y > middle)).all(axis=1)))
     return lambda f, y: float(np.mean((np.ravel(f) > edge) == (np.ravel(y) > middle)))
 
 
