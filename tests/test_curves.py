@@ -181,7 +181,8 @@ def test_accuracy_is_counted_where_targets_are_classes():
     assert hits_of(LOSSES["mse"], bits)(outputs, bits) == 2 / 3
     assert hits_of(LOSSES["mse"], np.arange(3.0)[:, None]) is None
     # Of several outputs whole rows are counted, whatever the loss.
-    assert hits_of(LOSSES["binary_cross_entropy"], one_hot)(logits, one_hot) == 0.5
+    assert hits_of(LOSSES["binary_cross_entropy"], one_hot)(logits, one_hot) == 0
+    assert hits_of(LOSSES["binary_cross_entropy"], one_hot)(2 * one_hot - 1, one_hot) == 1
     many, found = np.array([[1, 0, 1], [0, 0, 1]]), np.array([[0.1, -2.0, 3.0], [0.1, -1.0, 2.0]])
     assert hits_of(LOSSES["binary_cross_entropy"], many)(found, many) == 0.5
     assert hits_of(LOSSES["mse"], many.astype(float)) is None

@@ -372,7 +372,8 @@ def test_where_no_setting_gets_there_the_opening_does_not_say_so(
             dataclasses.replace(point, lowest=rule == "lowest") for point in exploration.points
         ),
         curves=tuple(
-            dataclasses.replace(curve, rule=rule.replace("lowest", "trials")) for curve in curves
+            dataclasses.replace(curve, rule=rule.replace("lowest", "trials"), arrived=0)
+            for curve in curves
         ),
     )
     path.write_text(explorer_page(changed), encoding="utf-8")
@@ -1981,14 +1982,15 @@ def test_the_page_begins_with_the_verdict_and_the_real_steps(shared, exploration
 
 
 def test_the_page_says_which_runs_were_too_short_for_their_forecasts(exploration):
-    def head(promised, measured, arrived=0, **changes):
+    def head(promised, measured, arrived=0, *, squared=True, **changes):
         curves = tuple(
             dataclasses.replace(
                 one, promised=promised, measured=measured, arrived=arrived, **changes
             )
             for one in exploration.curves
         )
-        return explorer_page(dataclasses.replace(exploration, curves=curves)).partition("<main")[0]
+        changed = dataclasses.replace(exploration, curves=curves, squared=squared)
+        return explorer_page(changed).partition("<main")[0]
 
     for promised in (41.0, None):
         assert "end before the forecast with any method gets there" in head(promised, None)
@@ -1997,6 +1999,10 @@ def test_the_page_says_which_runs_were_too_short_for_their_forecasts(exploration
     grown = head(None, None, forecast=np.linspace(1.0, 2.0, 41))
     assert "grows / over 40" in grown
     assert "trains longer" not in grown
+    # Under another loss nothing is known beyond the run: it may be the swing of a short one.
+    swing = head(None, None, forecast=np.linspace(1.0, 2.0, 41), squared=False)
+    assert "over 40 / over 40" in swing
+    assert "trains longer" in swing
     some = head(38.0, None, 1)
     assert "/ from 1 of 2 starts in 40" in some
     assert "The runs end before every start gets there with any method: <code>--steps" in some

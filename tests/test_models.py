@@ -46,7 +46,8 @@ def test_a_function_of_ones_own(tmp_path, monkeypatch, capsys):
         ("own_model:nothing", "return (params, apply)"),
         ("own_model:absent", "has no function 'absent'"),
         ("no_such_model:f", "there is no module 'no_such_model'"),
-        ("nets/own.py:f", "name its module, not its file: nets.own:f."),
+        ("own.py:f", "in the folder of the file, give own:f."),
+        ("./nets/own.py:f", "in the folder of the file, give own:f."),
         ("needing:f", "'needing' imports 'no_such_package', which is not installed; pip install"),
         (
             "needing_torch:f",

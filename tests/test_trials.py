@@ -643,6 +643,9 @@ def test_what_leaves_is_trained_again_at_about_the_same_step_size():
     assert not list(_repeated(problem, replace(best, leaves=None), 0.1))
     assert not list(_repeated(problem, replace(best, leaves=None, measured_steps=99), 0.1))
     assert len(list(_repeated(problem, replace(best, leaves=None, measured_steps=100), 0.1))) == 1
+    # One that has other steps as well is enough.
+    fewer = replace(best, losses=2 * losses, measured_steps=best.measured_steps // 2)
+    assert len(list(_repeated(problem, fewer, 0.1))) == 1
     # Where the losses of the first are others on the way, a step size smaller by as much is next.
     for share, many in ((0.88, 1), (0.86, 2), (np.nan, 2)):
         swung = losses.copy()

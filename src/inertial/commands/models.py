@@ -170,13 +170,12 @@ def _call(text: str, inputs: int, outputs: int, seed: int) -> Any:  # noqa: ANN4
 
 def _function(text: str) -> Any:  # noqa: ANN401 - a function of the user's
     name, _, function = text.partition(":")
+    if name.endswith(".py"):
+        raise InvalidInput(
+            f"the model is {text!r}; in the folder of the file, give {Path(name).stem}:{function}."
+        )
     if not function or name.startswith(".") or not name:
         raise InvalidInput(f"the model is {text!r}; {_FORM}.")
-    if name.endswith(".py"):
-        without = name.removesuffix(".py").replace("/", ".")
-        raise InvalidInput(
-            f"the model is {text!r}; name its module, not its file: {without}:{function}."
-        )
     sys.path.insert(0, str(Path.cwd()))
     try:
         with _said(text):

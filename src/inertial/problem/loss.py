@@ -296,10 +296,10 @@ Hits = Callable[[Outputs, Shaped[np.ndarray, "..."]], float]
 def hits_of(loss: Loss, targets: Shaped[np.ndarray, "..."]) -> Hits | None:
     """Return how the accuracy is counted, or None where the targets are no classes.
 
-    Class numbers are met by the largest output.  So are rows of targets that have one value in one
-    column and another in all others (one-hot).  Single targets of two values are told apart by
-    their middle, for `binary_cross_entropy` by an output of 0; a row of several such targets is
-    right where all of its outputs are.
+    Class numbers are met by the largest output.  So are, under squares, rows of targets that have
+    one value in one column and another in all others (one-hot).  Single targets of two values are
+    told apart by their middle.  Under `binary_cross_entropy` outputs are told apart by 0, and a
+    row of several is right where all of them are.
     """
     if loss.classes:
         return lambda f, y: float(np.mean(np.argmax(f, axis=1) == np.ravel(y)))
@@ -307,14 +307,13 @@ def hits_of(loss: Loss, targets: Shaped[np.ndarray, "..."]) -> Hits | None:
     if len(values) != 2 or not (loss.squared or loss.labels):
         return None
     middle = values.mean()
-    edge = 0.0 if loss.labels else middle
+    if loss.labels:
+        return lambda f, y: float(np.mean(((f > 0) == (y.reshape(f.shape) > middle)).all(axis=1)))
     if targets.ndim > 1 and targets.shape[1] > 1:
-        if (np.sum(targets > middle, axis=1) == 1).all():
-            return lambda f, y: float(np.mean(np.argmax(f, axis=1) == np.argmax(y, axis=1)))
-        if loss.squared:
+        if not (np.sum(targets > middle, axis=1) == 1).all():
             return None
-        return lambda f, y: float(np.mean(((f > edge) == (y > middle)).all(axis=1)))
-    return lambda f, y: float(np.mean((np.ravel(f) > edge) == (np.ravel(y) > middle)))
+        return lambda f, y: float(np.mean(np.argmax(f, axis=1) == np.argmax(y, axis=1)))
+    return lambda f, y: float(np.mean((np.ravel(f) > middle) == (np.ravel(y) > middle)))
 
 
 def curvature_of(

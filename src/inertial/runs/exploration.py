@@ -13,6 +13,7 @@ import numpy as np
 import xarray as xr
 from jaxtyping import Float
 
+from inertial._checks import InvalidInput
 from inertial.data import Data, Provenance
 from inertial.linear.measure import Measure
 from inertial.method.batch import (
@@ -115,7 +116,7 @@ class Curve:
 
     @property
     def grows(self) -> bool:
-        """Whether the forecast has not fallen by the last step, so that more steps are no help."""
+        """Whether the forecast has not fallen by the last step."""
         return not self.forecast[-1] < self.forecast[0]
 
 
@@ -198,10 +199,14 @@ def explore(
     Raises
     ------
     InvalidInput
-        If the kernel is singular.
+        If the kernel is singular, or gradient descent or heavy ball are not among the methods.
 
     """
     settings = settings or Settings(width=1000, seeds=(0, 1, 2), steps=100)
+    if not {"gradient_descent", "heavy_ball"} <= set(settings.methods):
+        raise InvalidInput(
+            "the page compares gradient descent with heavy ball; leave them among the methods."
+        )
     prepared = Prepared.of(data)
     measure = prepared.measure
     points = tuple(

@@ -88,7 +88,7 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
                 "forecast": _plain(curve.forecast),
                 "measured": curve.measured,
                 "arrived": curve.arrived,
-                "lowest": curve.name in lowest,
+                "lowest": curve.name in lowest and not curve.arrived,
                 "rings": curve.rings,
                 "stays": curve.stays,
                 "diverged": curve.diverged,
@@ -98,6 +98,8 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
         "meanings": [_meaning(one) for one in exploration.meanings],
     }
     steps = exploration.curves[0].loss.shape[1] - 1
+    # Under squares counts are known beyond the run.
+    growing = [c.name for c in exploration.curves if exploration.squared and c.grows]
     return render(
         "explorer.html",
         SCRIPTS,
@@ -110,9 +112,10 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
             label(one.name)
             for one in exploration.curves
             if one.measured is None
-            and not (one.arrived or one.diverged or one.grows)
+            and not (one.arrived or one.diverged or one.name in growing)
             and (one.promised is None or one.promised > steps)
         ],
+        growing=growing,
         partly=[
             label(one.name)
             for one in exploration.curves

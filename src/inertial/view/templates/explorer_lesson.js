@@ -138,7 +138,7 @@
       + `${some ? both.map((m) => `it ${said(m)}`).join("; critically damped, ") : `${after} ${shown[0]} of it is left; critically damped, ${shown[1]}`}.`;
     const trained = `The network${several ? "s" : ""} that ${several ? "were" : "was"} trained with it ${real}: the coloured ${several ? "curves" : "curve"}`;
     const grows = page.batch && explorer.MODES && ball.eta >= numerics.batchLimit(made("heavy_ball", ball.eta, ball.beta), explorer.MODES, numerics.noiseShare(page.batch, ROWS));
-    const batches = page.batch ? ` That is for all rows. On batches of ${page.batch.toLocaleString("en")} ${grows ? "the expected loss grows with it" : page.batch < ROWS ? "noise comes on top" : "there is no noise"}; tuned for them, heavy ball has η = ${short(run.eta)} and β = ${short(run.beta)}.` : "";
+    const batches = page.batch ? ` That is for all rows. On batches of ${page.batch.toLocaleString("en")} ${grows ? "the expected loss grows with it" : page.batch < ROWS ? "noise comes on top" : "there is no noise"}${run.rule === "forecast" ? "" : `; tuned for them, heavy ball has η = ${short(run.eta)} and β = ${short(run.beta)}`}.` : "";
     const one = (title, words, changes) => ({ title, words, changes: { friction: 3, batch: ROWS, steps: length, at, mode: FLAT, colour: "rate", zoom: "near", ...changes } });
     return [
       one("Every direction has its own pace",
