@@ -290,8 +290,9 @@ def test_the_command_prints_steps_samples_and_sizes(capsys):
     assert "samples, to 0.01 of the initial loss, forecast at infinite width" in first
     assert checked == "Unchecked: no network was trained."
     assert re.fullmatch(
-        r"Noise limits the step on batches below about [\d.]+ rows, with momentum also above; "
-        r"momentum pays in full (from about [\d,]+ rows on|on no batch short of all rows)\.",
+        r"Noise limits the step more than curvature does on batches below about [\d.]+ rows, with "
+        r"momentum also above; momentum pays in full "
+        r"(from about [\d,]+ rows on|on no batch short of all rows)\.",
         sizes,
     )
     code, text, _ = run(capsys, "tune", "digits", "--n", 40, "--batch", 5, "--trials", 0, "--json")

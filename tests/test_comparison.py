@@ -26,6 +26,7 @@ from inertial import (
     finite_gram,
     forecast,
     forecast_loss,
+    heavy_ball,
     infinite_gram,
     initial_residual,
     load,
@@ -39,7 +40,7 @@ from inertial import (
     tune,
 )
 from inertial._checks import Notice
-from inertial.method.flow import nesterov_flow
+from inertial.method.flow import heavy_ball_flow, high_resolution_heavy_ball, nesterov_flow
 from inertial.method.recursion import label
 from inertial.problem.model import start_key
 from inertial.runs.comparison import compare as run_comparison
@@ -378,9 +379,26 @@ def test_a_flow_that_is_the_limit_of_another_method_is_said_to_be_one(data, tmp_
     note = compare(data, few, out=tmp_path / "run").note.splitlines()
     assert [line.split(" is the limit of ")[0] for line in note[1:]] == [
         "The Newton flow", "The Nesterov flow, with friction 3/t,",
+        "The high-resolution flow of Nesterov's method has friction 2 sqrt(lambda_min/2): it",
     ]  # fmt: skip
-    own = replace(few, flows=("gradient_flow", "high_resolution_nesterov"))
+    own = replace(few, flows=("gradient_flow",))
     assert "\n" not in compare(data, own, out=tmp_path / "own").note
+
+
+@pytest.mark.parametrize("build", [heavy_ball_flow, high_resolution_heavy_ball])
+def test_heavy_ball_goes_to_a_flow_of_fixed_friction_at_the_momentum_that_is_said_alone(build):
+    """On one mode with mu, by 400 short steps to one time."""
+    measure, mu, steps = Measure(np.ones(1), np.ones(1)), 0.25, np.array([400])
+    times = np.array([2.0])
+    eta = (times[0] / steps[0]) ** 2
+    flow_of = build(mu) if build is heavy_ball_flow else build(mu, eta)
+    flow = flow_loss(flow_of, measure.nodes, measure.weights, times)[0]
+    near, other = (
+        forecast_loss(heavy_ball(eta, 1 - friction * np.sqrt(eta)), measure, steps)[0]
+        for friction in (2 * np.sqrt(mu), 4 * np.sqrt(mu))
+    )
+    assert abs(near - flow) < 0.05 * flow
+    assert abs(other - flow) > 0.2 * flow
 
 
 def test_momentum_with_friction_d_over_t_goes_to_that_flow_and_constant_momentum_does_not():

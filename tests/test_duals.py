@@ -92,6 +92,16 @@ def test_with_one_hidden_relu_layer_it_is_the_papers_kernel(rng):
     np.testing.assert_allclose(ours[:, 0], theirs, rtol=1e-5, atol=1e-5)
 
 
+def test_rows_have_as_many_numbers_as_the_network_has_inputs_and_none_is_zero(rng):
+    network, rows = WideNetwork(8, 3, depth=2), rng.standard_normal((4, 3))
+    for wrong, message in (
+        (rows[:, :2], "the rows have 2 numbers and the network has 3 inputs"),
+        (rows * [[1], [0], [1], [1]], "a row is zero"),
+    ):
+        with pytest.raises(InvalidInput, match=message):
+            expected_kernels(network, wrong)
+
+
 def test_shares_of_the_layers_add_up(rng):
     x = unit_inputs(rng, 7, 3)
     parts = {

@@ -1677,7 +1677,9 @@ def test_the_command_writes_the_page(tmp_path, monkeypatch, capsys):
 def test_noise_limits_no_step_where_only_one_row_is_below(exploration, low, said):
     sizes = dataclasses.replace(exploration.sizes, noise_limits_below=low)
     text = explorer_page(dataclasses.replace(exploration, sizes=sizes))
-    assert re.search(rf"Noise limits the step (?:on batches below about )?{said}", text)
+    assert re.search(
+        rf"Noise limits the step more than curvature does (?:on batches below about )?{said}", text
+    )
 
 
 @pytest.mark.parametrize(

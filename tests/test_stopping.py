@@ -173,6 +173,7 @@ def test_the_command_prints_and_writes_what_happens_on_test_rows(capsys):
         (("--test", "nowhere.csv"), "digits is a named set; give a share"),
         (("--test", "0.2", "--batch", "8"), "with --batch, tune says nothing of test rows"),
         (("--decay", "0.1", "--rule", "optimal"), "leave out --decay, or take inertial compare"),
+        (("--decay", "0.1", "--batch", "8"), "nothing of weight decay; leave out --decay, or"),
     ],
 )
 def test_what_makes_no_sense_is_one_sentence(capsys, words, message):
@@ -181,6 +182,16 @@ def test_what_makes_no_sense_is_one_sentence(capsys, words, message):
     assert not out
     assert message in err
     assert err.strip().count("\n") == 0
+
+
+def test_a_model_is_tuned_on_batches_with_decay_as_in_python(capsys):
+    code, out, _ = run(
+        capsys, "tune", "digits", "--n", "40", "--model", "mlp:8", "--trials", "2",
+        "--target", "0.5", "--batch", "8", "--decay", "0.01",
+    )  # fmt: skip
+    assert code == 0
+    assert "weight_decay=0.01" in out
+    assert "with weight decay 0.01; losses are those without the penalty" in out
 
 
 @pytest.mark.parametrize("way", [("--rule", "optimal"), ("--batch", "8")])

@@ -157,7 +157,7 @@ def tune(
         model=model, rule=rule, loss=loss, batch=batch, spectrum=spectrum, module=module,
         width=width, methods=methods, passes=passes,
     )  # fmt: skip
-    _check_extras(test, nonnegative("decay", decay), batch, rule)
+    _check_extras(test, nonnegative("decay", decay), batch, rule, model)
     measure = own.measure()
     goal = 0.01 if target is None else target
     if measure is not None:
@@ -229,13 +229,17 @@ def _write_spectrum(path: Path, measure: "Measure", data: "Data") -> None:
         np.save(file, measure.nodes if measure.proven is None else eigenvalues_of(data))
 
 
-def _check_extras(test: str | None, decay: float, batch: int | None, rule: str | None) -> None:
-    """Refuse test rows and decay where nothing is said of them."""
+def _check_extras(
+    test: str | None, decay: float, batch: int | None, rule: str | None, model: str | None
+) -> None:
+    """Refuse test rows and decay where nothing is said of them: a model has decay on batches."""
     way = "--rule optimal" if batch is None else "--batch"
-    given = [word for word, there in (("--test", test is not None), ("--decay", decay)) if there]
+    given = {"--test": "test rows"} if test is not None else {}
+    if decay and (model is None or batch is None):
+        given["--decay"] = "weight decay"
     if given and (batch is not None or rule == "optimal"):
         raise InvalidInput(
-            f"with {way}, tune says nothing of test rows and weight decay; leave out "
+            f"with {way}, tune says nothing of {' and '.join(given.values())}; leave out "
             f"{' and '.join(given)}, or take inertial compare, which has {way} with both."
         )
 

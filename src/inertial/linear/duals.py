@@ -77,8 +77,20 @@ def expected_kernels(network: WideNetwork, x: Inputs) -> tuple[Gram, Gram]:
     tuple[Gram, Gram]
         Two arrays of shape (n, n), for one output.
 
+    Raises
+    ------
+    InvalidInput
+        If a row has not as many numbers as the network has inputs, or all of them are zero.
+
     """
     rows = np.asarray(x, float).reshape(len(x), -1)
+    if rows.shape[1] != network.inputs:
+        raise InvalidInput(
+            f"the rows have {rows.shape[1]} numbers and the network has {network.inputs} inputs; "
+            "give it as many."
+        )
+    if not rows.any(axis=1).all():
+        raise InvalidInput("a row is zero, and has no kernel at infinite width; leave it out.")
     covariance = rows @ rows.T
     tangent = covariance if network.trained != "output" else np.zeros_like(covariance)
     for layer in range(network.depth):

@@ -445,7 +445,7 @@ class BatchSizes:
     Parameters
     ----------
     noise_limits_below
-        Batch below which noise limits the step size, > 0.
+        Batch below which noise limits the step size more than curvature does, > 0.
     momentum_pays_above
         Batch from which on momentum pays in full, > 0; infinite where an eigenvalue is 0.
 

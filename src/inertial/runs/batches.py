@@ -380,7 +380,9 @@ def of_sizes(sizes: BatchSizes, rows: int) -> str:
         if sizes.momentum_pays_above <= rows
         else "on no batch short of all rows"
     )
-    return f"Noise limits the step {noisy}; momentum pays in full {useful}."
+    return (
+        f"Noise limits the step more than curvature does {noisy}; momentum pays in full {useful}."
+    )
 
 
 def tune_batch(

@@ -47,13 +47,19 @@ class Companion:
     """A flow and the method that it is set beside, at the times of whose steps it is solved.
 
     It is built from eta and ``mu = lambda_min / 2`` of the infinite-width kernel, as the rules are.
-    `instead` is a sentence on what else it is the limit of; empty where it is that of the method.
+    `instead` is a sentence on what it is the limit of; empty where it is that of the method at any
+    momentum.
     """
 
     method: str
     build: Callable[[float, float], Flow]
     instead: str = ""
 
+
+_CRITICAL = (
+    "has friction 2 sqrt(lambda_min/2): it is the limit of momentum near 1 - 2 sqrt(eta "
+    "lambda_min/2), not of another that it is set beside."
+)
 
 COMPANIONS = {
     "gradient_flow": Companion("gradient_descent", lambda _mu, _eta: gradient_flow()),
@@ -62,15 +68,25 @@ COMPANIONS = {
         lambda _mu, _eta: newton_flow(),
         "The Newton flow is the limit of Newton steps that shrink, not of gradient descent.",
     ),
-    "heavy_ball_flow": Companion("heavy_ball", lambda mu, _eta: heavy_ball_flow(mu)),
-    "high_resolution_heavy_ball": Companion("heavy_ball", high_resolution_heavy_ball),
+    "heavy_ball_flow": Companion(
+        "heavy_ball", lambda mu, _eta: heavy_ball_flow(mu), f"The heavy ball flow {_CRITICAL}"
+    ),
+    "high_resolution_heavy_ball": Companion(
+        "heavy_ball",
+        high_resolution_heavy_ball,
+        f"The high-resolution flow of heavy ball {_CRITICAL}",
+    ),
     "nesterov_flow": Companion(
         "nesterov",
         lambda _mu, _eta: nesterov_flow(),
         "The Nesterov flow, with friction 3/t, is the limit of shrinking steps with momentum "
         "t/(t + 3), not with the constant momentum that it is set beside.",
     ),
-    "high_resolution_nesterov": Companion("nesterov", high_resolution_nesterov),
+    "high_resolution_nesterov": Companion(
+        "nesterov",
+        high_resolution_nesterov,
+        f"The high-resolution flow of Nesterov's method {_CRITICAL}",
+    ),
 }
 
 
