@@ -385,6 +385,20 @@ def test_a_flow_that_is_the_limit_of_another_method_is_said_to_be_one(data, tmp_
     assert "\n" not in compare(data, own, out=tmp_path / "own").note
 
 
+def test_the_step_size_of_quasi_hyperbolic_momentum_is_said_to_be_that_of_its_recursion(
+    data, tmp_path
+):
+    methods = ("heavy_ball", "quasi_hyperbolic")
+    few = replace(SMALL, methods=methods, seeds=(0,), steps=2, rule="forecast", eta=0.05, beta=0.6)
+    result = compare(data, few, out=tmp_path / "run")
+    own, other = result.methods
+    assert (own.eta, other.eta) == pytest.approx((0.05, 0.4 * 0.05))
+    said = "is that of its recursion: (1 - beta) times the step size that it is given"
+    assert said in result.table
+    alone = replace(few, methods=methods[:1])
+    assert said not in compare(data, alone, out=tmp_path / "alone").table
+
+
 @pytest.mark.parametrize("build", [heavy_ball_flow, high_resolution_heavy_ball])
 def test_heavy_ball_goes_to_a_flow_of_fixed_friction_at_the_momentum_that_is_said_alone(build):
     """On one mode with mu, by 400 short steps to one time."""

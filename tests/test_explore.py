@@ -738,6 +738,10 @@ def test_the_best_step_leaves_least_of_the_loss(shared, exploration):
         (gradient_descent, 1),
         (gradient_descent, 12),
         (lambda e: heavy_ball(e, 0.6), 9),
+        # The loss rings with the step size: it has several valleys, narrow ones near the limit.
+        (lambda e: heavy_ball(e, 0.9), 15),
+        (lambda e: heavy_ball(e, 0.65), 10),
+        (lambda e: heavy_ball(e, 0.65), 15),
     ):
         limit = stability_limit(make(1.0)) / measure.largest
         eta = shared.evaluate(

@@ -143,6 +143,11 @@ class Comparison(Shown):
             )
         if "evaluation" in facts:
             said.append(str(facts["evaluation"]))
+        if any(row.method == "quasi_hyperbolic" for row in self.methods):
+            said.append(
+                f"eta of {label('quasi_hyperbolic')} is that of its recursion: (1 - beta) times "
+                "the step size that it is given"
+            )
         return tuple(said)
 
     @property

@@ -392,9 +392,12 @@ def _say_what_none_reached(advice: ModelAdvice | None) -> None:
         return
     names = [label(one.name) for one in advice.methods if one.measured_steps is None]
     if names:
+        left = len(names) < len(advice.methods)
+        remedy = "compare it alone for a longer search" if left else "give a larger target"
         warnings.warn(
             f"no trial of {' or '.join(names)} reached {100 * advice.target:g} % of the initial "
-            "loss: what is trained is the one that came lowest; give a larger target.",
+            f"loss{' before the search left it' if left else ''}: what is trained is the one that "
+            f"came lowest; {remedy}.",
             Notice,
             stacklevel=4,
         )

@@ -266,7 +266,8 @@ THEOREMS = (
         key="fine-nesterov-distance",
         source="Liu, Tao, Wang and Pan (2022), Lemma 3.3",
         statement=(
-            "High-resolution Nesterov moves no neuron beyond 25 sqrt(Lhat(0) n/(lambda_0^3 m))."
+            "High-resolution Nesterov moves no neuron beyond 25 sqrt(Lhat(0) n/(lambda_0^3 m)) "
+            "(linearised network)."
         ),
         covers=("000 Thm3.2/L3.3",),
         scope="start",

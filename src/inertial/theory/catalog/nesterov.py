@@ -394,7 +394,9 @@ THEOREMS: tuple[Theorem, ...] = (
     Theorem(
         key="nesterov-loss",
         source="Liu, Pan and Tao (2022), Theorem 1, eq. (29)",
-        statement="Nesterov has |z_t| <= 24 sqrt(kappa) (1 - 1/(2 sqrt(kappa)))^t |z_0|.",
+        statement=(
+            "Nesterov has |z_t| <= 24 sqrt(kappa) (1 - 1/(2 sqrt(kappa)))^t |z_0|, at any width."
+        ),
         covers=("002 Thm1 (29)",),
         scope="run",
         methods=NESTEROV,
@@ -441,7 +443,10 @@ THEOREMS: tuple[Theorem, ...] = (
     Theorem(
         key="nesterov-distance",
         source="Liu, Pan and Tao (2022), eq. (30)",
-        statement="Nesterov moves no neuron beyond 48 sqrt(2 n kappa)/(lambda sqrt(m)) |xi_0|.",
+        statement=(
+            "Nesterov moves no neuron beyond 48 sqrt(2 n kappa)/(lambda sqrt(m)) |xi_0|, at any "
+            "width."
+        ),
         covers=("002 (30)",),
         scope="run",
         methods=NESTEROV,
@@ -455,7 +460,7 @@ THEOREMS: tuple[Theorem, ...] = (
         source="derived, after Liu, Pan and Tao (2022), eq. (30)",
         statement=(
             "Nesterov's algorithm moves no neuron beyond "
-            "48 sqrt(5 n kappa)/(lambda sqrt(m)) |xi_0|."
+            "48 sqrt(5 n kappa)/(lambda sqrt(m)) |xi_0|, at any width."
         ),
         covers=("002 (30)",),
         scope="run",

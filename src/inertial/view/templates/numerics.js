@@ -377,18 +377,23 @@ const numerics = (() => {
     return found;
   }
 
-  /* The step size below a limit at which a method has the lowest loss: the best of a grid, then golden
-     sections between its neighbours. */
+  /* The step size below a limit at which a method has the lowest loss: golden sections in the lowest
+     valleys of a grid, of which a ringing loss has several. */
   function bestStep(m, limit, lossOf) {
-    const cells = 120, golden = (Math.sqrt(5) - 1) / 2, left = (share) => lossOf({ ...m, eta: share * limit });
+    const cells = 240, valleys = 6, golden = (Math.sqrt(5) - 1) / 2, left = (share) => lossOf({ ...m, eta: share * limit });
     const shares = Array.from({ length: cells }, (_, i) => 0.999 * (i + 1) / cells);
-    const losses = shares.map(left), best = losses.indexOf(Math.min(...losses));
-    let low = best ? shares[best - 1] : shares[0] / 100, high = shares[Math.min(cells - 1, best + 1)];
-    for (let i = 0; i < 40; i++) {
-      const one = high - golden * (high - low), other = low + golden * (high - low);
-      if (left(one) <= left(other)) high = other; else low = one;
-    }
-    return (low + high) / 2 * limit;
+    const losses = shares.map(left), at = (i) => losses[i] ?? Infinity;
+    const lowest = losses.map((_, i) => i).filter((i) => at(i) <= at(i - 1) && at(i) <= at(i + 1)).sort((i, j) => losses[i] - losses[j]).slice(0, valleys);
+    const found = lowest.map((i) => {
+      let low = i ? shares[i - 1] : shares[0] / 100, high = shares[Math.min(cells - 1, i + 1)];
+      for (let turn = 0; turn < 40; turn++) {
+        const one = high - golden * (high - low), other = low + golden * (high - low);
+        if (left(one) <= left(other)) high = other; else low = one;
+      }
+      return (low + high) / 2;
+    });
+    const reached = found.map(left);
+    return found[reached.indexOf(Math.min(...reached))] * limit;
   }
 
   return {
