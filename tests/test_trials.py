@@ -480,6 +480,42 @@ def resting(until):
     return np.where(np.arange(200) < until, 0.11 + 0.5 ** np.arange(200), 0.05)
 
 
+class RestsWithMomentum(Scripted):
+    """With momentum the loss rests just above the target, 0.1; without any it falls below it."""
+
+    def advance(self, state, eta, beta, _gamma):
+        run, done = state
+        t = done + np.arange(len(eta))
+        fallen = np.where(t < 24, 0.95**t, 0.05)
+        return (run, done + len(eta)), np.where(beta[0] > 0, 0.11 + 0.5**t, fallen)
+
+
+@pytest.mark.parametrize("families", [("heavy_ball", "nesterov"), ("nesterov",)])
+def test_where_momentum_comes_to_rest_none_at_all_is_tried(families):
+    search = Search(RestsWithMomentum(), 1.0, 0.1, trials=60, families=families)
+    search.run()
+    first = next(i for i, trial in enumerate(search.trials) if trial.steps is not None)
+    assert min(trial.setting.beta for trial in search.trials[: first - 3]) > 0.5
+    assert search.best.steps == 24
+    assert search.best.setting.beta == 0
+    assert search.best.setting.family == families[0]
+
+
+def test_without_momentum_a_race_takes_as_many_passes_as_the_others_did():
+    """Nothing gets there: those of no momentum fall for ever, but never to the target."""
+    problem = RestsWithMomentum()
+    problem.advance = lambda state, eta, _beta, _gamma: (
+        (state[0], state[1] + len(eta)),
+        0.2 + 1 / (1 + state[1] + np.arange(len(eta))),
+    )
+    search = Search(problem, 1.0, 0.1, trials=60)
+    search.run()
+    assert search.best is None
+    plain = sum(len(trial.losses) for trial in search.trials if trial.setting.beta == 0)
+    assert 0 < plain <= search.passes / 2 + 1
+    assert search.lacks == ""
+
+
 def test_a_winner_of_few_steps_goes_on_for_twenty_more():
     """What diverges after some steps at the target is seen to leave it."""
     for leaves, seen in ((24, 24), (26, None)):

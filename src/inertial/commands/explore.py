@@ -66,7 +66,7 @@ def explore(
     for name, given in (("--loss", loss), ("--trials", trials)):
         if given is not None and model is None:
             raise InvalidInput(f"{name} needs a model; give one with --model, such as mlp:256x2.")
-    if model is not None and any(given is not None for given in (runs, width)):
+    if model is not None and (runs not in {None, 1} or width is not None):
         raise InvalidInput(
             "--runs and --width are for the papers' network; leave them out with --model, which "
             "has its own width and one start."

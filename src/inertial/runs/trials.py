@@ -343,6 +343,8 @@ class Search:
         """Race, then search around the winner."""
         if self.families[0] in MOMENTUM:
             self._races()
+            if self.best is None:
+                self._without_momentum()
         else:
             self._lengthening(self._own(setting(*one) for one in _OPENING), FIRST_STEPS)
         for trial in self.trials:
@@ -611,6 +613,14 @@ class Search:
             if scale > LONGEST:
                 return
 
+    def _without_momentum(self) -> None:
+        """Race settings of no momentum, for as many passes again: it may rest where they do not."""
+        plain = [setting(*one) for one in _OPENING if one[0] == "gradient_descent"]
+        limit, self.limit = self.limit, min(self.limit, 2 * self.passes)
+        field_ = [replace(one, family=self.families[0]) for one in plain]
+        self._lengthening(field_, FIRST_STEPS, alone=True)
+        self.limit = limit
+
     def _raced(self, racing: list[Trial], leading: list[Trial], scale: int) -> list[Trial]:
         """Race, and let those near the target go on; return what falls if none settled.
 
@@ -652,12 +662,13 @@ class Search:
     def _own(self, settings: Iterable[Setting]) -> list[Setting]:
         return [one for one in settings if one.family in self.families]
 
-    def _lengthening(self, field_: list[Setting], first: int) -> None:
+    def _lengthening(self, field_: list[Setting], first: int, *, alone: bool = False) -> None:
         """Race from a first length on, twice as long again and again, until one settles.
 
         Where all came to rest the lowest go on, and then the next race has smaller steps, until
-        they come less far.
+        they come less far than any before, or than any of these if they are to be taken `alone`.
         """
+        known = len(self.trials) if alone else 0
         while field_ and self.open:
             racing = [self._new(one) for one in field_[: self.most - len(self.trials)]]
             running, length = racing, first
@@ -668,7 +679,7 @@ class Search:
                     running += self._resting([one for one in racing if one not in running])[:1]
                 running = running or self._resumed(racing, length)
                 length *= 2
-            if self.best is not None or running or self._less_far(racing):
+            if self.best is not None or running or self._less_far(racing, known):
                 return
             less = 2 if self._standing(racing) else 4
             field_ = [replace(one, u=one.u - less) for one in field_]
@@ -678,9 +689,10 @@ class Search:
         """Return the trials that did not diverge."""
         return [t for t in trials if t.outcome != "diverged" and np.isfinite(t.losses).all()]
 
-    def _less_far(self, racing: list[Trial]) -> bool:
-        """Whether a race in which nothing diverged came less far than one before it."""
-        before = [_recent(trial) for trial in self._standing(self.trials) if trial not in racing]
+    def _less_far(self, racing: list[Trial], known: int = 0) -> bool:
+        """Whether a race in which nothing diverged came less far than one since `known` trials."""
+        others = [trial for trial in self.trials[known:] if trial not in racing]
+        before = [_recent(trial) for trial in self._standing(others)]
         standing = self._standing(racing) == racing
         return standing and bool(before) and min(before) <= min(map(_recent, racing))
 
