@@ -1150,7 +1150,11 @@ def test_five_steps_of_the_thread_are_states_of_the_address(chromium, file, expl
     ball = next(c for c in exploration.curves if c.method.name == "heavy_ball")
     with opened(chromium, file, addresses[3]) as again:
         assert numbers_of(again)[0] == states[3]
-        second, fourth, last = (again.locator("#thread li").nth(i).inner_text() for i in (1, 3, 4))
+        first, second, fourth, last = (
+            again.locator("#thread li").nth(i).inner_text() for i in (0, 1, 3, 4)
+        )
+    assert first.endswith("The loss waits for the flat ones.")
+    assert "A larger step helps the flat directions, but at η = " in second
     (before, still), (rung, stays) = (
         (
             steps_to(method_of(s), exploration.measure, exploration.target),
@@ -1696,6 +1700,29 @@ def test_momentum_pays_in_full_at_the_latest_with_all_rows(exploration, high, sa
     assert f"momentum pays in full {said}." in text
 
 
+def test_where_eigenvalues_are_near_one_another_momentum_and_large_steps_help_nothing(
+    chromium, tmp_path
+):
+    """Nearly orthogonal rows, of condition number 1.7: what helps one direction harms another."""
+    data = load("sphere", n=20, dim=1000)
+    found = explore(data, Settings(width=50, seeds=(0,), steps=10))
+    measure = found.measure
+    assert measure.largest < 4 * measure.smallest
+    page = tmp_path / "near.html"
+    page.write_text(explorer_page(found), encoding="utf-8")
+    with opened(chromium, page) as view:
+        first, second = (view.locator("#thread li").nth(i).inner_text() for i in (0, 1))
+        legend = view.locator("#batches .legend").inner_text()
+        assert "gains little on any, for the eigenvalues lie within a factor of 4." in (
+            view.locator("section:has(#batches) .caption").inner_text()
+        )
+    assert "waits for the flat ones" not in first
+    assert "A larger step helps" not in second
+    assert "At η = 2/λₘₐₓ = " in second
+    assert "noise limits the step" in legend
+    assert "momentum pays" not in legend
+
+
 def test_moments_of_batches_are_those_of_python(shared, exploration):
     # Merged, so that some of them count for several.
     modes, rng = modes_of(exploration.measure, most=25), np.random.default_rng(3)
@@ -1826,6 +1853,13 @@ def test_words_on_batches_are_those_of_what_is_drawn(chromium, file, exploration
         with opened(chromium, file, f"{address}{batch}") as view:
             assert view.locator("#spread-words").is_visible() == (batch < n)
             assert view.locator("#bound-words").is_visible() == (batch == n)
+            heavy = view.locator("#heavy-words").inner_text()
+            assert heavy.startswith("the expected loss on batches") == (batch < n)
+            for button in ("[data-preset=edge]", "[data-preset=table]", "[data-rule=quadratic]"):
+                view.locator(button).click()
+                settle(view)
+                said = view.locator("#lesson").inner_text()
+                assert ("for gradients of all rows; batches add noise." in said) == (batch < n)
             assert "less momentum" not in view.locator("#why").inner_text()
     largest = largest_step("gradient_descent", 0.0, exploration.modes, 1)
     with opened(chromium, file, f"#method=gradient_descent&eta={1.1 * largest}&batch=1") as view:

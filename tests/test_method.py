@@ -1,5 +1,7 @@
 """The recursion against textbook two-line forms and against optax, on a nonlinear loss."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -179,8 +181,9 @@ def test_triple_momentum_is_its_textbook_form_where_the_gradient_is_taken():
     assert error < 4 * rho**STEPS * np.abs(START - low).max() * STEPS
 
 
-def test_chebyshev_leaves_the_polynomial_of_least_maximum():
-    mu, largest, steps = 0.1, 3.0, 12
+@pytest.mark.parametrize("steps", [1, 2, 12])
+def test_chebyshev_leaves_the_polynomial_of_least_maximum(steps):
+    mu, largest = 0.1, 3.0
     modes = np.linspace(mu, largest, 400)
     left = np.array(
         [recursion_on_mode(chebyshev(mu, largest, steps=steps), mode)[-1] for mode in modes]
@@ -188,6 +191,13 @@ def test_chebyshev_leaves_the_polynomial_of_least_maximum():
     centre = (largest + mu) / (largest - mu)
     least = 1 / np.cosh(steps * np.arccosh(centre))
     assert np.abs(left).max() == pytest.approx(least, rel=1e-9)
+
+
+@pytest.mark.parametrize("made", [triple_momentum, partial(chebyshev, steps=3)])
+def test_ends_of_the_curvatures_have_an_order(made):
+    made(1.0, 1.0)
+    with pytest.raises(InvalidInput, match=r"smallest is 1\.2 and largest 1\.0; give the smaller"):
+        made(1.2, 1.0)
 
 
 def recursion_on_mode(method, mode):

@@ -125,6 +125,16 @@ def test_a_problems_advice_has_the_test_rows_and_the_decay(digits):
     assert "weight_decay=0.001" in advice.lines
     assert "test rows" in str(advice)
     assert advice.bound is None
+    # What the longer run on the test rows did is known too.
+    best, run = advice.best, advice.stopping.run
+    assert (best.leaves, len(run.loss) > len(best.losses)) == (None, True)
+    assert f"nobody looked at the recommended run beyond step {len(run.loss) - 1:,}" in str(advice)
+    risen = np.where(np.arange(len(run.loss)) == len(best.losses) + 2, advice.start, run.loss)
+    again = dataclasses.replace(advice.stopping, run=dataclasses.replace(run, loss=risen))
+    told = str(dataclasses.replace(advice, stopping=again))
+    said = f"; the run on the test rows is above it again at step {len(best.losses) + 2:,}\n"
+    assert said in told
+    assert "nobody looked" not in told
     settings = advice.stopping.forecast
     assert len(settings.loss) == horizon(advice.best.measured_steps or advice.best.steps_to) + 1
 

@@ -357,9 +357,23 @@ def triple_momentum(smallest: float, largest: float) -> Recursion:
         If a number is outside its range.
 
     """
-    rho = 1 - np.sqrt(positive("smallest", smallest) / positive("largest", largest))
+    _check_ends(smallest, largest)
+    rho = 1 - np.sqrt(smallest / largest)
     beta, gamma = rho**2 / (2 - rho), rho**2 / ((1 + rho) * (2 - rho))
     return Recursion(float((1 + rho) / largest), float(beta), float(gamma))
+
+
+def _check_ends(smallest: float, largest: float) -> None:
+    """Refuse ends of the curvatures that are not 0 < mu <= L.
+
+    Raises
+    ------
+    InvalidInput
+        If they are not.
+
+    """
+    if positive("smallest", smallest) > positive("largest", largest):
+        raise InvalidInput(f"smallest is {smallest} and largest {largest}; give the smaller first.")
 
 
 def chebyshev(smallest: float, largest: float, *, steps: int) -> Recursion:
@@ -382,9 +396,9 @@ def chebyshev(smallest: float, largest: float, *, steps: int) -> Recursion:
         If a number is outside its range.
 
     """
-    spread = (positive("largest", largest) - positive("smallest", smallest)) ** 2
-    squares = np.full(whole("steps", steps), spread / 16)
-    squares[:2] = 0.0, spread / 8 if steps > 1 else 0.0
+    _check_ends(smallest, largest)
+    squares = np.full(whole("steps", steps), (largest - smallest) ** 2 / 16)
+    squares[1:2] *= 2
     return from_jacobi(np.full(steps, (largest + smallest) / 2), squares)
 
 

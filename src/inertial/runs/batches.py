@@ -375,14 +375,13 @@ def of_sizes(sizes: BatchSizes, rows: int) -> str:
         if float(low.replace(",", "")) > 1  # about 1 row is no batch
         else "on no batch"
     )
-    useful = (
-        f"from about {high} rows on"
-        if sizes.momentum_pays_above <= rows
-        else "on no batch short of all rows"
-    )
-    return (
-        f"Noise limits the step more than curvature does {noisy}; momentum pays in full {useful}."
-    )
+    if sizes.momentum_pays_above < sizes.noise_limits_below:  # their ratio is half of the root
+        useful = "gains little on any, for the eigenvalues lie within a factor of 4"
+    elif sizes.momentum_pays_above <= rows:
+        useful = f"pays in full from about {high} rows on"
+    else:
+        useful = "pays in full on no batch short of all rows"
+    return f"Noise limits the step more than curvature does {noisy}; momentum {useful}."
 
 
 def tune_batch(

@@ -368,6 +368,19 @@ class ModelAdvice(Shown):
         return f"; stop there, for {rises}" + (" and does not come back" if best.lost else "")
 
     @property
+    def _beyond(self) -> str:
+        """Say how far the recommended run was looked at, and what the one on test rows did then."""
+        best, longer = self.best, None if self.stopping is None else self.stopping.run
+        if best.measured_steps is None or best.leaves is not None:
+            return ""
+        seen = len(best.losses)
+        losses = best.losses if longer is None or len(longer.loss) < seen else longer.loss
+        above = np.flatnonzero(~(losses[seen:] <= self.target * self.start))
+        if above.size:
+            return f"; the run on the test rows is above it again at step {seen + above[0]:,}"
+        return f"; nobody looked at the recommended run beyond step {len(losses) - 1:,}"
+
+    @property
     def _leaves_at_once(self) -> bool:
         """Whether the step is far below the limit under squares, for targets are too large."""
         return self.best.share < _FAR and self.residual > LARGE
@@ -445,12 +458,7 @@ class ModelAdvice(Shown):
         notes.append(
             f"{self.model}; loss {self.loss} over {of_rows}, {self.start:.4g} at the start"
         )
-        seen = len(self.best.losses) - 1
-        looked = self.best.measured_steps is not None and self.best.leaves is None
-        notes.append(
-            "steps are those from which the loss stays at the target"
-            + (f"; nobody looked at the recommended run beyond step {seen:,}" if looked else "")
-        )
+        notes.append(f"steps are those from which the loss stays at the target{self._beyond}")
         notes += self._notes_on_batches
         if self._asks_for_little:
             reached = self.best.measured_steps is not None

@@ -62,6 +62,11 @@ const explorer = (() => {
     return MODES ? numerics.noiseShare(state.batch, ROWS) : 0;
   }
 
+  /* What is said of a setting that was chosen for all rows. */
+  function onAllRows(words) {
+    return noise() ? `${words} That is for gradients of all rows; batches add noise.` : words;
+  }
+
   /* The step size from which a method diverges, on all rows or on batches of the size that is set. */
   function limitOf(m) {
     return noise() ? numerics.batchLimit(m, MODES, noise()) : numerics.stabilityLimit(m) / LARGEST;
@@ -251,7 +256,7 @@ const explorer = (() => {
 
   return {
     $, page, nodes, weights, K, LARGEST, SMALLEST, MASS, HEAVIEST, STEPS_LIMIT, METHODS, LABELS, RUN_STEPS, RAMPS,
-    MODES, ROWS, BATCH_STEPS, noise, limitOf, expected, state, clamp, address, current, switched, update, percent, plural, told, counted, staying, arrives, besideOne, momentum, theme, ramp, modeColour, canvasIn, paintRamp,
+    MODES, ROWS, BATCH_STEPS, noise, onAllRows, limitOf, expected, state, clamp, address, current, switched, update, percent, plural, told, counted, staying, arrives, besideOne, momentum, theme, ramp, modeColour, canvasIn, paintRamp,
     view, start,
   };
 })();

@@ -1,7 +1,7 @@
 /* Sliders, fields, buttons and readouts of the explorer, and why a setting diverges. */
 (() => {
   const { short, say } = charts;
-  const { $, page, nodes, weights, K, LARGEST, MASS, HEAVIEST, BATCH_STEPS, LABELS, MODES, ROWS, noise, limitOf, state, clamp, address, switched, update, percent, plural, counted, staying, arrives, besideOne } = explorer;
+  const { $, page, nodes, weights, K, LARGEST, MASS, HEAVIEST, BATCH_STEPS, LABELS, MODES, ROWS, noise, onAllRows, limitOf, state, clamp, address, switched, update, percent, plural, counted, staying, arrives, besideOne } = explorer;
   let heard = false;
 
   /* The smallest batch on which a method has a stable step at all. */
@@ -114,21 +114,21 @@
     critical() {
       const eta = 0.25 / LARGEST, l = nodes[HEAVIEST];
       update({ method: "heavy_ball", eta, beta: (1 - Math.sqrt(eta * l)) ** 2, mode: HEAVIEST },
-        "Just enough memory: the mode that carries most of the loss falls as fast as it can without overshooting. Its two roots meet.");
+        onAllRows("Just enough memory: the mode that carries most of the loss falls as fast as it can without overshooting. Its two roots meet."));
     },
     ripples() {
       update({ method: "heavy_ball", eta: 0.25 / LARGEST, beta: 0.97, mode: HEAVIEST },
-        "Too much memory: the mode overshoots and swings back, again and again. The rate is that of the circle √β.");
+        onAllRows("Too much memory: the mode overshoots and swings back, again and again. The rate is that of the circle √β."));
     },
     edge() {
       update({ method: "gradient_descent", eta: 1.98 / LARGEST, mode: K - 1 },
-        "Just below the limit 2/λₘₐₓ, the steepest mode jumps from side to side and hardly shrinks.");
+        onAllRows("Just below the limit 2/λₘₐₓ, the steepest mode jumps from side to side and hardly shrinks."));
     },
     table() {
       const name = state.method === "nesterov_varying" ? "nesterov" : state.method;
       const point = page.points.find((p) => p.rule === "paper" && p.method === name);
       update({ method: name, eta: point.eta, ...(name === "gradient_descent" ? {} : { beta: point.beta }) },
-        `Table 1 for ${LABELS[name]}: chosen from the two ends of the spectrum alone, safe for every mode between them.`);
+        onAllRows(`Table 1 for ${LABELS[name]}: chosen from the two ends of the spectrum alone, safe for every mode between them.`));
     },
   };
 

@@ -92,10 +92,12 @@
   const made = (name, eta, beta) => numerics.method(name, eta, beta, 3);
   const THREAD = (() => {
     const plain = TUNED("gradient_descent"), ball = TUNED("heavy_ball"), length = Math.max(30, Math.min(200, page.runs[0].loss[0].length - 1));
-    const eta = 1 / LARGEST, flat = nodes[FLAT], slow = numerics.amplification(made("gradient_descent", eta, 0), flat, 10);
+    const eta = 1 / LARGEST, flat = nodes[FLAT], near = 1.98 * eta, slow = numerics.amplification(made("gradient_descent", eta, 0), flat, 10);
     // The step that damps the flat mode critically, with the step size of the first picture.
     const critical = (1 - Math.sqrt(eta * flat)) ** 2, ringing = 1 - (1 - critical) / 8;
     const at = Math.min(10, length);
+    // Where the eigenvalues are near one another, no step is good for one and bad for another.
+    const helps = Math.abs(1 - near * flat) < 1 - eta * flat;
     // Where the forecast tells no count, what is left at a step to which it is exact.
     const seen = page.proven === null ? length : Math.min(length, page.proven), after = `after ${plural(seen, "step")}`;
     const left = (m) => numerics.forecast(m, nodes, weights, [seen])[0] / (0.5 * MASS);
@@ -142,11 +144,11 @@
     const one = (title, words, changes) => ({ title, words, changes: { friction: 3, batch: ROWS, steps: length, at, mode: FLAT, colour: "rate", zoom: "near", ...changes } });
     return [
       one("Every direction has its own pace",
-        `Gradient descent with the safe step η = 1/λₘₐₓ. ${short(LARGEST / flat) === "1" ? "All directions are equally steep here, and done after one step." : `The steepest direction is done after one step. Along the flat one, ${short(LARGEST / flat)} times flatter, ${percent(slow)} of the way is left after ten. The loss waits for the flat ones.`}`,
+        `Gradient descent with the safe step η = 1/λₘₐₓ. ${short(LARGEST / flat) === "1" ? "All directions are equally steep here, and done after one step." : `The steepest direction is done after one step. Along the flat one, ${short(LARGEST / flat)} times flatter, ${percent(slow)} of the way is left after ten.${helps ? " The loss waits for the flat ones." : ""}`}`,
         { method: "gradient_descent", eta, beta: 0 }),
       one("The steep direction sets the limit",
-        `A larger step helps the flat directions, but at η = 2/λₘₐₓ = ${short(2 / LARGEST)} the steepest one jumps from side to side for ever, and beyond it grows. Here is 99 % of that limit. Tuned, gradient descent takes η = ${short(plain.eta)}, ${percent(plain.eta * LARGEST / 2)} of that limit: by ${model} it ${said(made("gradient_descent", plain.eta, 0), " of the loss")}.`,
-        { method: "gradient_descent", eta: 1.98 / LARGEST, beta: 0, mode: STEEP }),
+        `${helps ? "A larger step helps the flat directions, but at" : "At"} η = 2/λₘₐₓ = ${short(2 / LARGEST)} the steepest one jumps from side to side for ever, and beyond it grows. Here is 99 % of that limit. Tuned, gradient descent takes η = ${short(plain.eta)}, ${percent(plain.eta * LARGEST / 2)} of that limit: by ${model} it ${said(made("gradient_descent", plain.eta, 0), " of the loss")}.`,
+        { method: "gradient_descent", eta: near, beta: 0, mode: STEEP }),
       one("Memory carries along the flat direction",
         `Keep a share β of the last move: steps along the flat direction add up, jumps along the steep one cancel. With β = ${besideOne(critical)} the flat mode is critically damped: as fast as it can be without passing its goal.`,
         { method: "heavy_ball", eta, beta: critical }),

@@ -52,6 +52,7 @@
     if (bound.length && !page.batch && !now.spread) series.unshift({ ...charts.BOUND, title: "no gradient method below", x: bound.map((_, t) => t), y: bound });
     if ($("bound-words")) $("bound-words").hidden = Boolean(now.spread);
     $("spread-words").hidden = !now.spread;
+    $("heavy-words").textContent = now.spread ? "the expected loss on batches at your setting; dotted, its forecast on all rows" : "the forecast at your setting, all modes added";
     if (page.proven !== null && page.proven < state.steps) series.push({ name: `forecasts exact up to step ${page.proven}`, colour: "soft", x: [page.proven, page.proven], y: axis.domain, dash: "1 4", width: 1.4, silent: true });
     draw($("loss"), {
       label: "Loss against step: forecast at this setting, and real networks at the tuned settings", series,
@@ -73,7 +74,7 @@
     const series = [
       { name: `stability limit, ${LABELS[state.method]}`, colour: state.method, x: SIZES, y: limits, width: 2.4 },
       ...(+noisy.toPrecision(2) > 1 && noisy <= ROWS ? [at(noisy, `noise limits the step below ${short(+noisy.toPrecision(2))}`, "2 4")] : []),
-      ...(useful >= 1 && useful <= ROWS ? [at(useful, `momentum pays in full from ${short(+useful.toPrecision(2))}`, "8 4")] : []),
+      ...(useful >= Math.max(1, noisy) && useful <= ROWS ? [at(useful, `momentum pays in full from ${short(+useful.toPrecision(2))}`, "8 4")] : []),
       { name: "your setting", colour: "ink", x: [state.batch], y: [state.eta * LARGEST], dots: 5 },
     ];
     // Printed, it stands on one sheet with the flows.
@@ -82,7 +83,7 @@
       y: { title: "largest stable ηλₘₐₓ", log: true, domain }, file: "batches",
       ...(document.documentElement.classList.contains("printing") ? { height: 200 } : {}), table: () => ({ columns: ["batch", "step size", "step size × largest eigenvalue"], rows: SIZES.map((size, i) => [size, limits[i] / LARGEST, limits[i]]) }),
     });
-    const gone = now.spread ? `On batches of ${plural(state.batch, "row")} it is ${short(now.limit * LARGEST)}, ${explorer.percent(now.limit * LARGEST / numerics.stabilityLimit(m))} of that for all rows.` : `The batch is all ${plural(ROWS, "row")}; move its slider.`;
+    const gone = now.spread ? `On batches of ${plural(state.batch, "row")} it is ${short(now.limit * LARGEST)}, ${explorer.percent(now.limit * LARGEST / numerics.stabilityLimit(m))} of that for all rows.` : `The batch is all ${plural(ROWS, "row")}${document.documentElement.classList.contains("printing") ? "" : "; move its slider"}.`;
     $("batches-words").textContent = gone;
     $("batches-momentum").textContent = { gradient_descent: "", nesterov_varying: ", at momentum 1, to which yours climbs" }[state.method] ?? ", at your momentum";
   }

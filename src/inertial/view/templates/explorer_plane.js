@@ -1,7 +1,7 @@
 /* Every setting at once: the plane of step size and momentum, and the curve of one setting. */
 const plane = (() => {
   const { node, html, frame, draw, short, tip } = charts;
-  const { $, page, nodes, weights, LARGEST, SMALLEST, MASS, LABELS, MODES, state, clamp, update, noise, limitOf, percent, plural, counted, staying, momentum, besideOne, theme, ramp, canvasIn, paintRamp, RAMPS } = explorer;
+  const { $, page, nodes, weights, LARGEST, SMALLEST, MASS, LABELS, MODES, state, clamp, update, noise, onAllRows, limitOf, percent, plural, counted, staying, momentum, besideOne, theme, ramp, canvasIn, paintRamp, RAMPS } = explorer;
   const COARSE = numerics.coarsen(nodes, weights, 48);
   const RULES = { paper: "Liu–Pan–Tao", quadratic: "quadratic optimum", wang2020: "Wang–Abernethy", forecast: "forecast", trials: "real trials", batch: "for the batch" };
   const GLYPHS = { paper: "▲", quadratic: "■", wang2020: "◆", forecast: "●", trials: "✚", batch: "✚" };
@@ -222,7 +222,8 @@ const plane = (() => {
   }
 
   function goTo(point) {
-    update({ method: point.method, eta: point.eta, ...(point.method === "gradient_descent" ? {} : { beta: point.beta }) }, `${point.source}.`);
+    const forBatches = point.rule === "batch" || (point.rule === "trials" && page.batch), words = `${point.source}.`;
+    update({ method: point.method, eta: point.eta, ...(point.method === "gradient_descent" ? {} : { beta: point.beta }) }, forBatches ? words : onAllRows(words));
   }
 
   function inPlane(event) {
