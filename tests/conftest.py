@@ -1,6 +1,8 @@
 """Shared settings: deterministic hypothesis, no run-away examples, real data where it is given."""
 
 import os
+import signal
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,16 @@ from hypothesis import settings
 
 settings.register_profile("inertial", deadline=None, derandomize=True, max_examples=25)
 settings.load_profile("inertial")
+
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    # What one worker compiled, the other one and the commands they start need not compile again.
+    _COMPILED = tempfile.TemporaryDirectory(prefix="compiled-")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = _COMPILED.name
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As in a job that a script put in the background; the tests of interrupts need it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -157,6 +157,7 @@ def test_the_cost_of_the_forecasts_step_is_measured_on_the_run():
 
 def test_the_command_prints_and_writes_what_happens_on_test_rows(capsys):
     words = ("tune", "digits", "--n", "60", "--width", "100", "--test", "0.25", "--decay", "0.1")
+    words += ("--trials", "1")
     code, out, _ = run(capsys, *words)
     assert code == 0
     assert "On 15 test rows" in out

@@ -148,7 +148,11 @@ def test_colours_follow_the_wish_of_the_user(tmp_path):
         assert b"\x1b[3" not in done.stdout
 
 
-def test_compiled_programs_are_kept_in_the_cache_and_an_unusable_one_is_no_fault(tmp_path):
+def test_compiled_programs_are_kept_in_the_cache_and_an_unusable_one_is_no_fault(
+    tmp_path, monkeypatch
+):
+    for name in ("COMPILATION_CACHE_DIR", "PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"):
+        monkeypatch.delenv(f"JAX_{name}", raising=False)  # those of the tests
     cache = tmp_path / "cache"
     done = inertial(*COMPARE, cwd=tmp_path, XDG_CACHE_HOME=str(cache))
     assert done.returncode == 0, done.stderr
