@@ -253,6 +253,11 @@ def test_adam_is_tuned_by_runs_and_keeps_its_promise():
     usual = simulate(problem, optax.adam(1e-3), steps=200)
     assert found.measured_steps < (settled(usual.loss, 0.2 * usual.loss[0]) or 1000)
     assert "Adam" in str(advice)
+    # The penalty counts in another share for each parameter, and the kernel does not know which.
+    problem = Problem(MLP(13, (16,), 3, "tanh"), "cross_entropy", x, y, decay=0.01)
+    decayed = tune(problem, target=0.5, trials=3, methods="adam")
+    assert np.isnan(decayed.best.share)
+    assert "where the run ended, not known with weight decay\n" in str(decayed)
     forecast = tune(problem, target=0.2, trials=0, methods="adam")
     chosen = choose_adam(problem, tangent(problem)).eta
     assert forecast.best.method.eta == pytest.approx(chosen, rel=1e-3)  # four digits are kept

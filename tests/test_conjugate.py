@@ -53,6 +53,26 @@ def test_on_a_wide_network_they_are_between_the_bound_and_heavy_ball():
     assert (run.loss > 0.9 * bound).all()
 
 
+@pytest.mark.parametrize("decay", [0.5, 60.0])
+def test_with_decay_they_minimise_loss_and_penalty(rng, decay):
+    """As many steps as there are parameters, and then only rounding is left to take away."""
+    x, y, w = rng.standard_normal((18, 5)), rng.standard_normal(18), 3 * np.ones(5)
+    hessian, shift = x.T @ x + decay * np.eye(5), x.T @ y
+    direction = left = shift - hessian @ w
+    losses = [0.5 * np.sum((x @ w - y) ** 2)]
+    for _ in range(5):  # as Hestenes and Stiefel (1952) have them
+        size = left @ left / (direction @ hessian @ direction)
+        w = w + size * direction
+        fresh = left - size * hessian @ direction
+        direction, left = fresh + (fresh @ fresh) / (left @ left) * direction, fresh
+        losses.append(0.5 * np.sum((x @ w - y) ** 2))
+    start = jnp.full(5, 3.0)
+    problem = Problem.from_apply(lambda p, x: x @ p, start, x, y, loss="half_sum", decay=decay)
+    run = conjugate_gradients(problem, steps=5)
+    np.testing.assert_allclose(run.loss, losses, rtol=2e-5)  # single precision
+    np.testing.assert_allclose(w, np.linalg.solve(hessian, shift), rtol=1e-9)
+
+
 def test_they_end_at_a_minimum():
     params, y = jnp.zeros(4), np.array([1.0, 2.0, 2.0, -1.0])
     problem = Problem.from_apply(lambda p, x: x @ p, params, np.eye(4), y)

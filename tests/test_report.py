@@ -633,6 +633,28 @@ def test_a_target_that_some_starts_reached_reads_so(tmp_path, monkeypatch):
     assert re.search(said.format("draw"), result.recommendation)
 
 
+def test_a_forecast_that_gets_there_from_some_starts_only_reads_so(tmp_path):
+    """With decay one start's forecast ends above the target: it is not beyond, it never comes."""
+    settings = Settings(width=200, seeds=(0, 1), steps=5, rule="forecast")
+    run = compare(load("digits", n=40), settings, out=tmp_path / "run")
+    arrays, manifest = read_run(run.run)
+    shares = xr.DataArray([0.1, 0.5], dims="seed") ** (arrays.step / 5)
+    first = arrays.loss.isel(step=0) * xr.DataArray([1.0, 9.0], dims="seed")
+    arrays = arrays.assign(loss=(first * shares).transpose(*arrays.loss.dims))
+    for there, asked, each in (
+        ([True, False], "no forecast is there from every start.", "there from some starts only"),
+        ([False] * 2, "no forecast is there within what was looked at.", "not there within what"),
+    ):
+        counts = arrays.forecast_steps.where(xr.DataArray(there, dims="seed"))
+        text = " ".join(page(arrays.assign(forecast_steps=counts), manifest).split())
+        assert f"No method reached 1 % of the initial loss in 5 steps; {asked}" in text
+        assert text.count(f"forecast {each}") == 3
+    # A share of each start's own loss, not of their sum, in which one counts nine times.
+    assert text.count("30 % of the loss left") == 3
+    said = dataclasses.replace(run, arrays=arrays).recommendation
+    assert said.endswith("came nearest, with 30 % left.")
+
+
 @pytest.mark.parametrize("rings", [True, False])
 def test_a_loss_that_comes_back_above_the_target_is_told_beside_its_first_step(
     result, stored, rings

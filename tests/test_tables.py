@@ -302,7 +302,7 @@ def test_few_texts_become_one_column_a_value_and_missing_ones_a_value_of_their_o
     assert fewer.columns == ("depth", "salt", "flow", "constant")
 
 
-@pytest.mark.parametrize("word", ["none", "None", "missing"])
+@pytest.mark.parametrize("word", ["none", "None", "missing", "k. A.", "n.d."])
 def test_a_class_named_none_stays_and_among_numbers_it_is_a_missing_cell(tmp_path, word):
     frame = FRAME.assign(fault=[word, "belt", "bearing"] * 8, salt=[word, *FRAME.salt[1:]])
     path = put(tmp_path, "t.csv", frame.to_csv(index=False))

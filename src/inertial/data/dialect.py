@@ -28,7 +28,7 @@ MISSING = frozenset(
 )
 """Cells that stand for a missing value, in lower case."""
 
-_NO_NUMBER = frozenset(["none", "missing"])
+_NO_NUMBER = frozenset(["none", "missing", "n.a.", "n. a.", "k.a.", "k. a.", "n.d.", "n. d."])
 """Words, in lower case, that among numbers are a missing value, and among texts one of them."""
 
 _LONGEST = 1 << 22

@@ -170,6 +170,8 @@ def reshaped(x: Shaped[np.ndarray, "..."], y: Shaped[np.ndarray, "..."]) -> str:
         calls.append("x.reshape(len(x), -1)")
     if y.ndim == 2 and 1 in y.shape:
         calls.append("y.ravel()")
+    if y.ndim == 2 and len(x) == len(y) and not calls:
+        return "; a model of several outputs is taken in Python, by inertial.Problem"
     return f", with {' and '.join(calls)}" if calls else ""
 
 

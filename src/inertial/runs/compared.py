@@ -17,6 +17,7 @@ from inertial.runs.measures import (
     partly_at,
     repeated,
     rings_back,
+    share_left,
     starts_in,
     stays_from,
 )
@@ -74,14 +75,13 @@ class Comparison(Shown):
 
     def _standing(self, row: Summary) -> Standing:
         steps = row.steps_to[f"{self.target:g}"]
-        left = row.loss_last_mean / row.loss_first
         diverged = int(row.status == "diverged")
         loss = self.of(row.method).loss
         return Standing(
             row.method,
             steps["measured"],
             steps["predicted"],
-            left,
+            share_left(loss),
             diverged,
             partly_at(loss, self.target),
             rings_back(loss, self.target),

@@ -64,10 +64,25 @@ def forecast_error(result: xr.Dataset) -> xr.DataArray:
 
 def steps_to_share(loss: xr.DataArray, share: float) -> float | None:
     """Mean over seeds of the first step at a share of the first loss; None unless all get there."""
-    reached = (loss <= share * loss.isel(step=0)).transpose("seed", "step").values
-    if not reached.any(axis=1).all():
-        return None
-    return float(loss.step.values[reached.argmax(axis=1)].mean())
+    found = first_at(loss, share)
+    return None if np.isnan(found).any() else float(found.mean())
+
+
+def first_at(loss: xr.DataArray, share: float) -> Float[np.ndarray, "seed"]:
+    """First step of each seed at a share of its first loss; NaN where it does not get there."""
+    reached = ~_above(loss, share)
+    return np.where(reached.any(axis=1), loss.step.values[reached.argmax(axis=1)], np.nan)
+
+
+def share_left(loss: xr.DataArray) -> float:
+    """Share of the first loss that is left at the last step recorded, mean over seeds."""
+    return float(np.mean([last_of(row) / row[0] for row in loss.transpose("seed", "step").values]))
+
+
+def last_of(values: Float[np.ndarray, "T"]) -> float:
+    """Return the last record of a run, before the padding that follows a divergence."""
+    recorded = values[~np.isnan(values)]
+    return float(recorded[-1]) if recorded.size else np.nan
 
 
 def stays_from(loss: xr.DataArray, share: float) -> int | None:

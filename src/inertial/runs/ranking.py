@@ -32,7 +32,8 @@ class Standing:
     reached
         Measured steps to the target, mean over seeds; None if some seed did not get there.
     forecast
-        Forecast steps to the target; None if they are beyond what was looked at.
+        Forecast steps to the target, mean over starts; None if that of some start does not get
+        there within what was looked at.
     left
         Share of the initial loss that is left at the end, mean over seeds.
     diverged
@@ -44,6 +45,8 @@ class Standing:
     stays
         First step from which every start stays there, to the end of the run; None if one is above
         it at the end.
+    promised
+        Whether the forecast of some start gets there, though not that of every one.
 
     """
 
@@ -55,6 +58,14 @@ class Standing:
     partly: bool = False
     rings: bool = False
     stays: int | None = None
+    promised: bool = False
+
+    @property
+    def unforeseen(self) -> str:
+        """What is said of the forecast where `forecast` is None."""
+        if self.promised:
+            return "there from some starts only"
+        return "not there within what was looked at"
 
     def staying(self, start: str | None = None) -> str:
         """Say in the rest of a sentence from where it stays at the target, if it rings back.
@@ -120,7 +131,7 @@ class Ranking:
 
     @property
     def predicted(self) -> Standing | None:
-        """The method with the fewest forecast steps; None if all are beyond what was looked at."""
+        """The method with the fewest forecast steps; None if no method has them."""
         known = [one for one in self.order if one.forecast is not None]
         return min(known, key=lambda one: place(forecast=one.forecast), default=None)
 

@@ -132,7 +132,7 @@ class TunedMethod:
         Step size, momentum and correction, for the loss of the problem.
     share
         Step size as a share of the stability limit at the start; for Adam and RMSprop, of that on
-        the preconditioned kernel where the run ended, NaN without a run.
+        the preconditioned kernel where the run ended, NaN without a run or with weight decay.
     steps_to
         Steps that the linearised model takes to the target; None if it was not found.
     measured_steps
@@ -483,7 +483,7 @@ class ModelAdvice(Shown):
         if any(isinstance(entry.method, Adaptive) for entry in self.methods):
             notes.append(
                 "Adam's and RMSprop's share is that of the limit on the preconditioned kernel "
-                "where the run ended"
+                "where the run ended" + (", not known with weight decay" if self.decay else "")
             )
         notes += self._notes_on_search
         settled_ = sum(trial.outcome == "settled" for trial in self.trials)
@@ -1116,6 +1116,8 @@ def _share(
             return method.constant[0] / noisy.limit(trial.setting.family, method.constant[1])
         return method.constant[0] * largest / stability_limit(method)
     if search is None or search.best is not trial or search.ended is None:
+        return np.nan
+    if search.problem.decay:  # which the preconditioner scales for each parameter by itself
         return np.nan
     try:
         there = tangent(search.problem, search.ended.state)

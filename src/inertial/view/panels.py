@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from jaxtyping import Float
 
 from inertial._checks import fraction
 from inertial.method.conventions import from_sgd, snippet
@@ -20,9 +21,12 @@ from inertial.method.schedule import SCHEDULES
 from inertial.method.trust import Trust
 from inertial.runs.measures import (
     diverged,
+    first_at,
     forecast_error,
+    last_of,
     partly_at,
     rings_back,
+    share_left,
     stays_from,
     steps_to_share,
     stopping_of_runs,
@@ -66,7 +70,8 @@ class Row:
     """A method's line of the summary table; None where a seed did not get there.
 
     `steps_to` are measured steps to shares of the initial loss, `forecast` those to the target that
-    were forecast, `partly` says whether some start got to it, though not every one, `stays` is the
+    were forecast, `promised` says whether some start's forecast got there, though not every one's,
+    `partly` says whether some start got to it, though not every one, `stays` is the
     step from which every start stays there (`stays_from`), and `rings` says whether one is above in
     between; `left` is the share of the loss at the end; `unforeseen` counts the diverged runs whose
     forecast did not diverge, and `trust` judges the forecast.  `stored` of `seeds` runs are there;
@@ -80,6 +85,7 @@ class Row:
     gamma: float
     steps_to: dict[float, float | None]
     forecast: float | None
+    promised: bool
     partly: bool
     rings: bool
     stays: int | None
@@ -122,6 +128,7 @@ def ranked(rows: Sequence[Row], target: float) -> Ranking:
                 row.partly,
                 row.rings,
                 row.stays,
+                row.promised,
             )
             for row in rows
         ],
@@ -296,7 +303,7 @@ def _row(run: xr.Dataset, name: str, target: float, width: int) -> Row:
     seeds = run.sizes["seed"]
     run = run.isel({"seed": np.flatnonzero(_stored(run).values)})
     loss = run.loss.transpose("seed", "step").values
-    last = np.array([_last(values) for values in loss])
+    last, foreseen = np.array([last_of(values) for values in loss]), _forecast_steps(run, target)
     return Row(
         key=name,
         label=style_of(name).label,
@@ -304,11 +311,12 @@ def _row(run: xr.Dataset, name: str, target: float, width: int) -> Row:
         beta=float(run.beta),
         gamma=float(run.gamma),
         steps_to={share: steps_to_share(run.loss, share) for share in shares_of(target)},
-        forecast=_forecast_steps(run, target),
+        forecast=None if foreseen is None or np.isnan(foreseen).any() else float(foreseen.mean()),
+        promised=foreseen is not None and 0 < int(np.isnan(foreseen).sum()) < len(foreseen),
         partly=partly_at(run.loss, target),
         rings=rings_back(run.loss, target),
         stays=stays_from(run.loss, target),
-        left=float(last.mean() / loss[:, 0].mean()),
+        left=share_left(run.loss),
         last=(float(last.mean()), float(last.min()), float(last.max())),
         distance=_final_mean(run, "max_distance"),
         pattern_change=_final_mean(run, "pattern_change"),
@@ -321,21 +329,17 @@ def _row(run: xr.Dataset, name: str, target: float, width: int) -> Row:
     )
 
 
-def _forecast_steps(run: xr.Dataset, target: float) -> float | None:
-    """Mean of the forecast step counts: as stored, far beyond the run, or as its curve shows."""
+def _forecast_steps(run: xr.Dataset, target: float) -> Float[np.ndarray, "seed"] | None:
+    """Forecast step counts: as stored, far beyond the run, or as its curve shows; NaN where none.
+
+    None without a forecast.
+    """
     if "forecast_steps" in run and (run.share == target).any():
-        counts = run.forecast_steps.sel({"share": target}).values
-        return None if np.isnan(counts).any() else float(counts.mean())
-    return steps_to_share(run.forecast_loss, target) if "forecast_loss" in run else None
-
-
-def _last(values: np.ndarray) -> float:
-    """Return the last record of a run, before the padding that follows a divergence."""
-    recorded = values[~np.isnan(values)]
-    return float(recorded[-1]) if recorded.size else math.nan
+        return np.asarray(run.forecast_steps.sel({"share": target}).values, float)
+    return first_at(run.forecast_loss, target) if "forecast_loss" in run else None
 
 
 def _final_mean(run: xr.Dataset, name: str) -> float | None:
     if name not in run:
         return None
-    return float(np.mean([_last(row) for row in run[name].transpose("seed", "step").values]))
+    return float(np.mean([last_of(row) for row in run[name].transpose("seed", "step").values]))
