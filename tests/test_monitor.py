@@ -5,13 +5,23 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from inertial import MLP, InvalidInput, Monitor, Problem, heavy_ball, nesterov, steps_to, tangent
+from inertial import (
+    MLP,
+    InvalidInput,
+    Monitor,
+    Problem,
+    heavy_ball,
+    nesterov,
+    simulate,
+    steps_to,
+    tangent,
+)
 from inertial.runs.style import style_of
 
 
-def linear_problem(rng):
+def linear_problem(rng, decay=0.0):
     x, y = rng.standard_normal((20, 4)), rng.standard_normal((20, 1))
-    return Problem.from_apply(lambda w, x: x @ w, jnp.ones((4, 1)), x, y)
+    return Problem.from_apply(lambda w, x: x @ w, jnp.ones((4, 1)), x, y, decay=decay)
 
 
 def test_on_a_linear_model_nothing_drifts_and_the_share_is_the_start_s(rng):
@@ -34,6 +44,18 @@ def test_on_a_linear_model_nothing_drifts_and_the_share_is_the_start_s(rng):
     assert line.get_color() == style_of(monitor.method.name).colour
     assert figure.get_suptitle() == style_of(monitor.method.name).label
     assert "diverges above" in figure.axes[1].texts[0].get_text()
+
+
+@pytest.mark.parametrize(("share", "grows"), [(0.98, False), (1.02, True)])
+def test_with_decay_the_model_diverges_above_a_share_of_one(rng, share, grows):
+    problem = linear_problem(rng, decay=3.0)
+    eta = share * 2 * 1.5 / (tangent(problem).lanczos(4).largest[0] + 3.0)
+    monitor = Monitor(problem, heavy_ball(eta, 0.5), every=1)
+    found = monitor.look(0, jnp.ones((4, 1)))
+    assert found["share_of_limit"] == pytest.approx(share, rel=1e-4)
+    assert np.isnan(found["forecast_steps"])
+    loss = simulate(problem, heavy_ball(eta, 0.5), steps=400).loss
+    assert (loss[-1] > 10 * loss[0]) == grows
 
 
 def test_drift_is_the_change_of_the_product_with_the_first_residual(rng):

@@ -2,11 +2,13 @@ r"""Watching a training loop of one's own: how near to the edge it runs, and how
 
 At every look the tangent operator M is taken at the current parameters:
 
-- sharpness: its largest eigenvalue l, and :math:`\eta l` as a share of the method's limit
-  :math:`2(1+\beta)/(1+2\gamma)`; above 1 the linearised model diverges from there;
+- sharpness: its largest eigenvalue l, and :math:`\eta (l + a)` as a share of the method's limit
+  :math:`2(1+\beta)/(1+2\gamma)`, a the rate of weight decay; above 1 the linearised model diverges
+  from there;
 - drift: :math:`|(H_t - H_0) g| / |H_0 g|` with H = J J' and g the gradient of the loss in the
   outputs at the start: the kernel's own change, without that of the loss's curvature;
-- forecast: steps from here to a share of the loss here, by the linearised model at rest.
+- forecast: steps from here to a share of the loss here, by the linearised model at rest, without
+  weight decay.
 """
 
 from collections.abc import Mapping
@@ -82,8 +84,8 @@ class Monitor:
 
         The result has `step`, `loss`, `sharpness`, `share_of_limit`, `kernel_drift`, and for
         squared losses `forecast_steps`, NaN if the target is not reached within the steps that
-        `products` products prove, one fewer than these.  Where the model has diverged, or is at a
-        minimum, all but the loss is NaN: a look ends no training.
+        `products` products prove, one fewer than these, and with weight decay.  Where the model has
+        diverged, or is at a minimum, all but the loss is NaN: a look ends no training.
 
         Raises
         ------
@@ -115,13 +117,15 @@ class Monitor:
         found = {
             "loss": here.loss,
             "sharpness": sharpness,
-            "share_of_limit": eta * sharpness / stability_limit(self.method),
+            "share_of_limit": eta * (sharpness + self.problem.decay) / stability_limit(self.method),
             "kernel_drift": drift,
         }
         if self.problem.loss.squared:
             measure = here.measure(self.products)
             limit = _LIMIT if measure.proven is None else min(_LIMIT, measure.proven)
-            count = steps_to(self.method, measure, self.target, limit=limit)
+            count = None
+            if not self.problem.decay:
+                count = steps_to(self.method, measure, self.target, limit=limit)
             found["forecast_steps"] = np.nan if count is None else float(count)
         return found
 
