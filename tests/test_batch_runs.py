@@ -26,9 +26,10 @@ from inertial._checks import Notice
 from inertial.linear.spectrum import decompose
 from inertial.method.batch import fastest_for_batch, forecast_batches, forecast_batches_on_rows
 from inertial.method.schedule import optimal_schedule
+from inertial.problem.model import start_key
 from inertial.runs.comparison import StabilityWarning
 from inertial.runs.measures import summarize
-from inertial.simulation.train import initial_residual
+from inertial.simulation.train import batch_rows, initial_residual
 from inertial.view.auditing import audit_folders
 from inertial.view.reporting import report
 
@@ -143,6 +144,31 @@ def test_the_report_names_the_batch(stored):
     page = report(stored[0]).html
     assert f"on fresh batches of {BATCH}" in page
     assert "the expected loss on fresh batches" in page
+
+
+def test_the_lines_of_the_report_are_for_a_mean_over_the_batch(data, stored):
+    """Who copies them has the page's losses; a sum over the batch, or a mean, is not its sum."""
+    out, arrays, _ = stored
+    text = report(out).html
+    line = re.search(r"torch\.optim\.SGD\(model\.parameters\(\), (.*)\)", text)[1]
+    lr, beta = (float(re.search(rf"{word}=([\d.e-]+)", line)[1]) for word in ("lr", "momentum"))
+    name = {"Nesterov": "nesterov", "heavy ball": "heavy_ball"}[
+        re.search(r"Use <strong>(.*?)</strong>", text)[1]
+    ]
+    assert ("nesterov=True" in line) == (name == "nesterov")
+    w, signs = (np.asarray(one, float) for one in TwoLayerReLU(WIDTH, 64).init(start_key(3)))
+    v, losses = np.zeros_like(w), []
+    for t in range(STEPS + 1):
+        residual = np.maximum(data.x @ w.T, 0) @ signs / np.sqrt(WIDTH) - data.y
+        losses.append(0.5 * residual @ residual)
+        rows = batch_rows(40, BATCH, "fresh", 3, t, 1)[0]
+        active = (data.x[rows] @ w.T > 0) * signs / np.sqrt(WIDTH)
+        g = (active * residual[rows, None]).T @ data.x[rows] / BATCH
+        v = beta * v + g  # as PyTorch has it, whose first buffer is the first gradient
+        w = w - lr * (g + beta * v if name == "nesterov" else v)
+    found = arrays.loss.sel({"optimizer": name, "seed": 3}).values
+    np.testing.assert_allclose(losses, found, rtol=1e-3)
+    assert f"for the mean of ½ (f − y)² over a batch, multiply them by {len(data.y)}." in text
 
 
 def test_a_step_beyond_the_limit_for_the_batch_is_warned_of(data, tmp_path):

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.integrate
+import scipy.special
 
 from helpers import run, unit_inputs
 from inertial import (
@@ -21,7 +22,7 @@ from inertial import (
     tangent,
     tune,
 )
-from inertial.linear.duals import duals
+from inertial.linear.duals import CLOSED, duals
 from inertial.problem.networks import ACTIVATIONS
 
 
@@ -53,7 +54,7 @@ def by_integration(phi, covariance):
     return total
 
 
-@pytest.mark.parametrize("activation", list(ACTIVATIONS))
+@pytest.mark.parametrize("activation", CLOSED)
 def test_duals_are_expectations(activation):
     covariance = np.array([[1.3, -0.5], [-0.5, 0.8]])
     value, slope = duals(activation, covariance)
@@ -71,12 +72,56 @@ def test_duals_are_expectations(activation):
 
 @pytest.mark.parametrize("activation", ["tanh", "gelu"])
 def test_the_quadrature_has_converged(activation, monkeypatch):
+    """Rows of norm 0.1 to 100, as raw tables have them, with parallel and opposite ones."""
     rng = np.random.default_rng(0)
-    x = 2 * unit_inputs(rng, 6, 3)
+    x = unit_inputs(rng, 8, 3) * np.geomspace(0.1, 100, 8)[:, None]
+    x = np.vstack([x, 7 * x[:2], -x[:2]])
     first = duals(activation, x @ x.T)
-    monkeypatch.setattr("inertial.linear.duals.NODES", 160)
+    monkeypatch.setattr("inertial.linear.duals.NODES", 200)
     for few, many in zip(first, duals(activation, x @ x.T), strict=True):
-        np.testing.assert_allclose(few, many, rtol=0, atol=1e-6 * np.abs(many).max())
+        scale = np.sqrt(np.outer(np.diag(many), np.diag(many)))
+        assert np.abs((few - many) / scale).max() < 1e-9
+
+
+@pytest.mark.parametrize("deviations", [(0.1, 28.0), (1.0, 3.0), (5.0, 5.0), (28.0, 9.0)])
+@pytest.mark.parametrize("correlation", [-1.0, -0.7, 0.3, 0.999])
+def test_the_quadrature_is_a_sum_over_a_dense_grid(deviations, correlation):
+    """Nodes so near together that each bend of the activations has many, whatever the norms."""
+    grid = np.linspace(-9, 9, 3001)
+    weights = np.exp(-(grid**2) / 2)
+    weights /= weights.sum()
+    one, other = deviations
+    u = one * grid
+    v = other * (correlation * grid[:, None] + np.sqrt(1 - correlation**2) * grid)
+    product = correlation * one * other
+    covariance = np.array([[one**2, product], [product, other**2]])
+    density = np.exp(-np.square([u, *v]) / 2) / np.sqrt(2 * np.pi)
+    below = scipy.special.ndtr([u, *v])
+    tanh = np.tanh([u, *v])
+    for activation, (values, slopes) in {
+        "tanh": (tanh, 1 - tanh**2),
+        "gelu": (np.array([u, *v]) * below, below + np.array([u, *v]) * density),
+    }.items():
+        for own, all_ in zip(duals(activation, covariance), (values, slopes), strict=True):
+            dense = weights @ (all_[0] * (all_[1:] @ weights))
+            scale = np.sqrt(own[0, 0] * own[1, 1])
+            # Here 9 deviations are kept, and there 8.5: the tails have 1e-17 of the weight.
+            assert own[0, 1] == pytest.approx(dense, abs=1e-9 * scale)
+
+
+def test_at_the_norms_of_a_raw_table_the_kernel_is_the_mean_of_sampled_neurons(rng):
+    """Of a slope as narrow as tanh's between nodes of 28 deviations nothing would be seen."""
+    x = unit_inputs(rng, 6, 5) * np.array([1.0, 5.0, 10.0, 14.0, 28.0, 28.0])[:, None]
+    kernel, covariance = expected_kernels(WideNetwork(8, 5, 1, 1, "tanh"), x)
+    w = rng.standard_normal((400_000, 5))
+    values = np.tanh(w @ x.T)
+    sampled = values.T @ values / len(w)
+    slopes = 1 - values**2
+    tangents = sampled + (x @ x.T) * (slopes.T @ slopes) / len(w)
+    np.testing.assert_allclose(covariance, sampled, atol=5 / np.sqrt(len(w)))
+    # A slope is nonzero for one in 28 neurons at the largest norm: relative to the entries of it.
+    np.testing.assert_allclose(np.diag(kernel), np.diag(tangents), rtol=0.05)
+    np.testing.assert_allclose(kernel, tangents, atol=0.05 * kernel.max())
 
 
 def test_with_one_hidden_relu_layer_it_is_the_papers_kernel(rng):

@@ -490,6 +490,15 @@ class RestsWithMomentum(Scripted):
         return (run, done + len(eta)), np.where(beta[0] > 0, 0.11 + 0.5**t, fallen)
 
 
+class RestsWithout(Scripted):
+    """With momentum the loss falls for ever, but never to the target; without any it rests."""
+
+    def advance(self, state, eta, beta, _gamma):
+        run, done = state
+        t = done + np.arange(len(eta))
+        return (run, done + len(eta)), np.where(beta[0] > 0, 0.2 + 1 / (1 + t), 0.9 + 0.1 * (t < 1))
+
+
 @pytest.mark.parametrize("families", [("heavy_ball", "nesterov"), ("nesterov",)])
 def test_where_momentum_comes_to_rest_none_at_all_is_tried(families):
     search = Search(RestsWithMomentum(), 1.0, 0.1, trials=60, families=families)
@@ -508,12 +517,18 @@ def test_without_momentum_a_race_takes_as_many_passes_as_the_others_did():
         (state[0], state[1] + len(eta)),
         0.2 + 1 / (1 + state[1] + np.arange(len(eta))),
     )
-    search = Search(problem, 1.0, 0.1, trials=60)
+    for passes, plainly in ((math.inf, 1 / 2), (3_000, 1 / 4)):
+        search = Search(problem, 1.0, 0.1, trials=60, passes=passes)
+        search.run()
+        assert search.best is None
+        plain = sum(len(trial.losses) for trial in search.trials if trial.setting.beta == 0)
+        assert 0 < plain <= plainly * search.passes + 1
+        assert search.lacks == ("" if passes == math.inf else "passes")
+    # Where those without momentum rest, what momentum had too few passes for is still said.
+    search = Search(RestsWithout(), 1.0, 0.1, trials=60, passes=3_000)
     search.run()
-    assert search.best is None
-    plain = sum(len(trial.losses) for trial in search.trials if trial.setting.beta == 0)
-    assert 0 < plain <= search.passes / 2 + 1
-    assert search.lacks == ""
+    assert search.passes < 3_000
+    assert search.lacks == "passes"
 
 
 def test_a_winner_of_few_steps_goes_on_for_twenty_more():

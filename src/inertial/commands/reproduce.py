@@ -63,7 +63,7 @@ def reproduce(
     if absent:
         note = (
             f"not found on this machine and left out: {', '.join(absent)}; "
-            f"{' and '.join(EMBEDDED)} are used."
+            f"what takes several data sets has {' and '.join(EMBEDDED)} among them."
         )
         notes = (note,)
         say("note", note)

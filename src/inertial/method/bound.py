@@ -135,11 +135,11 @@ def said_of_zero(share: float, target: float, *, resolution: float = RESOLUTION)
     lies = f"{100 * share:.3g} % of the loss at the start lies where its kernel is"
     if resolution <= RESOLUTION:
         return (
-            f"no gradient method reaches {100 * target:.3g} % on the linearised model: {lies} "
+            f"no gradient method reaches {100 * target:g} % on the linearised model: {lies} "
             "zero, and stays"
         )
     return (
-        f"{100 * target:.3g} % may be out of reach of every gradient method on the linearised "
+        f"{100 * target:g} % may be out of reach of every gradient method on the linearised "
         f"model: {lies} below {resolution:g} of its largest eigenvalue, which single precision "
         "does not tell from zero; where it is zero the loss stays"
     )

@@ -237,7 +237,7 @@ class Advice(Promised):
     def _use(self) -> str:
         """Which method at which setting, in how many steps, beside what else there is."""
         best, run = self.best, None if self._kept else self.measured
-        share = f"{self.target:.3g} of the initial loss"
+        share = f"{self.target:g} of the initial loss"
         if run is not None:
             return (
                 f"Use {at(run.name, self.setting)}: {of_steps(self.steps)} to {share}{run.stays}, "

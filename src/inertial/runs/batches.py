@@ -1,6 +1,7 @@
 """Advice for training on batches: step size, momentum, steps and samples, and the useful sizes."""
 
 import dataclasses
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -206,7 +207,7 @@ class BatchAdvice(Promised):
         best, plain, found, run = self.best, self.methods[0], self.replaced, self.check
         name = best.name if found is None else found.name
         use = f"On batches of {self.batch:,} use {at(name, self.setting)}"
-        share = f"{self.target:.3g} of the initial loss"
+        share = f"{self.target:g} of the initial loss"
         if run is not None and self._missed:
             nearest = came_lowest(run.name, run.method, run.lowest, run.steps)
             if found is not None:
@@ -367,6 +368,25 @@ def _order(method: BatchMethod) -> tuple[float, ...]:
     return place(forecast=method.steps_to)
 
 
+def _saved(root: float) -> str:
+    """Say what momentum saves in the long run, from the root of the condition number.
+
+    Of the rates (k - 1) / (k + 1) of gradient descent and, with the root in place of k, of heavy
+    ball; see `inertial.method.rules`.
+    """
+    if root < 1 + _ROUNDING:
+        return "saves nothing, for all eigenvalues are equal"
+    plain, ball = ((k - 1) / (k + 1) for k in (root**2, root))
+    return (
+        f"saves {100 * (1 - math.log(plain) / math.log(ball)):.2g} % of the steps in the long run "
+        f"at most, for the eigenvalues lie within a factor of {root**2:.2g}"
+    )
+
+
+_ROUNDING = 1e-6
+"""Condition numbers that are nearer to 1 are 1."""
+
+
 def of_sizes(sizes: BatchSizes, rows: int) -> str:
     """Say at which batches of so many rows noise limits the step, and momentum pays in full."""
     low, high = significant(sizes.noise_limits_below, 2), significant(sizes.momentum_pays_above, 2)
@@ -375,8 +395,8 @@ def of_sizes(sizes: BatchSizes, rows: int) -> str:
         if float(low.replace(",", "")) > 1  # about 1 row is no batch
         else "on no batch"
     )
-    if sizes.momentum_pays_above < sizes.noise_limits_below:  # their ratio is half of the root
-        useful = "gains little on any, for the eigenvalues lie within a factor of 4"
+    if sizes.momentum_pays_above < sizes.noise_limits_below:
+        useful = _saved(2 * sizes.momentum_pays_above / sizes.noise_limits_below)
     elif sizes.momentum_pays_above <= rows:
         useful = f"pays in full from about {high} rows on"
     else:

@@ -190,6 +190,7 @@ class Comparison(Shown):
         if model:
             start = "each" if starts_in(self.arrays) > 1 else "its"
             said.append(f"forecast: the model linearised at {start} start")
+            said.append("kernel moved: the change of its product with the first gradient")
         gap = "roots of both losses" if model else "norms of measured and forecast residual"
         first = "first" if model else "first norm"
         said.append(f"forecast error: largest gap between the {gap}, as a share of the {first}")

@@ -7,8 +7,8 @@ At every look the tangent operator M is taken at the current parameters:
   from there;
 - drift: :math:`|(H_t - H_0) g| / |H_0 g|` with H = J J' and g the gradient of the loss in the
   outputs at the start: the kernel's own change, without that of the loss's curvature;
-- forecast: steps from here to a share of the loss here, by the linearised model at rest, without
-  weight decay.
+- forecast: steps from here to a share of the loss here, by the linearised model, of a run that
+  begins here at rest: a loop with momentum has it, and takes other steps.  Without weight decay.
 """
 
 from collections.abc import Mapping
@@ -47,7 +47,8 @@ class Monitor:
     products
         Products with the tangent operator at a look: more forecast more steps.
     target
-        Share of the loss at a look whose step is forecast, for squared losses.
+        Share of the loss at a look whose step is forecast, for squared losses, of a run that begins
+        there at rest.
 
     Attributes
     ----------
@@ -83,9 +84,10 @@ class Monitor:
         """Look at the parameters (a tree, or a module) after `step` steps; None between two looks.
 
         The result has `step`, `loss`, `sharpness`, `share_of_limit`, `kernel_drift`, and for
-        squared losses `forecast_steps`, NaN if the target is not reached within the steps that
-        `products` products prove, one fewer than these, and with weight decay.  Where the model has
-        diverged, or is at a minimum, all but the loss is NaN: a look ends no training.
+        squared losses `forecast_steps` of a run that begins there at rest, NaN if the target is not
+        reached within the steps that `products` products prove, one fewer than these, and with
+        weight decay.  Where the model has diverged, or is at a minimum, all but the loss is NaN: a
+        look ends no training.
 
         Raises
         ------
@@ -155,7 +157,11 @@ class Monitor:
         for axes, key, label in zip(
             rows,
             ("loss", "share_of_limit", "kernel_drift"),
-            ("loss", "share of the\nstability limit", "change of the kernel\n(1 = its own size)"),
+            (
+                "loss",
+                "share of the\nstability limit",
+                "change of the product\n(1 = its own size)",
+            ),
             strict=True,
         ):
             values = [record[key] for record in self.records]

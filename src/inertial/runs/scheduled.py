@@ -145,7 +145,7 @@ class ScheduleAdvice(Promised):
     @property
     def _use(self) -> str:
         """In how many steps, as measured where the forecast's promise is not kept."""
-        run, found, share = self.check, self.replaced, f"{self.target:.3g} of the initial loss"
+        run, found, share = self.check, self.replaced, f"{self.target:g} of the initial loss"
         if run is not None and not self._kept:
             tried, network = 1 + len(self.searched), f"width {run.width:,}, seed {run.seed}"
             if run.measured is None and (found is None or found.measured is None):

@@ -10,7 +10,8 @@ five at least.
 1. A few settings race side by side.  The scale of the momentum follows from how far they get: where
    nobody is near the target after :math:`8/(1-\beta)` steps, the next race has the momentum
    :math:`1 - 4/N`, with N steps extrapolated from the best loss.  Where all diverged or came to
-   rest, the lowest go on twice as long, and the next race has smaller steps.
+   rest, the lowest go on twice as long, and the next race has smaller steps.  Where momentum gets
+   nowhere, with three quarters of the passes at most, settings without it race for as many.
 2. Around the winner a pattern search in :math:`(\log_2 s, -\log_2(1-\beta))`, with steps that
    halve when nothing around is better.  Settings of the other family beside the best are tried
    when nothing around is better at the first step, or while there are passes left for them: its
@@ -105,6 +106,9 @@ _MISSES = 12
 
 _NEAR = 0.05
 """Settings closer than this in both logarithms are one."""
+
+_RACED = 0.75
+"""Share of the passes that may be made which races with momentum take, at most."""
 
 _OPENING = (
     ("heavy_ball", 0.12, 0.8),
@@ -307,8 +311,8 @@ class Search:
     for the winner and its draws.  All trials see the same batches, of the first of `draws`; all
     rows if there are none.  The fastest are trained on the others in the end.
     `ended` is the state in which the winner's run ended, `compared` whether the other family was
-    tried beside the best, `opening` whether the first race was enough, and `raced` what the races
-    took where it was not.
+    tried beside the best, `opening` whether the first race was enough, `raced` what the races took
+    where it was not, and `short` whether they ended for want of passes.
     """
 
     def __init__(
@@ -335,14 +339,17 @@ class Search:
         self.progress = progress
         self.families, self.longest = tuple(families), longest
         self.compared = len(self.families) == 1
-        self.raced, self.opening = -math.inf, True
+        self.raced, self.opening, self.short = -math.inf, True, False
         self.ended: Any = None
         self.random = np.random.default_rng(seed)
 
     def run(self) -> None:
         """Race, then search around the winner."""
         if self.families[0] in MOMENTUM:
+            limit, self.limit = self.limit, _RACED * self.limit
             self._races()
+            self.short = self.best is None and self.passes >= self.limit
+            self.limit = limit
             if self.best is None:
                 self._without_momentum()
         else:
@@ -364,7 +371,7 @@ class Search:
     @property
     def lacks(self) -> str:
         """`trials` or `passes` if the search ended for want of them; empty if it did not."""
-        if self.passes >= self.limit:
+        if self.passes >= self.limit or (self.best is None and self.short):
             return "passes"
         return "trials" if len(self.trials) >= self.most else ""
 

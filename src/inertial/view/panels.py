@@ -145,8 +145,12 @@ def momentum_of(row: Row) -> float | None:
     return row.beta if row.beta > 0 else None
 
 
-def lines_of(row: Row, decay: float = 0.0) -> str:
-    """Return the lines to copy for a row, with weight decay at a rate."""
+def lines_of(row: Row, decay: float = 0.0, *, rows: int | None = None) -> str:
+    """Return the lines to copy for a row, with weight decay at a rate.
+
+    Those of a sum over rows become those of a mean over a batch where the number of all `rows` is
+    given.
+    """
     if row.key in TRANSFORMATIONS:
         return Optax(row.key, row.eta).lines(decay)
     if row.key in SCHEDULES:
@@ -155,7 +159,10 @@ def lines_of(row: Row, decay: float = 0.0) -> str:
             f"# for_measure({row.key!r}, measure, steps) is the schedule, and the run's file holds "
             "it;\n# TorchSchedule(optimizer, schedule, loss=..., rows=...) sets it step by step"
         )
-    return snippet(from_sgd(row.eta, row.beta, nesterov=row.gamma > 0), decay=decay)
+    method = from_sgd(row.eta, row.beta, nesterov=row.gamma > 0)
+    if rows is None:
+        return snippet(method, decay=decay)
+    return snippet(method, loss="half_mean", rows=rows, decay=decay / rows)
 
 
 def target_of(manifest: Mapping[str, Any]) -> float:

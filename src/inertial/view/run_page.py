@@ -193,7 +193,11 @@ def _context(run: StoredRun, width: int, modes: int = 0) -> dict[str, Any]:
         "best": best,
         "momentum": momentum_of(best),
         "strayed": [row for row in rows if row.unforeseen],
-        "snippet": lines_of(best, float(arrays.attrs.get("decay", 0.0))),
+        "snippet": lines_of(
+            best,
+            float(arrays.attrs.get("decay", 0.0)),
+            rows=int(arrays.n) if "batch" in arrays.attrs and "model" not in arrays.attrs else None,
+        ),
         "every": panels.stride([arrays], modes),
         "steps": int(arrays.step.values[-1]),
         "bounded": "bound_loss" in arrays,
