@@ -113,7 +113,8 @@ def tune(
     model
         Another network than the papers': mlp:256x2 (or mlp:300,100, with :tanh or :gelu behind it),
         or module:function, where function(inputs, outputs) returns (params, apply) for JAX or a
-        torch.nn.Module.  The recommendation is the fastest setting that it was trained at.
+        torch.nn.Module; a parameter seed gets 0, and key jax.random.key(0).  The recommendation is
+        the fastest setting that it was trained at.
     loss
         Loss of that model: mse, half_sum, cross_entropy or binary_cross_entropy (default: by the
         targets).

@@ -898,9 +898,10 @@ def check_targets(loss: Loss, outputs: Any, y: Any) -> Shaped[np.ndarray, "..."]
     if not np.isfinite(targets).all():
         raise InvalidInput("the targets have entries that are not finite; remove these rows.")
     if loss.labels and not ((targets >= 0) & (targets <= 1)).all():
+        signs = set(np.unique(targets)) == {-1.0, 1.0}
         raise InvalidInput(
             f"the targets range from {targets.min():g} to {targets.max():g}; binary_cross_entropy "
-            "needs 0 and 1."
+            f"needs 0 and 1{': give (y + 1) / 2' if signs else ''}."
         )
     return targets
 
