@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from inertial.runs.ranking import Standing, percent_left, place, rank
+from inertial.runs.ranking import Standing, as_left, percent_left, place, rank
 
 FAST = Standing("fast", 7, 6, 0.003, 0)
 SLOW = Standing("slow", 9, 5, 0.001, 0)
@@ -37,6 +37,8 @@ def test_the_order_is_what_was_asked_then_what_is_left_then_divergence():
 )
 def test_what_missed_a_target_is_not_said_to_be_at_it(left, said):
     assert percent_left(left, 0.1) == said
+    number = float(said[:-2].replace(",", "")) / 100
+    assert float(as_left(left, 0.1)) == pytest.approx(number, nan_ok=True)
     assert not left > 0.1 or float(said.removesuffix(" %").replace(",", "")) > 10
 
 

@@ -249,7 +249,7 @@ class Advice(Promised):
             none = "No setting" if tried > 1 else "The forecast setting never"
             came = "it diverged" if tried == 1 else "all diverged"
             if (low := self.nearest) is not None:
-                came = came_lowest(low.name, low.method, low.lowest, low.steps)
+                came = came_lowest(low.name, low.method, low.lowest, low.steps, self.target)
             give = "a larger target" + (" or more trials" if tried == 1 else "")
             if best.trust is not None:
                 give = best.trust.instead(give)

@@ -83,10 +83,15 @@ class Standing:
 
 def percent_left(left: float, target: float) -> str:
     """Say what is left in percent, in as many digits as tell it from a target that was missed."""
+    return f"{as_left(100 * left, 100 * target)} %"
+
+
+def as_left(left: float, target: float) -> str:
+    """Say what is left in as many digits as tell it from a target that was missed, at least 3."""
     digits = 3
-    while digits < _MOST and float(f"{100 * left:.{digits}g}") <= 100 * target < 100 * left:
+    while digits < _MOST and float(f"{left:.{digits}g}") <= target < left:
         digits += 1
-    return f"{significant(100 * left, digits)} %"
+    return significant(left, digits)
 
 
 _MOST = 7

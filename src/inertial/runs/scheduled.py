@@ -29,6 +29,7 @@ from inertial.runs.check import (
     said,
     search,
 )
+from inertial.runs.ranking import as_left
 from inertial.runs.shown import (
     Curve,
     Promised,
@@ -147,14 +148,17 @@ class ScheduleAdvice(Promised):
         """In how many steps, as measured where the forecast's promise is not kept."""
         run, found, share = self.check, self.replaced, f"{self.target:g} of the initial loss"
         if run is not None and not self._kept:
+            lowest = as_left(run.lowest, self.target)
             tried, network = 1 + len(self.searched), f"width {run.width:,}, seed {run.seed}"
             if run.measured is None and (found is None or found.measured is None):
                 none = "No setting" if self.searched else "The schedule never"
-                came = "it diverged" if run.diverged else f"it came to {run.lowest:.3g} of it"
+                came = "it diverged" if run.diverged else f"it came to {lowest} of it"
                 if found is not None:
-                    came = came_lowest(found.name, found.method, found.lowest, found.steps)
+                    came = came_lowest(
+                        found.name, found.method, found.lowest, found.steps, self.target
+                    )
                 elif self.searched and not run.diverged:
-                    came = f"the schedule got the lowest, to {run.lowest:.3g} of it"
+                    came = f"the schedule got the lowest, to {lowest} of it"
                 return (
                     f"{none} reached {share} on the network itself ({network}; {tried} tried): "
                     f"{came}. Give {self.trust.instead('a larger target')}."

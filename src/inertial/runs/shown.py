@@ -12,6 +12,7 @@ from jaxtyping import Float
 from inertial._checks import below_one, plain, significant
 from inertial.linear.measure import Measure
 from inertial.method.recursion import FAMILIES, Recursion, label
+from inertial.runs.ranking import as_left
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,9 +159,10 @@ def at(name: str, method: Recursion) -> str:
     return words + (f", momentum {below_one(beta)}" if beta else "")
 
 
-def came_lowest(name: str, method: Recursion, lowest: float, steps: int) -> str:
+def came_lowest(name: str, method: Recursion, lowest: float, steps: int, target: float) -> str:
     """Say how far the best run came, where none reached the target."""
-    return f"{at(name, method)} got the lowest, to {lowest:.3g} of it in {of_steps(steps)}"
+    share = as_left(lowest, target)
+    return f"{at(name, method)} got the lowest, to {share} of it in {of_steps(steps)}"
 
 
 @dataclass(frozen=True, eq=False)

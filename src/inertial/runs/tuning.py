@@ -39,7 +39,7 @@ from inertial.problem.loss import Outputs, constant_loss
 from inertial.problem.networks import WideNetwork
 from inertial.problem.problem import Problem, Trainable
 from inertial.runs.check import UNTRAINED
-from inertial.runs.ranking import Place, place
+from inertial.runs.ranking import Place, percent_left, place
 from inertial.runs.settings import check_order
 from inertial.runs.shown import Curve, Shown, called, columns, draw, mark
 from inertial.runs.stopping import Stopping, horizon, stopping_of
@@ -337,7 +337,7 @@ class ModelAdvice(Shown):
             came = "stayed at" if lowest <= self.target else "reached"
             return (
                 f"No setting {came} {share} of the loss at the start in {self.passes:,.0f} passes; "
-                f"{words} got the lowest, to {100 * lowest:.3g} %. Give {remedy}."
+                f"{words} got the lowest, to {percent_left(lowest, self.target)}. Give {remedy}."
             )
         return (
             f"Use {words}: {_steps(best.measured_steps)} to {share} of the loss at the start, "
