@@ -16,7 +16,9 @@ largest movement on the way to the target beside the predicted one, on the first
 that are named, from start 0 or that of ``--start``, with ``--batches`` on such batches.
 ``--small`` asks `tune` for 30 tables of 30 to 80 rows and two to eight columns drawn at random,
 sines with noise or two to four classes, at widths 2,000 and 8,000, to 10 % and to 1 %, from two
-starts.  Needs the extra `bench` and the real data (INERTIAL_DATA).
+starts.  ``--curves`` trains on tables of one column, seven functions with noise, 60 and 200 rows,
+to 10 %, widths 1,000 to 16,000, two starts.  Needs the extra `bench` and the real data
+(INERTIAL_DATA).
 """
 
 import argparse
@@ -25,7 +27,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +51,7 @@ from inertial.method.batch import fastest_for_batch, forecast_batches
 from inertial.method.recursion import METHODS, Recursion
 from inertial.method.rules import choose
 from inertial.method.schedule import SCHEDULES, for_measure
-from inertial.method.trust import DEPARTS, HOLDS
+from inertial.method.trust import DEPARTS, HOLDS, IN_A_PLANE
 from inertial.runs.check import CLOSE, judged, start_measure
 from inertial.simulation.span import Span, span
 
@@ -241,9 +243,14 @@ def movements(names: list[str], seed: int, *, on_batches: bool) -> None:
         )
 
 
-def counted(what: str, table: list[tuple[float, int, int | None]], most: float) -> None:
+def counted(
+    what: str,
+    table: list[tuple[float, int, int | None]],
+    most: float,
+    limits: tuple[float, float] = (HOLDS, DEPARTS),
+) -> None:
     """Count by strain how many steps were within 20 % or a step, and within 30 % or two."""
-    for low, high in ((0.0, HOLDS), (HOLDS, DEPARTS), (DEPARTS, most)):
+    for low, high in pairwise((0.0, *limits, most)):
         rows = [(p, m) for strain, p, m in table if low <= strain < high]
         counts = [
             sum(m is not None and abs(m - p) <= max(steps, part * p) for p, m in rows)
@@ -281,6 +288,41 @@ def small() -> Iterator[tuple[float, int, int | None]]:
                     yield advice.best.trust.strain, check.promised, check.measured
 
 
+CURVES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "sine": np.sin,
+    "two sines": lambda x: np.sin(2 * x),
+    "three sines": lambda x: np.sin(3 * x),
+    "corner": np.abs,
+    "step": np.sign,
+    "cubic": lambda x: x**3 - 2 * x,
+    "exponential": np.exp,
+}
+"""What a table of one column has for targets, on [-2, 2]."""
+
+
+def curves() -> Iterator[tuple[float, int, int | None]]:
+    """Yield strain, promised and measured steps on tables of one input column."""
+    for (number, curve), n in product(enumerate(CURVES.values()), (60, 200)):
+        rng = np.random.default_rng(1000 * number + n)
+        x = rng.uniform(-2, 2, n)
+        table = pd.DataFrame({"x": x, "y": curve(x) + 0.1 * rng.standard_normal(n)})
+        data, target = load(table, label="y"), TARGETS[0]
+        spectrum, measure = spectrum_of(data)
+        for width, seed, family in product((1000, 2000, 4000, 16000), (0, 1), METHODS):
+            network, within = TwoLayerReLU(width, data.x.shape[1]), span(data.x)
+            residual = initial_residual(network, data.x, data.y, seed=seed, within=within)
+            own = start_measure(spectrum, residual)
+            method = choose("forecast", family, measure, target=target)
+            promised = steps_to(method, own, target, limit=MOST)
+            if promised is None:
+                continue
+            found = judged(method, measure, own, width, target=target, rows=len(data.x))
+            run = train(
+                network, data.x, data.y, method, seed=seed, steps=2 * promised + 20, within=within
+            )
+            yield found.strain, promised, run.steps_to(target)
+
+
 def kept(row: dict[str, str]) -> bool:
     """Whether the measured steps are within 20 % of the promised ones, or one step."""
     if not row["measured"]:
@@ -313,7 +355,10 @@ def main() -> None:
     parser.add_argument("--away", action="store_true")
     parser.add_argument("--schedules", action="store_true")
     parser.add_argument("--movement", action="store_true")
-    parser.add_argument("--small", action="store_true")
+    few = ("small tables", small, (HOLDS, DEPARTS))
+    parser.add_argument("--small", dest="tables", action="store_const", const=few)
+    one = ("curves", curves, (IN_A_PLANE, 1.0))
+    parser.add_argument("--curves", dest="tables", action="store_const", const=one)
     parser.add_argument("--start", type=int, default=0)
     given = parser.parse_args()
     if given.summary is not None:
@@ -330,8 +375,9 @@ def main() -> None:
         names = given.names or ["digits", "iris", "wine", "diabetes"]
         counted("away", [row for one in product(names, (0, 1)) for row in away(*one)], np.inf)
         return
-    if given.small:
-        counted("small tables", list(small()), np.inf)
+    if given.tables is not None:
+        what, made, limits = given.tables
+        counted(what, list(made()), np.inf, limits)
         return
     if given.schedules:
         for rule in SCHEDULES:

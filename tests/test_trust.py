@@ -7,10 +7,12 @@ from pathlib import Path
 import jax
 import mpmath
 import numpy as np
+import pandas as pd
 import pytest
 
 from inertial import (
     Measure,
+    Settings,
     TwoLayerReLU,
     chebyshev,
     decompose,
@@ -25,6 +27,7 @@ from inertial import (
     optimal_schedule,
     steps_to,
     train,
+    tune,
 )
 from inertial.linear.expected import spectrum_of
 from inertial.linear.measure import dense
@@ -33,6 +36,7 @@ from inertial.method.modes import amplification
 from inertial.method.trust import (
     DEPARTS,
     HOLDS,
+    IN_A_PLANE,
     KEPT,
     WIDEST,
     Trust,
@@ -43,7 +47,9 @@ from inertial.method.trust import (
     trust,
 )
 from inertial.runs.check import Starts, judged, proposed
+from inertial.runs.exploration import explore
 from inertial.simulation.span import span
+from inertial.view.explorer_page import explorer_page
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -320,13 +326,38 @@ def width_at(method, measure, strain):
 
 
 @pytest.mark.parametrize(
-    ("strain", "verdict"),
-    [(2.45, "holds"), (2.55, "departs"), (7.9, "departs"), (8.1, "does not hold here")],
+    ("inputs", "strain", "verdict"),
+    [
+        *((None, 2.45, "holds"), (3, 2.45, "holds"), (3, 2.55, "departs"), (3, 7.9, "departs")),
+        *((None, 8.1, "does not hold here"), (2, 0.68, "holds"), (2, 0.72, "does not hold here")),
+    ],
 )
-def test_the_verdict_turns_at_the_published_strains(measure, strain, verdict):
+def test_the_verdict_turns_at_the_published_strains(measure, inputs, strain, verdict):
     method = heavy_ball(1 / measure.largest, 0.7)
     large = Measure(measure.nodes, 100 * measure.weights)
-    assert trust(method, large, width_at(method, large, strain)).verdict == verdict
+    found = trust(method, large, width_at(method, large, strain), inputs=inputs)
+    assert found.verdict == verdict
+    needed = trust(method, large, found.width_needed, inputs=inputs)
+    assert needed.verdict == "holds"
+
+
+def test_on_a_table_of_one_column_every_answer_has_its_lower_limit():
+    """Three sines on a half circle, of which 7 steps were promised and 10 are taken."""
+    rng = np.random.default_rng(0)
+    x = rng.uniform(-2, 2, 200)
+    table = pd.DataFrame({"x": x, "y": np.sin(3 * x) + 0.1 * rng.standard_normal(200)})
+    data = load(table, label="y")
+    assert data.x.shape[1] == 2  # the constant is one of them
+    advice = tune(data, target=0.1, trials=1)
+    found = advice.best.trust
+    assert found.limits == (IN_A_PLANE, IN_A_PLANE)
+    assert IN_A_PLANE < found.strain < HOLDS
+    assert found.verdict == "does not hold here"
+    assert not advice.checks[0].kept
+    assert tune(data, batch=20, target=0.1, trials=0).trust.limits == found.limits
+    page = explore(data, Settings(width=50, seeds=(0,), steps=3))
+    assert all(curve.trust.limits == found.limits for curve in page.curves)
+    assert re.search(rf'"holds": ?{IN_A_PLANE}, ?"departs": ?{IN_A_PLANE}', explorer_page(page))
 
 
 @pytest.mark.parametrize(("strain", "digits"), [(2.45, 2), (2.55, 1), (8.1, 1)])

@@ -414,7 +414,9 @@ def _tune_data(
             decay=decay,
             trust=None
             if decay
-            else judged(method, measure, own, width, target=target, rows=len(data.x)),
+            else judged(
+                method, measure, own, width, target=target, rows=len(data.x), inputs=data.x.shape[1]
+            ),
         )
         for name, method in chosen.items()
     ]
@@ -431,7 +433,10 @@ def _tune_data(
     )
     best = advice.best
     if not decay:
-        trusted = proposed(best.method, measure, starts, width, target=target, rows=len(data.x))
+        trusted = proposed(
+            best.method, measure, starts, width, target=target, rows=len(data.x),
+            inputs=data.x.shape[1],
+        )  # fmt: skip
         methods = tuple(
             dataclasses.replace(entry, trust=trusted) if entry is best else entry
             for entry in entries

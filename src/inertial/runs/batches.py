@@ -461,7 +461,8 @@ def tune_batch(
     best = min(methods, key=_order)
     starts = Starts(data, spectrum)
     found = proposed(
-        best.method, measure, starts, width, target=target, rows=len(data.x), batch=batch
+        best.method, measure, starts, width,
+        target=target, rows=len(data.x), inputs=data.x.shape[1], batch=batch,
     )  # fmt: skip
     sizes = batch_sizes(measure)
     advice = BatchAdvice(data.provenance, measure, target, batch, sizes, tuple(methods), found)

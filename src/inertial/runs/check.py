@@ -366,6 +366,7 @@ def judged(
     *,
     target: float = 0.01,
     rows: int,
+    inputs: int | None = None,
     batch: int | None = None,
 ) -> Trust:
     """Judge a forecast in expectation and for the start to be trained: the more doubtful verdict.
@@ -375,7 +376,7 @@ def judged(
 
     Parameters
     ----------
-    method, width, target, rows, batch
+    method, width, target, rows, inputs, batch
         As for `trust`.
     measure
         Expected measure.
@@ -384,7 +385,7 @@ def judged(
 
     """
     found = [
-        trust(method, one, width, target=target, rows=rows, batch=batch)
+        trust(method, one, width, target=target, rows=rows, inputs=inputs, batch=batch)
         for one in (measure, own)
         if one is not None
     ]
@@ -399,6 +400,7 @@ def proposed(
     *,
     target: float = 0.01,
     rows: int,
+    inputs: int | None = None,
     batch: int | None = None,
 ) -> Trust:
     """Judge as `judged`, and propose a width at which the forecast holds for the start there too.
@@ -408,13 +410,13 @@ def proposed(
 
     Parameters
     ----------
-    method, measure, width, target, rows, batch
+    method, measure, width, target, rows, inputs, batch
         As for `judged`.
     starts
         The starts, or None where the kernel is not decomposed.
 
     """
-    judge = partial(judged, method, measure, target=target, rows=rows, batch=batch)
+    judge = partial(judged, method, measure, target=target, rows=rows, inputs=inputs, batch=batch)
     if starts is None:
         return judge(None, width)
     found = asked = judge(starts.at(width), width)

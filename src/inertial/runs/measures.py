@@ -158,7 +158,7 @@ def trust_of(run: xr.Dataset, target: float, width: int) -> Trust | None:
         return None
     measure, batch = Measure(run.eigenvalue.values, run.weight.values), run.attrs.get("batch")
     rows = None if batch is None else int(batch)
-    return trust(method, measure, width, target=target, batch=rows)
+    return trust(method, measure, width, target=target, inputs=run.attrs.get("d"), batch=rows)
 
 
 def _recursion(run: xr.Dataset) -> Recursion | None:

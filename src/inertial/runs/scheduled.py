@@ -310,7 +310,9 @@ def tune_schedule(
     # Its first entries do not depend on how many are made.
     method = optimal_schedule(measure, max(1, min(LONGEST, _BEYOND * steps)))
     starts = None if spectrum is None else Starts(data, spectrum)
-    found = proposed(method, measure, starts, width, target=target, rows=len(data.x))
+    found = proposed(
+        method, measure, starts, width, target=target, rows=len(data.x), inputs=data.x.shape[1]
+    )
     bound = fewest_steps(measure, target)
     advice = ScheduleAdvice(data.provenance, measure, target, method, steps, found, bound)
     if not trials:

@@ -17,7 +17,7 @@ from inertial.method.curve import STEPS_LIMIT
 from inertial.method.race import STEPS as RACE
 from inertial.method.recursion import label
 from inertial.method.rules import MARGIN as RULE_MARGIN
-from inertial.method.trust import DEPARTS, DIGITS, HOLDS, STEPS
+from inertial.method.trust import DIGITS, STEPS, limits_of
 from inertial.runs.batches import of_sizes
 from inertial.runs.exploration import MARGIN, Curve, Exploration, TunedPoint
 from inertial.runs.meanings import Meaning
@@ -68,8 +68,7 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
         else {
             "width": exploration.width,
             "steps": STEPS,
-            "holds": HOLDS,
-            "departs": DEPARTS,
+            **dict(zip(("holds", "departs"), limits_of(data.d), strict=True)),
             "digits": DIGITS,
         },
         "target": exploration.target,
