@@ -124,13 +124,54 @@ def test_at_the_norms_of_a_raw_table_the_kernel_is_the_mean_of_sampled_neurons(r
     np.testing.assert_allclose(kernel, tangents, atol=0.05 * kernel.max())
 
 
+@pytest.mark.parametrize("activation", list(ACTIVATIONS))
+@pytest.mark.parametrize("depth", [1, 3])
+def test_equal_rows_have_equal_kernels(activation, depth):
+    """What is opposite in two of them no gradient method takes away: the eigenvalue is 0."""
+    for seed in range(5):
+        x = np.random.default_rng(seed).standard_normal((9, 5))
+        x[1], x[2] = x[0], (-x[0] if activation == "abs" else x[2])
+        equal = [0, 1, 2][: 2 + (activation == "abs")]
+        kernel, covariance = expected_kernels(WideNetwork(8, 5, depth, 1, activation), x)
+        for matrix in (covariance, kernel) if activation != "abs" else (covariance,):
+            within = matrix[np.ix_(equal, equal)]
+            assert np.ptp(within) <= 1e-14 * within.max()
+            smallest = np.linalg.eigvalsh(matrix)[0]
+            assert abs(smallest) < 1e-13 * np.trace(matrix)
+
+
+def test_the_slope_of_erf_keeps_its_digits_at_any_norm(rng):
+    x = unit_inputs(rng, 5, 3) * np.geomspace(1, 1e9, 5)[:, None]
+    kernel, covariance = expected_kernels(WideNetwork(8, 3, 1, 1, "erf"), x)
+    squares = np.sum(x**2, axis=1)
+    slopes = (np.diag(kernel) - np.diag(covariance)) / squares
+    np.testing.assert_allclose(slopes, 4 / np.pi / np.sqrt(1 + 4 * squares), rtol=1e-9)
+
+
+def test_far_from_zero_gelu_is_relu_and_tanh_a_sign(rng):
+    """At norms of 1e6 the bend is a point; its slope's square is another's, on the diagonal."""
+    x = 1e6 * unit_inputs(rng, 6, 4)
+    found = {
+        activation: expected_kernels(WideNetwork(8, 4, 1, 1, activation), x)
+        for activation in ("gelu", "relu", "tanh", "erf")
+    }
+    squares = np.diag(found["tanh"][0] - found["tanh"][1]) / np.diag(
+        found["erf"][0] - found["erf"][1]
+    )
+    np.testing.assert_allclose(squares, 4 / 3 / (4 / np.sqrt(2 * np.pi)), rtol=1e-5)
+    for matrices in found.values():
+        np.fill_diagonal(matrices[0], 0.0)
+    for smooth, sharp in (("gelu", "relu"), ("tanh", "erf")):
+        for one, other in zip(found[smooth], found[sharp], strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-5 * np.abs(other).max())
+
+
 def test_with_one_hidden_relu_layer_it_is_the_papers_kernel(rng):
     x = 3 * rng.standard_normal((9, 4))
     network = WideNetwork(8, 4, trained="hidden")
     kernel, covariance = expected_kernels(network, x)
-    # The papers' entries take angles that keep their digits; here they come from cosines.
-    np.testing.assert_allclose(kernel, infinite_gram(x), atol=1e-7 * kernel.max())
-    np.testing.assert_allclose(covariance, output_covariance(x), atol=1e-7 * kernel.max())
+    np.testing.assert_allclose(kernel, infinite_gram(x), atol=1e-14 * kernel.max())
+    np.testing.assert_allclose(covariance, output_covariance(x), atol=1e-14 * kernel.max())
     w, a = TwoLayerReLU(8, 4).init(jax.random.key(1))
     ours = network.apply({"hidden": [w], "output": a[None]}, jnp.asarray(x, jnp.float32))
     theirs = TwoLayerReLU(8, 4).apply((w, a), jnp.asarray(x, jnp.float32))

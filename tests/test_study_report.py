@@ -25,7 +25,7 @@ from browser import (
 from helpers import of_several
 from inertial import InvalidInput, Measure, Recursion, Settings, compare, load
 from inertial.commands.main import main
-from inertial.method.trust import trust
+from inertial.method.trust import limits_of, trust
 from inertial.runs.config import Study, parse_study
 from inertial.runs.cost import Prediction
 from inertial.runs.spec import runs
@@ -304,6 +304,17 @@ def test_the_tables_are_the_statistics_of_the_files(shared, index, records):
             measure = Measure(run.eigenvalue.values, run.weight.values)
             made = Recursion(*(run.attrs[name] for name in ("eta", "beta", "gamma")))
             assert cell["trust"] == trust(made, measure, width, target=STUDY.target).verdict
+
+
+def test_a_study_judges_two_inputs_by_their_own_limits(index, records):
+    for inputs in (2, 3):
+        stored = {
+            key: run._replace(arrays=run.arrays.assign_attrs(d=inputs))
+            for key, run in records.items()
+        }
+        panels = [panel for group in arrange(index, stored).groups for panel in group.panels]
+        found = {row.trust.limits for panel in panels for row in panel.rows}
+        assert found == {limits_of(inputs)}
 
 
 def test_settings_that_failed_are_not_advised(index, records):

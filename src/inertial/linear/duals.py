@@ -18,10 +18,14 @@ of the outputs at the random start.
 - Piecewise linear, :math:`\phi(z) = a z + b |z|` (ReLU a = b = 1/2, leaky ReLU, absolute value):
   :math:`\hat\phi = a^2 \Sigma_{12} + \tfrac{2}{\pi} b^2 s (\sin\theta + (\pi/2-\theta)\cos\theta)`
   and :math:`\hat\phi' = a^2 + b^2 (1 - 2\theta/\pi)`, with the angle :math:`\theta` between the
-  inputs and s the product of the standard deviations (Cho and Saul 2009, eqs. 4 to 6).
+  inputs and s the product of the standard deviations (Cho and Saul 2009, eqs. 4 to 6).  The angle
+  of the next layer keeps the digits of small ones, by
+  :math:`1 - \cos\theta' = 1 - \cos\theta - \tfrac{2}{\pi} \tfrac{b^2}{a^2 + b^2} (\sin\theta -
+  \theta\cos\theta)`, so that equal rows have equal kernels.
 - erf: :math:`\hat\phi = \tfrac{2}{\pi} \arcsin(2\Sigma_{12}/r)`,
   :math:`\hat\phi' = \tfrac{4}{\pi} / \sqrt{r^2 - 4\Sigma_{12}^2}` with
-  :math:`r^2 = (1 + 2\Sigma_{11})(1 + 2\Sigma_{22})` (Williams 1997, eq. 11).
+  :math:`r^2 = (1 + 2\Sigma_{11})(1 + 2\Sigma_{22})` (Williams 1997, eq. 11); the difference is
+  :math:`1 + 2\Sigma_{11} + 2\Sigma_{22} + 4\Sigma_{11}\Sigma_{22}\sin^2\theta`.
 - tanh and GELU: the trapezoidal rule, whose error falls exponentially with the number of nodes
   (Trefethen and Weideman 2014, section 5), in the variable of larger deviation, whose nodes lie
   nearer together where the activation bends (:math:`u = k \sinh t`); given u, v is normal with mean
@@ -34,6 +38,7 @@ of the outputs at the random start.
 With k outputs the kernel of all n k of them is the one here for each output, and 0 between two.
 """
 
+import math
 from collections.abc import Callable
 
 import jax
@@ -42,14 +47,15 @@ from jaxtyping import Float
 
 from inertial._checks import InvalidInput
 from inertial._types import Gram, Inputs
-from inertial.linear.kernel import tiles
+from inertial.data.parallel import unit_rows
+from inertial.linear.kernel import angles, tiles
 from inertial.linear.measure import Measure
 from inertial.linear.spectrum import decompose
 from inertial.problem.networks import LEAK, WideNetwork
 from inertial.problem.problem import Problem
 
-NODES = 96
-"""Nodes of a quadrature: of an entry the error is below 1e-9 of the largest."""
+NODES, _APART = 96, 0.12
+"""Nodes of a quadrature, at least, and their largest distance in t: the error is below 1e-9."""
 
 _REACH = 8.5
 """Standard deviations that the nodes cover on both sides."""
@@ -97,10 +103,12 @@ def expected_kernels(network: WideNetwork, x: Inputs) -> tuple[Gram, Gram]:
     if not rows.any(axis=1).all():
         raise InvalidInput("a row is zero, and has no kernel at infinite width; leave it out.")
     covariance = rows @ rows.T
+    angle: Gram | None = _angles(rows)
     tangent = covariance if network.trained != "output" else np.zeros_like(covariance)
     for layer in range(network.depth):
-        value, slope = duals(network.activation, covariance)
+        value, slope = duals(network.activation, covariance, angle)
         tangent, covariance = tangent * slope, value
+        angle = _next(network.activation, angle)
         # The last layer's own share is that of A, every other one's that of the next W.
         own = network.trained == "all" or (network.trained == "output") == (
             layer == network.depth - 1
@@ -110,37 +118,60 @@ def expected_kernels(network: WideNetwork, x: Inputs) -> tuple[Gram, Gram]:
     return tangent, covariance
 
 
-def duals(activation: str, covariance: Gram) -> Duals:
-    """Return ``E phi(u) phi(v)`` and ``E phi'(u) phi'(v)`` for every pair of a covariance."""
+def duals(activation: str, covariance: Gram, angle: Gram | None = None) -> Duals:
+    """Return ``E phi(u) phi(v)`` and ``E phi'(u) phi'(v)`` for every pair of a covariance.
+
+    The `angle` between two of them, if it is known with more digits than its cosine has.
+    """
+    deviation = np.sqrt(np.diag(covariance))
+    if angle is None:
+        angle = np.arccos(np.clip(covariance / np.outer(deviation, deviation), -1, 1))
+        np.fill_diagonal(angle, 0.0)
     if activation in _SLOPES:
-        return _piecewise_linear(*_SLOPES[activation], covariance)
+        return _piecewise_linear(*_SLOPES[activation], deviation, angle)
     if activation == "erf":
-        return _erf(covariance)
-    return _quadrature(activation, covariance)
+        return _erf(deviation, angle)
+    return _quadrature(activation, deviation, angle)
 
 
 _SLOPES = {"relu": (1.0, 0.0), "leaky_relu": (1.0, LEAK), "abs": (1.0, -1.0)}
 """Slopes above and below zero."""
 
 
-def _piecewise_linear(above: float, below: float, covariance: Gram) -> Duals:
+def _angles(rows: Inputs) -> Gram:
+    """Return the angles between rows, 0 between equal ones."""
+    units = unit_rows(rows)
+    angle = angles(units, units)[1]
+    np.fill_diagonal(angle, 0.0)
+    return angle
+
+
+def _next(activation: str, angle: Gram | None) -> Gram | None:
+    """Return the angles of the next layer; None where their cosines have digits enough."""
+    if angle is None or activation not in _SLOPES:
+        return None
+    above, below = _SLOPES[activation]
     a, b = (above + below) / 2, (above - below) / 2
-    deviation = np.sqrt(np.diag(covariance))
-    scale = np.outer(deviation, deviation)
-    cosine = np.clip(covariance / scale, -1, 1)
-    np.fill_diagonal(cosine, 1.0)
-    angle = np.arccos(cosine)
-    absolute = 2 / np.pi * scale * (np.sin(angle) + (np.pi / 2 - angle) * cosine)
-    return a**2 * covariance + b**2 * absolute, a**2 + b**2 * (1 - 2 * angle / np.pi)
+    if not a:  # opposite rows are equal ones
+        angle = np.minimum(angle, np.pi - angle)
+    share = 2 / np.pi * b**2 / (a**2 + b**2)
+    gap = 2 * np.sin(angle / 2) ** 2 - share * (np.sin(angle) - angle * np.cos(angle))
+    return np.asarray(2 * np.arcsin(np.sqrt(np.clip(gap / 2, 0, 1))))
 
 
-def _erf(covariance: Gram) -> Duals:
-    stretched = np.sqrt(1 + 2 * np.diag(covariance))
-    scale = np.outer(stretched, stretched)
-    return (
-        2 / np.pi * np.arcsin(2 * covariance / scale),
-        4 / np.pi / np.sqrt(scale**2 - 4 * covariance**2),
-    )
+def _piecewise_linear(
+    above: float, below: float, deviation: Float[np.ndarray, "n"], angle: Gram
+) -> Duals:
+    a, b = (above + below) / 2, (above - below) / 2
+    scale, cosine = np.outer(deviation, deviation), np.cos(angle)
+    absolute = 2 / np.pi * (np.sin(angle) + (np.pi / 2 - angle) * cosine)
+    return scale * (a**2 * cosine + b**2 * absolute), a**2 + b**2 * (1 - 2 * angle / np.pi)
+
+
+def _erf(deviation: Float[np.ndarray, "n"], angle: Gram) -> Duals:
+    variance, scale = deviation**2, np.outer(deviation, deviation)
+    root = np.sqrt(1 + 2 * np.add.outer(variance, variance) + (2 * scale * np.sin(angle)) ** 2)
+    return 2 / np.pi * np.arctan2(2 * scale * np.cos(angle), root), 4 / np.pi / root
 
 
 Both = tuple[Float[np.ndarray, "..."], Float[np.ndarray, "..."]]
@@ -197,24 +228,22 @@ _WITH_MEANS: dict[str, tuple[Callable[..., Both], Callable[..., Both]]] = {
 """Activations that have no closed form here, and their means over normal numbers."""
 
 
-def _quadrature(activation: str, covariance: Gram) -> Duals:
-    """Condition v on u, the one of larger deviation: ``m = c u / var u``."""
+def _quadrature(activation: str, deviation: Float[np.ndarray, "n"], angle: Gram) -> Duals:
+    """Condition v on u, the one of larger deviation: ``m = u cos(angle) dev v / dev u``."""
     phi, mean_of = _WITH_MEANS[activation]
-    variance = np.diag(covariance)
-    order = np.argsort(-variance)
-    sorted_, variance = covariance[np.ix_(order, order)], variance[order]
-    deviation = np.sqrt(variance)
+    order = np.argsort(-deviation)
+    angle, deviation = angle[np.ix_(order, order)], deviation[order]
     # Nodes of u: of one unit of t near zero, and of a constant factor far away.
     unit = np.minimum(deviation, 1.0)
     last = np.arcsinh(_REACH * deviation / unit)
-    t = np.linspace(-last, last, NODES)
+    t = np.linspace(-last, last, max(NODES, math.ceil(2 * last.max() / _APART)))
     nodes = unit * np.sinh(t)
     weights = np.exp(-((nodes / deviation) ** 2) / 2) * np.cosh(t)
     weights /= weights.sum(axis=0)
-    value, slope = np.zeros(sorted_.shape), np.zeros(sorted_.shape)
-    for rows in tiles(len(sorted_), _ROWS):
-        shift = sorted_[rows] / variance[rows, None]
-        rest = np.sqrt(np.maximum(variance - shift * sorted_[rows], 0.0))
+    value, slope = np.zeros(angle.shape), np.zeros(angle.shape)
+    for rows in tiles(len(angle), _ROWS):
+        shift = np.cos(angle[rows]) * deviation / deviation[rows, None]
+        rest = np.sin(angle[rows]) * deviation
         for node, weight in zip(nodes[:, rows], weights[:, rows], strict=True):
             means = mean_of((shift * node[:, None]).reshape(-1), rest.reshape(-1))
             for total, own, other in zip((value, slope), phi(node), means, strict=True):

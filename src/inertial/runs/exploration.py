@@ -228,7 +228,8 @@ def explore(
     tuned = {p.name: p.method for p in points if p.rule == rule}
     runs = join(list(_runs(settings, prepared, tuned, progress or (lambda *_: None))))
     runs = runs.assign_attrs(
-        {"width": settings.width} | ({} if settings.batch is None else {"batch": settings.batch})
+        {"width": settings.width, "d": data.provenance.d}
+        | ({} if settings.batch is None else {"batch": settings.batch})
     )
     return Exploration(
         data.provenance,

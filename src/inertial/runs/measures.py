@@ -156,9 +156,11 @@ def trust_of(run: xr.Dataset, target: float, width: int) -> Trust | None:
     method = _recursion(run)
     if not {"eigenvalue", "weight"} <= set(run) or method is None or run.attrs.get("decay"):
         return None
-    measure, batch = Measure(run.eigenvalue.values, run.weight.values), run.attrs.get("batch")
-    rows = None if batch is None else int(batch)
-    return trust(method, measure, width, target=target, inputs=run.attrs.get("d"), batch=rows)
+    measure = Measure(run.eigenvalue.values, run.weight.values)
+    batch, inputs = (
+        None if (count := run.attrs.get(name)) is None else int(count) for name in ("batch", "d")
+    )
+    return trust(method, measure, width, target=target, inputs=inputs, batch=batch)
 
 
 def _recursion(run: xr.Dataset) -> Recursion | None:

@@ -323,6 +323,7 @@ def _joined(
     methods = [method for method in study["methods"] if method in by_method]
     seeds = list(study["seeds"])
     arrays = join([record.arrays for record in found], axes={"optimizer": methods, "seed": seeds})
+    arrays.attrs["d"] = found[0].arrays.attrs["d"]
     first = found[0].manifest
     manifest = {
         **first,
