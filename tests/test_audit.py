@@ -314,6 +314,10 @@ def test_diverged_run_is_never_counted_as_holding(stored):
     names = ("loss", "max_distance", "pattern_change", "residual")
     diverged = edit(stored, **dict.fromkeys(names, ended), diverged_at=lambda v: 0 * v + 5)
     result = damaged([diverged])
+    methods, seeds = (stored.arrays.sizes[name] for name in ("optimizer", "seed"))
+    (said,) = (note for note in result.notes if "diverged" in note)
+    assert f"{methods * seeds} of {methods * seeds} runs diverged (gradient descent, " in said
+    assert said.endswith("); what is said of these is of the steps before.")
     verdicts = {result.of(key).verdict for key in RUN_SCOPE}
     assert verdicts <= {"violated", "not applicable", "unverifiable"}
     assert result.of("flip-sets-corrected").reason == "the run diverged at step 5"

@@ -39,3 +39,14 @@ def test_single_precision_tiles_leave_the_log_determinant(rng):
 def test_a_single_probe_has_no_error(rng):
     with pytest.raises(InvalidInput, match="probes is 1"):
         log_determinant(unit_inputs(rng, 9, 3), probes=1)
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_a_singular_kernel_has_no_log_determinant_and_the_remedy_gives_one(rng, precision):
+    x = rng.standard_normal((60, 5))
+    x[1] = 3 * x[0]
+    with pytest.raises(InvalidInput, match=rf"singular in {precision}.*multiples of others"):
+        log_determinant(x, steps=60, precision=precision)
+    assert np.isfinite(
+        log_determinant(np.delete(x, 1, axis=0), steps=60, precision=precision)
+    ).all()

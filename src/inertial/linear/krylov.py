@@ -19,7 +19,7 @@ import numpy as np
 import scipy.linalg
 from jaxtyping import Float
 
-from inertial._checks import one_of, whole
+from inertial._checks import InvalidInput, one_of, whole
 from inertial._types import Inputs
 from inertial.linear.kernel import TILE, TiledKernel
 
@@ -156,6 +156,11 @@ def log_determinant(
     Estimate
         Value and standard error.
 
+    Raises
+    ------
+    InvalidInput
+        If a count is out of range, or the kernel is singular in this precision.
+
     """
     whole("probes", probes, least=2)
     n = len(x)
@@ -163,6 +168,12 @@ def log_determinant(
     kernel = TiledKernel(x, one_of("precision", precision, ("float32", "float64")), rows)
     count = min(whole("steps", steps), n)
     nodes, weights = gauss_rules(kernel.product, signs, count)
+    least = float(np.finfo(precision).eps) * nodes.max()
+    if (nodes[weights > 0] <= least).any():
+        raise InvalidInput(
+            f"the kernel is singular in {precision}, so that its determinant is not known from 0; "
+            "leave out rows that are multiples of others, or add a little noise to them."
+        )
     logarithms = np.log(np.where(weights > 0, nodes, 1.0))
     terms = (weights * logarithms).reshape(probes, count).sum(axis=1)
     return Estimate(float(terms.mean()), float(terms.std(ddof=1) / np.sqrt(probes)))

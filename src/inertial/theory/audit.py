@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy.stats import binomtest
 
+from inertial.method.recursion import label as called
 from inertial.theory.catalog import CATALOG
 from inertial.theory.evidence import Evidence, Missing
 from inertial.theory.gather import StoredRun, along, at_seed, gather, seeds
@@ -271,7 +272,7 @@ def _units(
 ) -> Iterator[_Unit]:
     """Yield a run's evidence, one seed after the other, so that one start is held at a time."""
     gathered = gather(run, data_dir=data_dir)
-    notes.extend(gathered.notes)
+    notes.extend([*gathered.notes, *_diverged(run)])
     data = run.manifest["data"].get("sha256", run.name)
     yield _Unit("kernel", run.name, run.name, "", gathered.evidence)
     for seed in seeds(run):
@@ -286,6 +287,20 @@ def _units(
             if problem is not None:
                 notes.append(f"{label}, {method}: {problem}")
             yield _Unit("run", run.name, f"{label}, {method}", start, whole)
+
+
+def _diverged(run: StoredRun) -> Iterator[str]:
+    """Say which runs diverged, as nothing is known of them afterwards."""
+    if "diverged_at" not in run.arrays:
+        return
+    gone = run.arrays.diverged_at.transpose("optimizer", "seed") >= 0
+    if gone.any():
+        lost = gone.any("seed")
+        names = ", ".join(called(str(name)) for name in lost.optimizer[lost].to_numpy())
+        yield (
+            f"{run.name}: {int(gone.sum())} of {gone.size} runs diverged ({names}); what is said "
+            "of these is of the steps before."
+        )
 
 
 def _concerns(theorem: Theorem, evidence: Evidence) -> bool:
