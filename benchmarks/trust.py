@@ -16,15 +16,15 @@ largest movement on the way to the target beside the predicted one, on the first
 that are named, from start 0 or that of ``--start``, with ``--batches`` on such batches.
 ``--small`` asks `tune` for 30 tables of 30 to 80 rows and two to eight columns drawn at random,
 sines with noise or two to four classes, at widths 2,000 and 8,000, to 10 % and to 1 %, from two
-starts.  ``--curves`` trains on tables of one column, seven functions with noise, 60 and 200 rows,
-to 10 %, widths 1,000 to 16,000, two starts.  Needs the extra `bench` and the real data
-(INERTIAL_DATA).
+starts.  ``--curves 1 2 6`` trains on tables of so many columns, the sum over them of one of seven
+functions, with noise, 60 and 200 rows, to 10 %, widths 1,000 to 16,000, two starts.  Needs the
+extra `bench` and the real data (INERTIAL_DATA).
 """
 
 import argparse
 import csv
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise, product
@@ -247,7 +247,7 @@ def counted(
     what: str,
     table: list[tuple[float, int, int | None]],
     most: float,
-    limits: tuple[float, float] = (HOLDS, DEPARTS),
+    limits: tuple[float, ...] = (HOLDS, DEPARTS),
 ) -> None:
     """Count by strain how many steps were within 20 % or a step, and within 30 % or two."""
     for low, high in pairwise((0.0, *limits, most)):
@@ -297,15 +297,16 @@ CURVES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "cubic": lambda x: x**3 - 2 * x,
     "exponential": np.exp,
 }
-"""What a table of one column has for targets, on [-2, 2]."""
+"""What a table of few columns has for targets, on [-2, 2]."""
 
 
-def curves() -> Iterator[tuple[float, int, int | None]]:
-    """Yield strain, promised and measured steps on tables of one input column."""
+def curves(columns: int) -> Iterator[tuple[float, int, int | None]]:
+    """Yield strain, promised and measured steps on tables of few input columns."""
     for (number, curve), n in product(enumerate(CURVES.values()), (60, 200)):
         rng = np.random.default_rng(1000 * number + n)
-        x = rng.uniform(-2, 2, n)
-        table = pd.DataFrame({"x": x, "y": curve(x) + 0.1 * rng.standard_normal(n)})
+        x = rng.uniform(-2, 2, (n, columns))
+        table = pd.DataFrame(x, columns=[f"input {k}" for k in range(columns)])
+        table["y"] = curve(x).sum(axis=1) + 0.1 * rng.standard_normal(n)
         data, target = load(table, label="y"), TARGETS[0]
         spectrum, measure = spectrum_of(data)
         for width, seed, family in product((1000, 2000, 4000, 16000), (0, 1), METHODS):
@@ -321,6 +322,15 @@ def curves() -> Iterator[tuple[float, int, int | None]]:
                 network, data.x, data.y, method, seed=seed, steps=2 * promised + 20, within=within
             )
             yield found.strain, promised, run.steps_to(target)
+
+
+def made(columns: Sequence[int], *, drawn_too: bool) -> None:
+    """Count on tables that are made here: of so many columns, and those drawn at random."""
+    if drawn_too:
+        counted("small tables", list(small()), np.inf)
+    for number in columns:
+        limits = (IN_A_PLANE, 1.0, 1.5, HOLDS)
+        counted(f"curves, {number} columns", list(curves(number)), np.inf, limits)
 
 
 def kept(row: dict[str, str]) -> bool:
@@ -355,10 +365,8 @@ def main() -> None:
     parser.add_argument("--away", action="store_true")
     parser.add_argument("--schedules", action="store_true")
     parser.add_argument("--movement", action="store_true")
-    few = ("small tables", small, (HOLDS, DEPARTS))
-    parser.add_argument("--small", dest="tables", action="store_const", const=few)
-    one = ("curves", curves, (IN_A_PLANE, 1.0))
-    parser.add_argument("--curves", dest="tables", action="store_const", const=one)
+    parser.add_argument("--small", action="store_true")
+    parser.add_argument("--curves", type=int, nargs="*", default=[])
     parser.add_argument("--start", type=int, default=0)
     given = parser.parse_args()
     if given.summary is not None:
@@ -375,9 +383,8 @@ def main() -> None:
         names = given.names or ["digits", "iris", "wine", "diabetes"]
         counted("away", [row for one in product(names, (0, 1)) for row in away(*one)], np.inf)
         return
-    if given.tables is not None:
-        what, made, limits = given.tables
-        counted(what, list(made()), np.inf, limits)
+    if given.small or given.curves:
+        made(given.curves, drawn_too=given.small)
         return
     if given.schedules:
         for rule in SCHEDULES:

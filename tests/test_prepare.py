@@ -2,10 +2,12 @@ import re
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from inertial import load
 from inertial._checks import InvalidInput
 from inertial.data.parallel import parallel_rows
 from inertial.data.prepare import Preparation, cut, infer_task, prepare
@@ -270,3 +272,23 @@ def test_rows_that_are_all_the_same_are_sent_to_other_data_and_in_no_circle():
     same[4, 0] = 2
     for steps in ({"normalize": True}, {"standardize": True}, {"constant": True, "dedupe": True}):
         run(same, **steps)
+
+
+@pytest.mark.parametrize(
+    ("beside", "said"),
+    [
+        (lambda c, _: 1.8 * c + 32, True),
+        (lambda c, noise: c + 0.1 * noise, True),
+        (lambda c, noise: c + noise, False),
+        (lambda _, noise: noise, False),
+    ],
+)
+def test_inputs_that_lie_nearly_in_a_plane_are_told(beside, said, rng):
+    """A second column that follows the first, for the papers' network; one alone has a verdict."""
+    c, noise = rng.standard_normal((2, 40))
+    table = pd.DataFrame({"c": c, "f": beside(c, noise), "y": np.sin(2 * c)})
+    note = "the inputs lie nearly in a plane"
+    assert any(note in line for line in load(table, label="y").provenance.notes) == said
+    kept = load(table, label="y", dedupe=False)  # for a model of one's own
+    alone = load(table, label="y", drop=("f",))
+    assert not any(note in line for line in (*kept.provenance.notes, *alone.provenance.notes))

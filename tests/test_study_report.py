@@ -306,8 +306,8 @@ def test_the_tables_are_the_statistics_of_the_files(shared, index, records):
             assert cell["trust"] == trust(made, measure, width, target=STUDY.target).verdict
 
 
-def test_a_study_judges_two_inputs_by_their_own_limits(index, records):
-    for inputs in (2, 3):
+def test_a_study_judges_few_inputs_by_their_own_limits(index, records):
+    for inputs in (2, 5, 6):
         stored = {
             key: run._replace(arrays=run.arrays.assign_attrs(d=inputs))
             for key, run in records.items()

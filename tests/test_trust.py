@@ -329,7 +329,8 @@ def width_at(method, measure, strain):
 @pytest.mark.parametrize(
     ("inputs", "strain", "verdict"),
     [
-        *((None, 2.45, "holds"), (3, 2.45, "holds"), (3, 2.55, "departs"), (3, 7.9, "departs")),
+        *((None, 2.45, "holds"), (6, 2.45, "holds"), (6, 2.55, "departs"), (6, 7.9, "departs")),
+        *((5, 1.45, "holds"), (3, 1.55, "departs"), (5, 8.1, "does not hold here")),
         *((None, 8.1, "does not hold here"), (2, 0.68, "holds"), (2, 0.72, "does not hold here")),
     ],
 )

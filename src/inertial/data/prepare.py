@@ -39,6 +39,9 @@ _LARGEST = 1e15
 _DOMINATES = 1e7
 """A column this much larger than all others decides the direction of every row alone."""
 
+_FLAT, _MANY = 0.02, 50
+"""Share of the squared inputs outside of a plane that is little; columns that are not looked at."""
+
 _MEAN_SHARE = 0.9
 """Share of the squared targets that their mean may have without a note; of +1 and -1, its fourth
 power: one class in nine of ten rows."""
@@ -111,6 +114,11 @@ def prepare(raw: Raw, steps: Preparation, *, task: Task, title: str, held: int =
     _check_targets(left.y, task, title)
     notes += _doubts(left.y, task)
     x = unit_rows(left.x) if steps.normalize else left.x
+    if steps.dedupe and steps.constant and 2 < x.shape[1] <= _MANY and _flat(x):
+        notes.append(
+            "the inputs lie nearly in a plane, as those of one column do, where a forecast of the "
+            "papers' network that is said to hold may not; go by a real run."
+        )
     if test is not None and steps.normalize:
         test = replace(test, x=unit_rows(test.x))
     return Prepared(replace(left, x=x), len(taken.y) - len(left.y), tuple(notes), test)
@@ -235,6 +243,12 @@ def _repeats(y: Targets, first: Int[np.ndarray, "n"], steps: Preparation, task: 
         f"dropped{how}, {rows - count:,} are left, which forecasts of the papers' network need; a "
         f"network of your own ({option('dedupe', False, flag='model')}) can be trained on all."
     )
+
+
+def _flat(x: Inputs) -> bool:
+    """Whether rows lie in a plane but for a share `_FLAT` of their squares."""
+    squares = np.linalg.svd(x, compute_uv=False) ** 2
+    return bool(squares[2:].sum() < _FLAT * squares.sum())
 
 
 def _doubts(y: Targets, task: Task) -> list[str]:
