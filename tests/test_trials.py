@@ -490,6 +490,38 @@ class RestsWithMomentum(Scripted):
         return (run, done + len(eta)), np.where(beta[0] > 0, 0.11 + 0.5**t, fallen)
 
 
+class Noisy(Scripted):
+    """Steps below a size stay at the target; larger ones touch it, and noise takes them back."""
+
+    def __init__(self, enough):
+        super().__init__()
+        self.enough = enough
+
+    def advance(self, state, eta, _beta, _gamma):
+        run, done = state
+        t = done + np.arange(len(eta))
+        falls = 1 / (1 + t / 100)
+        touching = np.where(t % 50 == 49, 0.05, falls + 0.11)
+        return (run, done + len(eta)), np.where(
+            eta[0] < self.enough, np.where(t < 60, falls + 0.2, 0.05), touching
+        )
+
+
+def test_who_touches_the_target_and_does_not_stay_takes_smaller_steps(monkeypatch):
+    """On batches noise of larger steps is more: half of the smallest of the races is enough."""
+    with monkeypatch.context() as races_alone:
+        races_alone.setattr(Search, "_calmer", lambda _: None)
+        search = Search(Noisy(0.0), 1.0, 0.1, trials=60, passes=20_000)
+        search.run()
+    assert search.best is None
+    smallest = min(trial.method.eta for trial in search.trials if trial.setting.beta > 0)
+    search = Search(Noisy(0.9 * smallest), 1.0, 0.1, trials=60, passes=20_000)
+    search.run()
+    assert search.best.steps == 60
+    assert search.best.method.eta < 0.9 * smallest
+    assert search.best.setting.beta > 0.5
+
+
 class RestsWithout(Scripted):
     """With momentum the loss falls for ever, but never to the target; without any it rests."""
 

@@ -10,7 +10,8 @@ five at least.
 1. A few settings race side by side.  The scale of the momentum follows from how far they get: where
    nobody is near the target after :math:`8/(1-\beta)` steps, the next race has the momentum
    :math:`1 - 4/N`, with N steps extrapolated from the best loss.  Where all diverged or came to
-   rest, the lowest go on twice as long, and the next race has smaller steps.  Where momentum gets
+   rest, the lowest go on twice as long, and the next race has smaller steps.  A setting that
+   was at the target and did not stay is tried again with smaller steps.  Where momentum gets
    nowhere, with three quarters of the passes at most, settings without it race for as many.
 2. Around the winner a pattern search in :math:`(\log_2 s, -\log_2(1-\beta))`, with steps that
    halve when nothing around is better.  Settings of the other family beside the best are tried
@@ -351,6 +352,8 @@ class Search:
             self.short = self.best is None and self.passes >= self.limit
             self.limit = limit
             if self.best is None:
+                self._calmer()
+            if self.best is None:
                 self._without_momentum()
         else:
             self._lengthening(self._own(setting(*one) for one in _OPENING), FIRST_STEPS)
@@ -619,6 +622,18 @@ class Search:
             )
             if scale > LONGEST:
                 return
+
+    def _calmer(self) -> None:
+        """Race smaller steps, of less noise, of a setting that did not stay at the target."""
+        at: dict[str, tuple[int, Setting]] = {}
+        for trial in self._standing(self.trials):
+            there, known = trial.losses <= self.level, at.get(trial.setting.family)
+            if there.any() and (known is None or trial.setting.u < known[1].u):
+                at[trial.setting.family] = int(np.argmax(there)), trial.setting
+        if at:
+            first, one = min(at.values(), key=lambda found: found[0])
+            smaller = [replace(one, u=one.u - less) for less in (1, 2)]
+            self._lengthening(smaller, max(FIRST_STEPS, 2 * first), alone=True)
 
     def _without_momentum(self) -> None:
         """Race settings of no momentum, for as many passes again: it may rest where they do not."""
