@@ -238,6 +238,12 @@ def test_who_only_touched_the_target_is_not_said_to_be_above_it(advised):
     none = replace(advice, best=low).recommendation
     assert none.startswith("No setting stayed at 10 % of the loss at the start in ")
     assert "got the lowest, to 9.8 %" in none
+    assert "a larger batch" not in none  # but where it is noise that takes the loss back
+    on_batches = replace(advice, best=low, batch=5).recommendation
+    assert "got the lowest, to 9.8 %. Give a larger batch, or a larger target" in on_batches
+    beside = replace(advice, against=replace(low, losses=np.ones(8)))
+    assert "what it is compared with was trained for 7 steps\n" in str(beside)
+    assert "was trained for" not in str(replace(advice, against=None))
     above = replace(low, losses=advice.start * np.array([1, 0.102, 0.3]))
     assert "No setting reached 10 %" in replace(advice, best=above).recommendation
 

@@ -335,6 +335,8 @@ class ModelAdvice(Shown):
                 remedy = f"{_TO_TELL_APART[self.alike]}, or a larger target"
             lowest = float(np.nanmin(best.losses)) / self.start
             came = "stayed at" if lowest <= self.target else "reached"
+            if self.batch is not None and lowest <= self.target:  # noise takes it back
+                remedy = f"a larger batch, or {remedy}"
             return (
                 f"No setting {came} {share} of the loss at the start in {self.passes:,.0f} passes; "
                 f"{words} got the lowest, to {percent_left(lowest, self.target)}. Give {remedy}."
@@ -480,6 +482,9 @@ class ModelAdvice(Shown):
                 f"the step is {self.best.share:.2g} of the limit at the start: the model leaves "
                 "its start at once; targets of mean 0 and variance 1 allow larger steps"
             )
+        if self.against is not None and self.against.measured_steps is None and self.checked:
+            seen = len(self.against.losses) - 1
+            notes.append(f"what it is compared with was trained for {seen:,} steps")
         if any(isinstance(entry.method, Adaptive) for entry in self.methods):
             notes.append(
                 "Adam's and RMSprop's share is that of the limit on the preconditioned kernel "
