@@ -89,7 +89,7 @@ def test_compare_json_is_one_document_with_the_promised_keys(capsys):
     for row in document["methods"]:
         assert set(row["trust"]) == {
             "movement", "movement_digits", "strain", "width", "width_needed", "verdict", "remedy",
-            "kind",
+            "kind", "limits",
         }  # fmt: skip
         assert row["trust"]["width"] == 60
     assert os.path.isdir(document["run"])  # noqa: PTH112

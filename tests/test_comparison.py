@@ -320,7 +320,7 @@ def test_a_target_in_the_null_space_of_the_finite_kernel_is_said_to_be_out_of_re
         np.testing.assert_allclose(stored, shares, rtol=1e-4)
         assert result.unreachable == pytest.approx(least, rel=1e-4)
         said = (
-            f"No gradient method reaches {100 * target:.3g} % on the linearised model: "
+            f"No gradient method reaches {100 * target:g} % on the linearised model: "
             f"{100 * least:.3g} % of the loss at the start lies where its kernel is zero, and "
             "stays."
         )
