@@ -160,7 +160,7 @@ class Monitor:
             (
                 "loss",
                 "share of the\nstability limit",
-                "change of the product\n(1 = its own size)",
+                "change of the kernel\nalong the first gradient",
             ),
             strict=True,
         ):
