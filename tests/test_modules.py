@@ -38,9 +38,9 @@ def made(library, method, **loss):
     return scope["model"], scope["optimiser"], weights, signs
 
 
-def torch_losses(method, x, y):
+def torch_losses(method, x, y, decay=0.0):
     torch = pytest.importorskip("torch")
-    model, optimiser, weights, signs = made("torch", method)
+    model, optimiser, weights, signs = made("torch", method, decay=decay)
     model.load_state_dict({"weight": torch.tensor(weights), "signs": torch.tensor(signs)})
     assert [name for name, _ in model.named_parameters()] == ["weight"]
     x, y, losses = torch.tensor(x).float(), torch.tensor(y).float(), []
@@ -53,9 +53,10 @@ def torch_losses(method, x, y):
     return losses
 
 
-def torch_mean_losses(method, x, y):
+def torch_mean_losses(method, x, y, decay=0.0):
     torch = pytest.importorskip("torch")
-    model, optimiser, weights, signs = made("torch", method, loss="mean", rows=N)
+    given = {"loss": "mean", "rows": N, "decay": 2 * decay / N}
+    model, optimiser, weights, signs = made("torch", method, **given)
     model.load_state_dict({"weight": torch.tensor(weights), "signs": torch.tensor(signs)})
     x, y, losses = torch.tensor(x).float(), torch.tensor(y).float(), []
     for _ in range(STEPS):
@@ -67,9 +68,9 @@ def torch_mean_losses(method, x, y):
     return losses
 
 
-def flax_losses(method, x, y):
+def flax_losses(method, x, y, decay=0.0):
     nnx = pytest.importorskip("flax.nnx")
-    model, optimiser, weights, signs = made("flax", method)
+    model, optimiser, weights, signs = made("flax", method, decay=decay)
     model.weight[...], model.signs[...] = jax.numpy.asarray(weights), jax.numpy.asarray(signs)
     x, y, losses = jax.numpy.asarray(x, "float32"), jax.numpy.asarray(y, "float32"), []
     step = nnx.value_and_grad(lambda model: 0.5 * ((model(x) - y) ** 2).sum())
@@ -80,20 +81,23 @@ def flax_losses(method, x, y):
     return losses
 
 
-def keras_losses(method, x, y):
+def keras_losses(method, x, y, decay=0.0):
     os.environ.setdefault("KERAS_BACKEND", "jax")
     keras = pytest.importorskip("keras")
-    model, optimiser, weights, signs = made("keras", method)
+    model, optimiser, weights, signs = made("keras", method, decay=decay)
     model.weight.assign(weights.T)
     model.signs.assign(signs)
-    losses = []
+    losses, penalties = [], []
 
     def loss(truth, outputs):
         return 0.5 * keras.ops.sum((outputs - truth) ** 2)
 
     class Losses(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):  # noqa: ARG002 - Keras's own names
+            penalties[:] = model.losses
+
         def on_train_batch_end(self, batch, logs=None):  # noqa: ARG002 - Keras's own names
-            losses.append(logs["loss"])
+            losses.append(logs["loss"] - float(sum(penalties)))
 
     model.compile(optimizer=optimiser, loss=loss)
     model.fit(
@@ -116,7 +120,23 @@ def test_a_copied_module_with_its_optimiser_trains_as_the_network_does(run, meth
     np.testing.assert_allclose(run(method, x, y), expected, rtol=ROUNDING * STEPS, atol=ROUNDING)
 
 
+@pytest.mark.filterwarnings("ignore")  # what the libraries say of themselves
+@pytest.mark.parametrize("run", [torch_losses, torch_mean_losses, flax_losses, keras_losses])
+@pytest.mark.parametrize("method", [heavy_ball(0.1, 0.8), nesterov(0.1, 0.8)], ids=lambda m: m.name)
+def test_with_weight_decay_it_trains_as_the_network_does(run, method, problem):
+    """With half a unit: without it the losses are others from the second step on."""
+    x, y = problem
+    given = {"seed": 0, "steps": STEPS - 1}
+    expected = train(TwoLayerReLU(M, D), x, y, method, decay=0.5, **given).loss
+    without = train(TwoLayerReLU(M, D), x, y, method, **given).loss
+    assert (np.abs(expected[2:] - without[2:]) > 0.01 * expected[2:]).all()
+    losses = run(method, x, y, decay=0.5)
+    np.testing.assert_allclose(losses, expected, rtol=ROUNDING * STEPS, atol=ROUNDING)
+
+
 def test_what_cannot_be_made_is_refused():
+    with pytest.raises(InvalidInput, match="decay is -1"):
+        module_source("torch", M, D, decay=-1)
     with pytest.raises(InvalidInput, match="did you mean 'torch'"):
         module_source("pytorch", M, D)
     with pytest.raises(InvalidInput, match="width is 0"):

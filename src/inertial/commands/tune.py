@@ -357,7 +357,7 @@ def _print(
     source = None
     if module is not None and width is not None and advice.data is not None:
         inputs = advice.data.d
-        source = module_source(module, width, inputs, advice.setting)
+        source = module_source(module, width, inputs, advice.setting, decay=advice.decay)
     if as_json:
         write(_json.dumps(of_advice(advice) | ({} if source is None else {"module": source})))
         return

@@ -160,25 +160,38 @@ def _written(key: str, value: float) -> str:
     return below_one(value, 6) if key == "momentum" else f"{value:.6g}"
 
 
+def optimisers(
+    method: Recursion, *, loss: Loss = "half_sum", rows: int | None = None, decay: float = 0.0
+) -> dict[str, str]:
+    """Return the optimiser's expression for optax, torch and keras.
+
+    Parameters and errors are those of `to_optax`.  `decay` is the rate of weight decay for the loss
+    that is differentiated there.  Keras' own ``weight_decay`` is another one, that is not
+    multiplied by the momentum, so its expression has none: see `keras_decay`.
+    """
+    optax, torch = to_optax(method, loss=loss, rows=rows), to_torch(method, loss=loss, rows=rows)
+    plain, more = f"optax.sgd({keywords(optax)})", ""
+    if decay:
+        plain = f"optax.chain(optax.add_decayed_weights({decay:.6g}), {plain})"
+        more = f", weight_decay={decay:.6g}"
+    return {
+        "optax": plain,
+        "torch": f"torch.optim.SGD(model.parameters(), {keywords(torch)}{more})",
+        "keras": f"keras.optimizers.SGD({keywords(optax)})",
+    }
+
+
+def keras_decay(decay: float) -> str:
+    """Return the regulariser of Keras whose gradient is that of weight decay."""
+    return f"keras.regularizers.L2({decay / 2:.6g})"
+
+
 def snippet(
     method: Recursion, *, loss: Loss = "half_sum", rows: int | None = None, decay: float = 0.0
 ) -> str:
-    """Lines to copy for the three libraries; parameters and errors are those of `to_optax`.
-
-    `decay` is the rate of weight decay for the loss that is differentiated there.  Keras' own
-    ``weight_decay`` is another one, that is not multiplied by the momentum.
-    """
-    optax, torch = to_optax(method, loss=loss, rows=rows), to_torch(method, loss=loss, rows=rows)
-    before, more, after = f"optax.sgd({keywords(optax)})", "", ""
-    if decay:
-        before = f"optax.chain(optax.add_decayed_weights({decay:.6g}), {before})"
-        more = f", weight_decay={decay:.6g}"
-        after = f"  # and keras.regularizers.L2({decay / 2:.6g}) on every weight"
-    return (
-        f"{before}\n"
-        f"torch.optim.SGD(model.parameters(), {keywords(torch)}{more})\n"
-        f"keras.optimizers.SGD({keywords(optax)}){after}"
-    )
+    """Lines to copy for the three libraries; parameters and errors are those of `optimisers`."""
+    lines = "\n".join(optimisers(method, loss=loss, rows=rows, decay=decay).values())
+    return f"{lines}  # and {keras_decay(decay)} on every weight" if decay else lines
 
 
 def in_evaluation(lines: str) -> str:

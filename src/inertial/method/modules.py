@@ -5,8 +5,8 @@ trained, and signs that stay, :math:`f = m^{-1/2} \sum_r a_r \max(w_r \cdot x, 0
 the same shape with another scale or another start needs another step size.
 """
 
-from inertial._checks import one_of, whole
-from inertial.method.conventions import Loss, keywords, to_optax, to_torch
+from inertial._checks import nonnegative, one_of, whole
+from inertial.method.conventions import Loss, keras_decay, optimisers
 from inertial.method.recursion import Recursion
 
 _TORCH = """\
@@ -51,7 +51,7 @@ class TwoLayerReLU(keras.Model):
     def __init__(self, inputs, width):
         super().__init__()
         normal = keras.initializers.RandomNormal(stddev=1.0)
-        self.weight = self.add_weight(shape=(inputs, width), initializer=normal)
+        self.weight = self.add_weight(shape=(inputs, width), initializer=normal{regularised})
         self.signs = self.add_weight(shape=(width,), initializer="zeros", trainable=False)
         self.signs.assign(2.0 * keras.random.randint((width,), 0, 2) - 1.0)
 
@@ -64,9 +64,9 @@ model = TwoLayerReLU({inputs}, {width})
 """
 
 _OPTIMISERS = {
-    "torch": "optimiser = torch.optim.SGD(model.parameters(), {words})\n",
-    "flax": "import optax\n\noptimiser = nnx.Optimizer(model, optax.sgd({words}), wrt=nnx.Param)\n",
-    "keras": "optimiser = keras.optimizers.SGD({words})\n",
+    "torch": "optimiser = {torch}\n",
+    "flax": "import optax\n\noptimiser = nnx.Optimizer(model, {optax}, wrt=nnx.Param)\n",
+    "keras": "optimiser = {keras}\n",
 }
 
 LIBRARIES = {"torch": _TORCH, "flax": _FLAX, "keras": _KERAS}
@@ -81,6 +81,7 @@ def module_source(
     *,
     loss: Loss = "half_sum",
     rows: int | None = None,
+    decay: float = 0.0,
 ) -> str:
     """Return the source of the papers' network, and of its optimiser, in another library.
 
@@ -96,6 +97,9 @@ def module_source(
         Method of constant coefficients; without one there is no optimiser.
     loss, rows
         The loss that is differentiated there, as for `to_optax`.
+    decay
+        Rate of weight decay for that loss, >= 0: of the optimiser, or in Keras, whose own is
+        another one, of the weights.
 
     Returns
     -------
@@ -105,15 +109,16 @@ def module_source(
     Raises
     ------
     InvalidInput
-        If there is no such library, a width is not a whole number of at least 1, or the library's
-        optimiser cannot run the method.
+        If there is no such library, a width is not a whole number of at least 1, the decay is
+        negative, or the library's optimiser cannot run the method.
 
     """
     source = LIBRARIES[one_of("library", library, LIBRARIES)].format(
-        inputs=whole("inputs", inputs), width=whole("width", width)
+        inputs=whole("inputs", inputs),
+        width=whole("width", width),
+        regularised=f", regularizer={keras_decay(decay)}" if nonnegative("decay", decay) else "",
     )
     if method is None:
         return source
-    convert = to_torch if library == "torch" else to_optax
-    words = keywords(convert(method, loss=loss, rows=rows))
-    return source + _OPTIMISERS[library].format(words=words)
+    made = optimisers(method, loss=loss, rows=rows, decay=decay)
+    return source + _OPTIMISERS[library].format(**made)
