@@ -128,11 +128,12 @@ def said_of_zero(share: float, target: float, *, resolution: float = RESOLUTION)
     """Say that no gradient method gets to a target, and why; None where one does.
 
     With a `resolution` above that of double precision it is said that this may be so: what counts
-    as zero then may be small.
+    as zero then may be small, and the nodes of a measure do not part there as the modes do.
     """
     if share <= target:
         return None
-    lies = f"{100 * share:.3g} % of the loss at the start lies where its kernel is"
+    known = f"{100 * share:.{3 if resolution <= RESOLUTION else 1}g}"
+    lies = f"{float(known):g} % of the loss at the start lies where its kernel is"
     if resolution <= RESOLUTION:
         return (
             f"no gradient method reaches {100 * target:g} % on the linearised model: {lies} "
@@ -140,8 +141,8 @@ def said_of_zero(share: float, target: float, *, resolution: float = RESOLUTION)
         )
     return (
         f"{100 * target:g} % may be out of reach of every gradient method on the linearised "
-        f"model: {lies} below {resolution:g} of its largest eigenvalue, which single precision "
-        "does not tell from zero; where it is zero the loss stays"
+        f"model: about {lies} below {resolution:g} of its largest eigenvalue, which single "
+        "precision does not tell from zero; where it is zero the loss stays"
     )
 
 
