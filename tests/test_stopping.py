@@ -162,7 +162,10 @@ def test_the_command_prints_and_writes_what_happens_on_test_rows(capsys):
     assert code == 0
     assert "On 15 test rows" in out
     assert "Generalised cross-validation, from the training rows alone" in out
-    assert "With weight decay 0.1 the loss, without the penalty, ends at" in out
+    assert (
+        "By the linearised network, with weight decay 0.1 the loss, without the penalty, ends at"
+        in out
+    )
     code, out, _ = run(capsys, *words, "--json")
     document = json.loads(out)
     assert document["decay"] == 0.1

@@ -348,8 +348,9 @@ class Advice(Promised):
             head.insert(0, _UNJUDGED)
             beyond = ", above the target" if self.floor >= self.target else ""
             head.append(
-                f"With weight decay {self.decay:g} the loss, without the penalty, ends at "
-                f"{100 * self.floor:.2g} % of its start in the mean over starts{beyond}."
+                f"By the linearised network, with weight decay {self.decay:g} the loss, without "
+                f"the penalty, ends at {100 * self.floor:.2g} % of its start in the mean over "
+                f"starts{beyond}."
             )
         head += self.stopping.sentences if self.stopping is not None else ()
         if trusted is not None:
