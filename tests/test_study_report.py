@@ -346,6 +346,19 @@ def test_settings_that_failed_are_not_advised(index, records):
         assert advice.count(words) == 4
         assert advice.count("reached from some starts only, by ") == 4 * (stored is in_part)
         assert "swatch" not in advice
+        rows = re.findall(r"<tr>.*?</tr>", advice, re.DOTALL)[1:]
+        groups = arrange(index, stored).groups
+        named = [(group.name, panel) for group in groups for panel in group.panels]
+        for row, (data, panel) in zip(rows, named, strict=True):
+            cell = re.findall(r"<td>([^<]*)</td>", row)[-2]
+            found = of(index, stored, data, panel.width)
+            steps = [
+                np.flatnonzero(run.forecast_loss <= STUDY.target * run.forecast_loss[0])
+                for (method, _), run in found.items()
+                if method == panel.best.key
+            ]
+            known = stored is not diverged and all(map(len, steps))
+            assert cell == (f"{np.mean([s[0] for s in steps]):.4g}" if known else "–")
         assert "inertial tune DATA" in text
         assert ("Where every method diverged" in text) == (stored is diverged)
 
