@@ -297,7 +297,7 @@ def test_merging_eigenvalues_changes_the_choice_little():
 
 
 def test_what_a_rule_does_not_define_is_refused(measure):
-    with pytest.raises(InvalidInput, match=r"wang2020' does not define nesterov; choose among"):
+    with pytest.raises(InvalidInput, match=r"wang2020' does not define nesterov, only gradient"):
         choose("wang2020", "nesterov", measure)
     with pytest.raises(InvalidInput, match="did you mean 'paper'"):
         choose("papre", "nesterov", measure)

@@ -90,8 +90,8 @@ def defined(rule: str, names: Sequence[str]) -> Rule:
     for name in names:
         if one_of("method", name, FAMILIES) not in known.choices:
             raise InvalidInput(
-                f"rule {rule!r} does not define {name}; choose among {', '.join(known.choices)} "
-                "with --methods, or another rule."
+                f"rule {rule!r} does not define {name}, only {', '.join(known.choices)}; leave it "
+                "out of the methods, or give another rule."
             )
     return known
 

@@ -171,7 +171,7 @@ class Settings:
             if COMPANIONS[one_of("flow", flow, COMPANIONS)].method not in self.methods:
                 raise InvalidInput(
                     f"flow {flow!r} is set beside {COMPANIONS[flow].method}, which is not among "
-                    "the methods; add it with --methods, or leave the flow out."
+                    "the methods; add it to them, or leave the flow out."
                 )
         check_by_hand(self.methods, self.eta, self.beta, given)
         self._check_batch()
