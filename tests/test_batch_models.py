@@ -365,6 +365,31 @@ def test_what_settles_on_few_draws_makes_room_for_smaller_steps(rows):
     assert search.best.setting.u <= plain.best.setting.u - 1
 
 
+@pytest.mark.parametrize("unlucky", ["first", "all"])
+def test_where_the_best_fails_on_other_draws_the_other_family_has_a_search(
+    rows, monkeypatch, unlucky
+):
+    """By decree in the search that both share, or in every one: then a remedy is named."""
+    shared = []
+
+    class Unlucky(Search):
+        def _look_on(self, trial):
+            super()._look_on(trial)
+            if len(self.families) > 1:
+                shared.append(trial.setting.family)
+            if unlucky == "all" or len(self.families) > 1:
+                trial.draws = (None,) * 4
+
+    monkeypatch.setattr(tuning, "Search", Unlucky)
+    advice = tune(linear(rows), batch=10, target=0.8, trials=12)
+    assert {entry.name for entry in advice.methods} == {"heavy_ball", "nesterov"}
+    remedy = "no setting tried arrives on most draws: give a larger batch, or a larger target."
+    assert advice.recommendation.endswith(remedy) == (unlucky == "all")
+    if unlucky == "first":
+        assert advice.best.name not in shared
+        assert advice.draws.count(None) < 3
+
+
 def test_a_forecast_alone_is_within_the_limit_for_the_batch(rows):
     advice = tune(linear(rows), batch=1, target=0.95, trials=0)
     assert {entry.share for entry in advice.methods} <= {

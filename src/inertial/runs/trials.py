@@ -24,7 +24,8 @@ five at least.
    many if it is not back before twice the step at which it left; the next one may win.  Where it
    wins though it is not back, smaller steps are tried.  On batches it is trained on other draws of
    them as well, for on one the luckiest wins, and counts as the median of them all;
-   where it settles on fewer than half of them, smaller steps are tried too.
+   where it settles on fewer than half of them, smaller steps are tried too, and if those do not
+   help, the other family in a search of its own.
 
 The search ends after the trials or passes that it may make, or with its budget.  The measure for
 that is a grid of 20 x 20 settings for either family, in runs just long enough to see the best one

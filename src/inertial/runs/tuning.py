@@ -5,6 +5,7 @@ far the linearised model is to be trusted.  What is recommended was trained: `Se
 on the real model, and the number of steps in the advice is the one that was counted there.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -53,6 +54,7 @@ from inertial.runs.trials import (
     held,
     setting,
     settled,
+    typical,
 )
 from inertial.simulation.batched import (
     expected_on_batches,
@@ -354,8 +356,18 @@ class ModelAdvice(Shown):
     def _leaving(self) -> str:
         """Say that the loss comes back; on batches another draw may not have arrived by then."""
         best, rises = self.best, f"at step {self.best.leaves or 0:,} the loss is above it again"
-        if self.batch is not None and best.leaves is not None:
-            return f"; at step {best.leaves:,} of this draw the loss is above it again"
+        if self.batch is not None:
+            words = (
+                ""
+                if best.leaves is None
+                else f"; at step {best.leaves:,} of this draw the loss is above it again"
+            )
+            if math.isinf(typical(best.measured_steps or 0, best.draws)):
+                words += (
+                    "; no setting tried arrives on most draws: give a larger batch, or a larger "
+                    "target"
+                )
+            return words
         for again, than in zip(self.repeats, _NUDGES, strict=False):
             if _as_measured(again, best):
                 continue
@@ -674,7 +686,8 @@ def tune_problem(
         on other draws come on top.
     methods
         Families to search, of `METHODS`.  Heavy ball and Nesterov share a search, and each other
-        one has its own, which is as long.
+        one has its own, which is as long; so has the one of the two that lost to settings which
+        fail on most draws of the batches, or whose loss does not come back.
     each
         Search a family alone where the shared search left it before it reached the target, since
         it could not win: for a comparison, in which every method is to be at its best.
@@ -740,8 +753,8 @@ def tune_problem(
         tried += search.trials
         if search.best is not None and search.best.steps is not None:
             longest = min(longest, _AGAINST * search.best.steps)
-            if each and len(group) > 1:
-                left = [one for one in winners if one is not None and one.steps is None]
+            if len(group) > 1 and (each or search.best.fails):
+                left = [one for one in winners if one is not None and _left(one, search.best)]
                 families = [*((one.setting.family,) for one in left), *families]
                 winners = [one for one in winners if one not in left]
         found += [(trial, search) for trial in winners if trial is not None]
@@ -1145,6 +1158,11 @@ def _winner(trials: list[Trial], family: str, best: Trial | None = None) -> Tria
     if not own:
         return None
     return min(own, key=_order)
+
+
+def _left(trial: Trial, best: Trial) -> bool:
+    """Whether a family's trial says too little of it: it was left, or lost to one that fails."""
+    return trial.steps is None or (best.fails and trial is not best)
 
 
 def _led(one: tuple[Trial, Search | None]) -> tuple[bool, Place]:
