@@ -135,10 +135,18 @@ const explorer = (() => {
   }
 
   /* What follows on the first step at the target where the loss rings back above it, after a joint. */
-  function staying({ first, stays }, joint = "", rough = undefined) {
-    if (!told(first) || counted(first, rough) === counted(stays, rough)) return "";
+  function staying({ first, stays, leaves }, joint = "", rough = undefined) {
+    if (!told(first)) return "";
+    if (stays === null) return `${joint}leaves again`;
+    const until = leaves !== null && told(leaves) ? ` until ${counted(leaves - 1, rough)}` : "";
     const over = counted(stays, rough).replace("over", "only after");
-    return joint + (stays === null ? "leaves again" : `stays ${told(stays) ? "from " : ""}${over}`);
+    const from = touches({ first, stays }, rough) ? ` ${told(stays) ? "from " : ""}${over}` : "";
+    return from || until ? `${joint}stays${from}${until}` : "";
+  }
+
+  /* Whether the loss leaves the target again before it stays, as far as digits tell. */
+  function touches({ first, stays }, rough) {
+    return counted(first, rough) !== counted(stays, rough);
   }
 
   /* Whether a setting of the rule “forecast” stays at the target before its race ends. */
@@ -256,7 +264,7 @@ const explorer = (() => {
 
   return {
     $, page, nodes, weights, K, LARGEST, SMALLEST, MASS, HEAVIEST, STEPS_LIMIT, METHODS, LABELS, RUN_STEPS, RAMPS,
-    MODES, ROWS, BATCH_STEPS, noise, onAllRows, limitOf, expected, state, clamp, address, current, switched, update, percent, plural, told, counted, staying, arrives, besideOne, momentum, theme, ramp, modeColour, canvasIn, paintRamp,
+    MODES, ROWS, BATCH_STEPS, noise, onAllRows, limitOf, expected, state, clamp, address, current, switched, update, percent, plural, told, counted, staying, touches, arrives, besideOne, momentum, theme, ramp, modeColour, canvasIn, paintRamp,
     view, start,
   };
 })();

@@ -1,7 +1,7 @@
 /* The lesson: a path over the contours of two modes, a thread of five steps, what a mode means. */
 (() => {
   const { node, html, frame, short, tip, say } = charts;
-  const { $, page, nodes, weights, K, LARGEST, SMALLEST, MASS, HEAVIEST, STEPS_LIMIT, LABELS, ROWS, state, address, update, percent, plural, told, counted, staying, arrives, besideOne, theme, ramp, modeColour } = explorer;
+  const { $, page, nodes, weights, K, LARGEST, SMALLEST, MASS, HEAVIEST, STEPS_LIMIT, LABELS, ROWS, state, address, update, percent, plural, told, counted, staying, touches, arrives, besideOne, theme, ramp, modeColour } = explorer;
 
   /* ---- the opening picture ---- */
 
@@ -108,8 +108,7 @@
       if (!told(first) && page.proven !== null) return `is still at ${percent(left(m))}${of} ${after}`;
       const steps = `${counted(first, rough)} step${first === 1 ? "" : "s"}`, target = `${percent(page.target)}${of}`;
       if (grows) return `takes ${steps} to ${target}, and diverges later`;
-      const rings = staying(reached, " and ", rough);
-      return rings ? `touches ${target} after ${steps}${rings}` : `takes ${steps} to ${target}`;
+      return (touches(reached, rough) ? `touches ${target} after ${steps}` : `takes ${steps} to ${target}`) + staying(reached, " and ", rough);
     };
     const tuned = made("heavy_ball", ball.eta, ball.beta), promised = said(tuned), setting = `heavy ball with η = ${short(ball.eta)} and β = ${short(ball.beta)}`;
     const run = page.runs.find((one) => one.method === "heavy_ball");
@@ -129,14 +128,20 @@
       : run.arrived ? `got there from ${run.arrived} of ${starts} starts ${within}`
       : `did not get there ${within}`;
     const best = ball.rule === "trials"
-      ? `${run.lowest ? `No real run with heavy ball got to the target; lowest was ${setting}` : `For heavy ball, real runs of this network chose η = ${short(ball.eta)} and β = ${short(ball.beta)}`} (each method was searched by itself: “tune” searches heavy ball and Nesterov at once, and may name another setting of about as many steps); by ${model} it ${promised}.`
+      ? `${run.lowest ? `No real run with heavy ball got to the target; lowest was ${setting}` : `For heavy ball, real runs of this network chose η = ${short(ball.eta)} and β = ${short(ball.beta)}`} (each method was searched by itself: “tune” searches heavy ball and Nesterov at once, and may name another setting); by ${model} it ${promised}.`
       : `Weighing ${K === 1 ? "the one there is" : `all ${K} of them`} for ${arrives(tuned) ? "the loss to stay below the target soonest" : `the lowest loss after ${page.race.steps.toLocaleString("en")} steps`}, the rule “forecast” takes for ${setting.replace("with ", "")}: it ${promised}.`;
     // Flatter modes than the one that rings may gain more by memory than it loses.
     const both = [ringing, critical].map((beta) => made("heavy_ball", eta, beta)), counts = both.map((m) => count(m).stays);
     const some = counts.some(told), [rung, damped] = some ? counts.map((stays) => (told(stays) ? stays : Infinity)) : both.map(left);
     const shown = some ? counts.map((stays) => counted(stays, !page.squared)) : [rung, damped].map(percent);
-    const gains = rung < damped && shown[0] !== shown[1];
-    const flatter = `${gains ? "Yet flatter modes gain by it, and with them the loss" : "The loss does not gain by it"}: `
+    const gains = rung < damped && shown[0] !== shown[1], ahead = some ? "the loss is there sooner" : "less of the loss is left then";
+    const lost = (within) => {
+      const [swung, calm] = both.map((m) => nodes.reduce((sum, l, k) => sum + (within(l) ? weights[k] * numerics.amplification(m, l, some ? rung : seen) ** 2 : 0), 0));
+      return calm - swung;
+    };
+    const cause = () => (count(both[0]).leaves !== null ? `Yet ${ahead}, for a while`
+      : 2 * lost((l) => l < flat) > lost(() => true) ? "Yet flatter modes gain by it, and with them the loss" : `Yet the mode gets to its goal sooner, and ${ahead}`);
+    const flatter = `${gains ? cause() : "The loss does not gain by it"}: `
       + `${some ? both.map((m) => `it ${said(m)}`).join("; critically damped, ") : `${after} ${shown[0]} of it is left; critically damped, ${shown[1]}`}.`;
     const trained = `The network${several ? "s" : ""} that ${several ? "were" : "was"} trained with it ${real}: the coloured ${several ? "curves" : "curve"}`;
     const grows = page.batch && explorer.MODES && ball.eta >= numerics.batchLimit(made("heavy_ball", ball.eta, ball.beta), explorer.MODES, numerics.noiseShare(page.batch, ROWS));

@@ -120,26 +120,32 @@ const numerics = (() => {
     return loss;
   }
 
-  /* Watches a loss, step by step: `first` at or below the level, `since` when it is there now, and the
-     step from which it `stays`, for a quarter as many more, five at least: inertial.runs.trials.settled. */
+  /* Watches a loss, step by step: `first` at or below the level, `since` when it is there now, the step
+     from which it `stays`, for a quarter as many more, five at least, and the one at which it `leaves` before
+     twice as many, or twenty more: inertial.runs.trials.Trial.  `open`: whether that is to be seen yet. */
   function watch(level) {
-    const seen = { first: null, since: null, stays: null };
+    const seen = { first: null, since: null, stays: null, leaves: null };
     seen.look = (t, loss) => {
-      if (!(loss <= level)) { seen.since = null; return; }
+      if (!(loss <= level)) {
+        seen.since = null;
+        if (seen.stays !== null) seen.leaves ??= t;
+        return;
+      }
       seen.first ??= t;
       seen.since ??= t;
       if (t - seen.since >= Math.max(5, Math.ceil(seen.since / 4))) seen.stays ??= seen.since;
     };
+    seen.open = (t, limit) => (seen.stays === null ? t <= limit || seen.since !== null : seen.leaves === null && t <= seen.stays + Math.max(20, seen.stays));
     return seen;
   }
 
-  /* When the forecast loss is at most the share of the first, and from where it stays: null beyond the limit. */
+  /* When the forecast loss is at most the share of the first, from where it stays, and till when: null beyond the limit. */
   function settles(m, nodes, weights, share, limit) {
     const n = nodes.length;
     const value = new Float64Array(n).fill(1), step = new Float64Array(n);
     const gradient = new Float64Array(n);
     const first = weights.reduce((sum, w) => sum + w, 0), seen = watch(share * first);
-    for (let t = 0; seen.stays === null && (t <= limit || seen.since !== null); t++) {
+    for (let t = 0; seen.open(t, limit); t++) {
       let loss = 0;
       for (let k = 0; k < n; k++) loss += weights[k] * value[k] * value[k];
       seen.look(t, loss);
@@ -170,7 +176,7 @@ const numerics = (() => {
     const a = new Float64Array(n), b = new Float64Array(n), c = new Float64Array(n), power = new Float64Array(n);
     const first = weights.reduce((sum, w) => sum + w, 0), seen = watch(share * first);
     let last = 0, lastDrive = 0;
-    for (let t = 0; t <= steps || seen.stays === null && (t <= limit || seen.since !== null); t++) {
+    for (let t = 0; t <= steps || seen.open(t, limit); t++) {
       let squares = 0, deviation = 0, cross = 0, fourth = 0, far = 0;
       for (let k = 0; k < n; k++) {
         const s = mean[k] * mean[k], many = counts[k] * a[k];
