@@ -768,11 +768,16 @@ def test_the_best_step_leaves_least_of_the_loss(shared, exploration):
         (lambda e: heavy_ball(e, 0.9), 15),
         (lambda e: heavy_ball(e, 0.65), 10),
         (lambda e: heavy_ball(e, 0.65), 15),
+        (lambda e: heavy_ball(e, 0.9), 60),
+        (lambda e: heavy_ball(e, 0.97), 200),
+        (lambda e: heavy_ball(e, 0.99), 200),
+        (lambda e: nesterov(e, 0.99), 150),
     ):
         limit = stability_limit(make(1.0)) / measure.largest
         eta = shared.evaluate(
             """([m, n, w, t, limit]) => inertial.numerics.bestStep(
-                m, limit, (one) => inertial.numerics.forecast(one, n, w, [t])[0])""",
+                m, limit, (one) => inertial.numerics.forecast(one, n, w, [t])[0],
+                Math.max(240, 12 * t), 400)""",
             [as_script(make(0.1)), measure.nodes.tolist(), measure.weights.tolist(), step, limit],
         )
 
@@ -782,7 +787,7 @@ def test_the_best_step_leaves_least_of_the_loss(shared, exploration):
         assert 0 < eta < limit
         fine = limit * np.linspace(1e-3, 0.999, 4000)
         best = min(map(left, fine))
-        # The least of a grid ten times as fine; the golden sections then only go below it.
+        # The least of another grid; the golden sections then only go below it.
         assert left(eta) <= best * (1 + 1e-9)
         if step == 1:
             # One step of gradient descent: the quadratic's own minimum, in closed form.

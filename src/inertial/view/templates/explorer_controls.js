@@ -181,9 +181,12 @@
     $("best-step").addEventListener("click", () => {
       const now = Math.max(1, Math.min(state.at, state.steps)), m = explorer.current(), long = limitOf(m);
       // Momentum that climbs is far from 1 after few steps: what it grows by later does not count yet.
-      const eta = numerics.bestStep(m, m.friction === null ? long : numerics.stabilityLimit(m) / LARGEST, (one) => explorer.expected(one, [now])[0]);
+      // A step at a time, without a closed form, fewer can be tried than there may be valleys.
+      const slow = noise() || m.friction !== null, wanted = Math.max(240, 12 * now), cells = slow ? Math.min(1200, wanted) : wanted;
+      const eta = numerics.bestStep(m, m.friction === null ? long : numerics.stabilityLimit(m) / LARGEST, (one) => explorer.expected(one, [now])[0], cells, slow ? 6 : 400);
+      const tried = cells < wanted ? ` ${cells.toLocaleString("en")}` : "", which = `${tried} stable step sizes${tried && " that were tried"}`;
       const where = noise() ? ` on batches of ${plural(state.batch, "row")}` : page.batch ? " on all rows" : "";
-      update({ eta, at: now, thread: 0 }, `${eta < long ? "Of the stable step sizes, the one" : "The step size"} that leaves least of the ${noise() ? "expected " : ""}loss after ${plural(now, "step")}${where}${{ heavy_ball: " at this momentum", nesterov: " at this momentum" }[m.name] ?? ""}.`);
+      update({ eta, at: now, thread: 0 }, `${eta < long ? `Of the${which}, the one` : "The step size"} that leaves least of the ${noise() ? "expected " : ""}loss after ${plural(now, "step")}${where}${{ heavy_ball: " at this momentum", nesterov: " at this momentum" }[m.name] ?? ""}.`);
     });
     $("play").addEventListener("click", play);
   }

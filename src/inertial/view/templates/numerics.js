@@ -384,14 +384,16 @@ const numerics = (() => {
   }
 
   /* The step size below a limit at which a method has the lowest loss: golden sections in the lowest
-     valleys of a grid, of which a ringing loss has several. */
-  function bestStep(m, limit, lossOf) {
-    const cells = 240, valleys = 6, golden = (Math.sqrt(5) - 1) / 2, left = (share) => lossOf({ ...m, eta: share * limit });
-    const shares = Array.from({ length: cells }, (_, i) => 0.999 * (i + 1) / cells);
-    const losses = shares.map(left), at = (i) => losses[i] ?? Infinity;
+     valleys of a grid.  Of N steps the loss rings with the step size, in up to N valleys of the angle whose
+     cosine falls evenly to the limit: `cells` of it, twelve a valley at best, and `valleys` of them. */
+  function bestStep(m, limit, lossOf, cells, valleys) {
+    const golden = (Math.sqrt(5) - 1) / 2, share = (angle) => 0.999 * Math.sin(0.5 * angle) ** 2;
+    const left = (angle) => lossOf({ ...m, eta: share(angle) * limit });
+    const angles = Array.from({ length: cells }, (_, i) => Math.PI * (i + 1) / cells);
+    const losses = angles.map(left), at = (i) => losses[i] ?? Infinity;
     const lowest = losses.map((_, i) => i).filter((i) => at(i) <= at(i - 1) && at(i) <= at(i + 1)).sort((i, j) => losses[i] - losses[j]).slice(0, valleys);
     const found = lowest.map((i) => {
-      let low = i ? shares[i - 1] : shares[0] / 100, high = shares[Math.min(cells - 1, i + 1)];
+      let low = i ? angles[i - 1] : angles[0] / 100, high = angles[Math.min(cells - 1, i + 1)];
       for (let turn = 0; turn < 40; turn++) {
         const one = high - golden * (high - low), other = low + golden * (high - low);
         if (left(one) <= left(other)) high = other; else low = one;
@@ -399,7 +401,7 @@ const numerics = (() => {
       return (low + high) / 2;
     });
     const reached = found.map(left);
-    return found[reached.indexOf(Math.min(...reached))] * limit;
+    return share(found[reached.indexOf(Math.min(...reached))]) * limit;
   }
 
   return {
