@@ -28,7 +28,7 @@ from inertial.method.recursion import label
 from inertial.runs.exploration import explore_model
 from inertial.runs.model_runs import starts_of
 from inertial.runs.trials import AFTER, BUDGET, REFINED, Search, held, setting, settled
-from inertial.runs.tuning import _repeated
+from inertial.runs.tuning import _jumps, _repeated
 
 
 def cancer(activation="relu", loss="mse"):
@@ -717,6 +717,57 @@ def test_where_rounding_decides_the_steps_the_answer_says_so(advised, again, sai
     stays = replace(advice, best=replace(best, leaves=None), repeats=again).recommendation
     assert "above it again" not in stays
     assert ("; rounding decides when it is there" in stays) != ("stop there" in said)
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        ((None,), None),
+        ((27,), "larger by a millionth the loss is above it again at step 27"),
+        ((None, 31), "smaller by a millionth the loss is above it again at step 31"),
+    ],
+)
+def test_where_rounding_decides_whether_a_loss_stays_the_answer_says_so(advised, left, said):
+    advice = advised[1]
+    best = replace(advice.best, leaves=None)
+    again = (best.measured_steps,) * len(left)
+    words = replace(advice, best=best, repeats=again, repeats_leave=left).recommendation
+    if said is None:
+        assert "rounding" not in words
+    else:
+        rest = f"; rounding decides whether it stays: at a step size {said}"
+        assert words.endswith(f"{rest}, so look at the loss and stop by that.")
+
+
+@pytest.mark.parametrize(
+    ("factor", "of_target", "jumps"),
+    [(1.31, 0.52, True), (1.29, 0.52, False), (1.31, 0.48, False), (9.0, 0.9, True)],
+)
+def test_a_loss_jumps_where_a_step_takes_it_up_near_the_target(advised, factor, of_target, jumps):
+    low = 0.1 * of_target / factor
+    losses = 2 * np.array([1.0, 0.02, 1.0, 0.09, 0.05, low, 0.1 * of_target, low])
+    best = replace(advised[1].best, losses=losses, measured_steps=3)  # not what came before
+    assert _jumps(best, 0.1) == jumps
+
+
+def test_what_jumps_is_trained_again_for_as_long_as_it_was_looked_at():
+    problem, method = cancer("relu", "mse"), heavy_ball(0.02, 0.97)
+    losses = simulate(problem, method, steps=200).loss
+    for target in np.linspace(0.05, 0.5, 46):
+        steps, above = settled(losses, target * losses[0]), losses > target * losses[0]
+        later = [] if steps is None else np.flatnonzero(above[steps : 2 * steps + 1])
+        if len(later):
+            break
+    best = replace(
+        tune(problem, target=0.1, trials=0).best, method=method, measured_steps=steps, leaves=None
+    )
+    calm = np.minimum.accumulate(losses[: 2 * steps])
+    assert not list(_repeated(problem, replace(best, losses=calm), target))
+    jumps = calm.copy()
+    jumps[steps + 3 :] = target * losses[0]
+    jumps[steps + 2] /= 2
+    (trial,) = _repeated(problem, replace(best, losses=jumps), target)
+    assert (trial.steps, trial.leaves) == (steps, steps + later[0])
 
 
 def test_what_leaves_is_trained_again_at_about_the_same_step_size():

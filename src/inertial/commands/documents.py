@@ -136,6 +136,7 @@ def of_model(advice: "ModelAdvice", data: "Provenance") -> dict[str, Any]:
         "order": None if advice.batch is None else advice.order,
         "other_draws": list(advice.draws),
         "repeats": list(advice.repeats),
+        "repeats_leave": list(advice.repeats_leave),
         "stopping": None if advice.stopping is None else advice.stopping.document,
         "largest_eigenvalue": advice.largest[0],
         "lines": advice.lines.splitlines(),

@@ -115,6 +115,11 @@ _NUDGES, _APART = {"larger": 1e-6, "smaller": -1e-6}, 0.15
 _LONG = 100
 """Steps from which on a recommendation is repeated though its loss stays."""
 
+_BY_THE_LOSS = ", so look at the loss and stop by that"
+
+_JUMP, _HIGH = 1.3, 0.5
+"""Its loss jumps where one step takes it up by this factor, above this share of the target."""
+
 _ROUNDING = 1e-5
 """Share of the largest output by which rounding tells equal rows apart."""
 
@@ -233,8 +238,11 @@ class ModelAdvice(Shown):
     repeats
         Steps of the recommendation again, with gradients of all rows, at a step size larger by a
         millionth, and at one smaller by that where then the losses part though the steps do not:
-        made where its loss leaves the target again, and of a hundred steps or more.  None where it
-        did not get there.
+        made where its loss leaves the target again, jumps there, or takes a hundred steps or more.
+        None where it did not get there.
+    repeats_leave
+        Steps at which these are above the target again where the recommendation stays, for as long
+        as that was looked at; None where they stay.
     alike
         Where no setting got there and the model cannot tell one row from another: whether `inputs`
         are the same in all, or only the answers at this `start`; empty otherwise.
@@ -265,6 +273,7 @@ class ModelAdvice(Shown):
     order: Order = "fresh"
     factor: float = 1.0
     repeats: tuple[int | None, ...] = ()
+    repeats_leave: tuple[int | None, ...] = ()
     alike: Literal["", "inputs", "start"] = ""
 
     @property
@@ -375,9 +384,15 @@ class ModelAdvice(Shown):
                 ("; " if best.leaves is None else f"; {rises}, and ")
                 + f"rounding decides when it is there: at a step size {than} by a millionth it "
                 + ("is not in twice the steps" if again is None else f"takes {again:,}")
-                + ", so look at the loss and stop by that"
+                + _BY_THE_LOSS
             )
         if best.leaves is None:
+            for left, than in zip(self.repeats_leave, _NUDGES, strict=False):
+                if left is not None:
+                    return (
+                        f"; rounding decides whether it stays: at a step size {than} by a "
+                        f"millionth the loss is above it again at step {left:,}{_BY_THE_LOSS}"
+                    )
             return ""
         return f"; stop there, for {rises}" + (" and does not come back" if best.lost else "")
 
@@ -802,6 +817,7 @@ def tune_problem(
         order=order,
         factor=1.0 if batch is None else problem.batch_factor(batch),
         repeats=tuple(trial.steps for trial in again),
+        repeats_leave=tuple(trial.leaves for trial in again),
         alike=_alike(problem, operator) if trials and best.measured_steps is None else "",
     )
 
@@ -878,21 +894,31 @@ def _stopping(
 
 
 def _repeated(problem: Trainable, best: TunedMethod, target: float) -> Iterator[Trial]:
-    """Train again where the loss leaves, or is long under way: its steps may be one of many.
+    """Train again where the loss leaves, jumps or is long under way: its steps may be one of many.
 
     One repeat that has other losses on the way may have as many steps by luck: there is another.
+    Where the loss stays for as long as it was looked at, so long is the repeat.
     """
     if best.measured_steps is None or not isinstance(best.method, Recursion):
         return
-    if best.leaves is None and best.measured_steps < _LONG:
+    stays = best.leaves is None
+    if stays and best.measured_steps < _LONG and not _jumps(best, target):
         return
     any_, most = setting("heavy_ball", 1.0, 0.5), 2 * best.measured_steps + held(0)
     for nudge in _NUDGES.values():
         nudged = replace(best.method, eta=best.method.constant[0] * (1 + nudge))
-        trial = Search(problem, 1.0, target, trials=0).alone(any_, nudged, most)
+        trial = Search(problem, 1.0, target, trials=0).alone(any_, nudged, most, watched=stays)
         yield trial
-        if not _as_measured(trial.steps, best) or not _parted(best, trial):
+        if trial.leaves is not None or not _as_measured(trial.steps, best):
             return
+        if not _parted(best, trial):
+            return
+
+
+def _jumps(best: TunedMethod, target: float) -> bool:
+    """Whether a step takes the loss up by `_JUMP` to `_HIGH` of the target, where it settled."""
+    after, high = best.losses[best.measured_steps :], _HIGH * target * best.losses[0]
+    return bool(((after[1:] > _JUMP * after[:-1]) & (after[1:] > high)).any())
 
 
 def _as_measured(again: int | None, best: TunedMethod) -> bool:
@@ -902,8 +928,8 @@ def _as_measured(again: int | None, best: TunedMethod) -> bool:
 
 
 def _parted(best: TunedMethod, trial: Trial) -> bool:
-    """Whether the losses of a repeat are others on the way to the target."""
-    steps = min(best.measured_steps or 0, len(trial.losses))
+    """Whether the losses of a repeat are others on the way."""
+    steps = min(len(best.losses), len(trial.losses))
     known, again = best.losses[:steps], trial.losses[:steps]
     return not (np.abs(again - known) <= _APART * known).all()
 
