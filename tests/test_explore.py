@@ -2333,6 +2333,50 @@ def test_the_lesson_says_what_is_gained_by_ringing(
     assert ("flatter" in said) == (2 * (parts[0] - parts[1]) > gained > 0)
 
 
+@pytest.mark.parametrize("ratio", [1e-6, 1e-3, 3e-3, 0.1])
+def test_ripples_swing_however_flat_the_mode_is(chromium, of_model, tmp_path, ratio):
+    measure = dataclasses.replace(
+        of_model.measure, nodes=np.array([ratio, 1.0]), weights=np.array([0.9, 0.1])
+    )
+    path = tmp_path / "page.html"
+    path.write_text(explorer_page(dataclasses.replace(of_model, measure=measure)), encoding="utf-8")
+    with opened(chromium, path) as view:
+        view.locator("[data-preset=ripples]").click()
+        settle(view)
+        state = numbers_of(view)[0]
+        assert "swings back, again and again" in view.locator("#lesson").inner_text()
+        assert state["mode"] == 0
+        assert (1 - np.sqrt(state["eta"] * ratio)) ** 2 < state["beta"]
+        # A link that is pasted has words of its own or none.
+        view.evaluate("(address) => { location.hash = address; }", "#method=nesterov&beta=0.5")
+        settle(view)
+        assert numbers_of(view)[0]["method"] == "nesterov"
+        assert view.locator("#lesson").inner_text() == ""
+
+
+@pytest.mark.parametrize("share", [0.6, 1e-4])
+def test_what_single_precision_does_not_resolve_is_not_promised(chromium, tmp_path, share):
+    """Three columns, and much of the loss where the kernel is below a millionth of its largest."""
+    random = np.random.default_rng(0)
+    x, _ = np.linalg.qr(random.standard_normal((40, 3)))
+    y = x @ np.sqrt([[0.5], [0.5 - share / 2], [share / 2]])
+    x = x * [1.0, 0.5, 1e-4]
+    made = Problem.from_apply(lambda w, x: x @ w, np.zeros((3, 1), np.float32), x, y)
+    found = explore_model(starts_of(made), ModelSettings(steps=10, target=0.1), trials=0)
+    unresolved = share / 2 > 0.1
+    assert (found.measure.proven is None) != unresolved
+    if unresolved:
+        assert found.measure.proven == found.measure.nodes.size - 1
+    assert bool(found.doubt) == unresolved
+    path = tmp_path / "page.html"
+    path.write_text(explorer_page(found), encoding="utf-8")
+    with opened(chromium, path) as view:
+        head = view.locator("header").inner_text()
+        assert ("exact at every step" in head) != unresolved
+        assert ("10 % may be out of reach of every gradient method" in head) == unresolved
+        assert "trains longer" not in head or not unresolved
+
+
 def test_a_count_that_is_told_beside_one_that_is_not_is_less(chromium, of_model, tmp_path):
     nodes = np.array([0.05, 1.0])
     measure = dataclasses.replace(of_model.measure, nodes=nodes, weights=np.ones(2))

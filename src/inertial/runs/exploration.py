@@ -23,7 +23,7 @@ from inertial.method.batch import (
     fastest_for_batch,
     modes_of,
 )
-from inertial.method.bound import lower_bound
+from inertial.method.bound import lower_bound, said_of_zero
 from inertial.method.race import STEPS as RACE
 from inertial.method.recursion import METHODS, Recursion
 from inertial.method.rules import DEFAULT_RULE, RULES, choose, fastest
@@ -58,6 +58,9 @@ BATCH_RULE = "batch"
 _BATCH_SOURCE = (
     "this project: fewest steps until the expected loss on batches of {:,} stays at the target"
 )
+
+_MUCH = 0.01
+"""Share of the target that is much of the loss where nothing is resolved."""
 
 MARGIN = 0.6
 """Largest share of the stability limit for a model, whose kernel moves."""
@@ -158,6 +161,8 @@ class Exploration:
     evaluation
         What has to be known where the model has layers that act otherwise in training; empty where
         it has none.
+    doubt
+        Why no gradient method may get to the target; empty where one does.
 
     """
 
@@ -179,6 +184,7 @@ class Exploration:
     batch: int | None = None
     outputs: int = 1
     evaluation: str = ""
+    doubt: str = ""
 
 
 def explore(
@@ -338,9 +344,7 @@ def explore_model(
     if start.spectrum is not None:
         modes = modes_of(start.batch_modes, most=MOST_MODES)
         modes = replace(modes, nodes=np.maximum(modes.nodes, RESOLUTION * modes.nodes[-1]))
-    measure = Measure(
-        np.maximum(found.nodes, RESOLUTION * found.largest), found.weights, proven=found.proven
-    )
+    measure = _resolved(found, settings.target)
     forecast = f"{RULES[DEFAULT_RULE].source}, at {MARGIN:g} of the stability limit at most"
     points = [
         TunedPoint(
@@ -409,7 +413,16 @@ def explore_model(
         batch,
         1 if modes is None else start.operator.start.size // problem.rows,
         problem.evaluation,
+        said_of_zero(advice.unreachable, settings.target, resolution=RESOLUTION) or "",
     )
+
+
+def _resolved(found: Measure, target: float) -> Measure:
+    """Raise nodes to what single precision resolves; much of the loss there limits the steps."""
+    lowest = RESOLUTION * found.largest
+    raised = found.weights[found.nodes < lowest].sum() > _MUCH * target * found.total
+    proven = found.nodes.size - 1 if raised and found.proven is None else found.proven
+    return Measure(np.maximum(found.nodes, lowest), found.weights, proven=proven)
 
 
 def _trimmed(bound: Float[np.ndarray, "t"]) -> Float[np.ndarray, "s"]:

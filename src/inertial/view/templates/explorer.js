@@ -258,7 +258,7 @@ const explorer = (() => {
     Object.assign(state, { batch: (MODES && page.batch) || ROWS, eta: tuned.eta, beta: tuned.beta, steps: clamp("steps", RUN_STEPS) });
     readAddress();
     window.inertial = { numerics, page, state };
-    addEventListener("hashchange", () => { readAddress(); schedule(); });
+    addEventListener("hashchange", () => { $("lesson").textContent = ""; readAddress(); schedule(); });
     charts.live(render);
   }
 

@@ -117,7 +117,8 @@
         onAllRows("Just enough memory: the mode that carries most of the loss falls as fast as it can without overshooting. Its two roots meet."));
     },
     ripples() {
-      update({ method: "heavy_ball", eta: 0.25 / LARGEST, beta: 0.97, mode: HEAVIEST },
+      const eta = 0.25 / LARGEST, critical = (1 - Math.sqrt(eta * nodes[HEAVIEST])) ** 2;
+      update({ method: "heavy_ball", eta, beta: critical < 0.96 ? 0.97 : 1 - (1 - critical) / 8, mode: HEAVIEST },
         onAllRows("Too much memory: the mode overshoots and swings back, again and again. The rate is that of the circle √β."));
     },
     edge() {
