@@ -122,7 +122,7 @@ def test_where_no_run_reached_the_target_the_lowest_is_there_to_copy(results):
     (run,) = advice.checks
     missed = dataclasses.replace(run, measured=None, lowest=0.3)
     lower = dataclasses.replace(
-        missed, name="nesterov", method=nesterov(0.01, 0.5), lowest=0.2, steps=70
+        missed, name="nesterov", method=nesterov(0.01, 0.5), lowest=0.2, lowest_at=70, steps=70
     )
     diverged = dataclasses.replace(missed, lowest=0.1, diverged=True)
     found = dataclasses.replace(advice, checks=(missed, lower, diverged))
@@ -130,6 +130,10 @@ def test_where_no_run_reached_the_target_the_lowest_is_there_to_copy(results):
     assert found.setting == lower.method
     low = "Nesterov with eta 0.01, momentum 0.5 got the lowest, to 0.2 of it in 70 steps."
     assert low in found.recommendation
+    passed = dataclasses.replace(lower, lowest_at=12)
+    assert f"{low.removesuffix('in 70 steps.')}at step 12 of 70." in (
+        dataclasses.replace(advice, checks=(missed, passed)).recommendation
+    )
     assert "lr=0.01, momentum=0.5" in found.lines
     assert dataclasses.replace(advice, checks=(missed, run)).nearest is None
     nowhere = dataclasses.replace(advice, checks=(diverged, diverged))

@@ -212,7 +212,11 @@ def test_where_no_setting_gets_there_it_says_so(hard):
     assert "3 tried" in advice.recommendation
     found = advice.searched.best.losses
     low = min(advice.check.lowest, found.min() / found[0])
-    assert f"got the lowest, to {low:.3g} of it in" in advice.recommendation
+    if advice.replaced is not None:
+        when, last = int(found.argmin()), len(found) - 1
+        said = f"in {last:,} steps" if when == last else f"at step {when:,} of {last:,}"
+        assert f"got the lowest, to {low:.3g} of it {said}" in advice.recommendation
+    assert f"got the lowest, to {low:.3g} of it " in advice.recommendation
     assert advice.trust.remedy.startswith("standardise the targets")
     assert advice.recommendation.endswith(
         "Give inputs and targets of mean 0 and variance 1, with --standardize (standardize=True)."

@@ -50,7 +50,7 @@ def test_it_holds_a_run_against_the_forecast_of_its_own_start(digits):
      (20, None, False, True), (None, 20, False, True), (20, 16, True, False), (3, 5, False, True)],
 )  # fmt: skip
 def test_a_promise_is_kept_within_a_fifth_or_a_step(promised, measured, kept, late):
-    found = Check("", heavy_ball(1, 0.5), 10, 0, 0.1, promised, measured, 50, 1.0, False, 0.1)
+    found = Check("", heavy_ball(1, 0.5), 10, 0, 0.1, promised, measured, 50, 1.0, False, 0.1, 50)
     assert (found.kept, found.late) == (kept, late)
 
 
@@ -64,7 +64,7 @@ def test_a_promise_is_kept_within_a_fifth_or_a_step(promised, measured, kept, la
     ],
 )
 def test_who_promised_nothing_is_not_said_to_have_broken_it(promised, measured, words):
-    run = Check("", heavy_ball(1, 0.5), 10, 0, 0.1, promised, measured, 50, 1.0, False, 0.1)
+    run = Check("", heavy_ball(1, 0.5), 10, 0, 0.1, promised, measured, 50, 1.0, False, 0.1, 50)
     run = dataclasses.replace(run, name="heavy_ball")
     assert words in said(run)
     if (promised, measured) == (None, None):
@@ -74,7 +74,7 @@ def test_who_promised_nothing_is_not_said_to_have_broken_it(promised, measured, 
 def test_where_it_does_not_hold_the_search_of_models_goes_on(digits):
     data, spectrum, measure = digits
     method = heavy_ball(1.7 / measure.largest, 0.9)
-    first = Check("heavy_ball", method, 50, 0, 0.1, 5, 40, 60, 1.0, False, 0.05)
+    first = Check("heavy_ball", method, 50, 0, 0.1, 5, 40, 60, 1.0, False, 0.05, 60)
     assert not first.kept
     runs = search(first, data, measure, spectrum, trials=9)
     problem = problem_within(TwoLayerReLU(50, data.x.shape[1]), span(data.x), data.y)
@@ -148,7 +148,9 @@ def test_a_setting_for_one_start_has_to_settle_a_fifth_sooner(digits):
     own = start_measure(spectrum, residual)
 
     def followed(method, target):
-        first = Check("", method, 4000, 0, target, 9, 9, 9, 1.0, diverged=False, lowest=0.01)
+        first = Check(
+            "", method, 4000, 0, target, 9, 9, 9, 1.0, diverged=False, lowest=0.01, lowest_at=9
+        )
         return from_start(first, data, measure, spectrum, trials=2)
 
     near = fastest("nesterov", own, 0.95 * 0.01)  # settles in 11

@@ -168,11 +168,11 @@ def test_what_no_run_reached_is_not_recommended(hard, missed):
     near = dataclasses.replace(missed.trust, remedy="")
     said = dataclasses.replace(missed, check=run, searched=none, trust=near).recommendation
     assert said.endswith("Give a larger target.")
-    low = dataclasses.replace(none[0], lowest=0.2, steps=30, diverged=False)
+    low = dataclasses.replace(none[0], lowest=0.2, lowest_at=16, steps=30, diverged=False)
     found = dataclasses.replace(missed, check=run, searched=(low,))
     over = dataclasses.replace(found, check=dataclasses.replace(run, lowest=0.3, diverged=False))
     assert over.setting == low.method
-    assert "got the lowest, to 0.2 of it in 30 steps. Give inputs" in over.recommendation
+    assert "got the lowest, to 0.2 of it at step 16 of 30. Give inputs" in over.recommendation
     under = dataclasses.replace(found, check=dataclasses.replace(run, lowest=0.1, diverged=False))
     assert under.setting == missed.method
     assert "the schedule got the lowest, to 0.1 of it. Give inputs" in under.recommendation

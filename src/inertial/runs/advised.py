@@ -24,7 +24,6 @@ from inertial.runs.shown import (
     Promised,
     advised,
     at,
-    came_lowest,
     columns,
     count,
     draw,
@@ -249,7 +248,7 @@ class Advice(Promised):
             none = "No setting" if tried > 1 else "The forecast setting never"
             came = "it diverged" if tried == 1 else "all diverged"
             if (low := self.nearest) is not None:
-                came = came_lowest(low.name, low.method, low.lowest, low.steps, self.target)
+                came = low.nearness
             give = "a larger target" + (" or more trials" if tried == 1 else "")
             if best.trust is not None:
                 give = best.trust.instead(give)

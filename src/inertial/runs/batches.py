@@ -209,10 +209,10 @@ class BatchAdvice(Promised):
         use = f"On batches of {self.batch:,} use {at(name, self.setting)}"
         share = f"{self.target:g} of the initial loss"
         if run is not None and self._missed:
-            nearest = came_lowest(run.name, run.method, run.lowest, run.steps, self.target)
+            nearest = run.nearness
             if found is not None:
-                steps = len(found.losses) - 1
-                nearest = came_lowest(name, self.setting, _lowest(found), steps, self.target)
+                when, steps = int(np.nanargmin(found.losses)), len(found.losses) - 1
+                nearest = came_lowest(name, self.setting, _lowest(found), when, steps, self.target)
             elif run.diverged:
                 nearest = "it diverged"
             more = ", or more trials" if self._tried == 1 else ""

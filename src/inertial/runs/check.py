@@ -30,7 +30,7 @@ from inertial.method.rules import fastest
 from inertial.method.trust import WIDEST, Trust, rounded_up, trust
 from inertial.problem.model import TwoLayerReLU, outputs, start_key
 from inertial.problem.problem import Problem
-from inertial.runs.shown import of_steps
+from inertial.runs.shown import came_lowest, of_steps
 from inertial.runs.trials import Search, Trial, handicap, held, setting, settled
 from inertial.simulation.span import Span, span
 from inertial.simulation.train import initial_residual, train
@@ -104,6 +104,8 @@ class Check:
         Whether the run diverged.
     lowest
         Smallest loss up to there over the first, in [0, 1].
+    lowest_at
+        Step of that loss.
     settles
         Step from which the loss stays at the target, `inertial.runs.trials.settled`; None if that
         was not seen, as where the run ends with the step `measured`.
@@ -126,6 +128,7 @@ class Check:
     growth: float
     diverged: bool
     lowest: float
+    lowest_at: int
     settles: int | None = None
     leaves: int | None = None
     lost: bool = False
@@ -152,6 +155,13 @@ class Check:
         return f", where it stays from {self.settles:,}{end}"
 
     @property
+    def nearness(self) -> str:
+        """Say how near the target it came, and when."""
+        return came_lowest(
+            self.name, self.method, self.lowest, self.lowest_at, self.steps, self.target
+        )
+
+    @property
     def kept(self) -> bool:
         """Whether the measured steps are within 20 % of the promised ones, or one step."""
         if self.promised is None or self.measured is None:
@@ -174,7 +184,7 @@ class Check:
             **{word: getattr(self, word) for word in words},
             "leaves_at": self.leaves,
             "lost": self.lost,
-            **{word: getattr(self, word) for word in ("steps", "growth", "lowest")},
+            **{word: getattr(self, word) for word in ("steps", "growth", "lowest", "lowest_at")},
         }
 
 
@@ -287,6 +297,7 @@ def check(
         float(run.loss.max() / run.loss[0]),
         run.status == "diverged",
         float(np.nanmin(run.loss) / run.loss[0]),
+        int(run.steps[np.nanargmin(run.loss)]),
     )
 
 
@@ -519,6 +530,7 @@ def search(
             float(np.nanmax(trial.losses) / trial.losses[0]),
             trial.outcome == "diverged",
             float(np.nanmin(trial.losses) / trial.losses[0]),
+            int(np.nanargmin(trial.losses)),
             trial.steps,
             trial.leaves,
             trial.lost,

@@ -35,7 +35,6 @@ from inertial.runs.shown import (
     Promised,
     advised,
     at,
-    came_lowest,
     draw,
     mark,
     of_steps,
@@ -154,9 +153,7 @@ class ScheduleAdvice(Promised):
                 none = "No setting" if self.searched else "The schedule never"
                 came = "it diverged" if run.diverged else f"it came to {lowest} of it"
                 if found is not None:
-                    came = came_lowest(
-                        found.name, found.method, found.lowest, found.steps, self.target
-                    )
+                    came = found.nearness
                 elif self.searched and not run.diverged:
                     came = f"the schedule got the lowest, to {lowest} of it"
                 return (

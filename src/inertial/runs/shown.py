@@ -159,10 +159,14 @@ def at(name: str, method: Recursion) -> str:
     return words + (f", momentum {below_one(beta)}" if beta else "")
 
 
-def came_lowest(name: str, method: Recursion, lowest: float, steps: int, target: float) -> str:
-    """Say how far the best run came, where none reached the target."""
-    share = as_left(lowest, target)
-    return f"{at(name, method)} got the lowest, to {share} of it in {of_steps(steps)}"
+def came_lowest(
+    name: str, method: Recursion, lowest: float, when: int, steps: int, target: float
+) -> str:
+    """Say how far the best run came and when, where none reached the target."""
+    came = f"{at(name, method)} got the lowest, to {as_left(lowest, target)} of it"
+    return (
+        f"{came} in {of_steps(steps)}" if when == steps else f"{came} at step {when:,} of {steps:,}"
+    )
 
 
 @dataclass(frozen=True, eq=False)
