@@ -2354,6 +2354,27 @@ def test_ripples_swing_however_flat_the_mode_is(chromium, of_model, tmp_path, ra
         assert view.locator("#lesson").inner_text() == ""
 
 
+def test_where_all_eigenvalues_are_one_the_step_of_the_lesson_is_critical(
+    chromium, of_model, tmp_path
+):
+    """Both roots are 0: done in a step, with nothing left whose largest part is anywhere."""
+    measure = dataclasses.replace(of_model.measure, nodes=np.full(4, 0.5), weights=np.ones(4))
+    path = tmp_path / "page.html"
+    path.write_text(explorer_page(dataclasses.replace(of_model, measure=measure)), encoding="utf-8")
+    with opened(chromium, path) as view:
+        for i, kind in enumerate(
+            ["critically damped", "jumps", "critically damped", "underdamped"]
+        ):
+            view.locator("#thread a").nth(i).click()
+            settle(view)
+            assert kind in view.locator("#phase-words").inner_text()
+            assert "Critical damping" not in view.locator("#phase-words").inner_text()
+            left = view.locator("#bars-words").inner_text()
+            assert (
+                ("largest part" in left) == (i in {1, 3}) != (": 0\N{NO-BREAK SPACE}% of" in left)
+            )
+
+
 @pytest.mark.parametrize("share", [0.6, 1e-4])
 def test_what_single_precision_does_not_resolve_is_not_promised(chromium, tmp_path, share):
     """Three columns, and much of the loss where the kernel is below a millionth of its largest."""

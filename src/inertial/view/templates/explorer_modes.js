@@ -14,12 +14,13 @@
   function leap(event) { return event.shiftKey ? Math.max(1, Math.round(K / 10)) : 1; }
 
   /* The regime, and between gliding and swinging the critical one: both roots apart from their middle by
-     at most a twenty-fifth of its way to 1, which is no damping, and to 0.  So near get four digits of a
-     setting, and the mode decays within 4 % as fast. */
+     at most a twenty-fifth of its way to 1, which is no damping, and to 0, or both there.  So near get four
+     digits of a setting, and the mode decays within 4 % as fast. */
   function kindOf(m, l) {
     const [re, im, other] = numerics.roots(m, l), kind = numerics.regime(m, l), middle = (re + other) / 2;
     const apart = Math.abs(im) + Math.abs(re - other) / 2;
-    return m.beta > 0 && kind !== "grows" && apart < 0.04 * Math.min(middle, 1 - middle) ? "critical" : kind;
+    const near = m.beta > 0 ? 0.04 * Math.min(middle, 1 - middle) : 0, done = Math.abs(middle) + apart < 1e-9;
+    return kind !== "grows" && (apart < near || done) ? "critical" : kind;
   }
 
   /* Places of the roots that matter: gradient descent's second one is 0 and says nothing. */
@@ -264,7 +265,7 @@
     const where = bad.count === 1 ? `the eigenvalue ${short(bad.last)}` : `eigenvalues between ${short(bad.low)} and ${short(bad.high)}`;
     host.replaceChildren(svg);
     svg.setAttribute("aria-label", `Error by eigenvalue after ${plural(now.at, "step")}: ${percent(left)} of the loss is left`);
-    $("bars-words").textContent = `After ${plural(now.at, "step")}: ${percent(left)} of the loss left, the largest part of it (${percent(bad.left / left)}) at ${where}.${now.spread ? " So far the mean run; the noise of the batches comes on top." : ""}${cut ? " ▲: higher than the figure." : ""}`;
+    $("bars-words").textContent = `After ${plural(now.at, "step")}: ${percent(left)} of the loss left${left > 0 ? `, the largest part of it (${percent(bad.left / left)}) at ${where}` : ""}.${now.spread ? " So far the mean run; the noise of the batches comes on top." : ""}${cut ? " ▲: higher than the figure." : ""}`;
     bars = { ...made, found };
     $("bars-save").replaceChildren(charts.buttons(svg, {
       label: "Error by eigenvalue", file: "errors",
@@ -364,7 +365,7 @@
     phase = { ...made, run };
     const critical = (1 - Math.sqrt(m.eta * l)) ** 2;
     $("phase-words").textContent = `λ = ${short(l)}, ηλ = ${short(m.eta * l)}: ${m.friction === null ? WORDS[kind] : "momentum t/(t+d) takes the damping away as it goes"}.`
-      + (m.name === "heavy_ball" && m.eta * l < 1 ? ` Critical damping ${kind === "critical" ? "is" : "would be"} at β = (1 − √(ηλ))² = ${besideOne(critical)}.` : "")
+      + (m.name === "heavy_ball" && m.eta * l < 1 - 1e-9 ? ` Critical damping ${kind === "critical" ? "is" : "would be"} at β = (1 − √(ηλ))² = ${besideOne(critical)}.` : "")
       + (portrait ? " Faint: the same method from other starts." : "");
     $("phase-save").replaceChildren(charts.buttons(svg, {
       label: "Phase portrait", file: "phase", table: () => ({ columns: ["step", "position", "velocity"], rows: run.map(([x, v], t) => [t, x, v]) }),
