@@ -207,6 +207,8 @@ def test_in_single_precision_a_target_may_be_out_of_reach_and_no_more():
         "1 % may be out of reach of every gradient method on the linearised model: about 40 % of"
     )
     assert "about 100 % of" in str(said_of_zero(0.996, 0.01, resolution=1e-6))
+    assert "12 % may be out" in str(said_of_zero(0.14, 0.12, resolution=1e-6))
+    assert "model: about as much of the loss" in str(said_of_zero(0.14, 0.12, resolution=1e-6))
     assert "below 1e-06 of its largest eigenvalue" in said
     assert said_of_zero(0.25, 0.25, resolution=1e-6) is None
 

@@ -777,7 +777,7 @@ def test_the_best_step_leaves_least_of_the_loss(shared, exploration):
         eta = shared.evaluate(
             """([m, n, w, t, limit]) => inertial.numerics.bestStep(
                 m, limit, (one) => inertial.numerics.forecast(one, n, w, [t])[0],
-                Math.max(240, 12 * t), 400)""",
+                Math.max(240, 10 * t), 400)""",
             [as_script(make(0.1)), measure.nodes.tolist(), measure.weights.tolist(), step, limit],
         )
 
@@ -824,6 +824,8 @@ def regime_of(name, scaled, beta):
     trace, determinant = 1 + beta - (1 + gamma) * scaled, beta - gamma * scaled
     if abs(trace) >= 1 + determinant or determinant >= 1:
         return "grows"
+    if beta > 0 and trace == determinant == 0:
+        return "ends"
     if trace**2 < 4 * determinant:
         return "swings"
     return "flips" if trace < 0 else "glides"
@@ -1907,11 +1909,17 @@ def test_words_on_batches_are_those_of_what_is_drawn(chromium, file, exploration
         )
 
 
-def test_where_no_step_is_stable_the_page_asks_for_the_batch_from_which_one_is(chromium, file):
-    """Momentum that goes to 1 adds up the noise of small batches at any step."""
+def test_where_no_step_is_stable_the_page_asks_for_the_batch_from_which_one_is(
+    chromium, file, exploration
+):
+    """Momentum that goes to 1 adds up the noise of small batches at any step.
 
-    def shown(batch):
-        with opened(chromium, file, f"#method=nesterov_varying&eta=1e-4&batch={batch}") as view:
+    With a gain of half the noise's share a mode, as steps go to 0, they have to be more than a
+    third of the rows.
+    """
+
+    def shown(batch, eta=1e-4):
+        with opened(chromium, file, f"#method=nesterov_varying&eta={eta}&batch={batch}") as view:
             words = [view.locator(one).inner_text() for one in ("#why", "#plane-caption")]
             assert view.locator("#why").is_visible() == bool(words[0])
             return words
@@ -1920,10 +1928,14 @@ def test_where_no_step_is_stable_the_page_asks_for_the_batch_from_which_one_is(c
     assert "grows at any step size, as the momentum goes to 1. Take a batch of" in why
     assert "to the top edge and beyond, where the line comes to a step of 0." in caption
     enough = int(re.search(r"Take a batch of (\d+) rows or more\.", why)[1])
+    assert enough == exploration.data.n // 3 + 1
     assert shown(enough - 1)[0].replace(f"of {enough - 1} rows:", "of 2 rows:") == why
     followed, caption = shown(enough)
     assert "at any step size" not in followed
     assert "to the top edge." in caption
+    largest = 1.3 / exploration.measure.largest  # below 4/3, the limit for all rows
+    said, _ = shown(enough, largest)
+    assert re.search(r"grows from ηλₘₐₓ = \S+ on\. Take a smaller step or a larger batch\.", said)
 
 
 def test_the_limits_against_the_batch_are_those_of_python(chromium, file, exploration):
@@ -2347,7 +2359,10 @@ def test_ripples_swing_however_flat_the_mode_is(chromium, of_model, tmp_path, ra
         assert "swings back, again and again" in view.locator("#lesson").inner_text()
         assert state["mode"] == 0
         assert (1 - np.sqrt(state["eta"] * ratio)) ** 2 < state["beta"]
-        # A link that is pasted has words of its own or none.
+        # A link that is pasted has words of its own or none, and one within the page leaves them.
+        view.evaluate("location.hash = '#main'")
+        settle(view)
+        assert "swings back, again and again" in view.locator("#lesson").inner_text()
         view.evaluate("(address) => { location.hash = address; }", "#method=nesterov&beta=0.5")
         settle(view)
         assert numbers_of(view)[0]["method"] == "nesterov"

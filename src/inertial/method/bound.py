@@ -132,13 +132,14 @@ def said_of_zero(share: float, target: float, *, resolution: float = RESOLUTION)
     """
     if share <= target:
         return None
-    known = f"{100 * share:.{3 if resolution <= RESOLUTION else 1}g}"
-    lies = f"{float(known):g} % of the loss at the start lies where its kernel is"
+    lies = "of the loss at the start lies where its kernel is"
     if resolution <= RESOLUTION:
         return (
-            f"no gradient method reaches {100 * target:g} % on the linearised model: {lies} "
-            "zero, and stays"
+            f"no gradient method reaches {100 * target:g} % on the linearised model: "
+            f"{100 * share:.3g} % {lies} zero, and stays"
         )
+    known = float(f"{100 * share:.1g}")
+    lies = f"{f'{known:g} %' if known > 100 * target else 'as much'} {lies}"
     return (
         f"{100 * target:g} % may be out of reach of every gradient method on the linearised "
         f"model: about {lies} below {resolution:g} of its largest eigenvalue, which single "

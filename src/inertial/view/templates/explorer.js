@@ -258,7 +258,12 @@ const explorer = (() => {
     Object.assign(state, { batch: (MODES && page.batch) || ROWS, eta: tuned.eta, beta: tuned.beta, steps: clamp("steps", RUN_STEPS) });
     readAddress();
     window.inertial = { numerics, page, state };
-    addEventListener("hashchange", () => { $("lesson").textContent = ""; readAddress(); schedule(); });
+    addEventListener("hashchange", () => {
+      const before = address();
+      readAddress();
+      if (address() !== before) $("lesson").textContent = "";  // a link that was pasted; not one within the page
+      schedule();
+    });
     charts.live(render);
   }
 

@@ -19,7 +19,7 @@
     if (radius < 1) {
       const begun = `Diverges on batches of ${plural(state.batch, "row")}: the mean decays, but its noise grows`;
       if (!(limit > 0)) return `${begun} at any step size, as the momentum goes to 1. Take a batch of ${plural(enough(m), "row")} or more.`;
-      const plain = m.name === "gradient_descent";
+      const plain = m.name === "gradient_descent" || m.friction !== null;
       return `${begun} from ηλₘₐₓ = ${short(limit * LARGEST)} on${plain ? "" : ", at this momentum"}. Take a smaller step${plain ? "" : ", less momentum"} or a larger batch.`;
     }
     const growing = nodes.filter((l) => numerics.radius(m, l) >= 1);
@@ -183,11 +183,13 @@
       const now = Math.max(1, Math.min(state.at, state.steps)), m = explorer.current(), long = limitOf(m);
       // Momentum that climbs is far from 1 after few steps: what it grows by later does not count yet.
       // A step at a time, without a closed form, fewer can be tried than there may be valleys.
-      const slow = noise() || m.friction !== null, wanted = Math.max(240, 12 * now), cells = slow ? Math.min(1200, wanted) : wanted;
+      const slow = noise() || m.friction !== null, wanted = Math.max(240, 10 * now);
+      const cells = slow ? Math.min(wanted, Math.max(240, Math.round(1e8 / (now * K)))) : wanted;
       const eta = numerics.bestStep(m, m.friction === null ? long : numerics.stabilityLimit(m) / LARGEST, (one) => explorer.expected(one, [now])[0], cells, slow ? 6 : 400);
-      const tried = cells < wanted ? ` ${cells.toLocaleString("en")}` : "", which = `${tried} stable step sizes${tried && " that were tried"}`;
+      const kind = `${eta < long ? "stable " : ""}step sizes`, which = cells < wanted ? `Of the ${cells.toLocaleString("en")} ${kind} that were tried, the one`
+        : eta < long ? `Of the ${kind}, the one` : "The step size";
       const where = noise() ? ` on batches of ${plural(state.batch, "row")}` : page.batch ? " on all rows" : "";
-      update({ eta, at: now, thread: 0 }, `${eta < long ? `Of the${which}, the one` : "The step size"} that leaves least of the ${noise() ? "expected " : ""}loss after ${plural(now, "step")}${where}${{ heavy_ball: " at this momentum", nesterov: " at this momentum" }[m.name] ?? ""}.`);
+      update({ eta, at: now, thread: 0 }, `${which} that leaves least of the ${noise() ? "expected " : ""}loss after ${plural(now, "step")}${where}${{ heavy_ball: " at this momentum", nesterov: " at this momentum" }[m.name] ?? ""}.`);
     });
     $("play").addEventListener("click", play);
   }

@@ -20,7 +20,7 @@
     const [re, im, other] = numerics.roots(m, l), kind = numerics.regime(m, l), middle = (re + other) / 2;
     const apart = Math.abs(im) + Math.abs(re - other) / 2;
     const near = m.beta > 0 ? 0.04 * Math.min(middle, 1 - middle) : 0, done = Math.abs(middle) + apart < 1e-9;
-    return kind !== "grows" && (apart < near || done) ? "critical" : kind;
+    return kind !== "grows" && kind !== "ends" && (apart < near || done) ? "critical" : kind;
   }
 
   /* Places of the roots that matter: gradient descent's second one is 0 and says nothing. */
@@ -303,6 +303,7 @@
     glides: "overdamped: it glides to rest without passing it", swings: "underdamped: it swings past rest, again and again",
     critical: "critically damped: as fast as it can be without passing rest",
     flips: "it jumps from side to side every step", grows: "it grows without end",
+    ends: "it passes rest in the first step, and is there after two",
   };
   let phase = null;
 

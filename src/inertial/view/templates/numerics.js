@@ -226,8 +226,10 @@ const numerics = (() => {
     return sum;
   }
 
-  /* The step size from which the expected loss on batches grows. */
+  /* The step size from which the expected loss on batches grows.  For momentum that goes to 1 the gains begin
+     at half the noise: where they add up to 1 there, no step is stable. */
   function batchLimit(m, modes, noise, halvings = 50) {
+    if (m.beta === 1 && modes.counts.reduce((sum, count) => sum + count, 0) * noise / (2 + noise) > 1 - 1e-9) return 0;
     let low = 0, high = stabilityLimit(m) / modes.nodes[modes.nodes.length - 1];
     for (let i = 0; i < halvings; i++) {
       const middle = (low + high) / 2;
@@ -357,9 +359,11 @@ const numerics = (() => {
     ];
   }
 
-  /* How a mode moves in the long run: glides, swings, flips from side to side, or grows. */
+  /* How a mode moves in the long run: glides, swings, flips from side to side, or grows; with momentum and
+     both roots at 0, which is Nesterov at eta l = 1, it ends in two steps. */
   function regime(m, l) {
     if (radius(m, l) >= 1) return "grows";
+    if (m.beta > 0 && companion(m, l).every((one) => Math.abs(one) < 1e-9)) return "ends";
     if (discriminantOf(m, l) < 0) return "swings";
     return companion(m, l)[0] < 0 ? "flips" : "glides";
   }
@@ -385,7 +389,7 @@ const numerics = (() => {
 
   /* The step size below a limit at which a method has the lowest loss: golden sections in the lowest
      valleys of a grid.  Of N steps the loss rings with the step size, in up to N valleys of the angle whose
-     cosine falls evenly to the limit: `cells` of it, twelve a valley at best, and `valleys` of them. */
+     cosine falls evenly to the limit: `cells` of it, ten a valley at best, and `valleys` of them. */
   function bestStep(m, limit, lossOf, cells, valleys) {
     const golden = (Math.sqrt(5) - 1) / 2, share = (angle) => 0.999 * Math.sin(0.5 * angle) ** 2;
     const left = (angle) => lossOf({ ...m, eta: share(angle) * limit });
@@ -394,9 +398,17 @@ const numerics = (() => {
     const lowest = losses.map((_, i) => i).filter((i) => at(i) <= at(i - 1) && at(i) <= at(i + 1)).sort((i, j) => losses[i] - losses[j]).slice(0, valleys);
     const found = lowest.map((i) => {
       let low = i ? angles[i - 1] : angles[0] / 100, high = angles[Math.min(cells - 1, i + 1)];
-      for (let turn = 0; turn < 40; turn++) {
-        const one = high - golden * (high - low), other = low + golden * (high - low);
-        if (left(one) <= left(other)) high = other; else low = one;
+      let one = high - golden * (high - low), other = low + golden * (high - low), [first, second] = [one, other].map(left);
+      for (let turn = 0; turn < 32; turn++) {
+        if (first <= second) {
+          high = other;
+          [other, second, one] = [one, first, other - golden * (other - low)];
+          first = left(one);
+        } else {
+          low = one;
+          [one, first, other] = [other, second, one + golden * (high - one)];
+          second = left(other);
+        }
       }
       return (low + high) / 2;
     });
