@@ -86,6 +86,19 @@ def shared(chromium, file):
         yield view
 
 
+def test_long_cells_of_the_advice_make_no_tall_rows_on_a_phone(chromium, file):
+    with opened(chromium, file, viewport={"width": 390, "height": 844}) as view:
+        heights = view.evaluate(
+            """() => [...document.querySelectorAll("#advice tbody tr")].map((row) => {
+                const cells = row.querySelectorAll("td");
+                cells[cells.length - 3].textContent = "3, with every start below it from step 6";
+                return row.getBoundingClientRect().height;
+            })"""
+        )
+        assert max(heights) < 80  # three lines
+        assert not scrolls_sideways(view)
+
+
 @pytest.mark.parametrize("width", [1100, 1280, 1440])
 def test_long_cells_of_the_advice_wrap_so_that_all_of_its_columns_are_seen(chromium, file, width):
     words = "3, with every start below it from step 6", "reached from some starts only, by Nesterov"
