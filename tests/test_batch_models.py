@@ -36,7 +36,7 @@ from inertial.method.flow import (
 from inertial.runs import model_runs, tuning
 from inertial.runs.exploration import explore_model
 from inertial.runs.model_runs import starts_of
-from inertial.runs.trials import Search, settled, typical
+from inertial.runs.trials import Search, setting, settled, typical
 from inertial.simulation.batched import expected_on_batches, losses_on_batches, spectrum_for_batches
 from inertial.simulation.integrate import decayed_flow_loss, solve
 from inertial.simulation.simulate import draws_of
@@ -327,6 +327,10 @@ def test_on_batches_the_lowest_median_of_the_draws_is_recommended(rows):
         rest = [trial.counts for trial in advice.trials if not trial.draws]
         assert min(rest) >= min(counts.values())
     assert "lowest median over all draws" in advice.table
+    # Those of much momentum alone may arrive soon on one draw and late on others.
+    little = {setting("heavy_ball", 0.5, 0.0), setting("nesterov", 0.5, 0.5)}
+    assert little <= {trial.setting for trial in advice.trials}
+    assert not little & {trial.setting for trial in tune(problem, target=0.1, trials=20).trials}
     one = tune(problem, target=0.4, trials=20)
     assert one.draws == ()
     assert "draws" not in one.table
