@@ -141,8 +141,10 @@ _MORE_MOMENTUM = (("nesterov", 1.6, 3.0), ("nesterov", 0.6, 2.0), ("heavy_ball",
 """From a small step that came lowest to settings of more momentum, in family, u and v."""
 
 _FEW = 5
-"""Steps of a winner up to which settings of little momentum are tried first, and on batches always:
-they arrive on every draw where the race's, of much momentum, arrive soon on some."""
+"""Steps of a winner up to which settings of little momentum are tried first."""
+
+_FEW_ON_BATCHES = 40
+"""The same on batches: their steps differ less from draw to draw."""
 
 _LITTLE = (("heavy_ball", 0.5, 0.0), ("nesterov", 0.5, 0.5))
 """These: momentum takes more steps than that to help, and the race has none with less than 0.8."""
@@ -748,7 +750,8 @@ class Search:
     def _around(self) -> None:
         """Search around the best setting, and beside it in the other family."""
         assert self.best is not None  # noqa: S101 - the race has a winner
-        if self.families[0] in MOMENTUM and (self.draws or self.best.counts <= _FEW):
+        few = _FEW_ON_BATCHES if self.draws else _FEW
+        if self.families[0] in MOMENTUM and self.best.counts <= few:
             for one in self._own(setting(*one) for one in _LITTLE):
                 self.try_out(one)
         step = 0.6
