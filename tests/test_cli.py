@@ -88,8 +88,8 @@ def test_compare_json_is_one_document_with_the_promised_keys(capsys):
     assert all(keys <= set(row) for row in document["methods"])
     for row in document["methods"]:
         assert set(row["trust"]) == {
-            "movement", "movement_digits", "strain", "width", "width_needed", "verdict", "remedy",
-            "kind", "limits",
+            "movement", "movement_digits", "strain", "width", "span", "width_needed", "verdict",
+            "remedy", "kind", "limits",
         }  # fmt: skip
         assert row["trust"]["width"] == 60
     assert os.path.isdir(document["run"])  # noqa: PTH112
@@ -114,7 +114,7 @@ def test_tune_json_has_the_promised_keys_and_the_spectrum_file(capsys, tmp_path)
 def test_tune_begins_with_trust_the_recommendation_and_a_real_run(capsys):
     _, out, _ = run(capsys, "tune", "digits", "--n", 50)
     trust, first, checked, *rest = out.splitlines()
-    assert trust.startswith("Trust: the forecast holds (width 2,000: movement ")
+    assert trust.startswith("Trust: the forecast to 1 % holds (width 2,000: movement ")
     assert first.startswith("Use ")
     assert "steps to 0.01 of the initial loss" in first
     assert "no gradient method below " in first

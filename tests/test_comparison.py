@@ -482,6 +482,12 @@ def test_trust_is_that_of_the_data_and_the_setting(result, data):
         assert row.unforeseen == 0
 
 
+def test_trust_names_the_target_that_it_is_judged_at(result):
+    named = f"trust to {100 * SMALL.target:g} %"
+    assert [named, *(row.trust.verdict for row in result.methods)] in result.rows
+    assert f"the forecast to {100 * SMALL.target:g} % " in result.trust[-1]
+
+
 @pytest.mark.parametrize(("growth", "diverged"), [(999, False), (1001, True)])
 def test_a_loss_that_grew_a_thousandfold_diverged_whatever_is_stored(result, growth, diverged):
     arrays = result.arrays.copy(deep=True)

@@ -525,7 +525,7 @@ def test_the_verdict_stands_before_the_advice_and_in_the_table(stored):
     best = panels.ranked(rows, 0.01).best.name
     trust = next(row.trust for row in rows if row.key == best)
     assert f"{trust.sentence.split(';')[0]}" in text
-    assert '<th scope="row">the forecast</th>' in text
+    assert '<th scope="row">trust to 1 %</th>' in text
     without = page(stored[0].drop_vars("weight"), stored[1])
     assert "movement " not in without
 

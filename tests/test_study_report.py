@@ -316,7 +316,8 @@ def test_the_tables_are_the_statistics_of_the_files(shared, index, records):
             run = found[0]
             measure = Measure(run.eigenvalue.values, run.weight.values)
             made = Recursion(*(run.attrs[name] for name in ("eta", "beta", "gamma")))
-            assert cell["trust"] == trust(made, measure, width, target=STUDY.target).verdict
+            judged = trust(made, measure, width, target=STUDY.target)
+            assert cell[f"trust to {100 * STUDY.target:g} %"] == judged.verdict
 
 
 def test_a_study_judges_few_inputs_by_their_own_limits(index, records):

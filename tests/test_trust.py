@@ -279,10 +279,12 @@ def test_departs_says_how_often_it_was_so_of_constants_schedules_and_batches(mon
         alone = trust(one, measure, 1, batch=batch).strain
         return trust(one, measure, round((alone / 4) ** 2), batch=batch).sentence
 
-    assert sentence(method).startswith("the forecast departs in one of three such runs (")
-    assert sentence(schedule).startswith("the forecast departs in one of seven such runs (")
+    assert sentence(method).startswith("the forecast to 1 % departs in one of three such runs (")
+    assert sentence(schedule).startswith("the forecast to 1 % departs in one of seven such runs (")
     slow = gradient_descent(0.1 / measure.largest)
-    assert sentence(slow, 20).startswith("the forecast departs in one of six such runs (")
+    assert sentence(slow, 20).startswith(
+        "the forecast over 1,000 steps departs in one of six such runs ("
+    )
     monkeypatch.setitem(KEPT, "schedule", (9, 12))
     assert "one of 4 such runs" in sentence(schedule)
 
@@ -301,9 +303,9 @@ def test_large_targets_are_to_be_standardised_and_following_it_helps(data, measu
 def test_the_sentence_has_the_remedy_where_one_is_needed(measure):
     method = heavy_ball(1 / measure.largest, 0.8)
     good, bad = (trust(method, measure, width).sentence for width in (10**9, 10))
-    assert good.startswith("the forecast holds (width 1,000,000,000: movement ")
+    assert good.startswith("the forecast to 1 % holds (width 1,000,000,000: movement ")
     assert "would" not in good
-    assert bad.startswith("the forecast does not hold here (width 10: ")
+    assert bad.startswith("the forecast to 1 % does not hold here (width 10: ")
     assert bad.endswith(trust(method, measure, 10).remedy)
 
 
@@ -514,9 +516,27 @@ def test_who_has_a_schedule_is_not_told_to_lower_its_step_size(measure):
     ]
 
 
+@pytest.mark.parametrize("batch", [None, 20])
+def test_it_says_to_which_target_or_over_how_many_steps_it_is_judged(measure, batch):
+    """What holds to 30 % of the loss may be lost on the way to 1 %."""
+    method = gradient_descent(1 / measure.largest)
+    spans = {
+        target: trust(method, measure, 1000, target=target, batch=batch).span
+        for target in (0.3, 1e-9)
+    }
+    assert spans == {0.3: "to 30 %", 1e-9: "over 1,000 steps"}
+    near, far = (trust(method, measure, 1000, target=share, batch=batch) for share in spans)
+    assert near.strain < far.strain / 3
+    assert near.sentence.startswith(f"the forecast to 30 % {near.verdict}")
+    assert far.sentence.startswith(f"the forecast over 1,000 steps {far.verdict}")
+    lost = trust(gradient_descent(2.2 / measure.largest), measure, 1000, batch=batch)
+    assert (lost.strain, lost.verdict) == (np.inf, "does not hold here")
+    assert "the forecast loss grows" in lost.sentence
+
+
 def test_a_strain_beside_a_limit_is_told_from_it():
     """2.5 is not below 2.5, and 2.499 is."""
-    found = Trust(0.1, 1, 2.5, 100, 101, "departs", "")
+    found = Trust(0.1, 1, 2.5, 100, "to 1 %", 101, "departs", "")
     assert "strain 2.5)" in dataclasses.replace(found, strain=2.5).sentence
     assert "strain 2.499)" in dataclasses.replace(found, strain=2.4988, verdict="holds").sentence
     assert "strain 2.51)" in dataclasses.replace(found, strain=2.51).sentence

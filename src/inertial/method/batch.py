@@ -230,7 +230,7 @@ def forecast_batches_on_rows(
     .. math:: v_k = \tau \Bigl(n \sum_i \bigl((V_i' V_i \mu)_k^2 + \sum_j (V_i' V_i)_{kj}^2 a_j
               \bigr) - \mu_k^2 - a_k\Bigr) :
 
-    a product with an N x N array at each step.
+    a product with an N x N array at each step.  Covariances between modes are left out.
 
     Parameters
     ----------

@@ -126,6 +126,9 @@ class Trust:
         schedule times `sensitivity`, if more than t; >= 0.
     width
         Neurons m of the network that was asked about.
+    span
+        How far it was looked at: `to 1 %` of the initial loss, or, where the target is not
+        forecast to be reached, `over 1,000 steps`.
     width_needed
         Neurons from which the forecast holds; said only up to `WIDEST`.
     verdict
@@ -144,6 +147,7 @@ class Trust:
     movement_digits: int
     strain: float
     width: int
+    span: str
     width_needed: int
     verdict: Verdict
     remedy: str
@@ -165,7 +169,7 @@ class Trust:
         digits = self.movement_digits
         about = "about " if digits == 1 else ""
         said = (
-            f"the forecast {self.verdict}{often} (width {self.width:,}: movement "
+            f"the forecast {self.span} {self.verdict}{often} (width {self.width:,}: movement "
             f"{about}{significant(self.movement, digits)}, strain {strain})."
         )
         if self.verdict == "holds":
@@ -281,15 +285,21 @@ def trust(
     if batch is not None and not noise_share(batch, len(measure.nodes)):
         batch = None
     if batch is None:
-        steps = steps_to(method, measure, target, limit=limit) or limit
-        far = distance(method, measure, max(1, steps))
+        reached = steps_to(method, measure, target, limit=limit)
+        steps = limit if reached is None else max(1, reached)
+        far = distance(method, measure, steps)
+        with np.errstate(over="ignore"):
+            left = amplification(method, measure.nodes, np.array([steps]))[0] ** 2
+        grows = not left @ measure.weights <= measure.total
     else:
-        steps = forecast_batches(method, measure, batch, limit).steps_to(target) or limit
-        far = distance_on_batches(method, measure, batch, max(1, steps))
-    # At least a step: a target of nearly all of the loss is reached at once.
-    steps = max(1, steps)
+        forecast = forecast_batches(method, measure, batch, limit)
+        reached = forecast.steps_to(target)
+        steps = limit if reached is None else max(1, reached)
+        far = distance_on_batches(method, measure, batch, steps)
+        grows = not forecast.loss[-1] <= forecast.loss[0]
+    span = f"over {steps:,} steps" if reached is None else f"to {100 * target:g} %"
     largest = float(far.max() / whole("width", width) ** 0.5)
-    strain = largest * _counted(method, measure, steps)
+    strain = np.inf if reached is None and grows else largest * _counted(method, measure, steps)
     limits = limits_of(inputs)
     needed = int(np.ceil(min(width * (strain / limits[0]) ** 2, _FARTHEST)))
     verdict: Verdict = (
@@ -301,7 +311,7 @@ def trust(
         kind = "batches"
     remedy = "" if verdict == "holds" else _remedy(residual, needed, kind)
     digits = DIGITS[verdict != "holds" or batch is not None]
-    return Trust(largest, digits, strain, width, needed, verdict, remedy, kind, limits)
+    return Trust(largest, digits, strain, width, span, needed, verdict, remedy, kind, limits)
 
 
 def limits_of(inputs: int | None) -> tuple[float, float]:

@@ -154,7 +154,7 @@ class Comparison(Shown):
     def trust(self) -> tuple[str, ...]:
         """What no method can reach, and which runs left their forecast, or are likely to."""
         never = out_of_reach(self.arrays, self.target)
-        return (*([] if never is None else [never]), *_trust(self.methods))
+        return (*([] if never is None else [never]), *_trust(self.methods, self.target))
 
     @property
     def unreachable(self) -> float:
@@ -169,7 +169,7 @@ class Comparison(Shown):
     def rows(self) -> list[list[str]]:
         """Cells of the table: the methods, then a title and one cell per method in each row."""
         several = self.arrays.sizes["seed"] > 1
-        body = [*_rows(self.methods, self.arrays.attrs.get("batch"), several=several)]
+        body = [*_rows(self.methods, self.target, self.arrays.attrs.get("batch"), several=several)]
         if self.ranking.rings:
             found = [self._standing(row).stays for row in self.methods]
             never = f"not within {self.arrays.sizes['step'] - 1:,}"
@@ -258,7 +258,7 @@ def _enumerated(names: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
-def _trust(methods: Sequence[Summary]) -> Iterator[str]:
+def _trust(methods: Sequence[Summary], target: float) -> Iterator[str]:
     """Say first which runs left their forecast, and for which method it is least to be trusted."""
     strayed = [label(row.method) for row in methods if row.unforeseen]
     if strayed:
@@ -269,8 +269,8 @@ def _trust(methods: Sequence[Summary]) -> Iterator[str]:
     departed = [label(row.method) for row in methods if row.verdict == "departs"]
     if departed and not strayed:
         yield (
-            f"The forecast departs from {_enumerated(departed)}: the kernel moves, and what was "
-            "measured is what counts."
+            f"The forecast to {100 * target:g} % departs from {_enumerated(departed)}: the kernel "
+            "moves, and what was measured is what counts."
         )
     known = [(row.trust, row.method) for row in methods if row.trust is not None]
     if known:
@@ -280,7 +280,7 @@ def _trust(methods: Sequence[Summary]) -> Iterator[str]:
 
 
 def _rows(
-    methods: Sequence[Summary], batch: int | None, *, several: bool
+    methods: Sequence[Summary], target: float, batch: int | None, *, several: bool
 ) -> Iterator[Sequence[str]]:
     """Rows of the table: a title, then one cell per method; rows without a number are left out."""
     yield ("rule", *(row.rule for row in methods))
@@ -317,7 +317,8 @@ def _rows(
     yield from _stopping_rows(methods)
     verdicts = [row.verdict or (row.trust and row.trust.verdict) or "–" for row in methods]
     if set(verdicts) != {"–"}:
-        yield ("trust" if methods[0].verdict is None else "the forecast", *verdicts)
+        title = "trust" if methods[0].verdict is None else "the forecast"
+        yield (f"{title} to {100 * target:g} %", *verdicts)
     yield ("forecast error", *(_number(row.forecast_error, ".2g") for row in methods))
     if any(row.status != "finished" for row in methods):
         yield ("status", *(row.status for row in methods))

@@ -163,7 +163,8 @@ const explorer = (() => {
     const movement = far / Math.sqrt(page.trust.width);
     const strain = movement * Math.min(steps, 2 * Math.sqrt(steps) / (1 - m.beta));
     const digits = page.trust.digits[+(noise() > 0 || strain >= page.trust.holds)];
-    return { movement, digits, strain, verdict: strain < page.trust.holds ? "holds" : strain < page.trust.departs ? "departs" : "does not hold" };
+    const span = stepsTo === null || stepsTo > steps ? `over ${steps.toLocaleString("en")} steps` : `to ${percent(page.target)}`;
+    return { movement, digits, span, strain, verdict: strain < page.trust.holds ? "holds" : strain < page.trust.departs ? "departs" : "does not hold" };
   }
 
   function percent(value) {

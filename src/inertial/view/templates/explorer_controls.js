@@ -90,9 +90,9 @@
       $("batch-note").hidden = !noise();
     }
     if (page.trust) {
-      const trust = now.trust;
-      show("trust-here", trust.strain, Number.isFinite(trust.strain) ? trust.verdict : "no forecast", trust.verdict !== "holds");
-      $("trust-why").textContent = !Number.isFinite(trust.strain) ? "" : `movement ${trust.digits === 1 ? "about " : ""}${short(+trust.movement.toPrecision(trust.digits))}, strain ${short(+trust.strain.toPrecision(2))}`;
+      const trust = now.trust, grows = !Number.isFinite(trust.strain) || (first === null && unstable);
+      show("trust-here", trust.strain, grows ? "no forecast" : trust.verdict, trust.verdict !== "holds");
+      $("trust-why").textContent = grows ? "" : `${trust.span}: movement ${trust.digits === 1 ? "about " : ""}${short(+trust.movement.toPrecision(trust.digits))}, strain ${short(+trust.strain.toPrecision(2))}`;
     }
     $("why").textContent = unstable ? why(now) : "";
     $("horizon-word").textContent = $("plane-horizon").textContent = state.steps.toLocaleString("en");

@@ -125,17 +125,18 @@ const numerics = (() => {
      twice as many, or twenty more: inertial.runs.trials.Trial.  `open`: whether that is to be seen yet. */
   function watch(level) {
     const seen = { first: null, since: null, stays: null, leaves: null };
+    const ends = () => seen.stays + Math.max(20, seen.stays);
     seen.look = (t, loss) => {
       if (!(loss <= level)) {
         seen.since = null;
-        if (seen.stays !== null) seen.leaves ??= t;
+        if (seen.stays !== null && t <= ends()) seen.leaves ??= t;
         return;
       }
       seen.first ??= t;
       seen.since ??= t;
       if (t - seen.since >= Math.max(5, Math.ceil(seen.since / 4))) seen.stays ??= seen.since;
     };
-    seen.open = (t, limit) => (seen.stays === null ? t <= limit || seen.since !== null : seen.leaves === null && t <= seen.stays + Math.max(20, seen.stays));
+    seen.open = (t, limit) => (seen.stays === null ? t <= limit || seen.since !== null : seen.leaves === null && t <= ends());
     return seen;
   }
 
