@@ -28,6 +28,7 @@ from inertial.commands.documents import of_advice
 from inertial.linear.spectrum import decompose
 from inertial.method.bound import unreachable_share
 from inertial.method.recursion import gradient_descent, label
+from inertial.runs import check
 from inertial.runs.shown import Curve, called, draw, mark, of_steps
 from inertial.runs.trials import settled
 
@@ -100,7 +101,16 @@ def test_a_checked_run_without_momentum_is_called_gradient_descent(results):
     assert run.name != "gradient_descent"
     assert f"): {label(run.name)} promised" in advice.checked
     still = dataclasses.replace(run, method=gradient_descent(0.1))
-    assert "): gradient descent promised" in dataclasses.replace(advice, checks=(still,)).checked
+    assert "): gradient descent promised" in check.said(still)
+
+
+def test_a_checked_setting_that_is_not_the_one_to_use_is_named(results):
+    advice = results["Advice"]
+    (run,) = advice.checks
+    assert run.method == advice.setting
+    other = dataclasses.replace(run, method=heavy_ball(0.125, 0.75))
+    found = dataclasses.replace(advice, checks=(other, run)).checked
+    assert f"): {label(run.name)} with eta 0.125, momentum 0.75 promised" in found
 
 
 def test_what_no_run_reached_is_no_recommendation(results):

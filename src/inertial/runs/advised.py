@@ -309,7 +309,7 @@ class Advice(Promised):
                 "Unchecked: without a network nothing can be trained; steps are those of a model "
                 "whose kernel stays what it is."
             )
-        return said(self.checks[0] if self.checks else None)
+        return said(self.checks[0] if self.checks else None, used=self.setting)
 
     @property
     def lines(self) -> str:

@@ -30,7 +30,7 @@ from inertial.method.rules import fastest
 from inertial.method.trust import WIDEST, Trust, rounded_up, trust
 from inertial.problem.model import TwoLayerReLU, outputs, start_key
 from inertial.problem.problem import Problem
-from inertial.runs.shown import came_lowest, of_steps
+from inertial.runs.shown import at, came_lowest, of_steps
 from inertial.runs.trials import Search, Trial, handicap, held, setting, settled
 from inertial.simulation.span import Span, span
 from inertial.simulation.train import initial_residual, train
@@ -188,8 +188,8 @@ class Check:
         }
 
 
-def said(run: Check | None, *, batches: bool = False) -> str:
-    """Say in a sentence what was promised and measured."""
+def said(run: Check | None, *, used: Recursion | None = None, batches: bool = False) -> str:
+    """Say in a sentence what was promised and measured, and of which setting if not that `used`."""
     if run is None:
         return "Unchecked: no network was trained."
     missed = "diverged" if run.diverged else f"not reached in {of_steps(run.steps)}"
@@ -200,6 +200,8 @@ def said(run: Check | None, *, batches: bool = False) -> str:
         promised = "is forecast not to get there from this start"
         kept = "" if run.measured is None else " The forecast does not hold."
     name = label(run.name if run.method.beta else "gradient_descent")
+    if used is not None and used != run.method:
+        name = at(run.name, run.method)
     return (
         f"Checked by a real run{' on such batches' if batches else ''} (width {run.width:,}, seed "
         f"{run.seed}): {name} {promised}, measured{measured}.{kept}"
