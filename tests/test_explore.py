@@ -1866,7 +1866,7 @@ def test_the_slider_of_the_batch_moves_the_numbers_to_those_of_python(chromium, 
         strain = float(view.locator("#trust-here").evaluate("(e) => e.dataset.value"))
         assert strain == pytest.approx(judged.strain, rel=1e-9)
         assert judged.verdict.startswith(view.locator("#trust-here").inner_text())
-        assert f": {movement_here(view)})" in judged.sentence
+        assert said_here(view) in judged.sentence
         # The band of the loss: one standard deviation as a factor, both ways.
         head, rows = saved_rows(view, "loss.csv")
         own = rows[[row[0].startswith("expected at your setting") for row in rows]]
@@ -1990,7 +1990,7 @@ def test_trust_at_a_setting_is_that_of_python(chromium, file, exploration):
                 assert strain == pytest.approx(judged.strain, rel=1e-9)
                 assert word
                 assert judged.verdict.startswith(word)
-                assert f": {movement_here(view)})" in judged.sentence
+                assert said_here(view) in judged.sentence
             else:
                 assert (word, movement_here(view)) == ("no forecast", "")
 
@@ -2007,12 +2007,17 @@ def test_a_movement_has_the_digits_that_python_gives_it(
     path.write_text(page, encoding="utf-8")
     judged = trust(method, exploration.measure, width, target=exploration.target)
     with opened(chromium, path, f"#method=heavy_ball&eta={method.eta}&beta=0.8") as view:
-        assert movement_here(view).startswith(f"movement {about}0")
-        assert f": {movement_here(view)})" in judged.sentence
+        assert movement_here(view).startswith(f"to 1\N{NO-BREAK SPACE}%: movement {about}0")
+        assert said_here(view) in judged.sentence
 
 
 def movement_here(view):
     return view.locator("#trust-why").inner_text()
+
+
+def said_here(view):
+    """The movement and the strain, as Python's sentence has them behind its verdict."""
+    return f"{movement_here(view).partition(': ')[2]})"
 
 
 @pytest.mark.parametrize(
@@ -2023,7 +2028,11 @@ def movement_here(view):
             "(some start above it at the end)",
             "took 7 steps on average, with some start above it at the end:",
         ),
-        (9, "(all stay from 9)", "took 7 steps on average, with every start below it from step 9:"),
+        (
+            9,
+            "(all stay from 9 to the end)",
+            "took 7 steps on average, with every start below it from step 9 to the end:",
+        ),
     ],
 )
 def test_a_real_run_that_rings_back_above_the_target_is_told(

@@ -676,7 +676,7 @@ def test_a_loss_that_comes_back_above_the_target_is_told_beside_its_first_step(
     arrays = arrays.assign(loss=(("optimizer", "seed", "step"), shares))
     assert list(arrays.optimizer.values)[1] == "heavy_ball"
     text = " ".join(page(arrays, manifest).split())
-    stays = ", with every start below it from step 20" if rings else ""
+    stays = ", with every start below it from step 20 to the end" if rings else ""
     assert "Use <strong>heavy ball</strong> with" in text
     assert re.search(rf"it reached 1 % of the initial loss in 4 steps \([^)]*\){stays}\.", text)
     assert f"<strong>heavy ball</strong> reached it in 4 steps{stays}; forecast" in text
@@ -730,7 +730,7 @@ def test_the_step_is_that_of_every_start_or_draw_where_there_are_several(attrs, 
     assert repeated(arrays) == each
     one = Standing("one", 4, 4, 0.005, 0, rings=True, stays=1234)
     words = f"with every {each}" if each else "and stays"
-    assert one.staying(each) == f", {words} below it from step 1,234"
+    assert one.staying(each) == f", {words} below it from step 1,234 to the end"
     last = dataclasses.replace(one, stays=None)
     assert (
         last.staying(each) == f", {f'with some {each}' if each else 'and is'} above it at the end"

@@ -91,7 +91,8 @@ def test_long_cells_of_the_advice_make_no_tall_rows_on_a_phone(chromium, file):
         heights = view.evaluate(
             """() => [...document.querySelectorAll("#advice tbody tr")].map((row) => {
                 const cells = row.querySelectorAll("td");
-                cells[cells.length - 3].textContent = "3, with every start below it from step 6";
+                cells[cells.length - 3].textContent =
+                    "3, with every start below it from step 6 to the end";
                 return row.getBoundingClientRect().height;
             })"""
         )
@@ -101,7 +102,10 @@ def test_long_cells_of_the_advice_make_no_tall_rows_on_a_phone(chromium, file):
 
 @pytest.mark.parametrize("width", [1100, 1280, 1440])
 def test_long_cells_of_the_advice_wrap_so_that_all_of_its_columns_are_seen(chromium, file, width):
-    words = "3, with every start below it from step 6", "reached from some starts only, by Nesterov"
+    words = (
+        "3, with every start below it from step 6 to the end",
+        "reached from some starts only, by Nesterov",
+    )
     with opened(chromium, file, viewport={"width": width, "height": 900}) as view:
         place, room = view.evaluate(
             """(words) => {
@@ -389,7 +393,7 @@ def test_a_loss_that_comes_back_above_the_target_is_told_beside_its_first_step(i
         rings[key] = run._replace(arrays=run.arrays.assign(loss=("step", loss)))
     for stored, cell in (
         (falls, "<td>2</td>"),
-        (rings, "<td>2, with every start below it from step 10</td>"),
+        (rings, "<td>2, with every start below it from step 10 to the end</td>"),
     ):
         text = study_page(arrange(index, stored), folder="it")
         advice = text.partition('<table id="advice"')[2].partition("</table>")[0]

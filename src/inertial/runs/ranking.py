@@ -77,7 +77,8 @@ class Standing:
         if self.stays is None:
             return f", {f'with some {start}' if start else 'and is'} above it at the end"
         return (
-            f", {f'with every {start}' if start else 'and stays'} below it from step {self.stays:,}"
+            f", {f'with every {start}' if start else 'and stays'} below it from step "
+            f"{self.stays:,} to the end"
         )
 
 

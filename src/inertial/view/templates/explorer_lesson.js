@@ -121,7 +121,7 @@
     const starts = run.loss.length, several = starts > 1;
     const rest = !run.rings ? ""
       : run.stays === null ? `, ${several ? "with some start" : "and is"} above it at the end`
-      : `, ${several ? "with every start below it" : "and stays there"} from step ${run.stays.toLocaleString("en")}`;
+      : `, ${several ? "with every start below it" : "and stays there"} from step ${run.stays.toLocaleString("en")} to the end`;
     const within = `in ${plural(run.loss[0].length - 1, "step")}`;
     const real = run.diverged ? "diverged"
       : run.measured !== null ? `took ${plural(+run.measured.toFixed(1), "step")}${several ? " on average" : ""}${rest}`
