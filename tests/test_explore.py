@@ -1730,7 +1730,7 @@ def test_momentum_pays_in_full_at_the_latest_with_all_rows(exploration, high, sa
     assert exploration.data.n == 60
     sizes = dataclasses.replace(exploration.sizes, momentum_pays_above=high)
     text = explorer_page(dataclasses.replace(exploration, sizes=sizes))
-    assert f"momentum pays in full {said}." in text
+    assert f"constant momentum pays in full {said}." in text
 
 
 def test_where_eigenvalues_are_near_one_another_momentum_and_large_steps_help_nothing(
@@ -1830,6 +1830,13 @@ def test_the_slider_of_the_batch_ends_with_all_rows(chromium, rng, tmp_path):
             settle(view)
             assert numbers_of(view)[0]["batch"] == rows
         assert "all 442 rows" in view.locator("#batch-hint").inner_text()
+        keys = ("ArrowLeft", "ArrowUp", "Home", "ArrowRight", "ArrowUp", "ArrowDown", "ArrowLeft")
+        for key, rows in zip(keys, (439, 442, 1, 2, 3, 2, 1), strict=True):
+            view.locator("#batch").press(key)
+            settle(view)
+            assert numbers_of(view)[0]["batch"] == rows, key
+            stands = view.locator("#batch").evaluate("(e) => e.valueAsNumber")
+            assert stands == pytest.approx(1000 * np.log(rows) / np.log(442), abs=0.5)
 
 
 def near(count):
@@ -1952,8 +1959,8 @@ def test_the_limits_against_the_batch_are_those_of_python(chromium, file, explor
     assert f"{sizes.noise_limits_below:.2g} rows" in words
     # The mark in the chart says what the words say.
     pays = f"{sizes.momentum_pays_above:.2g}"
-    assert f"momentum pays in full from about {pays} rows on" in words
-    assert f"momentum pays in full from {pays}" in legend
+    assert f"constant momentum pays in full from about {pays} rows on" in words
+    assert f"constant momentum pays in full from {pays}" in legend
 
 
 @pytest.mark.parametrize(

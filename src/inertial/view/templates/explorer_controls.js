@@ -84,7 +84,7 @@
     if (MODES) {
       show("samples-to", samples, samples === null ? "–" : counted(first, undefined, state.batch));
       $("batch-hint").textContent = noise() ? `${state.batch.toLocaleString("en")} of ${plural(ROWS, "row")}` : `all ${plural(ROWS, "row")}`;
-      setRange("batch", 1000 * Math.log(state.batch) / Math.log(Math.max(2, ROWS)));
+      setRange("batch", position(state.batch));
       setNumber("batch-number", state.batch);
       $("batch").setAttribute("aria-valuetext", $("batch-hint").textContent);
       $("batch-note").hidden = !noise();
@@ -133,6 +133,11 @@
     },
   };
 
+  /* Where the slider of the batch stands for so many rows. */
+  function position(batch) {
+    return 1000 * Math.log(batch) / Math.log(Math.max(2, ROWS));
+  }
+
   function connect() {
     for (const input of document.querySelectorAll("input[name=method]")) input.addEventListener("change", () => update(switched(input.value)));
     for (const input of document.querySelectorAll("input[name=colour]")) input.addEventListener("change", () => update({ colour: input.value }, null));
@@ -143,7 +148,17 @@
     slide("friction", (v) => ({ friction: v }));
     slide("steps", (v) => ({ steps: clamp("steps", Math.round(10 ** v)) }), null);
     if (MODES) {
-      slide("batch", (v) => ({ batch: clamp("batch", Math.round(ROWS ** (v / 1000))) }));
+      const rows = (v) => clamp("batch", Math.round(ROWS ** (v / 1000)));
+      slide("batch", (v) => ({ batch: rows(v) }));
+      // A step of the slider may be less than a row, and the slider would stand where it was.
+      $("batch").addEventListener("keydown", (event) => {
+        const way = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+        if (!way || event.ctrlKey || event.metaKey || event.altKey) return;
+        event.preventDefault();
+        const next = rows($("batch").valueAsNumber + way);
+        update({ batch: way * (next - state.batch) > 0 ? next : clamp("batch", state.batch + way) });
+        $("batch").value = position(state.batch);
+      });
     }
     slide("mode", (v) => ({ mode: v }), null);
     slide("at", (v) => ({ at: v }), null);
