@@ -1,4 +1,4 @@
-"""Bars of docs/batch.md: ``python -m benchmarks.numbers moments|batch|luck|speed``.
+"""Bars of docs/batch.md: ``python -m benchmarks.numbers moments|spread|batch|luck|speed``.
 
 ``batch --methods heavy_ball --sizes 40 --runs 240`` decides one line of the table.
 """
@@ -8,7 +8,8 @@ import itertools
 import time
 
 import numpy as np
-from tests.test_batch import exactly
+from sklearn.datasets import load_wine
+from tests.test_batch import exactly, linear_losses
 
 from inertial import (
     TwoLayerReLU,
@@ -59,6 +60,33 @@ def moments(methods: list[str], sizes: list[int], steps: int = 60) -> None:
         ]
         share = part * eta / largest_step(kind, beta, measure, size)
         print(f"| {kind} | {size} | {share:.2f} | {' | '.join(errors)} |", flush=True)
+
+
+def spread(methods: list[str], sizes: list[int], runs: int = 2000, steps: int = 60) -> None:
+    """Forecast spread of the loss on batches over that of runs of the linearised network, n = 100.
+
+    Each at steps 20, 40 and 60 of the step that is best for a batch, and of half of it.
+    """
+    wine = load_wine(as_frame=True).frame.drop(columns="target")
+    sets = {
+        "digits": load("digits", n=100),
+        "diabetes": load("diabetes", n=100, standardize=True),
+        "wine": load(wine.drop(columns="alcohol"), wine.alcohol, n=100, standardize=True),
+    }
+    print("| data | method | batch | share of the best step | step 20 | 40 | 60 |\n|" + "---|" * 7)
+    for (name, data), kind, size, part in itertools.product(
+        sets.items(), methods, sizes, (1.0, 0.5)
+    ):
+        start = initial_residual(TwoLayerReLU(2000, data.x.shape[1]), data.x, data.y, seed=0)
+        spectrum, measure = spectrum_of(data)
+        gram = (spectrum.basis * spectrum.eigenvalues) @ spectrum.basis.T
+        best, _ = fastest_for_batch(kind, measure, size)
+        eta, beta, _ = best.constant
+        method = FAMILIES[kind](part * eta, beta)
+        found = forecast_batches_on_rows(method, spectrum, start, size, steps)
+        losses = linear_losses(method, gram, start, size, runs, steps)
+        ratios = [f"{found.spread[t] / losses[t].std():.2f}" for t in (20, 40, 60)]
+        print(f"| {name} | {kind} | {size} | {part:g} | {' | '.join(ratios)} |", flush=True)
 
 
 def batch(methods: list[str], sizes: list[int], runs: int, steps: int = 60) -> None:
@@ -207,7 +235,7 @@ def speed() -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=("moments", "batch", "luck", "speed"))
+    parser.add_argument("part", choices=("moments", "spread", "batch", "luck", "speed"))
     parser.add_argument("--methods", nargs="*", choices=METHODS, default=list(METHODS))
     parser.add_argument("--sizes", nargs="*", type=int, default=[10, 40])
     parser.add_argument("--runs", type=int, default=24)
@@ -216,6 +244,8 @@ if __name__ == "__main__":
         speed()
     elif chosen.part == "moments":
         moments(chosen.methods, chosen.sizes)
+    elif chosen.part == "spread":
+        spread(chosen.methods, chosen.sizes)
     elif chosen.part == "luck":
         luck(chosen.methods, chosen.sizes, chosen.runs)
     else:

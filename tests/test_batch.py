@@ -19,6 +19,7 @@ from inertial import (
     nesterov_varying,
     stability_limit,
 )
+from inertial.linear.expected import spectrum_of
 from inertial.linear.measure import dense
 from inertial.method.batch import (
     Modes,
@@ -149,23 +150,42 @@ def test_the_mean_loss_is_the_forecast_of_the_full_batch(digits):
     assert (found.loss[1:] > found.mean_loss[1:]).all()
 
 
-def test_the_spread_is_that_of_many_runs(digits, rng):
+def linear_losses(method, gram, residual, batch, runs, steps):
+    """Losses of runs of the linearised network on fresh batches, shape (steps + 1, runs)."""
+    rng, (eta, beta, gamma) = np.random.default_rng(20260101), method.constant
+    here = np.tile(residual, (runs, 1))
+    before, gone, losses, n = here, 0, [], len(residual)
+    for _ in range(steps + 1):
+        losses.append(0.5 * (here**2).sum(axis=1))
+        chosen = rng.random((runs, n)).argsort(axis=1).argsort(axis=1) < batch
+        gradient = eta * (n / batch * chosen * here) @ gram
+        ahead = here + beta * (here - before) - gradient - gamma * (gradient - gone)
+        here, before, gone = ahead, here, gradient
+    return np.array(losses)
+
+
+def test_the_spread_is_that_of_many_runs(digits):
     """Of 3,000 runs of the linear model; normal, independent modes are an approximation."""
     gram, spectrum, residual = digits
     method, batch, runs = heavy_ball(0.05, 0.8), 8, 3000
-    here = np.tile(residual, (runs, 1))
-    before, losses = here, []
-    for _ in range(31):
-        losses.append(0.5 * (here**2).sum(axis=1))
-        chosen = rng.random((runs, 40)).argsort(axis=1) < batch
-        gradient = method.eta * (40 / batch * chosen * here) @ gram
-        here, before = here + method.beta * (here - before) - gradient, here
-    losses = np.array(losses)
+    losses = linear_losses(method, gram, residual, batch, runs, 30)
     found = forecast_batches_on_rows(method, spectrum, residual, batch, 30)
     # Three standard errors of the mean, and half of the model's own 1 %.
     slack = 3 * losses.std(axis=1) / runs**0.5 + 0.005 * found.loss
     assert (np.abs(losses.mean(axis=1) - found.loss) <= slack).all()
     np.testing.assert_allclose(found.spread[1:], losses.std(axis=1)[1:], rtol=0.25)
+
+
+def test_the_spread_of_a_table_is_wider_than_its_forecast():
+    data = load("diabetes", n=60, standardize=True)
+    spectrum, measure = spectrum_of(data)
+    gram = (spectrum.basis * spectrum.eigenvalues) @ spectrum.basis.T
+    method, _ = fastest_for_batch("nesterov", measure, 12)
+    losses = linear_losses(method, gram, data.y, 12, 2000, 60)
+    found = forecast_batches_on_rows(method, spectrum, data.y, 12, 60)
+    wider = losses.std(axis=1)[20:] / found.spread[20:]
+    # The deviation of 2,000 with a heavy tail is known to 5 % or so.
+    assert 1.3 < wider.min() < wider.max() < 2.5 * 1.1
 
 
 @pytest.mark.parametrize("method", METHODS, ids=lambda m: f"{m.name}")

@@ -401,7 +401,7 @@ def of_sizes(sizes: BatchSizes, rows: int) -> str:
         useful = f"pays in full from about {high} rows on"
     else:
         useful = "pays in full on no batch short of all rows"
-    return f"Noise limits the step more than curvature does {noisy}; momentum {useful}."
+    return f"Noise limits the step more than curvature does {noisy}; constant momentum {useful}."
 
 
 def tune_batch(

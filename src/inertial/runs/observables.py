@@ -46,7 +46,9 @@ OBSERVABLES: Mapping[str, Observable] = {
         (), "share of the loss at the start that no gradient method takes away, linearised"
     ),
     "forecast_spread": Observable(
-        ("step",), "standard deviation of the forecast loss over batches", "squared target"
+        ("step",),
+        "estimated standard deviation of the forecast loss over batches",
+        "squared target",
     ),
     "schedule_eta": Observable(("step",), "step size of the update from this step"),
     "schedule_beta": Observable(("step",), "momentum of the update from this step"),
