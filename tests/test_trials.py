@@ -27,8 +27,8 @@ from inertial import (
 from inertial.method.recursion import label
 from inertial.runs.exploration import explore_model
 from inertial.runs.model_runs import starts_of
-from inertial.runs.trials import AFTER, BUDGET, REFINED, Search, held, setting, settled
-from inertial.runs.tuning import _jumps, _repeated
+from inertial.runs.trials import AFTER, BUDGET, REFINED, Search, Trial, held, setting, settled
+from inertial.runs.tuning import _entry, _Forecast, _jumps, _repeated
 
 
 def cancer(activation="relu", loss="mse"):
@@ -172,6 +172,41 @@ def test_trust_compares_the_forecast_with_the_run(advised):
         if entry.measured_steps is not None and entry.steps_to is not None:
             near = abs(entry.steps_to - entry.measured_steps) <= max(0.15 * entry.measured_steps, 1)
             assert entry.trust == ("holds" if near else "departs")
+
+
+def test_a_forecast_is_looked_for_beyond_the_run_and_told_as_far_as_it_was(rng):
+    """Of a model that is linear, under a loss where each step of the forecast is a product."""
+    x = rng.standard_normal((12, 20))
+    apply = lambda w, rows: rows @ w  # noqa: E731
+    problem = Problem.from_apply(
+        apply,
+        np.zeros((20, 1), np.float32),
+        x,
+        (x[:, 0] > 0).astype(float),
+        loss="binary_cross_entropy",
+    )
+    target, method = 0.1, heavy_ball(0.05, 0.5)
+    operator = tangent(problem)
+    losses = simulate(problem, method, steps=900).loss
+    steps = settled(losses, target * losses[0])
+    assert 80 < steps < 400
+    for measured, verdict in ((round(steps / 1.12), "holds"), (steps // 6, "departs")):
+        trial = Trial(setting("heavy_ball", 0.5, 0.5), method, "settled", measured, losses=losses)
+        entry = _entry("heavy_ball", method, trial, _Forecast(problem, operator, target), 0.5)
+        assert entry.trust == verdict
+        assert len(entry.forecast) == measured + held(measured) + 1
+        if verdict == "holds":
+            assert (entry.steps_to, entry.beyond) == (steps, None)
+        else:
+            assert entry.steps_to is None
+            assert 2 * measured < entry.beyond < steps
+
+
+def test_where_the_forecast_was_not_found_the_table_says_how_far_it_was_followed(advised):
+    _, advice = advised
+    lost = replace(advice.best, steps_to=None, beyond=1234)
+    told = replace(advice, best=lost, methods=(lost,))
+    assert re.search(r"^steps, linearised model +over 1,234", str(told), re.MULTILINE)
 
 
 def test_printing_gives_the_table_and_the_lines(advised):

@@ -142,6 +142,9 @@ class TunedMethod:
         the preconditioned kernel where the run ended, NaN without a run or with weight decay.
     steps_to
         Steps that the linearised model takes to the target; None if it was not found.
+    beyond
+        Last step at which the linearised model was seen above the target, where `steps_to` is None;
+        None if it was not looked at.
     measured_steps
         Steps that the real model took until its loss settled at the target; None without a trial,
         or if it did not get there.
@@ -172,6 +175,7 @@ class TunedMethod:
     losses: Float[np.ndarray, "t"]
     forecast: Float[np.ndarray, "s"]
     draws: tuple[int | None, ...] = ()
+    beyond: int | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -666,7 +670,10 @@ _CELLS: tuple[tuple[str, Callable[[TunedMethod], str]], ...] = (
         lambda m: "-" if np.isnan(m.share) else significant(m.share, 2),
     ),
     ("steps, measured", lambda m: _or_dash(m.measured_steps) + _leaving(m)),
-    ("steps, linearised model", lambda m: _or_dash(m.steps_to)),
+    (
+        "steps, linearised model",
+        lambda m: _or_dash(m.steps_to) if m.beyond is None else f"over {m.beyond:,}",
+    ),
     ("the linearised model", lambda m: m.trust),
 )
 
@@ -1014,9 +1021,12 @@ class _Forecast:
         return found
 
     def of(
-        self, method: Recursion | Adaptive, length: int, *, whole: bool = True
+        self, method: Recursion | Adaptive, length: int, *, most: int = 0, whole: bool = True
     ) -> tuple[int | None, Float[np.ndarray, "t"]]:
-        """Return the steps to the target, and the losses of some steps, `whole` or until then."""
+        """Return the steps to the target, and the losses of some steps, `whole` or until then.
+
+        Where each step is a product, the target is looked for among `most` losses.
+        """
         if self.noisy is not None and isinstance(method, Recursion):
             return self._on_batches(self.noisy, method, length, whole=whole)
         plain = self.problem.loss.squared and not self.problem.decay
@@ -1025,11 +1035,12 @@ class _Forecast:
             return count, forecast_loss(method, self.measure, np.arange(length))
         losses, steps = np.empty(0), None
         for outputs, _ in linearised_outputs(
-            self.problem, self.operator, method, length - 1, test=False
+            self.problem, self.operator, method, max(length, most) - 1, test=False
         ):
             losses = np.append(losses, self.problem.loss_of(outputs))
             steps = settled(losses, self.target * losses[0])
-            if not np.isfinite(losses[-1]) or (steps is not None and not whole):
+            enough = steps is not None and (not whole or len(losses) >= length)
+            if not np.isfinite(losses[-1]) or enough:
                 break
         return steps, losses
 
@@ -1056,7 +1067,7 @@ class _Forecast:
                 return None, losses
             steps = settled(losses, self.target * losses[0])
             if whole or steps is not None or most >= _EXPECTED or not np.isfinite(losses[-1]):
-                return steps, losses[:length]
+                return steps, losses
             most = min(_EXPECTED, 4 * most)
 
     def _raise(self, method: Recursion, most: int = _MOST) -> int | None:
@@ -1088,14 +1099,19 @@ def _entry(
     share: float,
 ) -> TunedMethod:
     """Set the forecast of a method beside its real run."""
-    steps, losses = None, np.empty(0)
+    steps, losses, beyond = None, np.empty(0), None
     if forecast is not None:
-        length = len(trial.losses) or 100
+        length, most = len(trial.losses) or 100, 0
         if trial.steps is not None:
             length = trial.steps + held(trial.steps) + 1
+            most = 2 * length  # so that one which is later, as far as the two still agree, is seen
         elif trial.losses.size:  # there is no end to look at
             length = min(length, _UNSETTLED)
-        steps, losses = forecast.of(method, length, whole=trial.losses.size > 0)
+        steps, losses = forecast.of(method, length, most=most, whole=trial.losses.size > 0)
+        if steps is None and losses.size:
+            above = ~(losses <= forecast.target * losses[0])
+            beyond = int(np.flatnonzero(above)[-1])
+        losses = losses[:length]
     trust = "unchecked"
     if trial.steps is not None and steps is not None:
         trust = "holds" if agree(steps, trial.steps) else "departs"
@@ -1113,6 +1129,7 @@ def _entry(
         trial.losses,
         losses,
         trial.draws,
+        beyond,
     )
 
 
