@@ -300,6 +300,26 @@ def test_a_run_that_rings_back_where_its_forecast_does_not_departs(
     assert verdict_of(arrays, 0.2) == verdict
 
 
+@pytest.mark.parametrize("share", [0.99, 1.01])
+def test_where_a_run_was_above_its_limit_rounding_is_said_to_decide(linear, tmp_path, share):
+    settings = ModelSettings(
+        methods=("heavy_ball",), eta=0.05, beta=0.8, steps=40, target=0.2, seeds=(0,)
+    )
+    found = compare(linear, settings, out=tmp_path / "run")
+    arrays = found.arrays
+    arrays.loss[0, 0] = np.interp(np.arange(41), np.arange(5) * 10, [1.0, 0.1, 0.5, 0.1, 0.1])
+    methods = tuple(
+        dataclasses.replace(summarize(arrays, row.method, 0.2), sharpest=share)
+        for row in found.methods
+    )
+    said = dataclasses.replace(found, arrays=arrays, methods=methods)
+    assert "stays below: " in said.note
+    assert ("rounding can decide" in said.note) == (share > 1)
+    arrays.sharpness[:] = share * 2 * (1 + 0.8) / 0.05
+    page = model_page(StoredRun("run", arrays, read_run(found.run)[1]))
+    assert ("rounding can decide" in page) == (share > 1)
+
+
 def test_a_trial_that_diverged_is_recommended_last():
     one = setting("heavy_ball", 0.5, 0.8)
     lost = Trial(one, one.method(1.0), "diverged", losses=np.array([1.0, 0.1, 1e9]))

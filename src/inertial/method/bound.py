@@ -136,7 +136,8 @@ def said_of_zero(share: float, target: float, *, resolution: float = RESOLUTION)
     if resolution <= RESOLUTION:
         return (
             f"no gradient method reaches {100 * target:g} % on the linearised model: "
-            f"{100 * share:.3g} % {lies} zero, and stays"
+            f"{100 * share:.3g} % {lies} zero to within {RESOLUTION:g} of its largest eigenvalue, "
+            "and stays"
         )
     known = float(f"{100 * share:.1g}")
     lies = f"{f'{known:g} %' if known > 100 * target else 'as much'} {lies}"

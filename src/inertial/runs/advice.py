@@ -19,7 +19,7 @@ from inertial._checks import (
 )
 from inertial.data import Data, load
 from inertial.linear.expected import measure_of, need_of, spectrum_of
-from inertial.linear.measure import Measure
+from inertial.linear.measure import RESOLUTION, Measure
 from inertial.method.bound import fewest_steps, unreachable_share
 from inertial.method.recursion import Recursion
 from inertial.method.rules import DEFAULT_RULE, RULES, choose
@@ -361,7 +361,8 @@ def _tune_measure(measure: Measure, rule: str, *, target: float = 0.01) -> Advic
     if stays >= target:
         raise InvalidInput(
             f"no gradient method gets below {100 * stays:.3g} % of the loss, which lies where the "
-            "kernel is 0, and stays; give a target above that share."
+            f"kernel is 0 to within {RESOLUTION:g} of its largest eigenvalue, and stays; give a "
+            "target above that share."
         )
     entries = [
         forecast_entry(name, choose(rule, name, measure, target=target), rule, measure, target)

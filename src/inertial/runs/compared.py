@@ -179,6 +179,11 @@ class Comparison(Shown):
         return [["", *(label(row.method) for row in self.methods)], *map(list, body)]
 
     @property
+    def _beyond_limit(self) -> bool:
+        """Whether a run went where the model linearised there diverges, and is chaotic."""
+        return any(row.sharpest is not None and row.sharpest > 1 for row in self.methods)
+
+    @property
     def note(self) -> str:
         """What the table's words mean, and which flows are limits of another method."""
         model, over = "model" in self.arrays.attrs, repeated(self.arrays)
@@ -186,7 +191,10 @@ class Comparison(Shown):
         if model or self.ranking.rings:
             said.append(f"steps to: first step there{f', mean over the {over}s' if over else ''}")
         if self.ranking.rings:
-            said.append(f"stays below: no {over or 'step'} is above it again, up to the run's end")
+            said.append(
+                f"stays below: no {over or 'step'} is above it again, up to the run's end"
+                + (", from a step that rounding can decide" if self._beyond_limit else "")
+            )
         if model:
             start = "each" if starts_in(self.arrays) > 1 else "its"
             said.append(f"forecast: the model linearised at {start} start")
