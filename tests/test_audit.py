@@ -385,6 +385,19 @@ def test_only_runs_that_counted_give_margins():
     assert alone.assumptions[0].margin < 0
 
 
+def test_margin_and_ratio_are_of_the_run_that_the_sentence_names():
+    """A vacuous run that is nearer to its bound lends its numbers to no run that holds."""
+    theorem = next(t for t in CATALOG if t.key == "gradient-size")
+    made = evaluate(theorem, of_inputs(np.eye(3)))
+    near = replace(made, verdict="vacuous", margin=0.01, ratio=0.99)
+    units = [auditing._Judgement(e, n, n, n, None) for e, n in ((near, "near"), (made, "made"))]
+    joined = auditing._combine(theorem, units)
+    assert (joined.where, joined.margin, joined.ratio) == ("made", made.margin, made.ratio)
+    assert joined.reason == made.reason
+    alone = auditing._combine(theorem, units[:1])
+    assert (alone.where, alone.margin, alone.ratio) == ("near", 0.01, 0.99)
+
+
 def test_the_reason_is_of_the_run_that_misses_an_assumption_most():
     """A sentence and the margins beside it tell the same number, whichever run comes first."""
     theorem = next(t for t in CATALOG if t.key == "gradient-size")

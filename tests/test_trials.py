@@ -741,7 +741,11 @@ def test_smaller_steps_are_tried_where_the_winner_does_not_come_back():
         ((24,), "at a step size larger by a millionth it takes 24, so look at the loss"),
         ((16,), "at a step size larger by a millionth it takes 16, so look at the loss"),
         ((None,), "it is not in twice the steps, so look at the loss"),
-        ((20, 22), "; stop there, for at step 31 the loss is above it again."),
+        ((20, 21), "; stop there, for at step 31 the loss is above it again."),
+        (
+            (20, 22),
+            "at step sizes larger and smaller by a millionth it takes 20 and 22, so look at",
+        ),
         ((20, 24), "at a step size smaller by a millionth it takes 24, so look at the loss"),
     ],
 )
@@ -751,7 +755,7 @@ def test_where_rounding_decides_the_steps_the_answer_says_so(advised, again, sai
     assert said in replace(advice, best=best, repeats=again).recommendation
     stays = replace(advice, best=replace(best, leaves=None), repeats=again).recommendation
     assert "above it again" not in stays
-    assert ("; rounding decides when it is there" in stays) != ("stop there" in said)
+    assert ("; rounding decides " in stays) != ("stop there" in said)
 
 
 @pytest.mark.parametrize(

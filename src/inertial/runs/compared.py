@@ -191,9 +191,11 @@ class Comparison(Shown):
         if model or self.ranking.rings:
             said.append(f"steps to: first step there{f', mean over the {over}s' if over else ''}")
         if self.ranking.rings:
+            said.append(f"stays below: no {over or 'step'} is above it again, up to the run's end")
+        if self._beyond_limit:
             said.append(
-                f"stays below: no {over or 'step'} is above it again, up to the run's end"
-                + (", from a step that rounding can decide" if self._beyond_limit else "")
+                "a run above its stability limit is chaotic: rounding can decide its losses, and "
+                "from which step it stays"
             )
         if model:
             start = "each" if starts_in(self.arrays) > 1 else "its"

@@ -381,15 +381,25 @@ class ModelAdvice(Shown):
                     "target"
                 )
             return words
+        before = "; " if best.leaves is None else f"; {rises}, and "
         for again, than in zip(self.repeats, _NUDGES, strict=False):
             if _as_measured(again, best):
                 continue
             return (
-                ("; " if best.leaves is None else f"; {rises}, and ")
+                before
                 + f"rounding decides when it is there: at a step size {than} by a millionth it "
                 + ("is not in twice the steps" if again is None else f"takes {again:,}")
                 + _BY_THE_LOSS
             )
+        # There is a second one where the first had other losses on the way.
+        if len(self.repeats) == len(_NUDGES) and not any(self.repeats_leave):
+            counts = [again or 0 for again in self.repeats]
+            if any(abs(again - (best.measured_steps or 0)) > 1 for again in counts):
+                return (
+                    f"{before}rounding decides the losses on the way: at step sizes "
+                    f"{' and '.join(_NUDGES)} by a millionth it takes "
+                    f"{' and '.join(f'{again:,}' for again in counts)}{_BY_THE_LOSS}"
+                )
         if best.leaves is None:
             for left, than in zip(self.repeats_leave, _NUDGES, strict=False):
                 if left is not None:

@@ -102,8 +102,8 @@ class AuditEntry:
     finding
         Comparison of the two sides whatever the assumptions say.
     margin
-        Worst ``1 - left/right`` of the judgements that counted: those that the claim was decided
-        on, or all if it never was.  None if the sides were never compared.
+        Worst ``1 - left/right`` of the judgements with the verdict that decided.  None if the sides
+        were never compared.
     ratio
         Worst left/right of these; None as for `margin`.
     first_violation
@@ -351,6 +351,8 @@ def _combine(theorem: Theorem, judgements: Sequence[_Judgement]) -> AuditEntry:
     entries = [judgement.entry for judgement in judgements]
     chosen = [j for j in judgements if j.entry.verdict in _DECIDED] or judgements
     counted = [judgement.entry for judgement in chosen]
+    # Numbers are of the runs that the sentence is about: a vacuous run may be nearer to its bound.
+    alike = [entry for entry in counted if entry.verdict == decisive.entry.verdict]
     verdict, reason, where = decisive.entry.verdict, decisive.entry.reason, decisive.label
     slopes = _slopes(theorem, judgements)
     if slopes and reason == theorem.open:
@@ -370,8 +372,8 @@ def _combine(theorem: Theorem, judgements: Sequence[_Judgement]) -> AuditEntry:
         verdict=verdict,
         reason=reason,
         finding=min((entry.finding for entry in counted), key=WEIGHT.index),
-        margin=min((e.margin for e in counted if e.margin is not None), default=None),
-        ratio=max((e.ratio for e in counted if e.ratio is not None), default=None),
+        margin=min((e.margin for e in alike if e.margin is not None), default=None),
+        ratio=max((e.ratio for e in alike if e.ratio is not None), default=None),
         first_violation=decisive.entry.first_violation,
         axis=theorem.axis,
         looked_at=decisive.entry.looked_at,
