@@ -462,7 +462,7 @@ CASES = {
     "sharpness-large-batches": Case(
         lambda: on_batch(None),
         lambda: on_batch(1),
-        lambda: on_batch(None, largest=np.full(5, 20.0)),
+        lambda: on_batch(None, largest=np.array([1.0, 20.0, 20.0, 20.0, 20.0])),
     ),
     "heavy-ball-worst-case": tight(),
     "nesterov-worst-case": tight(0.5),

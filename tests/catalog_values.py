@@ -1422,6 +1422,7 @@ VALUES: dict[str, Values | Chains] = {
         lambda t: ETA_H * {0: 4.6, 3: 4.7, 6: 4.8}[t],
         lambda _: 2 * (1 + BETA_H),
         1 - C_MANY,
+        1 - ETA_H * 4.6 / (2 * (1 + BETA_H)),
     ),
     "heavy-ball-worst-case": at(
         kernel,

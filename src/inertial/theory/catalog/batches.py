@@ -87,6 +87,10 @@ def _crossover_sides(e: Evidence) -> tuple[Series, Series]:
 
 SMALL = Assumption("tau (1 + beta) >= 1 - beta: batches are small", lambda e: _c(e) - 1)
 LARGE = Assumption("tau (1 + beta) <= 1 - beta: batches are large", lambda e: 1 - _c(e))
+BELOW = Assumption(
+    "eta times the kernel's largest eigenvalue is at or below 2 (1 + beta) at the start",
+    lambda e: float(1 - e.run.eta * e.probes.largest[0] / (2 * (1 + e.run.beta))),
+)
 
 THEOREMS = (
     Theorem(
@@ -145,13 +149,13 @@ THEOREMS = (
         source="Andreyev et al. (2026), plateau 2(1 + beta)/eta",
         statement=(
             "On large batches eta times the kernel's largest eigenvalue stays at or below 2 (1 + "
-            "beta)."
+            "beta), from a start that is."
         ),
         covers=("plateaus",),
         scope="run",
         batches=True,
         methods=HEAVY_BALL,
-        assumptions=(LARGE,),
+        assumptions=(LARGE, BELOW),
         left=lambda e: e.run.eta * e.probes.largest,
         right=lambda e: 2 * (1 + e.run.beta),
         at=lambda e: e.probes.steps,
