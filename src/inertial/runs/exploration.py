@@ -46,9 +46,6 @@ from inertial.runs.spec import Spec, model_specs, specs
 from inertial.runs.trials import held
 from inertial.runs.tuning import RESOLUTION, TRIALS, tune_problem
 
-MOST_NODES = 600
-"""Eigenvalues above this number are merged, so that a page stays small and quick."""
-
 MOST_MODES = 240
 """The same for the moments of batches, which a page runs at every move of a slider."""
 
@@ -140,7 +137,7 @@ class Exploration:
     target
         Share of the initial loss that counts as reached.
     measure
-        Nodes and weights, at most 600.
+        Nodes and weights: every eigenvalue, or the nodes that stand for them from 2,000 rows on.
     modes
         Every eigenvalue with its count, for batches; None where only products were taken.
     sizes
@@ -244,7 +241,7 @@ def explore(
         None,
         settings.width,
         settings.target,
-        measure.merged(MOST_NODES),
+        measure,
         modes_of(measure, most=MOST_MODES),
         batch_sizes(measure),
         _trimmed(lower_bound(measure, _BOUND_STEPS).certain),

@@ -127,10 +127,10 @@ const explorer = (() => {
   }
 
   /* A forecast's count.  With a sign and two digits where it is not exact: beyond what the nodes prove,
-   * and on batches, where eigenvectors are taken as even over the rows. */
+   * on batches, where eigenvectors are taken as even over the rows, and where nodes stand for the eigenvalues. */
   function counted(steps, rough = noise() > 0, times = 1, most = noise() ? BATCH_STEPS : STEPS_LIMIT) {
     if (!told(steps)) return `over ${(times * Math.min(most, page.proven === null || noise() ? most : 2 * page.proven)).toLocaleString("en")}`;
-    const near = rough || (page.proven !== null && steps > page.proven), count = times * steps;
+    const near = rough || page.few || (page.proven !== null && steps > page.proven), count = times * steps;
     return near ? `≈\u00a0${(+count.toPrecision(2)).toLocaleString("en")}` : count.toLocaleString("en");
   }
 

@@ -29,7 +29,7 @@
     const noisy = noise() && limit > 0 ? `, and on batches of ${plural(state.batch, "row")} it has to be below ${short(limit * LARGEST)}` : "";
     const step = m.eta * LARGEST, most = numerics.stabilityLimit(m), near = short(step) === short(most);
     return `Diverges: ηλₘₐₓ ${near ? "" : `= ${short(step)} `}is not below ${bound}${near ? ` but ${percent(step / most)} of it` : ""}${noisy}. `
-      + `${growing.length === 1 ? "The steepest mode grows" : `The ${growing.length} steepest modes grow`}, by a factor of up to ${besideOne(radius)} a step; ${growing.length === 1 ? "it carries" : "they carry"} ${percent(carried)} of the loss.`;
+      + `${growing.length === 1 ? "The steepest mode grows" : `The ${page.few ? "" : `${growing.length} `}steepest modes grow`}, by a factor of up to ${besideOne(radius)} a step; ${growing.length === 1 ? "it carries" : "they carry"} ${percent(carried)} of the loss.`;
   }
 
   function show(id, value, text, bad) {
@@ -78,7 +78,7 @@
     const { first } = now.reached;
     show("steps-to", first, first === null && unstable ? "never" : counted(first), unstable && first === null);
     show("steps-stay", now.reached.stays, staying(now.reached), unstable);
-    show("loss-share", now.lossShare, percent(now.lossShare), now.lossShare > 1);
+    show("loss-share", now.lossShare, `${page.few ? "≈\u00a0" : ""}${percent(now.lossShare)}`, now.lossShare > 1);
     show("limit-share", now.share, percent(now.share), unstable);
     const samples = first === null ? null : first * state.batch;
     if (MODES) {

@@ -129,7 +129,7 @@
       : `did not get there ${within}`;
     const best = ball.rule === "trials"
       ? `${run.lowest ? `No real run with heavy ball got to the target; lowest was ${setting}` : `For heavy ball, real runs of this network chose η = ${short(ball.eta)} and β = ${short(ball.beta)}`} (each method was searched by itself: “tune” searches heavy ball and Nesterov at once, and may name another setting); by ${model} it ${promised}.`
-      : `Weighing ${K === 1 ? "the one there is" : `all ${K} of them`} for ${arrives(tuned) ? "the loss to stay below the target soonest" : `the lowest loss after ${page.race.steps.toLocaleString("en")} steps`}, the rule “forecast” takes for ${setting.replace("with ", "")}: it ${promised}.`;
+      : `Weighing ${K === 1 ? "the one there is" : `all ${(page.few ? ROWS : K).toLocaleString("en")} of them`} for ${arrives(tuned) ? "the loss to stay below the target soonest" : `the lowest loss after ${page.race.steps.toLocaleString("en")} steps`}, the rule “forecast” takes for ${setting.replace("with ", "")}: it ${promised}.`;
     // Flatter modes than the one that rings may gain more by memory than it loses.
     const both = [ringing, critical].map((beta) => made("heavy_ball", eta, beta)), counts = both.map((m) => count(m).stays);
     const some = counts.some(told), [rung, damped] = some ? counts.map((stays) => (told(stays) ? stays : Infinity)) : both.map(left);

@@ -1,7 +1,7 @@
 /* The modes: two roots each, what is left of them over the steps and at one step, one in its phase. */
 (() => {
   const { node, html, frame, short, tip, say } = charts;
-  const { $, nodes, weights, K, LARGEST, SMALLEST, MASS, LABELS, state, update, percent, plural, besideOne, theme, ramp, modeColour, canvasIn, paintRamp } = explorer;
+  const { $, page, nodes, weights, K, LARGEST, SMALLEST, MASS, LABELS, state, update, percent, plural, besideOne, theme, ramp, modeColour, canvasIn, paintRamp } = explorer;
   let disc = null;
 
   function moveMode(change) {
@@ -85,7 +85,7 @@
       table: () => ({ columns: ["eigenvalue", "share of the loss", "re", "im", "re of the other", "im of the other"], rows: nodes.map((l, k) => [l, weights[k] / MASS, ...numerics.roots(now.method, l)]) }),
     }, null));
     if (host.matches(":focus-visible")) readRoot(state.mode, ...at(z[first], z[first + 1]), [z[first], z[first + 1]]);
-    host.setAttribute("aria-label", `Roots on the unit disc: ${swinging} of ${K} eigenvalues swing, ${jumping ? `${jumping} jump from side to side, ` : ""}the others glide; the largest modulus is ${besideOne(now.radius)}. Arrow keys follow another eigenvalue.`);
+    host.setAttribute("aria-label", `Roots on the unit disc: ${swinging} of ${K}${page.few ? " nodes for the" : ""} eigenvalues swing, ${jumping ? `${jumping} jump from side to side, ` : ""}the others glide; the largest modulus is ${besideOne(now.radius)}. Arrow keys follow another eigenvalue.`);
   }
 
   /* ---- the modes over time ---- */
