@@ -45,7 +45,7 @@ from inertial.method.recursion import label
 from inertial.problem.model import start_key
 from inertial.runs.comparison import compare as run_comparison
 from inertial.runs.execution import Prepared, execute
-from inertial.runs.measures import summarize
+from inertial.runs.measures import summarize, trusted
 from inertial.runs.spec import specs
 from inertial.simulation.integrate import flow_loss
 from inertial.theory.gather import StoredRun
@@ -484,8 +484,26 @@ def test_trust_is_that_of_the_data_and_the_setting(result, data):
 
 def test_trust_names_the_target_that_it_is_judged_at(result):
     named = f"trust to {100 * SMALL.target:g} %"
-    assert [named, *(row.trust.verdict for row in result.methods)] in result.rows
+    cells = [trusted(row.trust, missed=row.missed) for row in result.methods]
+    assert [named, *cells] in result.rows
     assert f"the forecast to {100 * SMALL.target:g} % " in result.trust[-1]
+
+
+@pytest.mark.parametrize("missed", [False, True])
+def test_what_holds_is_doubted_where_the_runs_depart(result, missed):
+    holds = replace(result.methods[0].trust, verdict="holds")
+    methods = tuple(
+        replace(row, trust=holds, missed=missed and row.method != "nesterov")
+        for row in result.methods
+    )
+    found = replace(result, methods=methods)
+    said = (
+        "The runs of gradient descent and heavy ball depart from the forecast to 1 %: what was "
+        "measured is what counts."
+    )
+    assert (said in found.table) == missed
+    cells = ["holds; runs depart"] * 2 if missed else ["holds"] * 2
+    assert ["trust to 1 %", *cells, "holds"] in found.rows
 
 
 @pytest.mark.parametrize(("growth", "diverged"), [(999, False), (1001, True)])

@@ -49,7 +49,7 @@ from inertial.method.rules import choose
 from inertial.method.trust import trust
 from inertial.problem.networks import MLP
 from inertial.runs.batches import of_sizes
-from inertial.runs.exploration import MOST_MODES, MOST_NODES, explore, explore_model
+from inertial.runs.exploration import MOST_MODES, explore, explore_model
 from inertial.runs.meanings import MOST_MODES as MOST_MEANINGS
 from inertial.runs.model_runs import starts_of
 from inertial.runs.settings import ModelSettings, Settings
@@ -1634,32 +1634,40 @@ def test_the_runs_are_those_of_compare_and_near_their_forecast(exploration, tmp_
         assert 0.2 < curve.loss.mean() / expected.mean() < 5
 
 
-def random_spectrum(rng, n):
-    return np.sort(10 ** rng.uniform(-4, 2, n)), rng.uniform(0.1, 1, n)
+def test_every_eigenvalue_is_on_the_page_as_far_as_all_are_known():
+    """Merged, steep and heavy ones drift out of phase under momentum near 1."""
+    data = load("sphere", n=1100, dim=5)
+    found = explore(data, Settings(seeds=(0,), steps=5, width=20))
+    np.testing.assert_array_equal(found.measure.nodes, measure_of(data).nodes)
+    assert len(found.measure.nodes) == 1100
 
 
-def test_merging_keeps_ends_and_mass_and_hardly_moves_the_forecast(rng):
-    eigenvalues, weights = random_spectrum(rng, 5000)
-    merged = Measure(eigenvalues, weights).merged(MOST_NODES)
-    nodes, mass = merged.nodes, merged.weights
-    assert len(nodes) <= MOST_NODES
-    assert (nodes[0], nodes[-1]) == (eigenvalues[0], eigenvalues[-1])
-    assert np.all(np.diff(nodes) >= 0)
-    np.testing.assert_allclose(mass.sum(), weights.sum(), rtol=1e-12)
-    for method in (gradient_descent(1.8 / nodes[-1]), heavy_ball(1 / nodes[-1], 0.95)):
-        steps = np.arange(0, 60, 7)
-        # A bin spans a ratio of 10^(6/600), 2.3 %; the mean within it moves a loss by far less.
-        np.testing.assert_allclose(
-            forecast_loss(method, Measure(nodes, mass), steps),
-            forecast_loss(method, Measure(eigenvalues, weights), steps),
-            rtol=2e-3,
+@pytest.mark.parametrize("few", [False, True])
+def test_where_nodes_stand_for_eigenvalues_counts_are_near(chromium, exploration, tmp_path, few):
+    n = len(exploration.measure.nodes)
+    facts = dataclasses.replace(exploration.data, n=2000 if few else n)
+    path = tmp_path / "explore.html"
+    page = explorer_page(dataclasses.replace(exploration, data=facts, modes=None, sizes=None))
+    path.write_text(page, encoding="utf-8")
+    assert (f"{n} nodes stand for the 2,000 eigenvalues" in page) == few
+    assert ("Forecasts are exact for the linearised network" in page) != few
+    address = f"#method=heavy_ball&eta={0.5 / exploration.measure.largest}&beta=0.8"
+    with opened(chromium, path, address) as view:
+        for mark in ("#steps-to", "#loss-share"):
+            assert view.locator(mark).inner_text().startswith("≈") == few
+        assert f"all {'2,000' if few else n} of them" in view.locator("#thread").inner_text()
+    far = f"#method=gradient_descent&eta={30 / exploration.measure.largest}"
+    with opened(chromium, path, far) as view:
+        assert (
+            bool(re.search(r"The \d+ steepest modes grow", view.locator("#why").inner_text()))
+            != few
         )
 
 
 def test_the_largest_page_keeps_to_its_size(exploration):
     """With all nodes, modes, pictures and the bound, and runs of a thousand steps."""
     rng = np.random.default_rng(2)
-    measure = Measure(np.sort(rng.random(5000)), rng.random(5000))
+    measure = Measure(np.sort(rng.random(1999)), rng.random(1999))
     pictures = {"low": rng.random((2, 32, 32)), "high": rng.random((2, 32, 32))}
     one = dataclasses.replace(exploration.meanings[0], picture=rng.random((32, 32)), **pictures)
     long = [
@@ -1668,20 +1676,13 @@ def test_the_largest_page_keeps_to_its_size(exploration):
     ]
     largest = dataclasses.replace(
         exploration,
-        measure=measure.merged(MOST_NODES),
+        measure=measure,
         modes=modes_of(measure, most=MOST_MODES),
         bound=np.geomspace(1, 1e-10, 301),
         meanings=(one,) * MOST_MEANINGS,
         curves=tuple(long),
     )
     assert len(explorer_page(largest, "inertial explore").encode()) < 1_500_000
-
-
-def test_few_eigenvalues_are_not_merged(rng):
-    eigenvalues, weights = random_spectrum(rng, MOST_NODES)
-    merged = Measure(eigenvalues, weights).merged(MOST_NODES)
-    np.testing.assert_array_equal(merged.nodes, eigenvalues)
-    np.testing.assert_array_equal(merged.weights, weights)
 
 
 @given(st.floats(-3, 0.6), st.floats(0, 4), st.booleans())
@@ -1804,6 +1805,10 @@ def test_moments_of_batches_are_those_of_python(shared, exploration):
         largest = largest_step(method.name, method.constant[1], modes, batch)
         assert limit == pytest.approx(largest, rel=1e-9)
     assert ringing
+
+
+def random_spectrum(rng, n):
+    return np.sort(10 ** rng.uniform(-4, 2, n)), rng.uniform(0.1, 1, n)
 
 
 def test_merging_for_batches_hardly_moves_what_noise_adds(rng):

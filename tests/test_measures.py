@@ -1,15 +1,20 @@
 """Windows, envelopes and errors are what they are said to be."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import xarray as xr
 
+from inertial import Trust
 from inertial.runs.measures import (
     envelope,
     last_mean,
+    misses,
     partly_at,
     rings_back,
     stays_from,
+    trusted,
     window,
     windowed,
 )
@@ -63,6 +68,33 @@ def test_the_curve_ends_where_the_claims_look(rng, steps):
 LOW, HIGH = 0.05, 0.5
 STAYS = [1, HIGH, *[LOW] * 20]
 RINGS = [1, LOW, HIGH, LOW, LOW, HIGH, HIGH, *[LOW] * 8]
+
+
+@pytest.mark.parametrize(
+    ("predicted", "measured", "said"),
+    [
+        (10.0, 12.0, False),
+        (10.0, 12.1, True),
+        (10.0, 8.0, False),
+        (10.0, 7.9, True),
+        (3.0, 4.0, False),
+        (3.0, 4.1, True),
+        (None, 50.0, True),
+        (None, None, False),
+        (83.0, None, True),  # 99.6 of 100
+        (84.0, None, False),  # it may be there at 100.8
+    ],
+)
+def test_runs_depart_beyond_a_fifth_and_a_step(predicted, measured, said):
+    assert misses(predicted, measured, 100) == said
+
+
+def test_a_verdict_that_holds_says_where_runs_depart():
+    holds = Trust(0.1, 2, 1.0, 100, "to 1 %", 20, "holds", "")
+    doubted = dataclasses.replace(holds, verdict="departs")
+    assert trusted(None, missed=True) == "–"
+    assert [trusted(holds, missed=one) for one in (False, True)] == ["holds", "holds; runs depart"]
+    assert trusted(doubted, missed=True) == "departs"
 
 
 @pytest.mark.parametrize(

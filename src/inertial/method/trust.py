@@ -87,6 +87,9 @@ of three, and on batches, which have their luck, in three of four (docs/trust.md
 APART = 0.15
 """A forecast holds within this share of the measured steps, or within a step."""
 
+CLOSE = 0.2
+"""Share of the promised steps within which a measured count keeps the promise."""
+
 STEPS = 1_000
 """Steps that the movement is looked at over, where the target is not forecast to be reached."""
 

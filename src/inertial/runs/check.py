@@ -27,16 +27,13 @@ from inertial.method.curve import STEPS_LIMIT, forecast_loss, steps_to
 from inertial.method.recursion import Recursion, label
 from inertial.method.response import decayed_loss
 from inertial.method.rules import fastest
-from inertial.method.trust import WIDEST, Trust, rounded_up, trust
+from inertial.method.trust import CLOSE, WIDEST, Trust, rounded_up, trust
 from inertial.problem.model import TwoLayerReLU, outputs, start_key
 from inertial.problem.problem import Problem
 from inertial.runs.shown import at, came_lowest, of_steps
 from inertial.runs.trials import Search, Trial, handicap, held, setting, settled
 from inertial.simulation.span import Span, span
 from inertial.simulation.train import initial_residual, train
-
-CLOSE = 0.2
-"""Share of the promised steps within which a measured count keeps the promise."""
 
 _PATIENCE = 3
 """A run ends after this many times the promised steps."""

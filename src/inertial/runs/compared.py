@@ -20,6 +20,7 @@ from inertial.runs.measures import (
     share_left,
     starts_in,
     stays_from,
+    trusted,
 )
 from inertial.runs.ranking import Ranking, Standing, percent_left, rank
 from inertial.runs.settings import COMPANIONS
@@ -277,6 +278,16 @@ def _trust(methods: Sequence[Summary], target: float) -> Iterator[str]:
             f"{'its forecast does' if len(strayed) == 1 else 'their forecasts do'} not."
         )
     departed = [label(row.method) for row in methods if row.verdict == "departs"]
+    missed = [
+        label(row.method)
+        for row in methods
+        if row.missed and row.trust and row.trust.verdict == "holds" and not row.unforeseen
+    ]
+    if missed:
+        yield (
+            f"The runs of {_enumerated(missed)} depart from the forecast to {100 * target:g} %: "
+            "what was measured is what counts."
+        )
     if departed and not strayed:
         yield (
             f"The forecast to {100 * target:g} % departs from {_enumerated(departed)}: the kernel "
@@ -325,7 +336,7 @@ def _rows(
         if any(value is not None for value in values):
             yield (title, *(_number(value, digits) for value in values))
     yield from _stopping_rows(methods)
-    verdicts = [row.verdict or (row.trust and row.trust.verdict) or "–" for row in methods]
+    verdicts = [row.verdict or trusted(row.trust, missed=row.missed) for row in methods]
     if set(verdicts) != {"–"}:
         title = "trust" if methods[0].verdict is None else "the forecast"
         yield (f"{title} to {100 * target:g} %", *verdicts)

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int
 from inertial.linear.measure import Measure
 from inertial.method.modes import stability_limit
 from inertial.method.recursion import Recursion
-from inertial.method.trust import APART, Trust, agree, trust
+from inertial.method.trust import APART, CLOSE, Trust, agree, trust
 from inertial.simulation.train import DIVERGED
 
 _WINDOWS = 15
@@ -232,6 +232,23 @@ def _rings_apart(run: xr.Dataset, target: float) -> bool:
     return not agree(expected, stays)
 
 
+def misses(predicted: float | None, measured: float | None, last: int) -> bool:
+    """Whether mean steps are not those forecast, to a fifth or a step: what trust promises.
+
+    A run that ended above at its `last` step was forecast to be there by then, as much earlier.
+    """
+    if measured is None:
+        return predicted is not None and predicted + max(1, CLOSE * predicted) <= last
+    return predicted is None or abs(measured - predicted) > max(1, CLOSE * predicted)
+
+
+def trusted(trust: Trust | None, *, missed: bool) -> str:
+    """Say in a cell what trust says, and if runs do not keep what it says."""
+    if trust is None:
+        return "–"
+    return f"{trust.verdict}; runs depart" if missed and trust.verdict == "holds" else trust.verdict
+
+
 def envelope(values: Float[np.ndarray, "T"]) -> Float[np.ndarray, "T"]:
     """Return the largest value from every point on: the falling envelope of a ringing curve."""
     return np.asarray(np.maximum.accumulate(values[::-1])[::-1])
@@ -276,6 +293,9 @@ class Summary:
         Number of runs that diverged although their forecast did not.
     trust
         What was known of that before training; None for other models.
+    missed
+        Whether the mean steps to the target are not those forecast (`misses`), for the papers'
+        network.
     movement, movement_forecast
         Share of its start's length that the parameters moved, measured and forecast; None for the
         papers' network.
@@ -314,6 +334,7 @@ class Summary:
     sharpest: float | None = None
     verdict: str | None = None
     stopping: dict[str, float | None] | None = None
+    missed: bool = False
 
 
 def starts_in(arrays: xr.Dataset) -> int:
@@ -350,20 +371,22 @@ def summarize(arrays: xr.Dataset, name: str, target: float) -> Summary:
     def mean_of_last(name: str) -> float | None:
         return float(last(name).mean()) if name in run else None
 
+    steps_to = {
+        f"{fraction:g}": {
+            "predicted": _mean(run.forecast_steps.sel(share=fraction).values),
+            "measured": steps_to_share(run.loss, fraction),
+            "stays": stays_from(run.loss, fraction),
+        }
+        for fraction in run.share.values
+    }
+    asked, judged = steps_to[f"{target:g}"], "width" in arrays.attrs
     return Summary(
         method=name,
         rule=str(run.chosen_by.values if "chosen_by" in run else arrays.attrs["rule"]),
         eta=float(run.eta),
         beta=float(run.beta),
         gamma=float(run.gamma),
-        steps_to={
-            f"{fraction:g}": {
-                "predicted": _mean(run.forecast_steps.sel(share=fraction).values),
-                "measured": steps_to_share(run.loss, fraction),
-                "stays": stays_from(run.loss, fraction),
-            }
-            for fraction in run.share.values
-        },
+        steps_to=steps_to,
         loss_first=float(run.loss.isel(step=0).mean()),
         loss_last_mean=float(last("loss").mean()),
         loss_last_min=float(last("loss").min()),
@@ -373,9 +396,8 @@ def summarize(arrays: xr.Dataset, name: str, target: float) -> Summary:
         forecast_error=float(forecast_error(run).mean()),
         status="diverged" if diverged(run).any() else "finished",
         unforeseen=int(unforeseen(run).sum()),
-        trust=trust_of(run, target, int(arrays.attrs["width"]))
-        if "width" in arrays.attrs
-        else None,
+        trust=trust_of(run, target, int(arrays.attrs["width"])) if judged else None,
+        missed=judged and misses(asked["predicted"], asked["measured"], int(run.step.values[-1])),
         stopping=stopping_of_runs(run),
         **_of_model(run, target, ends),
     )

@@ -21,6 +21,7 @@ from inertial.method.trust import DIGITS, STEPS, limits_of
 from inertial.runs.batches import of_sizes
 from inertial.runs.exploration import MARGIN, Curve, Exploration, TunedPoint
 from inertial.runs.meanings import Meaning
+from inertial.runs.measures import misses
 from inertial.view.page import render
 
 SCRIPTS = (
@@ -60,6 +61,7 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
         "loss": "loss ½ Σ (f − y)²" if exploration.width else f"loss, {exploration.loss}",
         "offset": 0 if exploration.squared else exploration.start - 0.5 * measure.total,
         "proven": measure.proven,
+        "few": exploration.width is not None and len(measure.nodes) < data.n,
         "squared": exploration.squared,
         "batch": exploration.batch,
         "outputs": exploration.outputs,
@@ -105,7 +107,7 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
         document,
         exploration=exploration,
         data=data,
-        merged=len(measure.nodes) < data.n,
+        merged=document["few"],
         steps=steps,
         short=[
             label(one.name)
@@ -122,6 +124,13 @@ def explorer_page(exploration: Exploration, command: str | None = None) -> str:
         ],
         starts=exploration.curves[0].loss.shape[0],
         worst=max(exploration.curves, key=_strain),
+        missing=[
+            label(one.name)
+            for one in exploration.curves
+            if one.trust is not None
+            and one.trust.verdict == "holds"
+            and misses(one.promised, one.measured, steps)
+        ],
         departing=[label(one.name) for one in exploration.curves if one.verdict == "departs"],
         unchecked=all(one.verdict == "unchecked" for one in exploration.curves),
         drift=max((one.drift or 0.0 for one in exploration.curves), default=0.0),

@@ -24,6 +24,7 @@ from inertial.runs.measures import (
     first_at,
     forecast_error,
     last_of,
+    misses,
     partly_at,
     rings_back,
     share_left,
@@ -31,6 +32,7 @@ from inertial.runs.measures import (
     steps_to_share,
     stopping_of_runs,
     trust_of,
+    trusted,
     unforeseen,
 )
 from inertial.runs.ranking import Ranking, Standing, rank
@@ -74,7 +76,8 @@ class Row:
     `partly` says whether some start got to it, though not every one, `stays` is the
     step from which every start stays there (`stays_from`), and `rings` says whether one is above in
     between; `left` is the share of the loss at the end; `unforeseen` counts the diverged runs whose
-    forecast did not diverge, and `trust` judges the forecast.  `stored` of `seeds` runs are there;
+    forecast did not diverge, `trust` judges the forecast, and `missed` says whether the mean steps
+    to the target are not those forecast (`misses`).  `stored` of `seeds` runs are there;
     everything else is a statistic over those.
     """
 
@@ -97,8 +100,14 @@ class Row:
     diverged: int
     unforeseen: int
     trust: Trust | None
+    missed: bool
     stored: int
     seeds: int
+
+    @property
+    def trusted(self) -> str:
+        """What a table says of trust."""
+        return trusted(self.trust, missed=self.missed)
 
 
 def shares_of(target: float) -> tuple[float, ...]:
@@ -311,14 +320,16 @@ def _row(run: xr.Dataset, name: str, target: float, width: int) -> Row:
     run = run.isel({"seed": np.flatnonzero(_stored(run).values)})
     loss = run.loss.transpose("seed", "step").values
     last, foreseen = np.array([last_of(values) for values in loss]), _forecast_steps(run, target)
+    steps_to = {share: steps_to_share(run.loss, share) for share in shares_of(target)}
+    forecast = None if foreseen is None or np.isnan(foreseen).any() else float(foreseen.mean())
     return Row(
         key=name,
         label=style_of(name).label,
         eta=float(run.eta),
         beta=float(run.beta),
         gamma=float(run.gamma),
-        steps_to={share: steps_to_share(run.loss, share) for share in shares_of(target)},
-        forecast=None if foreseen is None or np.isnan(foreseen).any() else float(foreseen.mean()),
+        steps_to=steps_to,
+        forecast=forecast,
         promised=foreseen is not None and 0 < int(np.isnan(foreseen).sum()) < len(foreseen),
         partly=partly_at(run.loss, target),
         rings=rings_back(run.loss, target),
@@ -331,6 +342,7 @@ def _row(run: xr.Dataset, name: str, target: float, width: int) -> Row:
         diverged=int(diverged(run).sum()),
         unforeseen=int(unforeseen(run).sum()),
         trust=trust_of(run, target, width),
+        missed=misses(forecast, steps_to[target], int(run.step.values[-1])),
         stored=run.sizes["seed"],
         seeds=seeds,
     )
