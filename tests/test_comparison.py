@@ -502,6 +502,7 @@ def test_what_holds_is_doubted_where_the_runs_depart(result, missed):
         "measured is what counts."
     )
     assert (said in found.table) == missed
+    assert ("\nTrust before training, least for" in found.table) == missed
     cells = ["holds; runs depart"] * 2 if missed else ["holds"] * 2
     assert ["trust to 1 %", *cells, "holds"] in found.rows
 

@@ -297,7 +297,7 @@ def _trust(methods: Sequence[Summary], target: float) -> Iterator[str]:
     if known:
         least, name = max(known, key=lambda pair: pair[0].strain)
         whose = f", least for {label(name)}" if len(known) > 1 else ""
-        yield f"Trust{whose}: {least.sentence}"
+        yield f"Trust{' before training' if missed else ''}{whose}: {least.sentence}"
 
 
 def _rows(
