@@ -83,7 +83,7 @@
       y: { title: "largest stable ηλₘₐₓ", log: true, domain }, file: "batches",
       ...(document.documentElement.classList.contains("printing") ? { height: 200 } : {}), table: () => ({ columns: ["batch", "step size", "step size × largest eigenvalue"], rows: SIZES.map((size, i) => [size, limits[i] / LARGEST, limits[i]]) }),
     });
-    const gone = now.spread ? `On batches of ${plural(state.batch, "row")} it is ${short(now.limit * LARGEST)}, ${explorer.percent(now.limit * LARGEST / numerics.stabilityLimit(m))} of that for all rows.` : `The batch is all ${plural(ROWS, "row")}${document.documentElement.classList.contains("printing") ? "" : "; move its slider"}.`;
+    const gone = now.spread ? `On batches of ${plural(state.batch, "row")} it is at ηλₘₐₓ = ${short(now.limit * LARGEST)}, ${explorer.percent(now.limit * LARGEST / numerics.stabilityLimit(m))} of that for all rows.` : `The batch is all ${plural(ROWS, "row")}${document.documentElement.classList.contains("printing") ? "" : "; move its slider"}.`;
     $("batches-words").textContent = gone;
     $("batches-momentum").textContent = { gradient_descent: "", nesterov_varying: ", at momentum 1, to which yours climbs" }[state.method] ?? ", at your momentum";
   }
