@@ -512,7 +512,7 @@ def test_who_has_a_schedule_is_not_told_to_lower_its_step_size(measure):
     ]
     assert [one.remedy for one in found] == [
         "go by a real run, or take constants, by the rule forecast.",
-        "go by a real run, and lower the step size until it settles.",
+        "go by a real run, and lower the step size where it does not settle.",
     ]
 
 

@@ -388,7 +388,7 @@ def _ask_again(width: int, kind: Kind) -> str:
         )
     if kind == "schedule":
         return "go by a real run, or take constants, by the rule forecast."
-    return "go by a real run, and lower the step size until it settles."
+    return "go by a real run, and lower the step size where it does not settle."
 
 
 def rounded_up(value: float) -> int:

@@ -191,6 +191,9 @@ class Comparison(Shown):
         said = []
         if model or self.ranking.rings:
             said.append(f"steps to: first step there{f', mean over the {over}s' if over else ''}")
+        pairs = [pair for row in self.methods for pair in row.steps_to.values()]
+        if over and any(pair["measured"] is None for pair in pairs):
+            said.append(f"a run's –: not reached from every {over}")
         if self.ranking.rings:
             said.append(f"stays below: no {over or 'step'} is above it again, up to the run's end")
         if self._beyond_limit:
