@@ -26,6 +26,7 @@ from inertial import (
     finite_gram,
     forecast,
     forecast_loss,
+    gradient_descent,
     heavy_ball,
     infinite_gram,
     initial_residual,
@@ -214,16 +215,73 @@ def test_a_step_size_below_the_limit_does_not_warn(data, tmp_path):
         )
 
 
+def gram_of_a_start(data, width, seed):
+    """Sum of [w.x > 0] [w.x' > 0] x.x' over the neurons of a random start, over their number."""
+    w, _ = TwoLayerReLU(width, data.x.shape[1]).init(start_key(seed))
+    active = (data.x @ np.asarray(w).T > 0).astype(float)
+    return active @ active.T * (data.x @ data.x.T) / width
+
+
 @pytest.mark.parametrize(("share", "warned"), [(1 - 1e-6, False), (1 + 1e-6, True)])
 @pytest.mark.parametrize(("name", "unit"), [("heavy_ball", 3.0), ("nesterov", 1.5)])
-def test_the_warning_begins_at_the_stability_limit(data, tmp_path, name, unit, share, warned):
-    """2 (1 + beta) / (1 + 2 gamma) by hand; a full decomposition is exact to far less than 1e-6."""
-    eta = share * unit / np.linalg.eigvalsh(infinite_gram(data.x))[-1]
-    settings = Settings(methods=(name,), eta=eta, beta=0.5, seeds=(0,), width=20, steps=1)
+@pytest.mark.parametrize("kernel", ["infinite", "finite"])
+def test_the_warning_begins_at_the_stability_limit(
+    data, tmp_path, kernel, name, unit, *, share, warned
+):
+    """2 (1 + beta) / (1 + 2 gamma) by hand; a full decomposition is exact to far less than 1e-6.
+
+    Of the starts' own kernels that of the sharper start decides, and what is said of trust too.
+    """
+    grams = [infinite_gram(data.x)]
+    if kernel == "finite":
+        grams = [gram_of_a_start(data, 400, seed) for seed in (0, 1)]
+    largest = [np.linalg.eigvalsh(gram)[-1] for gram in grams]
+    eta = share * unit / max(largest)
+    seeds = tuple(range(len(grams)))
+    settings = Settings(methods=(name,), eta=eta, beta=0.5, seeds=seeds, width=400, steps=1,
+                        kernel=kernel)  # fmt: skip
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always", StabilityWarning)
-        compare(data, settings, out=tmp_path / "run")
-    assert any(issubclass(one.category, StabilityWarning) for one in seen) == warned
+        result = compare(data, settings, out=tmp_path / "run")
+    said = [str(one.message) for one in seen if issubclass(one.category, StabilityWarning)]
+    assert len(said) == warned
+    if kernel == "finite":
+        assert all(f"on the kernel of seed {np.argmax(largest)}'s start" in one for one in said)
+        own = result.arrays.start_eigenvalue.sel({"optimizer": name})
+        expected = [np.linalg.eigvalsh(gram) for gram in grams]
+        np.testing.assert_allclose(own, expected, atol=1e-12 * max(largest))
+        assert (
+            "start_eigenvalue"
+            not in compare(
+                data, replace(settings, kernel="infinite"), out=tmp_path / "other"
+            ).arrays
+        )
+
+
+@pytest.mark.parametrize(("share", "grows"), [(0.9, False), (1.1, True)])
+def test_trust_in_forecasts_on_the_starts_kernels_is_of_the_sharpest_start(
+    data, tmp_path, share, grows
+):
+    """Judged on each start's own measure, by hand; the worst is said."""
+    measures = []
+    for seed in (0, 1):
+        values, vectors = np.linalg.eigh(gram_of_a_start(data, 300, seed))
+        network = TwoLayerReLU(300, data.x.shape[1])
+        residual = initial_residual(network, data.x, data.y, seed=seed)
+        measures.append(Measure(values, (vectors.T @ residual) ** 2))
+    eta = share * 2 / max(one.largest for one in measures)
+    settings = Settings(methods=("gradient_descent",), eta=eta, seeds=(0, 1), width=300, steps=5,
+                        kernel="finite", target=0.05)  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", StabilityWarning)
+        (row,) = compare(data, settings, out=tmp_path / "run").methods
+    expected = [
+        trust(gradient_descent(eta), one, 300, target=0.05, inputs=data.x.shape[1])
+        for one in measures
+    ]
+    worst = max(one.strain for one in expected)
+    assert np.isinf(worst) == grows
+    assert row.trust.strain == pytest.approx(worst, rel=1e-6)
 
 
 def test_an_existing_folder_is_refused_before_any_work(data, tmp_path):

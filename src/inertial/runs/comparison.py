@@ -72,7 +72,8 @@ _STORED = (
     *("distance", "forecast_distance", "kernel_drift", "sharpness", "node", "node_weight"),
     *("residual", "forecast_steps", "flow_loss", "flow_method"),
     *("test_loss", "test_accuracy", "forecast_test_loss", "forecast_test_accuracy", "gcv"),
-    *("status", "diverged_at", "eigenvalue", "weight", "eta", "beta", "gamma"),
+    *("status", "diverged_at", "eigenvalue", "weight", "start_eigenvalue", "start_weight"),
+    *("eta", "beta", "gamma"),
 )
 
 _FIVE = (0, 1, 2, 3, 4)
@@ -194,16 +195,18 @@ def _network(data: Data, settings: Settings, checkpoints: Path | None) -> _Plan:
     first = [spec for spec in wanted if spec.seed == settings.seeds[0]]
     methods = {spec.method: method_of(spec, prepared) for spec in first}
     _say_what_is_usual(settings)
-    if settings.batch is not None:
-        _warn_above_batch_limit(methods, prepared.measure, settings.batch, settings.decay)
-    elif settings.eta is not None:
-        _warn_above_limit(methods, prepared.measure.largest + settings.decay)
+    of_starts = settings.kernel == "finite"
+    if not of_starts and (settings.batch is not None or settings.eta is not None):
+        _warn_of_network(methods, prepared.measure, settings, "this kernel", stacklevel=6)
     starts: dict[int, Any] = {}
 
     def run(spec: Spec, advance: Callable[[int], None]) -> xr.Dataset:
         if spec.seed not in starts:
             starts.clear()
             starts[spec.seed] = start_of(spec, prepared)
+            if of_starts:  # where a rule, which tunes for the infinite network, may be above it
+                own, whose = starts[spec.seed].measure, f"the kernel of seed {spec.seed}'s start"
+                _warn_of_network(methods, own, settings, whose, stacklevel=7)
         method, start = methods[spec.method], starts[spec.seed]
         shared = {"start": start, "advance": advance, "devices": settings.devices}
         if checkpoints is None:
@@ -246,9 +249,10 @@ def _model(starts: Starts, settings: ModelSettings, report: Progress) -> _Plan:
     methods, rules, passes = _tuned(first, settings, report)
     modes = None if first.spectrum is None else first.batch_modes
     if modes is not None and settings.batch is not None:
-        _warn_above_batch_limit(methods, modes, settings.batch, first.problem.decay)
+        _warn_above_batch_limit(methods, modes, settings.batch, first.problem.decay, stacklevel=5)
     elif settings.eta is not None:
-        _warn_above_limit(methods, first.measure.largest + first.problem.decay)
+        largest = first.measure.largest + first.problem.decay
+        _warn_above_limit(methods, largest, "this kernel", stacklevel=5)
     wanted = list(model_specs(settings, rules, {seed: made[seed].name for seed in seeds}))
 
     def run(spec: Spec, advance: Callable[[int], None]) -> xr.Dataset:
@@ -446,23 +450,38 @@ def _default_folder(name: str, started: datetime) -> Path:
     return Path("runs") / f"compare-{safe[:80]}-{started:%Y%m%d-%H%M%S-%f}"[:-3]
 
 
-def _warn_above_limit(methods: Mapping[str, Chosen], largest: float) -> None:
+def _warn_of_network(
+    methods: Mapping[str, Chosen], measure: Measure, settings: Settings, whose: str, stacklevel: int
+) -> None:
+    """Warn of step sizes at which the forecast of a measure grows, `whose` kernel it is."""
+    if settings.batch is not None:
+        _warn_above_batch_limit(methods, measure, settings.batch, settings.decay, stacklevel)
+    else:
+        _warn_above_limit(methods, measure.largest + settings.decay, whose, stacklevel)
+
+
+def _warn_above_limit(
+    methods: Mapping[str, Chosen], largest: float, whose: str, stacklevel: int
+) -> None:
     for name, method in methods.items():
         if isinstance(method, Optax) or method.steps is not None:
             continue
         eta, limit = method.constant[0], stability_limit(method) / largest
         if eta >= limit:
             warnings.warn(
-                f"eta = {eta:g} is not below the stability limit {limit:.4g} of {name} on this "
-                "kernel: the forecast grows, and it depends on width and start whether a network "
-                "does.",
+                f"eta = {eta:g} is not below the stability limit {limit:.4g} of {name} on {whose}: "
+                "the forecast grows, and it depends on width and start whether a network does.",
                 StabilityWarning,
-                stacklevel=4,
+                stacklevel,
             )
 
 
 def _warn_above_batch_limit(
-    methods: Mapping[str, Chosen], modes: Measure | Modes, batch: int, decay: float
+    methods: Mapping[str, Chosen],
+    modes: Measure | Modes,
+    batch: int,
+    decay: float,
+    stacklevel: int,
 ) -> None:
     """Warn of step sizes at which the expected loss on batches grows."""
     for name, method in methods.items():
@@ -474,7 +493,7 @@ def _warn_above_batch_limit(
                 f"{name} grows on batches of {batch}: take a smaller step size or larger batches, "
                 "or go by the run.",
                 StabilityWarning,
-                stacklevel=4,
+                stacklevel,
             )
 
 

@@ -230,6 +230,8 @@ def execute(
         "eigenvalue": measure.nodes,
         "weight": measure.weights,
     }
+    if spec.kernel == "finite":
+        found |= {"start_eigenvalue": start.measure.nodes, "start_weight": start.measure.weights}
     variables = {
         name: (OBSERVABLES[name].dims, padded(name, values, spec.steps + 1))
         for name, values in found.items()

@@ -6,6 +6,7 @@ and compared at the end of a run, as means over a window of steps.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -140,6 +141,8 @@ def _grown(loss: xr.DataArray) -> xr.DataArray:
 def trust_of(run: xr.Dataset, target: float, width: int) -> Trust | None:
     """Judge the forecast of one method by the stored spectrum, as `tune` does; None without one.
 
+    Of forecasts on the starts' own kernels, the least trusted is judged.
+
     Batches make the movement that of the expected loss.  None with weight decay, which shrinks the
     weights at any width, besides what the loss moves.
 
@@ -156,11 +159,18 @@ def trust_of(run: xr.Dataset, target: float, width: int) -> Trust | None:
     method = _recursion(run)
     if not {"eigenvalue", "weight"} <= set(run) or method is None or run.attrs.get("decay"):
         return None
-    measure = Measure(run.eigenvalue.values, run.weight.values)
     batch, inputs = (
         None if (count := run.attrs.get(name)) is None else int(count) for name in ("batch", "d")
     )
-    return trust(method, measure, width, target=target, inputs=inputs, batch=batch)
+    pairs = [(run.eigenvalue.values, run.weight.values)]
+    if "start_eigenvalue" in run:
+        own = (run[name].transpose("seed", "mode") for name in ("start_eigenvalue", "start_weight"))
+        pairs = list(zip(*(array.values for array in own), strict=True))
+    judged = [
+        trust(method, Measure(*pair), width, target=target, inputs=inputs, batch=batch)
+        for pair in pairs
+    ]
+    return max(judged, key=attrgetter("strain"))
 
 
 def _recursion(run: xr.Dataset) -> Recursion | None:

@@ -67,6 +67,10 @@ OBSERVABLES: Mapping[str, Observable] = {
         "expected squared modal coordinates of the initial residual",
         "squared target",
     ),
+    "start_eigenvalue": Observable(("mode",), "eigenvalues of the finite network's kernel there"),
+    "start_weight": Observable(
+        ("mode",), "squared modal coordinates of the initial residual in its", "squared target"
+    ),
     "distance": Observable(("step",), "|w_t - w_0| over all trained parameters", "weight"),
     "forecast_distance": Observable(("step",), "|w_t - w_0| of the linearised model", "weight"),
     "kernel_drift": Observable(

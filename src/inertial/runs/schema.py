@@ -188,7 +188,10 @@ _OWN = {
 } | dict.fromkeys(("eta", "beta", "gamma", "chosen_by"), ("optimizer",))
 """Dimensions of joined variables that are no observables."""
 
-_SIGNED = ("residual", "forecast_steps", "eigenvalue", "weight")
+_SIGNED = (
+    *("residual", "forecast_steps", "eigenvalue", "weight"),
+    *("start_eigenvalue", "start_weight"),
+)
 """Observables that may be negative, or have readers of their own who look."""
 
 _Kind = TypeVar("_Kind")
