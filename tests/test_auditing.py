@@ -155,6 +155,10 @@ def test_what_cannot_be_verified_says_why_also_where_its_claim_fails(bare):
     assert "first violated at" in finding(failed)
     assert "a constant is open" in finding(failed)
     assert "a constant is open" not in finding(replace(failed, verdict="violated"))
+    strict = "first violated at step 5, where the sides are equal and the claim is strict"
+    told = finding(replace(failed, verdict="violated", margin=0.0, reason=strict))
+    assert strict in told
+    assert told.count("first violated") == 1
 
 
 def test_formulas_of_every_statement_are_whole():

@@ -79,10 +79,11 @@ def test_the_margin_is_0_where_sides_are_equal_within_rounding():
     for near in (1 + 1e-12, 1, 1 - 1e-12):
         strict = judge([1.0, 4.0 * near], [4.0, 4.0], relation="below")
         assert (strict.verdict, strict.margin) == ("violated", 0)
-        assert strict.reason == "first at step 1, where the sides are equal and the claim is strict"
+        said = "first violated at step 1, where the sides are equal and the claim is strict"
+        assert strict.reason == said
     over = judge([1.0, 4.0 * (1 + 1e-6)], [4.0, 4.0], relation="below")
     assert over.margin == pytest.approx(-1e-6, rel=1e-3)
-    assert over.reason == "first at step 1"
+    assert over.reason == "first violated at step 1"
 
 
 def test_strict_relation_is_violated_by_equality():

@@ -384,7 +384,8 @@ def _decide(theorem: Theorem, sides: _Sides, trivial: Series | None) -> _Finding
     if over.any():
         first = float(sides.at[over][0])
         where = int(first) if theorem.axis in ("step", "entry") else first
-        reason = "the two sides contradict it" if single else f"first at {theorem.axis} {where:g}"
+        place = f"first violated at {theorem.axis} {where:g}"
+        reason = "the two sides contradict it" if single else place
         if theorem.relation == "below" and margin == 0:
             reason += ", where the sides are equal and the claim is strict"
         return _Finding("violated", reason, ratio, margin, None if single else where)

@@ -26,10 +26,11 @@ KINDS: dict[Kind, str] = {
 """Kinds of statements, in the order in which they are shown, and their headings."""
 
 MEASURED = (
-    "margin: 1 - left/right where it is least in all that was judged, 0 where the sides are equal "
-    "within rounding, below 0 where the claim fails. misses: by what share of what it asks an "
-    "assumption is missed, where it is missed most (the width of a proof: by what share of the "
-    "run's width)."
+    "margin: 1 - left/right where it is least in all that was judged, or, of an equality, the "
+    "relative error that is allowed less the actual one; 0 where the sides are equal within "
+    "rounding, which fails a strict claim; below 0 where the claim fails. misses: by what share of "
+    "what it asks an assumption is missed, where it is missed most (the width of a proof: by what "
+    "share of the run's width)."
 )
 """What the numbers of `finding` are."""
 
@@ -97,7 +98,8 @@ def finding(entry: AuditEntry) -> str:
         parts.append(_listed([f"{verdict} in {number}" for verdict, number in ordered if number]))
     if entry.margin is not None:
         parts.append(f"margin {entry.margin:.3g}")
-    if entry.first_violation is not None:
+    told = "first violated" in entry.reason
+    if entry.first_violation is not None and not told:
         parts.append(f"first violated at {entry.axis} {entry.first_violation:g}")
     missed = [a for a in entry.assumptions if a.margin is not None and a.margin < 0]
     for a in missed:
@@ -106,8 +108,8 @@ def finding(entry: AuditEntry) -> str:
     if entry.frequency is not None:
         seen = entry.frequency
         parts.append(f"{seen.counted} (95 %: {seen.low:.2f} to {seen.high:.2f})")
-    open_ = entry.verdict == "unverifiable"
-    if entry.reason and (open_ or (entry.first_violation is None and not missed)):
+    said = entry.first_violation is not None or missed
+    if entry.reason and (told or entry.verdict == "unverifiable" or not said):
         parts.append(entry.reason)
     if entry.looked_at:
         parts.append(f"looked at {entry.looked_at}")
