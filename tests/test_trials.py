@@ -563,6 +563,46 @@ def test_who_touches_the_target_and_does_not_stay_takes_smaller_steps(monkeypatc
     assert search.best.setting.beta > 0.5
 
 
+@pytest.mark.parametrize(
+    ("settles", "touches", "tried"),
+    [(60, 30, 3), (60, 31, 0), (62, 31, 3), (60, 200, 0), (40, 15, 0), (41, 15, 3)],
+)
+def test_smaller_steps_are_tried_of_what_was_at_the_target_in_half_the_winner_s_steps(
+    settles, touches, tried
+):
+    """On batches, whose noise falls with the step size; here the second of them takes 20 steps."""
+    later, touching = (
+        np.where(np.arange(200) == step, 0.05, 0.11 + 0.9 ** np.arange(200))
+        for step in (touches + 1, touches)
+    )
+    curves = later, touching, falling(settles), resting(200), falling(20), resting(200)
+    search = Search(Scripted(*curves), 1.0, 0.1, trials=60)
+    settings = [setting("heavy_ball", share, 0.8) for share in (0.1, 0.3, 0.2)]
+    search._lengthening(settings, 100)
+    assert search.best.steps == settles
+    search._steadier()
+    more = search.trials[3:]
+    first = settings[1]
+    assert [one.setting for one in more] == [
+        replace(first, u=first.u - less) for less in (1, 2, 3)
+    ][:tried]
+    assert search.best.steps == (20 if tried else settles)
+
+
+def test_a_setting_of_less_noise_is_found_where_the_race_found_one_of_much_momentum(monkeypatch):
+    """A race with all rows in mind takes more momentum where the loss is held up by noise."""
+    rng = np.random.default_rng(8)
+    x = rng.standard_normal((80, 5))
+    y = np.sin(2 * x[:, 0]) + 0.5 * x[:, 1] * x[:, 2] + 0.2 * rng.standard_normal(80)
+    problem = Problem(MLP(5, (16,), 1, "tanh"), "mse", x, (y - y.mean()) / y.std(), seed=8)
+    found = tune(problem, target=0.1, batch=16)
+    with monkeypatch.context() as without:
+        without.setattr(Search, "_steadier", lambda _: None)
+        slower = tune(problem, target=0.1, batch=16)
+    assert 1.5 * found.best.measured_steps < slower.best.measured_steps
+    assert 1 - found.best.method.constant[1] > 2 * (1 - slower.best.method.constant[1])
+
+
 class RestsWithout(Scripted):
     """With momentum the loss falls for ever, but never to the target; without any it rests."""
 
