@@ -710,6 +710,31 @@ def test_a_sorted_table_is_sampled_with_a_seed_and_not_cut(tmp_path):
     assert (np.diff(found.y) >= 0).all()
 
 
+@pytest.mark.parametrize(
+    ("values", "keep", "noted"),
+    [
+        (7 * np.arange(ROWS) % ROWS, (), True),
+        (7 * np.arange(ROWS) % ROWS, ("k",), False),
+        (np.r_[7 * np.arange(ROWS - 1) % (ROWS - 1), int(1.1 * ROWS) - 1], (), True),
+        (np.r_[7 * np.arange(ROWS - 1) % (ROWS - 1), int(1.1 * ROWS) + 1], (), False),
+        (np.r_[7 * np.arange(ROWS - 1) % ROWS, 0], (), False),  # one twice
+        (1900 + np.arange(ROWS), (), False),  # years
+        (7.0 * np.arange(ROWS) % ROWS + 0.5, (), False),
+    ],
+)
+def test_whole_numbers_that_may_name_the_rows_get_a_note_and_are_an_input(
+    tmp_path, values, keep, noted
+):
+    path = put(tmp_path, "t.csv", with_column("k", values, 2).to_csv(index=False))
+    found = load(path, label="yield", keep=keep)
+    assert "k" in found.columns
+    assert any("as names of rows do: k" in note for note in found.provenance.notes) == noted
+    if noted:
+        left = load(path, label="yield", drop=("k",))
+        assert "k" not in left.columns
+        assert not any("names of rows" in note for note in left.provenance.notes)
+
+
 def test_counts_add_up_after_repeated_rows_are_dropped(tmp_path):
     frame = pd.concat([FRAME, FRAME.iloc[:5].assign(**{"yield": 3.0})])
     found = load(put(tmp_path, "t.csv", frame.to_csv(index=False)), label="yield")

@@ -62,6 +62,9 @@ _COUNT_NAMES = frozenset(
 """Names, in lower case, that columns have which count the rows."""
 
 
+_DENSE = 1.1
+"""A span of whole numbers below so many times their number leaves few of them out."""
+
 _DATE = re.compile(
     r"(?<![\d:.])(?P<a>\d{4}|\d{1,2})(?P<sign>[-./ ]) ?(?P<b>\d{1,2})(?P=sign) ?"
     r"(?P<c>\d{4}|\d{1,2})(?![\d:])"
@@ -218,6 +221,11 @@ def numbers(
         notes.append(
             f"left out as the number or name of the row: {listed(indexes, 5)}; "
             f"{option('keep', ['NAME'])} takes one."
+        )
+    if mixed := [n for n in frame.columns if n not in choices.keep and _may_name_rows(frame[n])]:
+        notes.append(
+            f"an input, though it has another whole number in every row, as names of rows do: "
+            f"{listed(mixed, 5)}; {option('drop', ['NAME'])} leaves one out."
         )
     taken = _sample(len(target), rows, title)
     if len(taken) < len(target):
@@ -461,6 +469,15 @@ def _numbers_rows(column: "pd.Series", name: str, *, first: bool) -> bool:
     values = column.to_numpy()
     counts = bool((np.diff(values) == 1).all())
     return counts and (name in _COUNT_NAMES or (first and values[0] in (0, 1)))
+
+
+def _may_name_rows(column: "pd.Series") -> bool:
+    """Say whether whole numbers in mixed order are each there once, with few gaps between them."""
+    if column.dtype.kind not in "iu" or len(column) < FEW:
+        return False
+    values = column.to_numpy()
+    dense = int(values.max()) - int(values.min()) < _DENSE * len(values)
+    return dense and column.is_unique and not column.is_monotonic_increasing
 
 
 def _inputs(frame: "pd.DataFrame", decimal: str, choices: Choices, fitted: int) -> _Columns:
