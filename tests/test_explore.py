@@ -468,6 +468,26 @@ def test_flows_are_those_of_python(shared, exploration, name, share):
         )
 
 
+@pytest.mark.parametrize("name", ["heavy_ball", "nesterov"])
+def test_flows_are_limits_where_momentum_rises_to_one_as_their_captions_say(name):
+    """At kept friction the gap falls with the step size; at kept momentum it stays."""
+    make, mode = {"heavy_ball": heavy_ball, "nesterov": nesterov}[name], np.array([1.0])
+
+    def gap(eta, beta):
+        # As many steps as leave about 1/e of the mode.
+        steps = np.array([round((1 - beta) / eta)])
+        method = make(eta, beta)
+        times = flows_of(method, None)[0].time(steps, eta)
+        flow = solve(flows_of(method, None)[0], mode, times).amplitude
+        return abs(amplification(method, mode, steps) - flow).item()
+
+    kept = [gap(eta, 0.45) for eta in (1e-3, 1e-5)]
+    risen = [gap(eta, (1 - 5 * np.sqrt(eta)) / (1 + 5 * np.sqrt(eta))) for eta in (1e-3, 1e-5)]
+    assert kept[1] == pytest.approx(kept[0], rel=0.01)
+    assert kept[1] == pytest.approx(np.exp(-0.725) - np.exp(-1), rel=0.01)
+    assert risen[1] == pytest.approx(risen[0] / 10, rel=0.2)  # of order sqrt(eta)
+
+
 def test_the_hypergeometric_function_at_both_sides_of_its_crossover(shared):
     from scipy.special import hyp0f1
 
@@ -1141,6 +1161,17 @@ def test_the_best_step_is_that_of_the_batch(chromium, file, exploration, name, b
     end = f"loss after {steps} steps" + (f" on batches of {batch} rows" if batch < 60 else "")
     end += " at this momentum" if name in ("heavy_ball", "nesterov") else ""
     assert said.endswith(f"least of the {'expected ' * (batch < 60)}{end}.")
+
+
+def test_captions_of_the_flows_name_the_momentum_where_it_is_constant(chromium, file):
+    with opened(chromium, file) as view:
+        for method in METHODS:
+            view.locator(f"input[name=method][value={method}]").check(force=True)
+            settle(view)
+            texts = [view.locator(name).inner_text() for name in ("#flow-limit", "#flow-parts")]
+            constant = method in {"heavy_ball", "nesterov"}
+            assert ["β rises to 1 with it" in texts[0], "far from 1" in texts[1]] == [constant] * 2
+            assert constant or texts == ["", ""]
 
 
 def test_five_steps_of_the_thread_are_states_of_the_address(chromium, file, exploration):

@@ -158,7 +158,7 @@
         `Keep a share β of the last move: steps along the flat direction add up, jumps along the steep one cancel. With β = ${besideOne(critical)} the flat mode is critically damped: as fast as it can be without passing its goal.`,
         { method: "heavy_ball", eta, beta: critical }),
       one("Too much memory rings",
-        `With β = ${besideOne(ringing)} the mode passes its goal and swings back: a spiral in its phase portrait, ripples in the loss. From here on each step takes only the factor √β = ${besideOne(Math.sqrt(ringing))}, whatever the step size. ${flatter}`,
+        `With β = ${besideOne(ringing)} the mode passes its goal and swings back: a spiral in its phase portrait, ripples in the loss. As long as it swings, each step takes only the factor √β = ${besideOne(Math.sqrt(ringing))}, whatever the step size. ${flatter}`,
         { method: "heavy_ball", eta, beta: ringing }),
       one("Tuning for these data weighs all modes",
         `No single mode decides: the bars say where the loss sits. ${best}${batches} ${trained} under “Added up, they are the loss”.${ball.rule === "trials" ? "" : sooner}`,

@@ -120,6 +120,9 @@
     });
     const cut = last < state.steps ? ` The first ${plural(last, "step")} of ${state.steps.toLocaleString("en")}, about ${SWINGS} swings of the line.` : "";
     const beyond = most > reach ? " ▲ and ▼: steps beyond the figure." : "";
+    const constant = flows[0].a !== undefined;
+    $("flow-limit").textContent = constant ? " and β rises to 1 with it, so that 2(1−β)/((1+β)√η), the friction, stays" : "";
+    $("flow-parts").textContent = constant ? ", or the momentum is far from 1" : "";
     $("flow-caption").textContent = ({
       gradient_descent: "For gradient descent that is w′ = −∇L (Bu, Xu and Chen 2021); one step takes time η.",
       nesterov_varying: "Momentum t/(t+d) becomes friction d/t (Bu, Xu and Chen 2021); one step takes time √η.",
