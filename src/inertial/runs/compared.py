@@ -194,6 +194,9 @@ class Comparison(Shown):
         pairs = [pair for row in self.methods for pair in row.steps_to.values()]
         if over and any(pair["measured"] is None for pair in pairs):
             said.append(f"a run's –: not reached from every {over}")
+        if any(pair["predicted"] is None for pair in pairs):
+            from_ = " from every start" if model or self.arrays.sizes["seed"] > 1 else ""
+            said.append(f"a forecast's –: not there{from_} within what was looked at")
         if self.ranking.rings:
             said.append(f"stays below: no {over or 'step'} is above it again, up to the run's end")
         if self._beyond_limit:
