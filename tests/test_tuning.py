@@ -263,8 +263,14 @@ def test_ill_conditioned_kernels_get_momenta_near_one(condition):
         polyak = RULES["quadratic"].choices["heavy_ball"](measure, 0.01)
         beta = 1 - share * (1 - polyak.constant[1])
         for part in (0.3, 0.6, 0.9):
-            other = settles(heavy_ball(2 * part * (1 + beta) / condition, beta), measure, 0.01)
-            assert other is None or steps <= 1.1 * other  # momenta lie 1.23 times apart
+            other = heavy_ball(2 * part * (1 + beta) / condition, beta)
+            # It settles no earlier than it is first there, which is found at once.
+            for count in (steps_to, settles):
+                found = count(other, measure, 0.01)
+                if found is None or steps <= 1.1 * found:  # momenta lie 1.23 times apart
+                    break
+            else:
+                pytest.fail(f"{other} is faster")
 
 
 @pytest.mark.parametrize("target", [0.5, 0.1, 1e-12])
