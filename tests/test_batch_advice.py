@@ -295,7 +295,7 @@ def test_the_command_prints_steps_samples_and_sizes(capsys):
     assert checked == "Unchecked: no network was trained."
     assert re.fullmatch(
         r"Noise limits the step more than curvature does on batches below about [\d.]+ rows, with "
-        r"momentum also above; constant momentum pays in full "
+        r"momentum also above; constant momentum pays nearly in full "
         r"(from about [\d,]+ rows on|on no batch short of all rows)\.",
         sizes,
     )

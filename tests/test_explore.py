@@ -1776,7 +1776,7 @@ def test_momentum_pays_in_full_at_the_latest_with_all_rows(exploration, high, sa
     assert exploration.data.n == 60
     sizes = dataclasses.replace(exploration.sizes, momentum_pays_above=high)
     text = explorer_page(dataclasses.replace(exploration, sizes=sizes))
-    assert f"constant momentum pays in full {said}." in text
+    assert f"constant momentum pays nearly in full {said}." in text
 
 
 def test_where_eigenvalues_are_near_one_another_momentum_and_large_steps_help_nothing(
@@ -2009,8 +2009,8 @@ def test_the_limits_against_the_batch_are_those_of_python(chromium, file, explor
     assert f"{sizes.noise_limits_below:.2g} rows" in words
     # The mark in the chart says what the words say.
     pays = f"{sizes.momentum_pays_above:.2g}"
-    assert f"constant momentum pays in full from about {pays} rows on" in words
-    assert f"constant momentum pays in full from {pays}" in legend
+    assert f"constant momentum pays nearly in full from about {pays} rows on" in words
+    assert f"constant momentum pays nearly in full from {pays}" in legend
 
 
 @pytest.mark.parametrize(

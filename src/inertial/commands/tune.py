@@ -129,8 +129,8 @@ def tune(
         rmsprop (default: heavy_ball,nesterov).
     batch
         Tune for fresh batches of this many rows instead of all: steps and samples of the expected
-        loss, and the sizes at which noise limits the step and from which on momentum pays in full.
-        All trials train on such batches.
+        loss, and the sizes at which noise limits the step and from which on momentum pays nearly in
+        full.  All trials train on such batches.
     test
         Hold out this share of the rows (0.2), or take the rows of this file, with the same columns:
         loss and accuracy there along forecast and real run, and when to stop.

@@ -448,9 +448,10 @@ class BatchSizes:
     noise_limits_below
         Batch below which noise limits the step size more than curvature does, > 0.
     momentum_pays_above
-        Batch from which on momentum pays in full, > 0; infinite where an eigenvalue is 0.  Where it
-        is below the other one, the condition number is below 4, and momentum saves half of the
-        steps at most, about.
+        Batch from which on momentum pays nearly in full: it saves nearly the share of the steps
+        that it saves on all rows.  > 0; infinite where an eigenvalue is 0.  Where it is below the
+        other one, the condition number is below 4, and momentum saves half of the steps at most,
+        about.
 
     """
 

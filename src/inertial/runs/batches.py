@@ -388,7 +388,7 @@ _ROUNDING = 1e-6
 
 
 def of_sizes(sizes: BatchSizes, rows: int) -> str:
-    """Say at which batches of so many rows noise limits the step, and momentum pays in full."""
+    """Say at which batches of so many rows noise limits the step, and momentum pays."""
     low, high = significant(sizes.noise_limits_below, 2), significant(sizes.momentum_pays_above, 2)
     noisy = (
         f"on batches below about {low} rows, with momentum also above"
@@ -398,9 +398,9 @@ def of_sizes(sizes: BatchSizes, rows: int) -> str:
     if sizes.momentum_pays_above < sizes.noise_limits_below:
         useful = _saved(2 * sizes.momentum_pays_above / sizes.noise_limits_below)
     elif sizes.momentum_pays_above <= rows:
-        useful = f"pays in full from about {high} rows on"
+        useful = f"pays nearly in full from about {high} rows on"
     else:
-        useful = "pays in full on no batch short of all rows"
+        useful = "pays nearly in full on no batch short of all rows"
     return f"Noise limits the step more than curvature does {noisy}; constant momentum {useful}."
 
 

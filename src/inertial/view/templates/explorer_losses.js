@@ -74,7 +74,7 @@
     const series = [
       { name: `stability limit, ${LABELS[state.method]}`, colour: state.method, x: SIZES, y: limits, width: 2.4 },
       ...(+noisy.toPrecision(2) > 1 && noisy <= ROWS ? [at(noisy, `noise limits the step below ${short(+noisy.toPrecision(2))}`, "2 4")] : []),
-      ...(useful >= Math.max(1, noisy) && useful <= ROWS ? [at(useful, `constant momentum pays in full from ${short(+useful.toPrecision(2))}`, "8 4")] : []),
+      ...(useful >= Math.max(1, noisy) && useful <= ROWS ? [at(useful, `constant momentum pays nearly in full from ${short(+useful.toPrecision(2))}`, "8 4")] : []),
       { name: "your setting", colour: "ink", x: [state.batch], y: [state.eta * LARGEST], dots: 5 },
     ];
     // Printed, it stands on one sheet with the flows.
