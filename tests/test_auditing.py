@@ -317,6 +317,45 @@ def test_a_relative_file_is_found_from_another_folder(tmp_path, monkeypatch, cap
         assert "cannot be loaded" in err
 
 
+@pytest.mark.parametrize("kind", ["arrays", "frame", "frame and targets"])
+def test_data_that_were_passed_in_are_taken_from_the_file_that_the_refusal_names(
+    tmp_path, monkeypatch, capsys, kind
+):
+    import pandas as pd
+
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((24, 4)), rng.standard_normal(24)
+    frame = pd.DataFrame(x, columns=list("abcd")).assign(text=["u", "v", "w"] * 8)
+    data = {
+        "arrays": lambda: load(x, y, test=(x[:5] + 0.1, y[:5])),
+        "frame": lambda: load(frame.assign(goal=y), label="goal", test=0.2, seed=3),
+        "frame and targets": lambda: load(frame, y, n=20, seed=4),
+    }[kind]()
+    compare(data, Settings(methods=("heavy_ball",), width=50, seeds=(0,), steps=4), out="run")
+    code, out, err = run(capsys, "audit", "run", "--measure")
+    assert (code, out) == (2, "")
+    said = re.search(r"not stored; save them by (\w+)\.(\w+)\((.*)\)(.*)\.\n$", err)
+    whose, call, path, more = said.groups()
+    if whose == "numpy":
+        assert (call, path, more) == ("savez", repr("run/arrays.npz") + ", x=x, y=y", "")
+        np.savez("run/arrays.npz", x=x, y=y)
+    else:
+        label = "goal" if kind == "frame" else "y"
+        assert (call, path) == ("to_parquet", repr("run/frame.parquet"))
+        assert more == f", the target as its column {label!r}"
+        frame.assign(**{label: y}).to_parquet("run/frame.parquet")
+    for words in (["run", "--measure"], ["run"]):
+        code, out, err = run(capsys, "audit", *words, "--json")
+        assert code == 0
+        assert "cannot be loaded" not in err
+        entry = next(e for e in json.loads(out) if e["theorem"] == "gradient-size")
+        assert entry["verdict"] != "unverifiable"
+    if whose == "numpy":
+        np.savez("run/arrays.npz", x=x, y=y + 1e-9)
+        assert "SHA-256 differs" in run(capsys, "audit", "run", "--json")[2]
+
+
 @pytest.mark.parametrize("command", ["audit", "report"])
 def test_a_data_folder_that_does_not_exist_is_refused(
     capsys, folder, tmp_path, monkeypatch, command

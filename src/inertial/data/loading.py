@@ -30,7 +30,11 @@ from inertial.data.prepare import MOST_ROWS, Preparation, cut, infer_task, prepa
 from inertial.data.readers import Raw, Table, read_csv, read_npz, read_parquet
 from inertial.data.sources import Source, Task, find
 
-_MEMORY = "passed in as arrays"
+MEMORY = "passed in as arrays"
+"""Source in the record of data that came from no file."""
+
+SAVED_AS = {"arrays": "arrays.npz", "frame": "frame.parquet"}
+"""From the name in such a record to the file that the same data can be saved as."""
 
 
 @dataclass(frozen=True)
@@ -282,7 +286,7 @@ def load(
 
 def _origin(test: Any) -> str:  # noqa: ANN401
     """Say where test rows of their own came from."""
-    return str(Path(test).absolute()) if isinstance(test, str | PathLike) else _MEMORY
+    return str(Path(test).absolute()) if isinstance(test, str | PathLike) else MEMORY
 
 
 def reload(record: Mapping[str, Any], data_dir: str | Path | None = None) -> Data:
@@ -299,12 +303,12 @@ def reload(record: Mapping[str, Any], data_dir: str | Path | None = None) -> Dat
     """
     kept = _recorded(record)
     name, source = kept["name"], kept["source"]
-    if source == _MEMORY:
+    if source == MEMORY:
         raise InvalidInput(
             f"{name} was passed in as arrays and is not stored; pass the data again."
         )
     own = Path(source)
-    if kept["test"] == _MEMORY:
+    if kept["test"] == MEMORY:
         raise InvalidInput(
             f"the test rows of {name} were passed in as arrays and are not stored; pass the data "
             "again."
@@ -428,10 +432,10 @@ def _read(
         if test is not None:
             held = _held_frame(test, choices)
         title = "the frame" if is_frame(data) else "the data"
-        return _sampled(table, choices, rows, ("frame", _MEMORY, title), held)
+        return _sampled(table, choices, rows, ("frame", MEMORY, title), held)
     _refuse_table_options("the data", choices, header)
     others = None if test is None else _held_arrays(test)
-    words = ("arrays", _MEMORY, "the data")
+    words = ("arrays", MEMORY, "the data")
     return _first(from_arrays(data, y), choices, rows, words, held, others)
 
 

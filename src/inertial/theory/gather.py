@@ -18,6 +18,7 @@ from jaxtyping import Float
 
 from inertial._checks import InvalidInput, printable
 from inertial.data import Data, catalog, given_folder, locate, reload
+from inertial.data.loading import MEMORY, SAVED_AS
 from inertial.linear.kernel import infinite_gram
 from inertial.method.recursion import Recursion
 from inertial.simulation.trajectory import Trajectory
@@ -194,6 +195,8 @@ def _check_parts(run: StoredRun) -> None:
 def load_again(run: StoredRun, data_dir: str | Path | None = None) -> Data:
     """Load a run's data again: the recorded file, or one of its name near the run or in `data_dir`.
 
+    Of data that were passed in as arrays it is the file that they can be saved as.
+
     What a run records may be a stranger's words.  So a file is read only below the current folder,
     in `data_dir` or near the run, and a named set only where it lies on this machine already.
 
@@ -207,6 +210,8 @@ def load_again(run: StoredRun, data_dir: str | Path | None = None) -> Data:
         return run.data
     record = run.manifest["data"]
     name, source = str(record["name"]), Path(str(record["source"]))
+    if str(source) == MEMORY and name in SAVED_AS:
+        return _saved(run, record, SAVED_AS[name], given_folder(data_dir))
     if source.name != name or str(source) == name:
         if name not in {one.name for one in catalog()}:
             raise InvalidInput(f"{name} is neither a file nor a named set; pass the data again.")
@@ -222,6 +227,23 @@ def load_again(run: StoredRun, data_dir: str | Path | None = None) -> Data:
         f"{source.name} is neither below the current folder nor near the run; give the folder that "
         "holds it with --data-dir."
     )
+
+
+def _saved(run: StoredRun, record: Mapping[str, Any], file: str, data_dir: Path | None) -> Data:
+    """Load data that were passed in and saved as a file since; test rows no theorem is about."""
+    table = file.endswith(".parquet")
+    label = record.get("label") or ("y" if table else None)
+    for place in _places(Path(file), Path(run.name), data_dir):
+        if place.is_file():
+            found = {**record, "name": file, "source": str(place), "label": label}
+            if found.get("test") == MEMORY:
+                found |= {"test": None, "test_rows": 0, "test_sha256": None}
+            return reload(found)
+    path = str(Path(run.name) / file)
+    how = f"numpy.savez({path!r}, x=x, y=y)"
+    if table:
+        how = f"frame.to_parquet({path!r}), the target as its column {label!r}"
+    raise InvalidInput(f"the data were {MEMORY} and are not stored; save them by {how}.")
 
 
 def _places(source: Path, run: Path, data_dir: Path | None) -> list[Path]:
