@@ -2149,7 +2149,8 @@ def test_the_page_says_which_runs_were_too_short_for_their_forecasts(exploration
         return explorer_page(changed).partition("<main")[0]
 
     for promised in (41.0, None):
-        assert "end before the forecast with any method gets there" in head(promised, None)
+        said = "In 40 steps neither forecast nor runs get there with any method: <code>--steps"
+        assert said in head(promised, None)
     for kept in (head(40.0, None), head(41.0, 39.0, 2)):
         assert "trains longer" not in kept
     grown = head(None, None, forecast=np.linspace(1.0, 2.0, 41))
@@ -2161,7 +2162,18 @@ def test_the_page_says_which_runs_were_too_short_for_their_forecasts(exploration
     assert "trains longer" in swing
     some = head(38.0, None, 1)
     assert "/ from 1 of 2 starts in 40" in some
-    assert "The runs end before every start gets there with any method: <code>--steps" in some
+    said = "In 40 steps the runs with any method get there from some starts only: <code>--steps"
+    assert said in some
+    first, *others = exploration.curves
+    both = (
+        dataclasses.replace(first, promised=None, measured=None, arrived=0),
+        *(dataclasses.replace(one, promised=38.0, measured=None, arrived=1) for one in others),
+    )
+    mixed = explorer_page(dataclasses.replace(exploration, curves=both)).partition("<main")[0]
+    assert (
+        f"neither forecast nor runs get there with {label(first.name)}, and those with "
+        f"{label(others[0].name)} and {label(others[1].name)} do from some starts only: <code>"
+    ) in mixed
 
 
 def test_a_page_to_give_away_names_the_file_and_not_its_folder(exploration):

@@ -468,13 +468,18 @@ class ModelAdvice(Shown):
         return f"{len(self.draws)} other draws: {words}"
 
     @property
+    def _stayed(self) -> int:
+        """Trials that settled at the target."""
+        return sum(trial.outcome == "settled" for trial in self.trials)
+
+    @property
     def _notes_on_batches(self) -> list[str]:
         """Say what steps are counted of, and what a sum over a batch is multiplied by."""
         if self.batch is None:
             return []
         counted = "losses are those of all rows; the linearised model's, expected on fresh batches"
         notes = [counted]
-        if self.draws:
+        if self.draws and self._stayed > 1:
             notes.append(
                 "the recommendation has the lowest median over all draws of the settings that are "
                 "fastest on the first"
@@ -532,9 +537,9 @@ class ModelAdvice(Shown):
                 "where the run ended" + (", not known with weight decay" if self.decay else "")
             )
         notes += self._notes_on_search
-        settled_ = sum(trial.outcome == "settled" for trial in self.trials)
+        tried = f"{len(self.trials)} trials, {self._stayed} stayed at the target"
         notes.append(
-            f"{len(self.trials)} trials, {settled_} stayed at the target, {self.passes:,.0f} passes"
+            f"{tried}, {self.passes:,.0f} passes"
             if self.checked
             else f"forecast alone, not checked by a real run; {self.passes:,.0f} passes"
         )
