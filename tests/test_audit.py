@@ -398,6 +398,29 @@ def test_margin_and_ratio_are_of_the_run_that_the_sentence_names():
     assert (alone.where, alone.margin, alone.ratio) == ("near", 0.01, 0.99)
 
 
+def test_margin_ratio_and_first_violation_are_of_one_run():
+    """The one with the worst margin, though another decides by the assumption that it misses."""
+    theorem = next(t for t in CATALOG if t.key == "gradient-size")
+    units = []
+    for size, margin, ratio, first in (
+        (40.0, -0.5, 1.5, 52.0), (400.0, -0.1, 1.1, 61.0), (4.0, 0.2, 0.8, None),
+        (41.0, None, None, 7.0),
+    ):  # fmt: skip
+        entry = replace(
+            evaluate(theorem, of_inputs(size * np.eye(3))),
+            margin=margin, ratio=ratio, first_violation=first, finding="violated",
+        )  # fmt: skip
+        units.append(auditing._Judgement(entry, *3 * (f"{size:g}",), None))
+    for order in (units, units[::-1]):
+        joined = auditing._combine(theorem, order)
+        assert joined.verdict == "not applicable"
+        assert joined.where == "400"
+        assert (joined.margin, joined.ratio, joined.first_violation) == (-0.5, 1.5, 52.0)
+    endless = [one._replace(entry=replace(one.entry, margin=None, ratio=None)) for one in units]
+    for order in (endless[2:], endless[:1:-1]):
+        assert auditing._combine(theorem, order).first_violation == 7.0
+
+
 def test_the_reason_is_of_the_run_that_misses_an_assumption_most():
     """A sentence and the margins beside it tell the same number, whichever run comes first."""
     theorem = next(t for t in CATALOG if t.key == "gradient-size")

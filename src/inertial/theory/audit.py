@@ -105,9 +105,9 @@ class AuditEntry:
         Worst ``1 - left/right`` of the judgements with the verdict that decided.  None if the sides
         were never compared.
     ratio
-        Worst left/right of these; None as for `margin`.
+        Worst left/right of that judgement; None as for `margin`.
     first_violation
-        Coordinate on `axis`; None without a violation.
+        Coordinate on `axis` in that judgement; None without a violation.
     axis
         What the sides are compared along.
     looked_at
@@ -353,6 +353,7 @@ def _combine(theorem: Theorem, judgements: Sequence[_Judgement]) -> AuditEntry:
     counted = [judgement.entry for judgement in chosen]
     # Numbers are of the runs that the sentence is about: a vacuous run may be nearer to its bound.
     alike = [entry for entry in counted if entry.verdict == decisive.entry.verdict]
+    worst = min(alike, key=_nearness)
     verdict, reason, where = decisive.entry.verdict, decisive.entry.reason, decisive.label
     slopes = _slopes(theorem, judgements)
     if slopes and reason == theorem.open:
@@ -372,9 +373,9 @@ def _combine(theorem: Theorem, judgements: Sequence[_Judgement]) -> AuditEntry:
         verdict=verdict,
         reason=reason,
         finding=min((entry.finding for entry in counted), key=WEIGHT.index),
-        margin=min((e.margin for e in alike if e.margin is not None), default=None),
-        ratio=max((e.ratio for e in alike if e.ratio is not None), default=None),
-        first_violation=decisive.entry.first_violation,
+        margin=worst.margin,
+        ratio=worst.ratio,
+        first_violation=worst.first_violation,
         axis=theorem.axis,
         looked_at=decisive.entry.looked_at,
         where=where,
@@ -383,6 +384,12 @@ def _combine(theorem: Theorem, judgements: Sequence[_Judgement]) -> AuditEntry:
         frequency=frequency,
         by_run=_by_run(theorem, judgements),
     )
+
+
+def _nearness(entry: Entry) -> tuple[float, bool]:
+    """Order entries by their margin; of those without one a violated claim comes first."""
+    margin = math.inf if entry.margin is None else entry.margin
+    return margin, entry.first_violation is None
 
 
 def _slopes(theorem: Theorem, judgements: Sequence[_Judgement]) -> str:
