@@ -109,7 +109,9 @@ def test_a_checked_setting_that_is_not_the_one_to_use_is_named(results):
     (run,) = advice.checks
     assert run.method == advice.setting
     other = dataclasses.replace(run, method=heavy_ball(0.125, 0.75))
-    found = dataclasses.replace(advice, checks=(other, run)).checked
+    assert dataclasses.replace(advice, checks=(other, run)).measured is other  # of equals
+    later = dataclasses.replace(other, measured=other.measured + 1, settles=other.measured + 1)
+    found = dataclasses.replace(advice, checks=(later, run)).checked
     assert f"): {label(run.name)} with eta 0.125, momentum 0.75 promised" in found
 
 

@@ -61,6 +61,11 @@ def test_a_promise_is_kept_within_a_fifth_or_a_step(promised, measured, kept, la
         (20, None, "promised 20 steps for this start, measured: not reached in 50 steps. The prom"),
         (None, None, "is forecast not to get there from this start, measured: not reached in 50 "),
         (None, 20, "is forecast not to get there from this start, measured 20. The forecast does"),
+        (
+            20,
+            15,
+            "promised 20 steps for this start, measured 15. It got there sooner than promised.",
+        ),
     ],
 )
 def test_who_promised_nothing_is_not_said_to_have_broken_it(promised, measured, words):
@@ -69,6 +74,9 @@ def test_who_promised_nothing_is_not_said_to_have_broken_it(promised, measured, 
     assert words in said(run)
     if (promised, measured) == (None, None):
         assert said(run).endswith("not reached in 50 steps.")
+    early = measured is not None and promised is not None and measured < promised
+    stays = said(dataclasses.replace(run, settles=23))
+    assert ("measured 15, where it stays from 23. It got there sooner" in stays) == early
 
 
 def test_where_it_does_not_hold_the_search_of_models_goes_on(digits):
@@ -261,7 +269,8 @@ def test_tune_does_not_search_if_its_best_method_keeps_the_promise():
     assert run.kept
     assert len(own) <= 1
     assert run.method == advice.best.method
-    assert advice.measured is advice.checks[-1]
+    assert [one.measured for one in advice.checks] == [2, 2]
+    assert advice.measured is run  # of equals
     assert advice.bound <= run.measured
     assert advice.of("nesterov").trust.verdict == "holds"
     assert tune(load("digits", n=60), target=0.1, trials=0).checks == ()

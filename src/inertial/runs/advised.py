@@ -141,9 +141,9 @@ class Advice(Promised):
         """The run whose loss stays at the target from the fewest steps, or None.
 
         Where no run was seen to stay there, as it ended with the first step at the target, that
-        step counts.  Of equals it is the later one; None where none reached the target.
+        step counts.  Of equals it is the forecast's own; None where none reached the target.
         """
-        reached = [run for run in reversed(self.checks) if run.measured is not None]
+        reached = [run for run in self.checks if run.measured is not None]
         return min(reached, key=lambda run: run.order, default=None)
 
     @property

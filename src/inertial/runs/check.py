@@ -192,6 +192,8 @@ def said(run: Check | None, *, used: Recursion | None = None, batches: bool = Fa
     missed = "diverged" if run.diverged else f"not reached in {of_steps(run.steps)}"
     measured = f": {missed}" if run.measured is None else f" {run.measured:,}"
     kept = "" if run.kept else " The promise does not hold."
+    if run.measured is not None and not (run.kept or run.late):
+        measured, kept = f"{measured}{run.stays}", " It got there sooner than promised."
     promised = f"promised {of_steps(run.promised)} for this start"
     if run.promised is None:
         promised = "is forecast not to get there from this start"
