@@ -172,7 +172,7 @@ def test_a_setting_for_one_start_has_to_settle_a_fifth_sooner(digits):
 
 def test_the_fastest_run_is_what_is_recommended():
     data = load("diabetes", n=60, standardize=True)
-    advice = tune(data, target=0.2, width=100, trials=20)
+    advice = tune(data, target=0.2, width=30, trials=20)
     first, *others = advice.checks
     assert not first.kept
     assert advice.replaced in others
@@ -182,7 +182,7 @@ def test_the_fastest_run_is_what_is_recommended():
         assert f"{eta:.4g}" in text
         assert f"{beta:.4g}" in text
     assert f"{advice.measured.measured} steps" in advice.recommendation
-    network = TwoLayerReLU(100, data.x.shape[1])
+    network = TwoLayerReLU(30, data.x.shape[1])
     run = train(network, data.x, data.y, advice.setting, seed=0, steps=2 * advice.measured.steps)
     assert run.steps_to(0.2) == advice.measured.measured
     is_shown(advice)
@@ -231,7 +231,7 @@ def is_shown(advice):
 
 def test_a_setting_that_decay_was_searched_with_is_shown_with_its_forecast():
     data = load("diabetes", n=60, standardize=True)
-    advice = tune(data, target=0.2, width=100, trials=20, decay=0.01)
+    advice = tune(data, target=0.2, width=30, trials=20, decay=0.01)
     assert advice.replaced is not None
     (row,) = [entry for entry in advice.entries if entry.rule == "trials"]
     losses = advice.expected(advice.setting, 100)
